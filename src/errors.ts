@@ -1,0 +1,51 @@
+/**
+ * Every failure of the library is a `MakemoreError`: a stable `code` for programs, and a
+ * message for people that names the offending value and what would be right.
+ */
+
+/**
+ * What went wrong, for `switch`. The codes are stable across releases; the messages are not.
+ *
+ * - `INVALID_WORDS`: the words cannot be trained on, scored or evaluated.
+ * - `INVALID_OPTION`: an option is unknown, of the wrong type or out of range.
+ * - `INVALID_MODEL`: a list of layers whose shapes do not fit.
+ * - `INVALID_ONNX`: a file that is not ours, or is truncated or altered.
+ * - `NO_MODEL`: nothing was trained or loaded yet.
+ * - `NO_WORDS`: `resume` or `evaluate` after `load` needs the words.
+ * - `BUSY`: one training at a time.
+ * - `DISPOSED`: the instance was disposed.
+ * - `UNSUPPORTED`: the backend that was asked for cannot run here.
+ * - `LOAD_FAILED`: a file of the package (worker, chunk, .wasm) did not arrive.
+ * - `WORKER_FAILED`: the worker died or threw something it should not have.
+ * - `SAMPLING_FAILED`: the constraints left fewer words than were asked for.
+ */
+export type MakemoreErrorCode =
+  | "INVALID_WORDS"
+  | "INVALID_OPTION"
+  | "INVALID_MODEL"
+  | "INVALID_ONNX"
+  | "NO_MODEL"
+  | "NO_WORDS"
+  | "BUSY"
+  | "DISPOSED"
+  | "UNSUPPORTED"
+  | "LOAD_FAILED"
+  | "WORKER_FAILED"
+  | "SAMPLING_FAILED";
+
+/** The one error class of the library. */
+export class MakemoreError extends Error {
+  override readonly name = "MakemoreError";
+
+  /**
+   * @param code what went wrong, stable across releases
+   * @param message what was wrong, with the offending value, and what would be right
+   */
+  constructor(
+    readonly code: MakemoreErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

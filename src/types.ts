@@ -1,0 +1,282 @@
+/**
+ * The words of the API: what goes into a call and what comes out of it. Types only, so this
+ * file costs a page nothing.
+ */
+
+/** What trains: see `MakemoreOptions.backend`. */
+export type Backend = "webgpu" | "wasm" | "tfjs";
+
+/**
+ * One layer of an explicit model, in the lecture's terms. Shapes are [positions, channels],
+ * without the batch: a model starts from [contextLength] characters and must end at
+ * [1, vocabulary].
+ *
+ * `fanIn` and `features` may be left out; where they are given they are checked.
+ */
+export type LayerSpec =
+  /** A vector of `dimensions` numbers for each character. Must come first. */
+  | { type: "Embedding"; dimensions: number }
+  /** Joins every `n` neighbouring positions into one, as `FlattenConsecutive(n)` does. */
+  | { type: "FlattenConsecutive"; n: number }
+  /** `x @ W + b`; W is [fanIn, fanOut]. The last Linear's `fanOut` is the vocabulary: leave it out. */
+  | { type: "Linear"; fanIn?: number; fanOut?: number; bias?: boolean }
+  /** Normalises each channel over batch and positions; `features` is the number of channels. */
+  | { type: "BatchNorm1d"; features?: number; momentum?: number; epsilon?: number }
+  | { type: "Tanh" };
+
+/** The sizes of a WaveNet tree; every field has the lecture's value as its default. */
+export interface ModelSizes {
+  /** Characters the model sees. Default 8. */
+  contextLength?: number;
+  /** Numbers a character is embedded in. Default 24. */
+  embedding?: number;
+  /** Channels of each level. Default 128. */
+  hidden?: number;
+  /**
+   * Positions joined at each level, from the characters up; their product must be
+   * `contextLength`. Default: its prime factors, smallest first (8 is 2, 2, 2). One fold of
+   * the whole context is the lecture's MLP.
+   */
+  folds?: readonly number[];
+}
+
+/**
+ * `"wavenet"`: the lecture's final model, context 8, embedding 24, hidden 128 (76,579
+ * parameters for 26 letters). `"mlp"`: where the lecture starts, context 3, embedding 10,
+ * hidden 200 (12,097). Or sizes, or the layers themselves.
+ */
+export type ModelChoice = "wavenet" | "mlp" | ModelSizes | readonly LayerSpec[];
+
+/**
+ * A learning rate over the training: `warmup` steps of linear growth to `peak`, then `decay`
+ * to `final` at the last step. Decay `"step"` holds `peak` until `at` (a fraction of the steps)
+ * and `final` from there on.
+ */
+export interface Schedule {
+  peak: number;
+  /** Steps. Default 0. */
+  warmup?: number;
+  /** Default `"constant"`. */
+  decay?: "constant" | "linear" | "cosine" | "step";
+  /** Default 0; a tenth of `peak` for `"step"`. */
+  final?: number;
+  /** Where `"step"` steps down, as a fraction of the steps. Default 0.75. */
+  at?: number;
+}
+
+/** Plain stochastic gradient descent, as in the lecture. */
+export interface SGD {
+  type: "sgd";
+}
+
+/** AdamW (Loshchilov and Hutter, 2019): Adam with decoupled weight decay. */
+export interface AdamW {
+  type: "adamw";
+  /** Default 0.9. */
+  beta1?: number;
+  /** Default 0.99. */
+  beta2?: number;
+  /** Default 1e-8. */
+  epsilon?: number;
+  /** Default 0.01. */
+  weightDecay?: number;
+}
+
+/** Mean cross entropy in nats per character (the boundary after a word counts as one). */
+export interface Losses {
+  train: number;
+  validation: number;
+  test: number;
+}
+
+/** How training stands; given to `onProgress` at most about 20 times a second. */
+export interface Progress {
+  /** Steps done since the training began, those before a `resume` included. */
+  step: number;
+  /** Steps the training will have when it is finished. */
+  steps: number;
+  /** Mean training loss since the last call, nats per character. */
+  loss: number;
+  /** Over about the last second. */
+  stepsPerSecond: number;
+  /** At that pace. */
+  secondsLeft: number;
+  /** What is training, and on what: `"relaxed-simd"`, `"simd"`, an adapter's name, … */
+  backend: Backend;
+  device: string;
+  /** Where `evalEvery` fell due: the losses of train and validation. */
+  evaluation?: Pick<Losses, "train" | "validation">;
+  /** Where `sampleEvery` fell due: a few words of the model as it is. */
+  samples?: string[];
+  /** Something the training got over, such as a lost GPU; said once. */
+  notice?: string;
+}
+
+export interface TrainOptions {
+  /** Default `"wavenet"`. */
+  model?: ModelChoice;
+  /**
+   * `"default"`: AdamW at 2e-3, 200 steps of warm-up, cosine to 0, batch 64, 10,000 steps.
+   * `"lecture"`: SGD at 0.1, then 0.01 for the last quarter, batch 32, 200,000 steps. Any
+   * option beside it wins.
+   */
+  recipe?: "default" | "lecture";
+  /** Gradient steps, 1 to 10,000,000. */
+  steps?: number;
+  /** Examples (characters to predict) a step, 1 to 4,096; at least 2 where a BatchNorm1d would see one row. */
+  batchSize?: number;
+  /** A number is a constant rate. */
+  learningRate?: number | Schedule;
+  optimizer?: "sgd" | "adamw" | SGD | AdamW;
+  /** A whole number, 0 to 4,294,967,295. Default 42. Same seed, words and backend: same weights. */
+  seed?: number;
+  /** Shares of train, validation and test. Default [0.8, 0.1, 0.1]. */
+  split?: readonly [train: number, validation: number, test: number];
+  /** Shuffle the words by the seed before the split. Default true. */
+  shuffle?: boolean;
+  /** Steps between evaluations in `onProgress`; 0, the default, is never. */
+  evalEvery?: number;
+  /** Steps between samples in `onProgress`; 0, the default, is never. */
+  sampleEvery?: number;
+  /** If it throws, training stops and `train` rejects with what it threw. */
+  onProgress?: (progress: Progress) => void;
+  /** Stops training as `fetch` does; what was learned stays. */
+  signal?: AbortSignal;
+}
+
+/** Options of `resume`; what is not given stays as the training had it. */
+export interface ResumeOptions {
+  /** After `load`: the words that the training had. */
+  words?: Iterable<string> | string;
+  /** A new total, for going on beyond the end. */
+  steps?: number;
+  learningRate?: number | Schedule;
+  evalEvery?: number;
+  sampleEvery?: number;
+  onProgress?: (progress: Progress) => void;
+  signal?: AbortSignal;
+}
+
+/** What the words came to. */
+export interface WordStats {
+  /** Words trained, validated and tested on, repeats included. */
+  count: number;
+  /** Words left out because nothing was left of them after trimming. */
+  dropped: number;
+  /** Words that had occurred before. */
+  repeated: number;
+  /** Words in each split. */
+  split: { train: number; validation: number; test: number };
+}
+
+/** What `backend: "auto"` found: milliseconds a step, or why an engine was not in question. */
+export interface BackendMeasurement {
+  backend: Backend;
+  device: string;
+  /** Median of a few throw-away steps. */
+  msPerStep?: number;
+  /** Why it was not measured. */
+  skipped?: string;
+}
+
+export interface TrainResult {
+  /** Steps done since the training began. */
+  step: number;
+  steps: number;
+  backend: Backend;
+  device: string;
+  /** Wall time of this call in the worker, seconds, evaluation and sampling included. */
+  seconds: number;
+  /** Means over the whole of each split, after the last step; NaN for an empty split. */
+  final: Losses;
+  /** The loss of every step of this call, in order: `losses[0]` is step `step - losses.length`. */
+  losses: Float32Array;
+  /** As the lecture smooths it: means over buckets of `size` steps (1,000, or fewer for a short run). */
+  smoothed: { size: number; losses: Float32Array };
+  words: WordStats;
+  model: ModelInfo;
+  /** What `auto` measured; absent where a backend was asked for. */
+  measured?: BackendMeasurement[];
+  /** What the training got over on its way. */
+  notices: string[];
+}
+
+/** One layer of a model as it stands. */
+export interface LayerInfo {
+  name: string;
+  type: LayerSpec["type"];
+  /** [positions, channels] going in and out, without the batch. */
+  inputShape: readonly number[];
+  outputShape: readonly number[];
+  /** Trainable numbers. */
+  parameters: number;
+}
+
+/** What the current model is. */
+export interface ModelInfo {
+  contextLength: number;
+  /** Characters in order of their ids, from 1; id 0 is the boundary of words. */
+  vocabulary: readonly string[];
+  layers: readonly LayerInfo[];
+  /** Trainable numbers in all. */
+  parameters: number;
+  /** Steps it was trained for. */
+  step: number;
+}
+
+export interface SampleOptions {
+  /** Divides the logits. Default 1; below 1 is safer, above is wilder. Above 0, at most 100. */
+  temperature?: number;
+  /** Only the k likeliest characters. Default: all. */
+  topK?: number;
+  /** Only the likeliest characters that together have this probability. Default 1. */
+  topP?: number;
+  /** How each word begins. Default "". */
+  prefix?: string;
+  /** In characters, the prefix included. Default 1. */
+  minLength?: number;
+  /** A word that reaches it ends there. Default 100. */
+  maxLength?: number;
+  /** Same seed, same model: same words. Default: a new one each call. */
+  seed?: number;
+  /** Leave out words of the training list. Default false. */
+  novel?: boolean;
+  /** No word twice. Default false. */
+  unique?: boolean;
+  signal?: AbortSignal;
+}
+
+/** What the model makes of a word. */
+export interface WordScore {
+  word: string;
+  /** Sum over the characters and the boundary after them, nats; at most 0. */
+  logLikelihood: number;
+  /** `logLikelihood` divided by the characters, the boundary included. */
+  perCharacter: number;
+  /** -log p of each character given those before it, nats; the last is the boundary's. */
+  surprises: { character: string; surprise: number }[];
+}
+
+export interface ExportOptions {
+  /**
+   * `"window"`, the default: `context` int32 [batch, contextLength] to `logits` [batch,
+   * vocabulary]. `"convolution"`: `tokens` int32 [batch, time] to `logits` [batch, time,
+   * vocabulary], for every position at once. `"incremental"`: one character at a time, with the
+   * state as named inputs and outputs.
+   */
+  form?: "window" | "convolution" | "incremental";
+  /** Leave out what only `resume` needs (optimiser moments). Default true: keep it. */
+  trainingState?: boolean;
+}
+
+export interface MakemoreOptions {
+  /**
+   * `"auto"`, the default, measures what is fastest here. `"webgpu"` and `"wasm"` are this
+   * package's own engines; `"tfjs"` trains any model by automatic differentiation.
+   */
+  backend?: "auto" | Backend;
+  /** Where the worker file is. Default: beside the main file. */
+  workerURL?: string | URL;
+  /** The folder of the files that the worker loads. Default: beside the worker. */
+  assetsURL?: string | URL;
+}

@@ -1,0 +1,52 @@
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig } from "vitest/config";
+import { chromiumArgs, chromiumPath } from "./scripts/browsers";
+
+/**
+ * Three places where tests run:
+ * - unit: the worker's code under Node, where it needs no browser
+ * - page: the page's side under happy-dom, with a fake worker
+ * - browser: real Chromium, for WebGPU, real workers and what is built
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          environment: "node",
+          testTimeout: 120_000,
+        },
+      },
+      { test: { name: "page", include: ["test/page/**/*.test.ts"], environment: "happy-dom" } },
+      {
+        optimizeDeps: {
+          include: [
+            "@tensorflow/tfjs",
+            "@tensorflow/tfjs-backend-webgpu",
+            "@tensorflow/tfjs-backend-wasm",
+            "onnxruntime-web/wasm",
+            "@bufbuild/protobuf/wire",
+            "comlink",
+            "valibot",
+          ],
+        },
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({ launchOptions: { executablePath: chromiumPath(), args: chromiumArgs } }),
+            instances: [{ browser: "chromium" }],
+          },
+        },
+      },
+    ],
+  },
+});

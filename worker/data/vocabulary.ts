@@ -1,0 +1,69 @@
+import { MakemoreError } from "../../src/errors";
+
+/** The id of the boundary: before, after and between words. No character has it. */
+export const BOUNDARY = 0;
+
+/** Ids must fit the two bytes of a token. */
+export const MAX_VOCABULARY = 65_535;
+
+/**
+ * Characters (Unicode code points) and their ids. Id 0 is the boundary; the characters follow
+ * from 1 in code point order, so the same words give the same ids in any order.
+ */
+export class Vocabulary {
+  readonly #ids = new Map<string, number>();
+
+  /** @param characters distinct code points, in the order of their ids from 1 */
+  constructor(readonly characters: readonly string[]) {
+    if (characters.length >= MAX_VOCABULARY)
+      throw new MakemoreError(
+        "INVALID_WORDS",
+        `The words have ${characters.length} different characters; at most ${MAX_VOCABULARY - 1} are possible.`,
+      );
+    for (const [i, character] of characters.entries()) this.#ids.set(character, i + 1);
+  }
+
+  /** Of these words (already trimmed and in NFC). */
+  static of(words: Iterable<string>): Vocabulary {
+    const codePoints = new Set<number>();
+    for (const word of words) for (const character of word) codePoints.add(character.codePointAt(0) ?? 0);
+    const sorted = [...codePoints].sort((a, b) => a - b);
+    return new Vocabulary(sorted.map((codePoint) => String.fromCodePoint(codePoint)));
+  }
+
+  /** Ids in all, the boundary's included: the width of the logits. */
+  get size(): number {
+    return this.characters.length + 1;
+  }
+
+  /** The id of a character, or undefined where it is not in the vocabulary. */
+  id(character: string): number | undefined {
+    return this.#ids.get(character);
+  }
+
+  /** The ids of a word's characters, without boundaries. Throws on the first unknown one. */
+  encode(word: string): number[] {
+    return Array.from(word.normalize("NFC"), (character) => {
+      const id = this.#ids.get(character);
+      if (id === undefined)
+        throw new MakemoreError(
+          "INVALID_WORDS",
+          `"${word}" has the character "${character}", which the model never saw; it knows ${this.describe()}.`,
+        );
+      return id;
+    });
+  }
+
+  /** The word that ids spell; boundaries are left out. */
+  decode(ids: Iterable<number>): string {
+    let word = "";
+    for (const id of ids) word += this.characters[id - 1] ?? "";
+    return word;
+  }
+
+  /** For messages: the characters, shortened. */
+  describe(): string {
+    const shown = this.characters.slice(0, 60).join("");
+    return this.characters.length > 60 ? `"${shown}…" (${this.characters.length} in all)` : `"${shown}"`;
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * What trains. Think of an engine as a place where a model's numbers live while they learn:
+ * WebAssembly memory, GPU buffers, tfjs tensors. It is handed everything at the start, runs steps
+ * by the chunk, and gives the numbers back when asked. Nothing above this file knows which engine
+ * runs, or how: the trainer sizes the chunks, keeps the schedule, and decides what happens
+ * between two of them.
+ *
+ * An engine is right when it follows PyTorch to float32 rounding (test/fixtures), and draws its
+ * minibatches as `drawBatch` in worker/data/dataset.ts does.
+ */
+import type { Backend } from "../../src/types";
+import type { TokenStream } from "../data/dataset";
+import type { Parameters } from "../model/layer";
+import type { Network } from "../model/network";
+import type { Moments, Optimizer } from "./optimizer";
+
+/** All that an engine needs to know, once. It copies what it keeps. */
+export interface EngineSetup {
+  readonly network: Network;
+  /** Values of every parameter of the network, running statistics included. */
+  readonly parameters: Parameters;
+  readonly optimizer: Optimizer;
+  /** Where the moments stand; absent at the start of a training (zeros), and for SGD. */
+  readonly moments?: Moments;
+  /** The training split. */
+  readonly stream: TokenStream;
+  readonly seed: number;
+  readonly batchSize: number;
+}
+
+/** The numbers that learn, as copies that belong to the caller. */
+export interface EngineState {
+  readonly parameters: Parameters;
+  /** Absent for SGD. */
+  readonly moments?: Moments;
+}
+
+export interface Engine {
+  readonly backend: Backend;
+  /** What it runs on, for people: `"relaxed-simd"`, an adapter's name, … */
+  readonly device: string;
+  /**
+   * Runs one step for each learning rate.
+   *
+   * @param firstStep steps done since the training began: the key of the minibatches
+   * @param learningRates one a step; the chunk's length
+   * @param positions the minibatches as positions in the stream, [steps, batchSize], instead of
+   *   drawing them: how tests feed PyTorch's own batches
+   * @returns the loss of each step (mean cross entropy, nats)
+   */
+  run(firstStep: number, learningRates: Float32Array, positions?: Uint32Array): Promise<Float32Array>;
+  /** Where the numbers stand. Not to be called while `run` is under way. */
+  read(): Promise<EngineState>;
+  /** Gives back all memory, on every device. Safe to call twice. */
+  dispose(): void;
+}
+
+/**
+ * Makes an engine, or throws `MakemoreError` `UNSUPPORTED` where this network or this machine is
+ * not for it.
+ */
+export type EngineFactory = (setup: EngineSetup) => Promise<Engine>;

@@ -1,0 +1,31 @@
+import type { Schedule } from "../../src/types";
+
+/** A schedule with nothing left out. */
+export type ResolvedSchedule = Required<Schedule>;
+
+/** The learning rate of step `step` (from 0) of `steps`. Follows `Schedule` in src/types.ts. */
+export function learningRate(schedule: ResolvedSchedule, step: number, steps: number): number {
+  const { peak, warmup, decay, final, at } = schedule;
+  if (step < warmup) return (peak * (step + 1)) / warmup;
+  const progress = (step - warmup) / Math.max(1, steps - warmup);
+  switch (decay) {
+    case "constant":
+      return peak;
+    case "linear":
+      return peak + (final - peak) * progress;
+    case "cosine":
+      return final + ((peak - final) * (1 + Math.cos(Math.PI * progress))) / 2;
+    case "step":
+      return step < at * steps ? peak : final;
+  }
+}
+
+/** The rates of steps [first, first + count). */
+export function learningRates(
+  schedule: ResolvedSchedule,
+  first: number,
+  count: number,
+  steps: number,
+): Float32Array {
+  return Float32Array.from({ length: count }, (_, i) => learningRate(schedule, first + i, steps));
+}

@@ -1,0 +1,31 @@
+import type { Vocabulary } from "../data/vocabulary";
+import type { Moments, Optimizer } from "../engines/optimizer";
+import type { ResolvedSchedule } from "../engines/schedule";
+import type { Parameters } from "./layer";
+import type { Network } from "./network";
+
+/** How a training goes, with nothing left out: what `train`'s options come to. */
+export interface Recipe {
+  readonly steps: number;
+  readonly batchSize: number;
+  readonly learningRate: ResolvedSchedule;
+  readonly optimizer: Optimizer;
+  readonly seed: number;
+  readonly split: readonly [number, number, number];
+  readonly shuffle: boolean;
+}
+
+/**
+ * A model at a moment: what an .onnx file holds, what sampling runs on, and what training goes on
+ * from. It is never changed, only replaced.
+ */
+export interface Checkpoint {
+  readonly vocabulary: Vocabulary;
+  readonly network: Network;
+  readonly parameters: Parameters;
+  /** Steps done. */
+  readonly step: number;
+  readonly recipe: Recipe;
+  /** Absent for SGD, and where a file was exported without its training state. */
+  readonly moments?: Moments;
+}

@@ -1,0 +1,73 @@
+/**
+ * A network is the lecture's `Sequential`: layers in a row, each fed by the one before. It is a
+ * description (shapes and names); the numbers are `Parameters`.
+ */
+import { MakemoreError } from "../../src/errors";
+import type { LayerSpec } from "../../src/types";
+import { randomNormal } from "../data/random";
+import { type Layer, type Parameter, type Parameters, type Shape, showShape } from "./layer";
+import { makeLayer } from "./layers";
+
+export interface Network {
+  readonly contextLength: number;
+  /** Ids in all, the boundary's included. */
+  readonly vocabularySize: number;
+  readonly layers: readonly Layer[];
+  /** Of all layers, in order; running statistics included. */
+  readonly parameters: readonly Parameter[];
+}
+
+/**
+ * Builds a network and checks that its shapes fit, from [contextLength] to [1, vocabularySize].
+ * The context length is the product of the folds: what the layers can merge into one position.
+ *
+ * @throws MakemoreError `INVALID_MODEL` that names the layer and both shapes
+ */
+export function buildNetwork(specs: readonly LayerSpec[], vocabularySize: number): Network {
+  const contextLength = specs.reduce(
+    (product, spec) => product * (spec.type === "FlattenConsecutive" ? spec.n : 1),
+    1,
+  );
+  const counts = new Map<string, number>();
+  const layers: Layer[] = [];
+  let shape: Shape = [contextLength];
+  for (const [i, spec] of specs.entries()) {
+    const count = (counts.get(spec.type) ?? 0) + 1;
+    counts.set(spec.type, count);
+    const base = spec.type.charAt(0).toLowerCase() + spec.type.slice(1);
+    const name = spec.type === "Embedding" && count === 1 ? base : `${base}${count}`;
+    const layer = makeLayer(spec, { name, inputShape: shape, vocabularySize, last: i === specs.length - 1 });
+    layers.push(layer);
+    shape = layer.outputShape;
+  }
+  const last = layers.at(-1);
+  if (!last || shape.length !== 2 || shape[0] !== 1 || shape[1] !== vocabularySize)
+    throw new MakemoreError(
+      "INVALID_MODEL",
+      `The last layer, ${last?.name ?? "(there is none)"}, gives ${showShape(shape)}, but the logits are ${showShape([1, vocabularySize])}; end with { type: "Linear" }.`,
+    );
+  return { contextLength, vocabularySize, layers, parameters: layers.flatMap((layer) => layer.parameters) };
+}
+
+/** Trainable numbers of a network. */
+export function parameterCount(parameters: readonly Parameter[]): number {
+  return parameters.filter((p) => p.trainable).reduce((sum, p) => sum + elements(p), 0);
+}
+
+/** Numbers in a parameter. */
+export function elements(parameter: Parameter): number {
+  return parameter.shape.reduce((product, n) => product * n, 1);
+}
+
+/** The values a training begins with: a function of the seed and of each parameter's place. */
+export function initialParameters(network: Network, seed: number): Parameters {
+  return new Map(
+    network.parameters.map((parameter, place) => {
+      const { initial } = parameter;
+      if ("fill" in initial)
+        return [parameter.name, new Float32Array(elements(parameter)).fill(initial.fill)];
+      const values = randomNormal(seed, place, elements(parameter));
+      return [parameter.name, values.map((x) => x * initial.normal)];
+    }),
+  );
+}
