@@ -1,0 +1,141 @@
+/**
+ * PyTorch's own training runs (test/fixtures) in this project's terms: a network, its numbers
+ * before and after, and the minibatches as positions in a token stream, ready to be fed to any
+ * engine.
+ */
+import { exampleCount, type TokenStream } from "../worker/data/dataset";
+import { architecture } from "../worker/model/architectures";
+import { asBlocks, type Block } from "../worker/model/blocks";
+import type { Parameters } from "../worker/model/layer";
+import { buildNetwork, type Network } from "../worker/model/network";
+import mlp from "./fixtures/pytorch-mlp.json";
+import wavenet from "./fixtures/pytorch-wavenet.json";
+
+/** One run of plain SGD. Every map is by this project's parameter names, row-major. */
+export interface PyTorchRun {
+  readonly network: Network;
+  /** Before the first step, running statistics included: what an engine is set up with. */
+  readonly parameters: Parameters;
+  /** Holds every example of every minibatch, each as a word of its own. */
+  readonly stream: TokenStream;
+  /** The minibatches: positions of their targets in `stream`, [steps, batchSize]. */
+  readonly positions: Uint32Array<ArrayBuffer>;
+  readonly batchSize: number;
+  /** One a step, the same each time. */
+  readonly learningRates: Float32Array<ArrayBuffer>;
+  /** Mean cross entropy of each step. */
+  readonly losses: readonly number[];
+  /** Trainable parameters after the last step. */
+  readonly after: Parameters;
+  /** Running means and variances after the last step. */
+  readonly running: Parameters;
+  /** Evaluation mode after the last step: contexts, and the logits of each. */
+  readonly evaluation: { readonly contexts: readonly number[][]; readonly logits: readonly number[][] };
+}
+
+type Fixture = typeof mlp | typeof wavenet;
+
+/** The lecture's first (`mlp`) or last (`wavenet`) architecture, at the fixture's size. */
+export function pytorchRun(name: "mlp" | "wavenet"): PyTorchRun {
+  const fixture = name === "mlp" ? mlp : wavenet;
+  const { block_size, embedding, hidden, folds, vocab, batch, learning_rate } = fixture.config;
+  const network = buildNetwork(architecture({ contextLength: block_size, embedding, hidden, folds }), vocab);
+  const before = trainable(network, fixture.before);
+  return {
+    network,
+    parameters: new Map([...before, ...runningStatistics(network, untouched(fixture))]),
+    ...minibatches(fixture),
+    batchSize: batch,
+    learningRates: new Float32Array(fixture.batches.length).fill(learning_rate),
+    losses: fixture.losses,
+    after: trainable(network, fixture.after),
+    running: runningStatistics(network, fixture.running),
+    evaluation: fixture.eval,
+  };
+}
+
+/**
+ * How far a tensor may be from PyTorch's: 1e-4 of the largest update, and the random walk of the
+ * roundings to float32 that PyTorch's own numbers have been through, one a step of half a unit in
+ * the last place (they are what shows where a tensor hardly moved, as gamma, near 1).
+ */
+export function allowedDifference(
+  before: ArrayLike<number>,
+  after: ArrayLike<number>,
+  steps: number,
+): number {
+  let moved = 0;
+  let largest = 0;
+  for (let i = 0; i < after.length; i++) {
+    moved = Math.max(moved, Math.abs((after[i] ?? 0) - (before[i] ?? 0)));
+    largest = Math.max(largest, Math.abs(after[i] ?? 0));
+  }
+  return 1e-4 * moved + Math.sqrt(steps) * 2 ** -24 * largest;
+}
+
+/** The largest difference between two tensors; infinite where their lengths differ or one has a NaN. */
+export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) {
+    const difference = Math.abs((a[i] ?? 0) - (b[i] ?? 0));
+    if (Number.isNaN(difference)) return Number.POSITIVE_INFINITY;
+    largest = Math.max(largest, difference);
+  }
+  return largest;
+}
+
+/** Where running statistics begin. */
+function untouched(fixture: Fixture): Fixture["running"] {
+  return fixture.running.map(({ mean, var: variance }) => ({
+    mean: mean.map(() => 0),
+    var: variance.map(() => 1),
+  }));
+}
+
+function trainable(network: Network, values: Record<string, number[]>): Parameters {
+  const { embedding, levels, head } = parts(network);
+  const named: [string, string | undefined][] = [
+    [embedding, "embedding"],
+    ...levels.flatMap((block, i): [string, string][] => [
+      [block.weight, `block${i}.weight`],
+      [block.norm?.gamma ?? "", `block${i}.gamma`],
+      [block.norm?.beta ?? "", `block${i}.beta`],
+    ]),
+    [head.weight, "out.weight"],
+    [head.bias ?? "", "out.bias"],
+  ];
+  return new Map(named.map(([ours, theirs]) => [ours, Float32Array.from(values[theirs ?? ""] ?? [])]));
+}
+
+function runningStatistics(network: Network, running: Fixture["running"]): Parameters {
+  return new Map(
+    parts(network).levels.flatMap(({ norm }, i): [string, Float32Array<ArrayBuffer>][] => [
+      [norm?.runningMean ?? "", Float32Array.from(running[i]?.mean ?? [])],
+      [norm?.runningVariance ?? "", Float32Array.from(running[i]?.var ?? [])],
+    ]),
+  );
+}
+
+function parts(network: Network): { embedding: string; levels: readonly Block[]; head: Block } {
+  const chain = asBlocks(network);
+  const head = chain?.blocks.at(-1);
+  if (!chain || !head) throw new Error("The fixture's architecture is no chain of blocks.");
+  return { embedding: chain.embedding.weight, levels: chain.blocks.slice(0, -1), head };
+}
+
+/** Each example becomes `0 context target`: the 0 ends what the context of the target can see. */
+function minibatches(fixture: Fixture): Pick<PyTorchRun, "stream" | "positions"> {
+  const tokens: number[] = [];
+  const positions: number[] = [];
+  for (const { contexts, targets } of fixture.batches)
+    for (const [row, context] of contexts.entries()) {
+      tokens.push(0, ...context.filter((token) => token !== 0), targets[row] ?? 0);
+      positions.push(tokens.length - 1);
+    }
+  tokens.push(0);
+  const stream = Uint8Array.from(tokens);
+  if (positions.some((position) => position > exampleCount(stream)))
+    throw new Error("A minibatch reaches past the end of its stream.");
+  return { stream, positions: Uint32Array.from(positions) };
+}
