@@ -1,6 +1,6 @@
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
-import { chromiumArgs, chromiumPath } from "./scripts/browsers";
+import { chromiumArgs, chromiumPath } from "./scripts/browsers.mjs";
 
 /**
  * Three places where tests run:
@@ -17,13 +17,18 @@ export default defineConfig({
           include: ["test/unit/**/*.test.ts"],
           environment: "node",
           testTimeout: 120_000,
+          // tfjs names its ES modules as bundlers look for them, not as Node does.
+          server: { deps: { inline: [/@tensorflow\//] } },
         },
       },
       { test: { name: "page", include: ["test/page/**/*.test.ts"], environment: "happy-dom" } },
       {
         optimizeDeps: {
           include: [
-            "@tensorflow/tfjs",
+            "@tensorflow/tfjs-core",
+            "@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops",
+            "@tensorflow/tfjs-core/dist/register_all_gradients",
+            "@tensorflow/tfjs-backend-cpu",
             "@tensorflow/tfjs-backend-webgpu",
             "@tensorflow/tfjs-backend-wasm",
             "onnxruntime-web/wasm",

@@ -17,6 +17,7 @@
  * - `UNSUPPORTED`: the backend that was asked for cannot run here.
  * - `LOAD_FAILED`: a file of the package (worker, chunk, .wasm) did not arrive.
  * - `WORKER_FAILED`: the worker died or threw something it should not have.
+ * - `DIVERGED`: the loss is not a number any more; the model stays as it was shortly before.
  * - `SAMPLING_FAILED`: the constraints left fewer words than were asked for.
  */
 export type MakemoreErrorCode =
@@ -31,6 +32,7 @@ export type MakemoreErrorCode =
   | "UNSUPPORTED"
   | "LOAD_FAILED"
   | "WORKER_FAILED"
+  | "DIVERGED"
   | "SAMPLING_FAILED";
 
 /** The one error class of the library. */

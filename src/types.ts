@@ -82,7 +82,10 @@ export interface AdamW {
   weightDecay?: number;
 }
 
-/** Mean cross entropy in nats per character (the boundary after a word counts as one). */
+/**
+ * Mean cross entropy in nats per character (the boundary after a word counts as one), in
+ * evaluation mode; NaN for a split without words.
+ */
 export interface Losses {
   train: number;
   validation: number;
@@ -104,7 +107,10 @@ export interface Progress {
   /** What is training, and on what: `"relaxed-simd"`, `"simd"`, an adapter's name, … */
   backend: Backend;
   device: string;
-  /** Where `evalEvery` fell due: the losses of train and validation. */
+  /**
+   * Where `evalEvery` fell due: the validation split whole, and as many characters of the training
+   * split, so that an evaluation stays short.
+   */
   evaluation?: Pick<Losses, "train" | "validation">;
   /** Where `sampleEvery` fell due: a few words of the model as it is. */
   samples?: string[];
@@ -116,7 +122,8 @@ export interface TrainOptions {
   /** Default `"wavenet"`. */
   model?: ModelChoice;
   /**
-   * `"default"`: AdamW at 2e-3, 200 steps of warm-up, cosine to 0, batch 64, 10,000 steps.
+   * `"default"`: AdamW at 2e-3, 200 steps of warm-up (a tenth of a run below 2,000), cosine to 0,
+   * batch 64, 10,000 steps.
    * `"lecture"`: SGD at 0.1, then 0.01 for the last quarter, batch 32, 200,000 steps. Any
    * option beside it wins.
    */
@@ -125,7 +132,7 @@ export interface TrainOptions {
   steps?: number;
   /** Examples (characters to predict) a step, 1 to 4,096; at least 2 where a BatchNorm1d would see one row. */
   batchSize?: number;
-  /** A number is a constant rate. */
+  /** A number is a constant rate. Default: the recipe's, at 0.1 for SGD and 2e-3 for AdamW. */
   learningRate?: number | Schedule;
   optimizer?: "sgd" | "adamw" | SGD | AdamW;
   /** A whole number, 0 to 4,294,967,295. Default 42. Same seed, words and backend: same weights. */
@@ -187,8 +194,6 @@ export interface TrainResult {
   device: string;
   /** Wall time of this call in the worker, seconds, evaluation and sampling included. */
   seconds: number;
-  /** Means over the whole of each split, after the last step; NaN for an empty split. */
-  final: Losses;
   /** The loss of every step of this call, in order: `losses[0]` is step `step - losses.length`. */
   losses: Float32Array;
   /** As the lecture smooths it: means over buckets of `size` steps (1,000, or fewer for a short run). */

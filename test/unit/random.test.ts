@@ -24,7 +24,7 @@ test("randomBits is pcg4d's first output", () => {
     [42, Stream.minibatch, 0, 31],
     [4294967295, 3, 199_999, 63],
     [7, 1, 4294967295, 123_456_789],
-  ] as const)
+  ] as [number, number, number, number][])
     expect(randomBits(...key)).toBe(pcg4d(...key));
 });
 

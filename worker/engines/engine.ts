@@ -60,3 +60,17 @@ export interface Engine {
  * not for it.
  */
 export type EngineFactory = (setup: EngineSetup) => Promise<Engine>;
+
+/**
+ * What `run` and `read` reject with when the engine's device is gone (a GPU reset, its memory
+ * exhausted): the numbers of the last `read` are good, the engine is not, and another one can go on
+ * from them.
+ */
+export class EngineLost extends Error {
+  override readonly name = "EngineLost";
+}
+
+/** By name, because the engines come in files of their own, each with its own copy of the class. */
+export function isEngineLost(error: unknown): error is EngineLost {
+  return error instanceof Error && error.name === "EngineLost";
+}

@@ -1,0 +1,56 @@
+/** Where the system's browsers are. Nothing here downloads one. */
+import { existsSync } from "node:fs";
+
+/** WebGPU on a software adapter, headless, and no traffic of the browser's own. */
+export const chromiumArgs = [
+  "--no-sandbox",
+  "--enable-unsafe-webgpu",
+  "--use-webgpu-adapter=swiftshader",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** Chromium or Chrome: `CHROMIUM_PATH`, or the usual places. */
+export function findChromium() {
+  return find(process.env.CHROMIUM_PATH, [
+    "/usr/bin/chromium",
+    "/usr/bin/chromium-browser",
+    "/usr/bin/google-chrome",
+    "/usr/bin/google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
+  ]);
+}
+
+/** Firefox: `FIREFOX_PATH`, or the usual places. */
+export function findFirefox() {
+  return find(process.env.FIREFOX_PATH, [
+    "/usr/bin/firefox-esr",
+    "/usr/bin/firefox",
+    "/Applications/Firefox.app/Contents/MacOS/firefox",
+    "C:\\Program Files\\Mozilla Firefox\\firefox.exe",
+  ]);
+}
+
+/**
+ * @throws Error with the way to install one
+ */
+export function chromiumPath() {
+  const path = findChromium();
+  if (path) return path;
+  throw new Error(
+    "No Chromium or Chrome found: set CHROMIUM_PATH, or install one (Debian: apt-get install chromium).",
+  );
+}
+
+/**
+ * @param {string | undefined} chosen
+ * @param {string[]} places
+ */
+function find(chosen, places) {
+  return [chosen, ...places].find((place) => place !== undefined && existsSync(place));
+}

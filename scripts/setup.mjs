@@ -1,0 +1,64 @@
+/**
+ * What a fresh clone lacks, and how to get it. Uses nothing but Node, because nothing else may be
+ * there yet.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/** The repository. */
+export const root = fileURLToPath(new URL("..", import.meta.url));
+
+/**
+ * Runs a command where everybody can see it; ends this process with its code where it fails.
+ *
+ * @param {string} title what it is for
+ * @param {string} command
+ * @param {string[]} args
+ */
+export function run(title, command, args) {
+  console.log(`\n— ${title}: ${[command, ...args].join(" ")}`);
+  const { status, error } = spawnSync(command, args, {
+    cwd: root,
+    stdio: "inherit",
+    shell: process.platform === "win32",
+  });
+  if (error) console.error(error.message);
+  if (status !== 0) {
+    console.error(`\n${title} failed.`);
+    process.exit(status ?? 1);
+  }
+}
+
+/** Installs the locked packages where they are missing or older than the lock file. */
+export function installPackages() {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    console.error(`This needs Node 20.19 or newer; this is ${process.versions.node}.`);
+    process.exit(1);
+  }
+  const installed = `${root}/node_modules/.package-lock.json`;
+  const current =
+    existsSync(installed) && statSync(installed).mtimeMs >= statSync(`${root}/package-lock.json`).mtimeMs;
+  if (!current) run("Installing packages", "npm", ["ci", "--no-audit", "--no-fund"]);
+}
+
+/**
+ * Installs browsers that the tests need, where they are missing and this may be done: on Debian and
+ * its relatives, as root.
+ *
+ * @param {Record<string, () => boolean>} missing by Debian's package name, whether it is missing
+ */
+export function installBrowsers(missing) {
+  const packages = Object.keys(missing).filter((name) => missing[name]?.());
+  if (packages.length === 0) return;
+  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) {
+    console.error(
+      `Missing: ${packages.join(", ")}. Install them (Debian: sudo apt-get install ${packages.join(" ")}), or set CHROMIUM_PATH and FIREFOX_PATH.`,
+    );
+    process.exit(1);
+  }
+  process.env.DEBIAN_FRONTEND = "noninteractive";
+  run("Updating Debian's package lists", "apt-get", ["update", "-qq"]);
+  run("Installing browsers", "apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages]);
+}

@@ -1,0 +1,66 @@
+/**
+ * What crosses the thread. Options cross as the caller gave them, less what cannot be cloned, and
+ * are checked on the other side; words and files cross as bytes and are transferred. Types only.
+ */
+import type { MakemoreErrorCode } from "./errors";
+import type {
+  ExportOptions,
+  Losses,
+  MakemoreOptions,
+  ModelInfo,
+  Progress,
+  ResumeOptions,
+  SampleOptions,
+  TrainOptions,
+  TrainResult,
+  WordScore,
+} from "./types";
+
+/** Options without what stays on the page's side. */
+export type PlainTrainOptions = Omit<TrainOptions, "onProgress" | "signal">;
+export type PlainResumeOptions = Omit<ResumeOptions, "onProgress" | "signal" | "words">;
+export type PlainSampleOptions = Omit<SampleOptions, "signal">;
+
+/** What the worker tells the page while a call is under way. */
+export type TrainEvent = { model: ModelInfo } | { progress: Progress };
+
+/**
+ * What a call came to. Errors travel as data: a structured clone of an Error would lose its code.
+ */
+export type Outcome<T> =
+  | { readonly value: T }
+  | { readonly error: { readonly code: MakemoreErrorCode; readonly message: string } };
+
+/** Told once, before any other call. */
+export interface WorkerConfiguration {
+  /** As given to the constructor, unchecked. */
+  readonly options: MakemoreOptions;
+  /** A Web Lock that the worker holds for life, so that the page learns of its death. */
+  readonly lockName: string;
+}
+
+/**
+ * The worker as the page sees it. A call that can be stopped takes an id first; `abort(id)` makes
+ * it end soon, with what it has: a training keeps what it learned.
+ */
+export interface WorkerAPI {
+  configure(configuration: WorkerConfiguration): Promise<Outcome<void>>;
+  train(
+    id: number,
+    options: PlainTrainOptions,
+    words: Uint8Array,
+    onEvent: (event: TrainEvent) => void,
+  ): Promise<Outcome<TrainResult>>;
+  resume(
+    id: number,
+    options: PlainResumeOptions,
+    words: Uint8Array | undefined,
+    onEvent: (event: TrainEvent) => void,
+  ): Promise<Outcome<TrainResult>>;
+  sample(id: number, options: PlainSampleOptions, count: number): Promise<Outcome<string[]>>;
+  score(words: Uint8Array): Promise<Outcome<WordScore[]>>;
+  evaluate(words: Uint8Array | undefined): Promise<Outcome<Losses>>;
+  exportONNX(options: ExportOptions): Promise<Outcome<Uint8Array>>;
+  load(onnx: Uint8Array): Promise<Outcome<ModelInfo>>;
+  abort(id: number): void;
+}

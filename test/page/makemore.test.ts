@@ -1,0 +1,291 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import makemore, { Makemore } from "../../src";
+import type { TrainEvent } from "../../src/protocol";
+import type { ModelInfo, Progress, TrainResult } from "../../src/types";
+import { FakeWorker } from "./fakeWorker";
+
+const model: ModelInfo = { contextLength: 8, vocabulary: ["a", "b"], layers: [], parameters: 7, step: 0 };
+const progress: Progress = {
+  step: 1,
+  steps: 2,
+  loss: 3,
+  stepsPerSecond: 4,
+  secondsLeft: 5,
+  backend: "wasm",
+  device: "simd",
+};
+const result: TrainResult = {
+  step: 2,
+  steps: 2,
+  backend: "wasm",
+  device: "simd",
+  seconds: 1,
+  losses: new Float32Array([3, 2]),
+  smoothed: { size: 1, losses: new Float32Array([3, 2]) },
+  words: { count: 2, dropped: 0, repeated: 0, split: { train: 2, validation: 0, test: 0 } },
+  model: { ...model, step: 2 },
+  notices: [],
+};
+
+/** Awaits a macrotask or two: enough for messages to arrive. */
+const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+beforeEach(() => {
+  FakeWorker.instances = [];
+  FakeWorker.api = {};
+  vi.stubGlobal("Worker", FakeWorker);
+});
+afterEach(() => vi.unstubAllGlobals());
+
+function lastWorker(): FakeWorker {
+  const worker = FakeWorker.instances.at(-1);
+  if (!worker) throw new Error("no worker was started");
+  return worker;
+}
+
+test("importing and constructing start no worker; the default export is a shared instance", () => {
+  new Makemore();
+  expect(makemore).toBeInstanceOf(Makemore);
+  expect(makemore.model).toBeUndefined();
+  expect(FakeWorker.instances).toHaveLength(0);
+});
+
+test("train hands over words as bytes and options as given, and reports what the worker tells", async () => {
+  const train = vi.fn(
+    async (_id: number, _o: unknown, _w: Uint8Array, onEvent: (event: TrainEvent) => void) => {
+      onEvent({ model });
+      onEvent({ progress });
+      await settle();
+      return { value: result };
+    },
+  );
+  FakeWorker.api = { train };
+  const mm = new Makemore();
+  const seen: Progress[] = [];
+  let during: ModelInfo | undefined;
+  const trained = await mm.train(new Set([" emma ", "olivia"]), {
+    steps: 2,
+    onProgress: (p) => {
+      seen.push(p);
+      during = mm.model;
+    },
+  });
+  expect(trained).toEqual(result);
+  expect(seen).toEqual([progress]);
+  expect(during).toEqual(model);
+  expect(mm.model?.step).toBe(2);
+  expect(train.mock.calls[0]?.[1]).toEqual({ steps: 2 });
+  expect(new TextDecoder().decode(train.mock.calls[0]?.[2])).toBe("emma\nolivia");
+  expect(lastWorker().options).toEqual({ type: "module" });
+  mm.dispose();
+});
+
+test("one string is words a line, as makemore takes a text file", async () => {
+  const train = vi.fn(async () => ({ value: result }));
+  FakeWorker.api = { train };
+  const mm = new Makemore();
+  await mm.train("emma\nolivia\n");
+  expect(new TextDecoder().decode((train.mock.calls[0] as unknown[])[2] as Uint8Array)).toBe(
+    "emma\nolivia\n",
+  );
+  mm.dispose();
+});
+
+test.each([
+  [["emma", 7], /word 1 is 7/],
+  [["emma", null], /word 1 is null/],
+  [["em\nma"], /word 0 is "em\\nma".*one line/],
+  [[], /there are no words/],
+  [42, /of type number/],
+  [null, /null/],
+])("words %j are refused", async (words, message) => {
+  const mm = new Makemore();
+  await expect(mm.train(words as string[])).rejects.toMatchObject({
+    name: "MakemoreError",
+    code: "INVALID_WORDS",
+    message: expect.stringMatching(message),
+  });
+  mm.dispose();
+});
+
+test("a worker's refusal arrives as a MakemoreError with its code", async () => {
+  FakeWorker.api = { sample: async () => ({ error: { code: "NO_MODEL", message: "no model yet" } }) };
+  const mm = new Makemore();
+  await expect(mm.sample()).rejects.toMatchObject({
+    name: "MakemoreError",
+    code: "NO_MODEL",
+    message: "no model yet",
+  });
+  mm.dispose();
+});
+
+test("an option that cannot be cloned is refused as an option", async () => {
+  const mm = new Makemore();
+  await expect(mm.train(["ab"], { seed: (() => 1) as unknown as number })).rejects.toMatchObject({
+    code: "INVALID_OPTION",
+  });
+  await expect(mm.train(["ab"], { onProgress: 3 as never })).rejects.toMatchObject({
+    code: "INVALID_OPTION",
+  });
+  await expect(mm.train(["ab"], { signal: {} as never })).rejects.toMatchObject({ code: "INVALID_OPTION" });
+  mm.dispose();
+});
+
+test("when onProgress throws, training is asked to stop and train rejects with what it threw", async () => {
+  const abort = vi.fn();
+  let end: () => void = () => {};
+  FakeWorker.api = {
+    abort: (id) => {
+      abort(id);
+      end();
+    },
+    train: async (_id, _options, _words, onEvent) => {
+      onEvent({ progress });
+      await new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      return { value: result };
+    },
+  };
+  const mm = new Makemore();
+  const boom = new Error("boom");
+  const call = mm.train(["ab"], {
+    onProgress: () => {
+      throw boom;
+    },
+  });
+  await expect(call).rejects.toBe(boom);
+  expect(abort).toHaveBeenCalledOnce();
+  expect(mm.model?.step).toBe(2);
+  mm.dispose();
+});
+
+test("a signal that is aborted already starts nothing", async () => {
+  const mm = new Makemore();
+  const reason = new Error("never mind");
+  await expect(mm.train(["ab"], { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  await expect(mm.sample(1, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  expect(FakeWorker.instances).toHaveLength(0);
+});
+
+test("a signal stops a training, which rejects with its reason and keeps what was learned", async () => {
+  let end: () => void = () => {};
+  FakeWorker.api = {
+    abort: () => end(),
+    train: async () => {
+      await new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      return { value: result };
+    },
+  };
+  const mm = new Makemore();
+  const controller = new AbortController();
+  const call = mm.train(["ab"], { signal: controller.signal });
+  await settle();
+  controller.abort();
+  await expect(call).rejects.toMatchObject({ name: "AbortError" });
+  mm.dispose();
+});
+
+test("dispose rejects what is in flight and what comes after, and ends the worker", async () => {
+  FakeWorker.api = { train: () => new Promise(() => {}), sample: () => new Promise(() => {}) };
+  const mm = new Makemore();
+  const calls = [mm.train(["ab"]), mm.sample()];
+  const outcomes = Promise.allSettled(calls);
+  await settle();
+  mm.dispose();
+  for (const { status, reason } of (await outcomes) as PromiseRejectedResult[]) {
+    expect(status).toBe("rejected");
+    expect(reason).toMatchObject({ code: "DISPOSED" });
+  }
+  expect(lastWorker().terminated).toBe(true);
+  for (const call of [
+    () => mm.train(["ab"]),
+    () => mm.resume(),
+    () => mm.sample(),
+    () => mm.score(["ab"]),
+    () => mm.evaluate(),
+    () => mm.exportONNX(),
+    () => mm.load(new Uint8Array(1)),
+  ])
+    await expect(call()).rejects.toMatchObject({ code: "DISPOSED" });
+  mm.dispose();
+});
+
+test("a worker that never loads ends in LOAD_FAILED with its URL, and the next call tries again", async () => {
+  FakeWorker.api = { configure: () => new Promise(() => {}) };
+  const mm = new Makemore({ workerURL: "/nowhere/worker.js" });
+  const calls = Promise.allSettled([mm.train(["ab"]), mm.sample()]);
+  await settle();
+  lastWorker().fail("");
+  for (const { reason } of (await calls) as PromiseRejectedResult[])
+    expect(reason).toMatchObject({
+      code: "LOAD_FAILED",
+      message: expect.stringContaining("/nowhere/worker.js"),
+    });
+  FakeWorker.api = { sample: async () => ({ value: ["ok"] }) };
+  await expect(mm.sample(1)).resolves.toEqual(["ok"]);
+  expect(FakeWorker.instances).toHaveLength(2);
+  mm.dispose();
+});
+
+test("a worker that throws in mid-call rejects every call in flight with what it said", async () => {
+  FakeWorker.api = { train: () => new Promise(() => {}), sample: () => new Promise(() => {}) };
+  const mm = new Makemore();
+  const calls = Promise.allSettled([mm.train(["ab"]), mm.sample()]);
+  await settle();
+  lastWorker().fail("Uncaught RangeError: out of memory");
+  for (const { reason } of (await calls) as PromiseRejectedResult[])
+    expect(reason).toMatchObject({
+      code: "WORKER_FAILED",
+      message: expect.stringContaining("out of memory"),
+    });
+  expect(mm.model).toBeUndefined();
+  mm.dispose();
+});
+
+test("a worker that is killed lets go of its lock, and calls in flight reject", async () => {
+  let killed: () => void = () => {};
+  vi.stubGlobal("navigator", {
+    locks: {
+      request: (_name: string, granted: () => void) => {
+        killed = granted;
+        return new Promise(() => {});
+      },
+    },
+  });
+  FakeWorker.api = { train: () => new Promise(() => {}) };
+  const mm = new Makemore();
+  const call = mm.train(["ab"]);
+  call.catch(() => {});
+  await settle();
+  killed();
+  await expect(call).rejects.toMatchObject({ code: "WORKER_FAILED" });
+  mm.dispose();
+});
+
+test("a refused constructor option rejects the first call", async () => {
+  FakeWorker.api = {
+    configure: async () => ({ error: { code: "INVALID_OPTION", message: "backend is cuda" } }),
+  };
+  const mm = new Makemore({ backend: "cuda" as "wasm" });
+  await expect(mm.train(["ab"])).rejects.toMatchObject({
+    code: "INVALID_OPTION",
+    message: "backend is cuda",
+  });
+  expect(lastWorker().terminated).toBe(true);
+});
+
+test("load copies what it is given, so the caller's bytes stay theirs", async () => {
+  FakeWorker.api = { load: async () => ({ value: model }) };
+  const mm = new Makemore();
+  const bytes = new Uint8Array([1, 2, 3]);
+  await mm.load(bytes);
+  await mm.load(bytes.buffer);
+  await mm.load(new Blob([bytes]));
+  expect(bytes).toEqual(new Uint8Array([1, 2, 3]));
+  expect(mm.model).toEqual(model);
+  await expect(mm.load("file.onnx" as never)).rejects.toMatchObject({ code: "INVALID_ONNX" });
+  mm.dispose();
+});

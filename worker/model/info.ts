@@ -1,0 +1,20 @@
+import type { ModelInfo } from "../../src/types";
+import type { Checkpoint } from "./checkpoint";
+import { parameterCount } from "./network";
+
+/** What the page is told of a model. */
+export function modelInfo({ network, vocabulary, step }: Checkpoint): ModelInfo {
+  return {
+    contextLength: network.contextLength,
+    vocabulary: vocabulary.characters,
+    layers: network.layers.map(({ name, type, inputShape, outputShape, parameters }) => ({
+      name,
+      type,
+      inputShape,
+      outputShape,
+      parameters: parameterCount(parameters),
+    })),
+    parameters: parameterCount(network.parameters),
+    step,
+  };
+}

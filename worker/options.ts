@@ -1,0 +1,290 @@
+/**
+ * Options as a caller gives them, checked, with every default filled in: the one place that knows
+ * either. A schema's message says what would be right; `check` puts the value before it. It lives
+ * on this side of the thread so that the page does not carry a schema library.
+ */
+import * as v from "valibot";
+import { MakemoreError } from "../src/errors";
+import type { PlainResumeOptions, PlainSampleOptions, PlainTrainOptions } from "../src/protocol";
+import type { ExportOptions, MakemoreOptions, ModelChoice, Schedule } from "../src/types";
+import type { Optimizer } from "./engines/optimizer";
+import type { ResolvedSchedule } from "./engines/schedule";
+import type { Recipe } from "./model/checkpoint";
+
+/** `train`'s options with every default filled in. */
+export interface TrainSettings extends Recipe {
+  readonly model: ModelChoice;
+  readonly evalEvery: number;
+  readonly sampleEvery: number;
+}
+
+/** `resume`'s options; what is absent stays as the training had it. */
+export interface ResumeSettings extends Partial<Pick<Recipe, "steps" | "learningRate">> {
+  readonly evalEvery: number;
+  readonly sampleEvery: number;
+}
+
+/** `sample`'s options with every default filled in. */
+export type SampleSettings = Required<PlainSampleOptions>;
+
+const MAX_SEED = 0xffffffff;
+
+function whole(min: number, max: number) {
+  const message = `a whole number from ${min} to ${max}`;
+  return v.pipe(v.number(message), v.integer(message), v.minValue(min, message), v.maxValue(max, message));
+}
+
+function between(min: number, max: number, minimumExcluded = false) {
+  const message = `a number ${minimumExcluded ? "above" : "from"} ${min} to ${max}`;
+  return v.pipe(
+    v.number(message),
+    v.check((x) => (minimumExcluded ? x > min : x >= min) && x <= max, message),
+  );
+}
+
+function oneOf<const T extends string>(...names: T[]) {
+  return v.picklist(names, names.map((name) => `"${name}"`).join(" or "));
+}
+
+const flag = v.optional(v.boolean("true or false"));
+const url = v.optional(v.union([v.string(), v.instance(URL)], "a string or a URL"));
+const size = whole(1, 4096);
+
+const layer = v.variant(
+  "type",
+  [
+    v.strictObject({ type: v.literal("Embedding"), dimensions: size }),
+    v.strictObject({ type: v.literal("FlattenConsecutive"), n: whole(1, 256) }),
+    v.strictObject({
+      type: v.literal("Linear"),
+      fanIn: v.optional(whole(1, 1 << 20)),
+      fanOut: v.optional(whole(1, 65_535)),
+      bias: flag,
+    }),
+    v.strictObject({
+      type: v.literal("BatchNorm1d"),
+      features: v.optional(size),
+      momentum: v.optional(between(0, 1)),
+      epsilon: v.optional(between(0, 1, true)),
+    }),
+    v.strictObject({ type: v.literal("Tanh") }),
+  ],
+  'a layer such as { type: "Tanh" }; the types are Embedding, FlattenConsecutive, Linear, BatchNorm1d and Tanh',
+);
+
+const sizes = v.strictObject({
+  contextLength: v.optional(whole(1, 256)),
+  embedding: v.optional(size),
+  hidden: v.optional(size),
+  folds: v.optional(v.pipe(v.array(whole(1, 256), "a list of whole numbers"), v.minLength(1, "not empty"))),
+});
+
+// Chosen by the value's kind, so that a wrong size is reported as such and not as "no member of a union".
+const model = v.lazy((value) =>
+  Array.isArray(value)
+    ? v.pipe(v.array(layer), v.minLength(1, "a list with at least one layer"))
+    : typeof value === "object" && value !== null
+      ? sizes
+      : v.picklist(["wavenet", "mlp"], '"wavenet", "mlp", sizes, or a list of layers'),
+);
+
+const schedule = v.lazy((value) =>
+  typeof value === "object" && value !== null
+    ? v.strictObject({
+        peak: between(0, 1000, true),
+        warmup: v.optional(whole(0, 10_000_000)),
+        decay: v.optional(oneOf("constant", "linear", "cosine", "step")),
+        final: v.optional(between(0, 1000)),
+        at: v.optional(between(0, 1)),
+      })
+    : between(0, 1000, true),
+);
+
+const beta = v.optional(between(0, 0.99999));
+const optimizer = v.lazy((value) =>
+  typeof value === "object" && value !== null
+    ? v.variant(
+        "type",
+        [
+          v.strictObject({ type: v.literal("sgd") }),
+          v.strictObject({
+            type: v.literal("adamw"),
+            beta1: beta,
+            beta2: beta,
+            epsilon: v.optional(between(0, 1, true)),
+            weightDecay: v.optional(between(0, 10)),
+          }),
+        ],
+        '{ type: "sgd" } or { type: "adamw" }',
+      )
+    : oneOf("sgd", "adamw"),
+);
+
+const during = {
+  evalEvery: v.optional(whole(0, 10_000_000)),
+  sampleEvery: v.optional(whole(0, 10_000_000)),
+};
+const steps = v.optional(whole(1, 10_000_000));
+const learningRate = v.optional(schedule);
+
+const trainOptions = v.strictObject({
+  model: v.optional(model),
+  recipe: v.optional(oneOf("default", "lecture")),
+  steps,
+  batchSize: v.optional(whole(1, 4096)),
+  learningRate,
+  optimizer: v.optional(optimizer),
+  seed: v.optional(whole(0, MAX_SEED)),
+  split: v.optional(
+    v.pipe(
+      v.array(between(0, 1)),
+      v.check(
+        (shares) =>
+          shares.length === 3 &&
+          Number(shares[0]) > 0 &&
+          Math.abs(shares.reduce((a, b) => a + b, 0) - 1) < 1e-6,
+        "three shares that add up to 1, the first above 0",
+      ),
+    ),
+  ),
+  shuffle: flag,
+  ...during,
+});
+
+const resumeOptions = v.strictObject({ steps, learningRate, ...during });
+
+const sampleOptions = v.strictObject({
+  temperature: v.optional(between(0, 100, true)),
+  topK: v.optional(whole(1, 65_535)),
+  topP: v.optional(between(0, 1, true)),
+  prefix: v.optional(v.string("a string")),
+  minLength: v.optional(whole(0, 1000)),
+  maxLength: v.optional(whole(1, 1000)),
+  seed: v.optional(whole(0, MAX_SEED)),
+  novel: flag,
+  unique: flag,
+});
+
+const exportOptions = v.strictObject({
+  form: v.optional(oneOf("window", "convolution", "incremental")),
+  trainingState: flag,
+});
+
+const makemoreOptions = v.strictObject({
+  backend: v.optional(oneOf("auto", "webgpu", "wasm", "tfjs")),
+  workerURL: url,
+  assetsURL: url,
+});
+
+/**
+ * Throws `INVALID_OPTION` with the first thing that is wrong. The schemas only check: they change
+ * nothing, so the caller goes on with its own, typed, value.
+ */
+function check(schema: v.GenericSchema, value: unknown, call: string): void {
+  const result = v.safeParse(schema, value, { abortEarly: true, abortPipeEarly: true });
+  if (result.success) return;
+  const [issue] = result.issues;
+  const path = v.getDotPath(issue);
+  throw new MakemoreError(
+    "INVALID_OPTION",
+    path === null
+      ? `${call}: the options are ${show(issue.input)}; they must be an object.`
+      : issue.expected === "never"
+        ? `${call}: there is no option "${path}"${path.includes(".") ? "" : `; there are ${optionNames(schema)}`}.`
+        : `${call}: ${path} is ${show(issue.input)}; it must be ${issue.message}.`,
+  );
+}
+
+/** The names that a schema of an object knows, and those that the page takes out on the way. */
+function optionNames(schema: v.GenericSchema): string {
+  return "entries" in schema ? Object.keys(Object(schema.entries)).join(", ") : "none";
+}
+
+/** A value for a message. */
+function show(value: unknown): string {
+  if (typeof value === "number" || value === undefined) return String(value);
+  const text = typeof value === "function" ? "a function" : (JSON.stringify(value) ?? String(value));
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+/** Checks the options of `new Makemore`. */
+export function checkMakemoreOptions(options: MakemoreOptions): void {
+  check(makemoreOptions, options, "new Makemore");
+}
+
+/** The settings of a training. Recipes: see `TrainOptions.recipe`. */
+export function trainSettings(options: PlainTrainOptions): TrainSettings {
+  check(trainOptions, options, "train");
+  const lecture = options.recipe === "lecture";
+  const steps = options.steps ?? (lecture ? 200_000 : 10_000);
+  const optimizer = resolveOptimizer(options.optimizer ?? (lecture ? "sgd" : "adamw"));
+  const peak = optimizer.type === "sgd" ? 0.1 : 2e-3;
+  const recipeRate: Schedule = lecture
+    ? { peak, decay: "step" }
+    : { peak, decay: "cosine", warmup: Math.min(200, Math.floor(steps / 10)) };
+  return {
+    model: options.model ?? "wavenet",
+    steps,
+    batchSize: options.batchSize ?? (lecture ? 32 : 64),
+    learningRate: resolveSchedule(options.learningRate ?? recipeRate),
+    optimizer,
+    seed: options.seed ?? 42,
+    split: options.split ?? [0.8, 0.1, 0.1],
+    shuffle: options.shuffle ?? true,
+    evalEvery: options.evalEvery ?? 0,
+    sampleEvery: options.sampleEvery ?? 0,
+  };
+}
+
+/** The settings of a training that goes on. */
+export function resumeSettings(options: PlainResumeOptions): ResumeSettings {
+  check(resumeOptions, options, "resume");
+  const { steps, learningRate, evalEvery = 0, sampleEvery = 0 } = options;
+  return {
+    ...(steps === undefined ? {} : { steps }),
+    ...(learningRate === undefined ? {} : { learningRate: resolveSchedule(learningRate) }),
+    evalEvery,
+    sampleEvery,
+  };
+}
+
+/** The settings of a `sample` call. */
+export function sampleSettings(count: number, options: PlainSampleOptions): SampleSettings {
+  check(v.object({ count: whole(1, 1_000_000) }), { count }, "sample");
+  check(sampleOptions, options, "sample");
+  const { minLength = 1, maxLength = 100 } = options;
+  if (minLength > maxLength)
+    throw new MakemoreError(
+      "INVALID_OPTION",
+      `sample: minLength is ${minLength}; it must be at most maxLength, ${maxLength}.`,
+    );
+  return {
+    temperature: options.temperature ?? 1,
+    topK: options.topK ?? 65_535,
+    topP: options.topP ?? 1,
+    prefix: options.prefix ?? "",
+    minLength,
+    maxLength,
+    seed: options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
+    novel: options.novel ?? false,
+    unique: options.unique ?? false,
+  };
+}
+
+/** The settings of an `exportONNX` call. */
+export function exportSettings(options: ExportOptions): Required<ExportOptions> {
+  check(exportOptions, options, "exportONNX");
+  return { form: options.form ?? "window", trainingState: options.trainingState ?? true };
+}
+
+function resolveOptimizer(choice: NonNullable<PlainTrainOptions["optimizer"]>): Optimizer {
+  const given = typeof choice === "string" ? { type: choice } : choice;
+  if (given.type === "sgd") return { type: "sgd" };
+  return { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01, ...given };
+}
+
+function resolveSchedule(rate: number | Schedule): ResolvedSchedule {
+  const given = typeof rate === "number" ? { peak: rate } : rate;
+  const { peak, warmup = 0, decay = "constant", at = 0.75 } = given;
+  return { peak, warmup, decay, at, final: given.final ?? (decay === "step" ? peak / 10 : 0) };
+}

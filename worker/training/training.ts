@@ -1,0 +1,221 @@
+/**
+ * A training under way. Think of it as a loop over chunks of steps: the engine runs a chunk without
+ * a break, and between two chunks everything else happens (progress, evaluation, samples, a
+ * snapshot for whoever asks, stopping). A chunk is sized by time, so all of that stays prompt
+ * whatever the model and the machine.
+ */
+import { MakemoreError } from "../../src/errors";
+import type { Progress } from "../../src/types";
+import type { Dataset } from "../data/dataset";
+import { type Engine, isEngineLost } from "../engines/engine";
+import { learningRates } from "../engines/schedule";
+import type { Checkpoint } from "../model/checkpoint";
+import { nextTask } from "./nextTask";
+
+/** What a chunk should take, ms: long enough to be worth its overhead, short enough to answer calls. */
+const CHUNK_MS = 40;
+/** Between two progress reports at the least, ms. */
+const PROGRESS_MS = 50;
+/** Between two snapshots at the most, ms: what a lost device can cost. */
+const SNAPSHOT_MS = 1000;
+/** Devices in a row that may be lost before a training gives up. */
+const MAX_LOSSES = 3;
+
+export interface TrainingOptions {
+  readonly evalEvery: number;
+  readonly sampleEvery: number;
+  /** What the choice of the engine had to say. */
+  readonly notices: readonly string[];
+  /** Makes an engine that goes on from a checkpoint, in place of one that was lost. */
+  readonly openEngine: (from: Checkpoint, lost: Engine) => Promise<Engine>;
+  readonly evaluate: (checkpoint: Checkpoint) => Promise<Progress["evaluation"]>;
+  readonly sample: (checkpoint: Checkpoint) => Promise<string[]>;
+  readonly onProgress: (progress: Progress) => void;
+}
+
+export class Training {
+  /** The loss of every step so far, from the checkpoint it began with. */
+  readonly losses: Float32Array<ArrayBuffer>;
+  readonly notices: string[];
+  #checkpoint: Checkpoint;
+  readonly #first: number;
+  #step: number;
+  #stopped = false;
+  #noticesReported = 0;
+  #waiting: ((checkpoint: Checkpoint) => void)[] = [];
+
+  /** @param from where it begins: step 0 of a new model, or wherever a training stood */
+  constructor(
+    from: Checkpoint,
+    readonly dataset: Dataset,
+    readonly options: TrainingOptions,
+  ) {
+    this.#checkpoint = from;
+    this.notices = [...options.notices];
+    this.#first = this.#step = from.step;
+    this.losses = new Float32Array(Math.max(0, from.recipe.steps - from.step));
+  }
+
+  /** Makes `run` end at the next chunk boundary, with what was learned. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** The model as it is now, taken at the next chunk boundary. Only while `run` is under way. */
+  snapshot(): Promise<Checkpoint> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /**
+   * Trains to the end of the recipe, or until stopped.
+   *
+   * @param engine made for the checkpoint it began with; disposed of at the end
+   * @returns the engine that ended it
+   */
+  async run(engine: Engine): Promise<Engine> {
+    let current = engine;
+    let lost = 0;
+    try {
+      for (;;) {
+        try {
+          await this.#loop(current);
+          return current;
+        } catch (error) {
+          current.dispose();
+          if (!isEngineLost(error) || ++lost > MAX_LOSSES) throw error;
+          const from = this.#checkpoint;
+          const replacement = await this.options.openEngine(from, current);
+          this.notices.push(
+            `The ${current.backend} engine was lost at step ${this.#step} (${error.message}); training went on from step ${from.step} on ${replacement.backend}.`,
+          );
+          this.#step = from.step;
+          current = replacement;
+        }
+      }
+    } finally {
+      current.dispose();
+      for (const resolve of this.#waiting.splice(0)) resolve(this.#checkpoint);
+    }
+  }
+
+  async #loop(engine: Engine): Promise<void> {
+    const { recipe } = this.#checkpoint;
+    const { evalEvery, sampleEvery, onProgress } = this.options;
+    const pace = new Pace();
+    let msPerStep = Number.POSITIVE_INFINITY;
+    let snapshotAt = performance.now();
+    let reportedAt = -PROGRESS_MS;
+    let reportedStep = this.#step;
+    const due = (every: number) => every > 0 && this.#step % every === 0;
+    const untilDue = (every: number) => (every > 0 ? every - (this.#step % every) : recipe.steps);
+
+    while (this.#step < recipe.steps && !this.#stopped) {
+      const count = Math.min(
+        Math.max(1, Math.floor(CHUNK_MS / msPerStep)),
+        recipe.steps - this.#step,
+        untilDue(evalEvery),
+        untilDue(sampleEvery),
+      );
+      const started = performance.now();
+      const losses = await engine.run(
+        this.#step,
+        learningRates(recipe.learningRate, this.#step, count, recipe.steps),
+      );
+      msPerStep = (performance.now() - started) / count;
+      this.#refuseNonsense(losses);
+      this.losses.set(losses, this.#step - this.#first);
+      this.#step += count;
+      pace.add(count);
+
+      const finished = this.#step === recipe.steps || this.#stopped;
+      const evaluates = due(evalEvery);
+      const samples = due(sampleEvery);
+      if (
+        this.#waiting.length > 0 ||
+        evaluates ||
+        samples ||
+        finished ||
+        performance.now() - snapshotAt > SNAPSHOT_MS
+      ) {
+        this.#checkpoint = { ...this.#checkpoint, ...(await engine.read()), step: this.#step };
+        snapshotAt = performance.now();
+      }
+      for (const resolve of this.#waiting.splice(0)) resolve(this.#checkpoint);
+
+      // What falls due is always reported, and never too soon: training waits the rest of the time.
+      const wait = reportedAt + PROGRESS_MS - performance.now();
+      if (evaluates || samples || finished || wait <= 0) {
+        const extras = {
+          ...(evaluates ? { evaluation: await this.options.evaluate(this.#checkpoint) } : {}),
+          ...(samples ? { samples: await this.options.sample(this.#checkpoint) } : {}),
+        };
+        const late = reportedAt + PROGRESS_MS - performance.now();
+        if (late > 0) await new Promise((resolve) => setTimeout(resolve, late));
+        const stepsPerSecond = pace.stepsPerSecond();
+        const notice = this.notices.slice(this.#noticesReported).join(" ");
+        this.#noticesReported = this.notices.length;
+        onProgress({
+          step: this.#step,
+          steps: recipe.steps,
+          loss: mean(this.losses.subarray(reportedStep - this.#first, this.#step - this.#first)),
+          stepsPerSecond,
+          secondsLeft: (recipe.steps - this.#step) / stepsPerSecond,
+          backend: engine.backend,
+          device: engine.device,
+          ...extras,
+          ...(notice ? { notice } : {}),
+        });
+        reportedAt = performance.now();
+        reportedStep = this.#step;
+      }
+      await nextTask();
+    }
+    // Stopped between two chunks, after the last snapshot.
+    if (this.#checkpoint.step !== this.#step)
+      this.#checkpoint = { ...this.#checkpoint, ...(await engine.read()), step: this.#step };
+  }
+
+  /** A loss that is not a number never becomes one again. */
+  #refuseNonsense(losses: Float32Array): void {
+    const bad = losses.findIndex((loss) => !Number.isFinite(loss));
+    if (bad < 0) return;
+    throw new MakemoreError(
+      "DIVERGED",
+      `The loss of step ${this.#step + bad} is ${losses[bad]}; try a lower learningRate. The model stays as it was at step ${this.#checkpoint.step}.`,
+    );
+  }
+
+  /** Where the numbers were last known to be good. */
+  get checkpoint(): Checkpoint {
+    return this.#checkpoint;
+  }
+
+  /** Steps done so far. */
+  get step(): number {
+    return this.#step;
+  }
+}
+
+/** Steps per second over about the last second. */
+class Pace {
+  readonly #marks: { time: number; steps: number }[] = [{ time: performance.now(), steps: 0 }];
+
+  add(steps: number): void {
+    const last = this.#marks.at(-1);
+    this.#marks.push({ time: performance.now(), steps: (last?.steps ?? 0) + steps });
+    while (this.#marks.length > 2 && performance.now() - (this.#marks[1]?.time ?? 0) > 1000)
+      this.#marks.shift();
+  }
+
+  stepsPerSecond(): number {
+    const first = this.#marks[0];
+    const last = this.#marks.at(-1);
+    if (!first || !last) return 0;
+    // A clock may be as coarse as a millisecond.
+    return ((last.steps - first.steps) * 1000) / Math.max(1, last.time - first.time);
+  }
+}
+
+function mean(values: Float32Array): number {
+  return values.reduce((a, b) => a + b, 0) / values.length;
+}
