@@ -1,0 +1,103 @@
+import { describe, expect, test } from "vitest";
+import { MakemoreError } from "../../src/errors";
+import { createTfjsEngine } from "../../worker/engines/tfjs";
+import { closeWebGPU, openBackend, openWebGPU, tf, WASM_FILE } from "../../worker/engines/tfjs/backend";
+import { architecture } from "../../worker/model/architectures";
+import { buildNetwork, initialParameters } from "../../worker/model/network";
+import { testTfjsEngine } from "../tfjsEngine";
+
+const wasmURL = new URL("/node_modules/@tensorflow/tfjs-backend-wasm/dist/", location.href);
+
+const network = buildNetwork(architecture({ contextLength: 4, embedding: 5, hidden: 12 }), 5);
+const setup = {
+  network,
+  parameters: initialParameters(network, 1),
+  optimizer: { type: "sgd" },
+  stream: Uint8Array.of(0, 1, 2, 3, 0, 4, 4, 0),
+  seed: 5,
+  batchSize: 8,
+} as const;
+
+describe("wasm", () => {
+  test("a folder without the file is refused by its address, and the right one still works", async () => {
+    const wrong = new URL("/nowhere/", location.href);
+    await expect(openBackend("wasm", wrong)).rejects.toThrow(MakemoreError);
+    await expect(openBackend("wasm", wrong)).rejects.toMatchObject({ code: "LOAD_FAILED" });
+    await expect(openBackend("wasm", wrong)).rejects.toThrow(`/nowhere/${WASM_FILE}`);
+    await expect(openBackend("wasm")).rejects.toMatchObject({ code: "UNSUPPORTED" });
+    expect(await openBackend("wasm", wasmURL)).toMatchObject({ backend: "wasm" });
+  });
+
+  test("a software adapter is passed over for wasm, and for cpu where there is no wasm", async () => {
+    expect(await openBackend(undefined, wasmURL)).toMatchObject({ backend: "wasm" });
+    expect(await openBackend()).toMatchObject({ backend: "cpu" });
+  });
+
+  testTfjsEngine({ backend: "wasm", wasmURL });
+});
+
+describe("webgpu", () => {
+  testTfjsEngine({ backend: "webgpu" });
+
+  test("it says what it runs on, and opens one device for everybody", async () => {
+    const a = await openWebGPU();
+    const b = await openWebGPU();
+    expect(a.device).toBe(b.device);
+    expect(a.software).toBe(true);
+    expect(a.name).toMatch(/swiftshader/i);
+    const engine = await createTfjsEngine(setup, { backend: "webgpu" });
+    expect(engine.device).toBe(a.name);
+    engine.dispose();
+  });
+
+  test("a lost device fails the run with a reason, and the next engine gets a new one", async () => {
+    const rates = new Float32Array(3).fill(0.1);
+    const engine = await createTfjsEngine(setup, { backend: "webgpu" });
+    const expected = await engine.run(0, rates);
+    const { device } = await openWebGPU();
+    device.destroy();
+    await device.lost;
+    await expect(engine.run(3, rates)).rejects.toMatchObject({ code: "WORKER_FAILED" });
+    await expect(engine.read()).rejects.toThrow("was lost");
+    engine.dispose();
+    expect(tf.memory().numTensors).toBe(0);
+
+    const next = await createTfjsEngine(setup, { backend: "webgpu" });
+    expect((await openWebGPU()).device).not.toBe(device);
+    expect(await next.run(0, rates)).toEqual(expected);
+    next.dispose();
+  });
+
+  test("a device that is lost in the middle of a run ends it", async () => {
+    const engine = await createTfjsEngine(setup, { backend: "webgpu" });
+    const { device } = await openWebGPU();
+    const run = engine.run(0, new Float32Array(20).fill(0.1));
+    // The run gives way to this once its steps are under way on the device.
+    queueMicrotask(() => queueMicrotask(() => device.destroy()));
+    await expect(run).rejects.toMatchObject({ code: "WORKER_FAILED" });
+    engine.dispose();
+    expect(tf.memory().numTensors).toBe(0);
+  });
+
+  test("closing gives the device back, as often as one likes", async () => {
+    const { device } = await openWebGPU();
+    closeWebGPU();
+    closeWebGPU();
+    expect((await device.lost).reason).toBe("destroyed");
+    expect((await openWebGPU()).device).not.toBe(device);
+    closeWebGPU();
+  });
+
+  test("an adapter that refuses is UNSUPPORTED, with what to do", async () => {
+    closeWebGPU();
+    const { requestAdapter } = GPU.prototype;
+    GPU.prototype.requestAdapter = async () => null;
+    try {
+      await expect(openWebGPU()).rejects.toMatchObject({ code: "UNSUPPORTED" });
+    } finally {
+      GPU.prototype.requestAdapter = requestAdapter;
+    }
+    await openWebGPU();
+    closeWebGPU();
+  });
+});

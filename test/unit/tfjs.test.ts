@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { MakemoreError } from "../../src/errors";
+import { isSoftware, openBackend } from "../../worker/engines/tfjs/backend";
+import { testTfjsEngine } from "../tfjsEngine";
+
+testTfjsEngine({ backend: "cpu" });
+
+test("without a GPU and without the folder of its .wasm it is cpu", async () => {
+  expect(await openBackend()).toMatchObject({ backend: "cpu" });
+});
+
+test("what was asked for and cannot be had is refused with the reason", async () => {
+  await expect(openBackend("webgpu")).rejects.toThrow(MakemoreError);
+  await expect(openBackend("webgpu")).rejects.toMatchObject({ code: "UNSUPPORTED" });
+  await expect(openBackend("wasm")).rejects.toThrow("tfjs-backend-wasm-simd.wasm");
+});
+
+test.each([
+  ["google swiftshader", false, true],
+  ["mesa llvmpipe (LLVM 15.0.6, 256 bits)", false, true],
+  ["Microsoft Basic Render Driver", false, true],
+  ["intel gen-12lp", true, true],
+  ["nvidia ampere", false, false],
+  ["apple metal-3", false, false],
+])("%s, fallback %s: a software adapter, %s", (description, isFallbackAdapter, software) => {
+  const info = { vendor: "", architecture: "", device: "", subgroupMinSize: 4, subgroupMaxSize: 128 };
+  expect(isSoftware({ __brand: "GPUAdapterInfo", ...info, description, isFallbackAdapter })).toBe(software);
+});

@@ -1,0 +1,198 @@
+/**
+ * tfjs and its backends. tfjs has one current backend for the whole worker: whoever is about to
+ * run operations opens the one that its tensors live on, which costs nothing where it is open.
+ *
+ * Only the parts that training needs are imported: `@tensorflow/tfjs` as a whole brings layers,
+ * converters and WebGL along, 356 KB gzipped where this file comes to 120, its webgpu backend to 70
+ * and the wasm one to 77 more, each in a chunk of its own.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import "@tensorflow/tfjs-core/dist/register_all_gradients";
+import "@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops";
+import "@tensorflow/tfjs-backend-cpu";
+import { MakemoreError } from "../../../src/errors";
+
+export { tf };
+
+/** What tfjs runs on. */
+export type TfBackend = "webgpu" | "wasm" | "cpu";
+
+/** The one file that tfjs's wasm backend needs of its package's `dist`. */
+export const WASM_FILE = "tfjs-backend-wasm-simd.wasm";
+
+/** The GPU as tfjs-backend-webgpu opened it. */
+export interface WebGPU {
+  readonly device: GPUDevice;
+  /** The adapter's name, for people. */
+  readonly name: string;
+  /** Whether it is a CPU in disguise, which the wasm backends outrun. */
+  readonly software: boolean;
+}
+
+/** What `openBackend` settled for. */
+export interface OpenedBackend {
+  readonly backend: TfBackend;
+  /** For people: an adapter's name, or what it is. */
+  readonly device: string;
+  /** Where the backend is webgpu. */
+  readonly gpu?: GPUDevice;
+}
+
+/**
+ * Makes a backend tfjs's current one, and opens it where that was not done before.
+ *
+ * @param backend which; without it, webgpu where there is a real GPU, else wasm, else cpu
+ * @param wasmURL the folder that `WASM_FILE` is in; without it there is no wasm
+ * @throws MakemoreError `UNSUPPORTED` where this machine does not have the backend that was asked
+ *   for, `LOAD_FAILED` where its file does not arrive
+ */
+export async function openBackend(backend?: TfBackend, wasmURL?: string | URL): Promise<OpenedBackend> {
+  switch (backend ?? (await choose(wasmURL))) {
+    case "webgpu": {
+      const { device, name } = await openWebGPU();
+      return { backend: "webgpu", device: name, gpu: device };
+    }
+    case "wasm":
+      await openWasm(wasmURL);
+      return { backend: "wasm", device: "wasm (tfjs)" };
+    case "cpu":
+      await tf.setBackend("cpu");
+      return { backend: "cpu", device: "cpu (tfjs)" };
+  }
+}
+
+async function choose(wasmURL: string | URL | undefined): Promise<TfBackend> {
+  const adapter = await requestAdapter();
+  if (adapter && !isSoftware(adapter.info)) return "webgpu";
+  return wasmURL !== undefined && typeof WebAssembly === "object" ? "wasm" : "cpu";
+}
+
+/**
+ * Whether an adapter computes on the CPU: the fallback adapters of browsers, and the software
+ * rasterisers that call themselves GPUs (SwiftShader, Mesa's llvmpipe, Windows' WARP).
+ */
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  const words = [info.vendor, info.architecture, info.device, info.description].join(" ");
+  return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render|software/i.test(words);
+}
+
+/** An adapter to look at; tfjs requests its own, because a device uses an adapter up. */
+export async function requestAdapter(): Promise<GPUAdapter | undefined> {
+  // navigator.gpu is absent in older browsers, on insecure pages and in Node.
+  const gpu = typeof navigator === "object" && "gpu" in navigator ? navigator.gpu : undefined;
+  return (await gpu?.requestAdapter({ powerPreference: "high-performance" })) ?? undefined;
+}
+
+let opening: Promise<WebGPU> | undefined;
+let opened: WebGPU | undefined;
+
+/**
+ * Makes webgpu the current backend and gives its device, the same one until it is lost or
+ * closed. After that tfjs's tensors on it are gone, and the next call opens a new device.
+ *
+ * @throws MakemoreError `UNSUPPORTED` with the reason
+ */
+export async function openWebGPU(): Promise<WebGPU> {
+  opening ??= startWebGPU();
+  try {
+    const gpu = await opening;
+    await tf.setBackend("webgpu");
+    return gpu;
+  } catch (error) {
+    opening = undefined;
+    throw error;
+  }
+}
+
+async function startWebGPU(): Promise<WebGPU> {
+  const adapter = await requestAdapter();
+  if (!adapter)
+    throw new MakemoreError(
+      "UNSUPPORTED",
+      "This browser gives no WebGPU adapter (or the page is not https); use the wasm backend.",
+    );
+  const { WebGPUBackend } = await import("@tensorflow/tfjs-backend-webgpu");
+  const started = await tf.setBackend("webgpu");
+  const backend = started ? tf.backend() : undefined;
+  if (!(backend instanceof WebGPUBackend)) {
+    await tf.setBackend("cpu");
+    throw new MakemoreError("UNSUPPORTED", "The GPU refused a WebGPU device; use the wasm backend.");
+  }
+  const { device } = backend;
+  const { info } = adapter;
+  opened = {
+    device,
+    name: info.description || [info.vendor, info.architecture].filter(Boolean).join(" ") || "WebGPU",
+    software: isSoftware(info),
+  };
+  device.lost.then(() => forget(device));
+  return opened;
+}
+
+/** Takes the webgpu backend out of tfjs and destroys its device; safe where there is none. */
+export function closeWebGPU(): void {
+  const device = opened?.device;
+  if (!device) return;
+  forget(device);
+  device.destroy();
+}
+
+/** Leaves tfjs as if the device had never been opened, able to open another. */
+function forget(device: GPUDevice): void {
+  if (opened?.device !== device) return;
+  opened = opening = undefined;
+  // tfjs is not to be left without a current backend: it would pick one by itself.
+  if (tf.getBackend() === "webgpu") tf.setBackend("cpu");
+  const factory = tf.findBackendFactory("webgpu");
+  // Removing disposes of the backend and forgets its factory with it.
+  tf.removeBackend("webgpu");
+  tf.registerBackend("webgpu", factory);
+}
+
+let wasm: Promise<void> | undefined;
+
+async function openWasm(folder: string | URL | undefined): Promise<void> {
+  wasm ??= startWasm(folder);
+  try {
+    await wasm;
+    await tf.setBackend("wasm");
+  } catch (error) {
+    wasm = undefined;
+    throw error;
+  }
+}
+
+async function startWasm(folder: string | URL | undefined): Promise<void> {
+  if (folder === undefined)
+    throw new MakemoreError("UNSUPPORTED", `tfjs's wasm backend needs the folder that ${WASM_FILE} is in.`);
+  const url = new URL(WASM_FILE, folder);
+  await checkWasm(url.href);
+  const { setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");
+  setWasmPaths(new URL(".", url).href);
+  // One thread: more need cross-origin isolation and workers from blob: URLs, for a model this small.
+  tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
+  if (!(await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT")) || !(await tf.setBackend("wasm"))) {
+    await tf.setBackend("cpu");
+    throw new MakemoreError(
+      "UNSUPPORTED",
+      "This page cannot run tfjs's wasm backend: the browser lacks SIMD, or its Content-Security-Policy lacks 'wasm-unsafe-eval'.",
+    );
+  }
+}
+
+/** tfjs itself would hang or give up for good on a file that is not there; this says what is wrong. */
+async function checkWasm(url: string): Promise<void> {
+  const fix = "serve the files of the package unchanged beside its worker, or set assetsURL";
+  let response: Response;
+  try {
+    response = await fetch(url);
+  } catch (cause) {
+    throw new MakemoreError("LOAD_FAILED", `${url} cannot be reached; ${fix}.`, { cause });
+  }
+  const magic = new Uint8Array(await response.arrayBuffer()).subarray(0, 4);
+  if (!response.ok || String(magic) !== "0,97,115,109")
+    throw new MakemoreError(
+      "LOAD_FAILED",
+      `${url} is no WebAssembly file (status ${response.status}, type ${response.headers.get("content-type")}); ${fix}.`,
+    );
+}

@@ -1,0 +1,194 @@
+/**
+ * The tfjs engine: the lecture's training loop as it stands there, forward, backward, update, by
+ * automatic differentiation. It trains any network, because all it asks of a layer is `forward`;
+ * the fast engines are held against it, and it takes what they do not cover.
+ *
+ * tfjs's tensors never change. A step makes a new tensor for each parameter and drops the old one,
+ * so between two steps there are exactly as many tensors as parameters and moments.
+ */
+import type * as TF from "@tensorflow/tfjs-core";
+import { MakemoreError } from "../../../src/errors";
+import { drawBatch, readContext } from "../../data/dataset";
+import type { Parameters } from "../../model/layer";
+import type { Engine, EngineSetup, EngineState } from "../engine";
+import { FACTORS, stepFactors } from "../optimizer";
+import { type OpenedBackend, openBackend, type TfBackend, tf } from "./backend";
+
+/** What the engine runs on; see `openBackend`. */
+export interface TfjsOptions {
+  readonly backend?: TfBackend;
+  readonly wasmURL?: string | URL;
+}
+
+type Tensors = Map<string, TF.Tensor>;
+
+/** An engine for any network, on the backend asked for or the best there is. */
+export async function createTfjsEngine(setup: EngineSetup, options: TfjsOptions = {}): Promise<Engine> {
+  return new TfjsEngine(setup, await openBackend(options.backend, options.wasmURL));
+}
+
+class TfjsEngine implements Engine {
+  readonly backend = "tfjs";
+  readonly device: string;
+  readonly #setup: EngineSetup;
+  readonly #opened: OpenedBackend;
+  /** Parameters and running statistics. */
+  readonly #values: Tensors;
+  /** AdamW's moments, of trainable parameters; empty for SGD. */
+  readonly #m: Tensors;
+  readonly #v: Tensors;
+
+  constructor(setup: EngineSetup, opened: OpenedBackend) {
+    this.#setup = { ...setup, stream: setup.stream.slice() };
+    this.#opened = opened;
+    this.device = opened.device;
+    const { network, parameters, optimizer, moments } = setup;
+    const trainable = optimizer.type === "adamw" ? network.parameters.filter((p) => p.trainable) : [];
+    // tfjs may keep the array that it is given: hence the copies.
+    const tensor = (values: Float32Array | undefined, shape: readonly number[]) =>
+      values ? tf.tensor(values.slice(), [...shape], "float32") : tf.zeros([...shape]);
+    this.#values = new Map(network.parameters.map((p) => [p.name, tensor(parameters.get(p.name), p.shape)]));
+    this.#m = new Map(trainable.map((p) => [p.name, tensor(moments?.m.get(p.name), p.shape)]));
+    this.#v = new Map(trainable.map((p) => [p.name, tensor(moments?.v.get(p.name), p.shape)]));
+  }
+
+  async run(firstStep: number, learningRates: Float32Array, positions?: Uint32Array): Promise<Float32Array> {
+    await this.#enter();
+    const { stream, seed, batchSize, optimizer } = this.#setup;
+    const factors = stepFactors(optimizer, firstStep, learningRates);
+    // They stay on the device until the end: reading one would wait for its step.
+    const losses: TF.Scalar[] = [];
+    try {
+      for (let i = 0; i < learningRates.length; i++)
+        losses.push(
+          this.#step(
+            positions?.subarray(i * batchSize, (i + 1) * batchSize) ??
+              drawBatch(stream, seed, firstStep + i, batchSize),
+            factors.subarray(i * FACTORS, (i + 1) * FACTORS),
+          ),
+        );
+      return await read(losses.length > 0 ? tf.stack(losses) : tf.tensor1d([]));
+    } catch (cause) {
+      // Out of memory, or the GPU went away: tfjs's own words would not say what was under way.
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new MakemoreError("WORKER_FAILED", `Training with tfjs on ${this.device} failed: ${reason}`, {
+        cause,
+      });
+    } finally {
+      tf.dispose(losses);
+    }
+  }
+
+  async read(): Promise<EngineState> {
+    await this.#enter();
+    const parameters = await readAll(this.#values);
+    if (this.#setup.optimizer.type === "sgd") return { parameters };
+    return { parameters, moments: { m: await readAll(this.#m), v: await readAll(this.#v) } };
+  }
+
+  dispose(): void {
+    for (const tensors of [this.#values, this.#m, this.#v]) {
+      tf.dispose([...tensors.values()]);
+      tensors.clear();
+    }
+  }
+
+  /** Makes this engine's backend the current one: another engine may have run in between. */
+  async #enter(): Promise<void> {
+    const { gpu } = await openBackend(this.#opened.backend);
+    if (gpu !== this.#opened.gpu)
+      throw new MakemoreError(
+        "WORKER_FAILED",
+        `The GPU (${this.device}) was lost, and what the model had learned on it since it was last read; resume() goes on from there.`,
+      );
+  }
+
+  /** One step on the examples at `positions`; gives its loss, which the caller disposes of. */
+  #step(positions: Uint32Array, factors: Float32Array): TF.Scalar {
+    const { stream, network } = this.#setup;
+    const { contextLength, vocabularySize } = network;
+    const contexts = new Int32Array(positions.length * contextLength);
+    const targets = new Int32Array(positions.length);
+    for (const [row, position] of positions.entries()) {
+      readContext(stream, position, contextLength, contexts, row * contextLength);
+      targets[row] = stream[position] ?? 0;
+    }
+    return tf.tidy(() => {
+      const running: Tensors = new Map();
+      const forward = () => {
+        let x: TF.Tensor = tf.tensor2d(contexts, [positions.length, contextLength], "int32");
+        for (const layer of network.layers)
+          x = layer.forward(x, {
+            tf,
+            training: true,
+            value: (name) => find(this.#values, name),
+            // Kept, because the tape cleans up behind itself.
+            update: (name, value) => running.set(name, tf.keep(value)),
+          });
+        const logits = x.reshape([positions.length, vocabularySize]);
+        const expected = tf.oneHot(tf.tensor1d(targets, "int32"), vocabularySize);
+        return tf.losses.softmaxCrossEntropy(expected, logits).asScalar();
+      };
+      const trainable = network.parameters.filter((p) => p.trainable).map((p) => p.name);
+      const { value: loss, grads } = tf.valueAndGrads(forward)(
+        trainable.map((name) => find(this.#values, name)),
+      );
+      for (const [name, value] of running) replace(this.#values, name, value);
+      this.#update(new Map(trainable.map((name, i) => [name, grads[i] ?? tf.zeros([0])])), factors);
+      return loss;
+    });
+  }
+
+  /** As worker/engines/optimizer.ts states it. */
+  #update(gradients: Tensors, factors: Float32Array): void {
+    const { optimizer } = this.#setup;
+    // One tensor for all parameters: a bare number would be sent to the device for each of them.
+    const [rate, root, keep] = Array.from(factors, (factor) => tf.scalar(factor));
+    if (!rate || !root || !keep) return;
+    if (optimizer.type === "sgd") {
+      for (const [name, g] of gradients)
+        replace(this.#values, name, find(this.#values, name).sub(g.mul(rate)));
+      return;
+    }
+    const [beta1, beta2] = [tf.scalar(optimizer.beta1), tf.scalar(optimizer.beta2)];
+    const [rest1, rest2] = [tf.scalar(1 - optimizer.beta1), tf.scalar(1 - optimizer.beta2)];
+    const epsilon = tf.scalar(optimizer.epsilon);
+    for (const [name, g] of gradients) {
+      const m = replace(this.#m, name, find(this.#m, name).mul(beta1).add(g.mul(rest1)));
+      const v = replace(this.#v, name, find(this.#v, name).mul(beta2).add(g.square().mul(rest2)));
+      const change = m.mul(rate).div(v.sqrt().mul(root).add(epsilon));
+      replace(this.#values, name, find(this.#values, name).mul(keep).sub(change));
+    }
+  }
+}
+
+function find(tensors: Tensors, name: string): TF.Tensor {
+  const tensor = tensors.get(name);
+  if (!tensor)
+    throw new Error(
+      `There is no tensor ${name}: the engine is disposed of, or a layer asks for what it did not declare.`,
+    );
+  return tensor;
+}
+
+/** Puts a tensor in another's place, which is disposed of; it outlives the tidy that it is made in. */
+function replace(tensors: Tensors, name: string, tensor: TF.Tensor): TF.Tensor {
+  tensors.get(name)?.dispose();
+  tensors.set(name, tf.keep(tensor));
+  return tensor;
+}
+
+/** The numbers of a tensor as a copy (tfjs may hand out its own), and disposes of it. */
+async function read(tensor: TF.Tensor): Promise<Float32Array<ArrayBuffer>> {
+  try {
+    return Float32Array.from(await tensor.data());
+  } finally {
+    tensor.dispose();
+  }
+}
+
+async function readAll(tensors: Tensors): Promise<Parameters> {
+  const parameters: Parameters = new Map();
+  for (const [name, tensor] of tensors) parameters.set(name, Float32Array.from(await tensor.data()));
+  return parameters;
+}
