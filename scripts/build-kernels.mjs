@@ -1,0 +1,96 @@
+/**
+ * Compiles worker/engines/wasm/kernels (AssemblyScript) to worker/engines/wasm/binaries.ts: two
+ * builds as base64, so that the worker needs no further file. Skipped where nothing changed.
+ *
+ *     node scripts/build-kernels.mjs
+ */
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+const kernels = new URL("../worker/engines/wasm/kernels/", import.meta.url);
+const output = new URL("../worker/engines/wasm/binaries.ts", import.meta.url);
+
+/** What the two builds may use beyond WebAssembly's second version. */
+const builds = { simd: [], relaxed: ["--enable", "relaxed-simd"] };
+
+/**
+ * Clean-up only. Binaryen's -O levels also move loads away from where the kernels put them, which
+ * costs more than they gain; the browser's own compiler does what is left.
+ */
+const passes = [
+  "remove-unused-brs",
+  "remove-unused-names",
+  "precompute-propagate",
+  "dce",
+  "vacuum",
+  "coalesce-locals",
+  "reorder-locals",
+  "remove-unused-module-elements",
+];
+
+/**
+ * One build as a binary.
+ *
+ * @param {"simd" | "relaxed"} build
+ * @param {string[]} options more for the compiler
+ * @returns {Promise<Uint8Array>}
+ */
+export async function compileKernels(build, options = []) {
+  // The compiler is large and only loaded where something is to be compiled.
+  const { default: asc } = await import("assemblyscript/asc");
+  let binary = new Uint8Array(0);
+  const { error, stderr } = await asc.main(
+    [
+      fileURLToPath(new URL("index.ts", kernels)),
+      ...["--outFile", "kernels.wasm", "--runtime", "stub", "--noAssert", "--use", "abort="],
+      ...["--optimizeLevel", "0", "--shrinkLevel", "0", "--runPasses", passes.join(",")],
+      ...["--uncheckedBehavior", "always", "--enable", "simd", ...builds[build]],
+      ...options,
+    ],
+    {
+      writeFile: (name, contents) => {
+        if (name.endsWith(".wasm")) binary = contents;
+      },
+    },
+  );
+  if (error) throw new Error(`The kernels do not compile:\n${stderr}`, { cause: error });
+  return binary;
+}
+
+/** Changes whenever anything that the builds depend on does. */
+function sourceHash() {
+  const hash = createHash("sha256");
+  for (const name of readdirSync(kernels).sort())
+    hash.update(name).update(readFileSync(new URL(name, kernels)));
+  hash.update(readFileSync(new URL(import.meta.url)));
+  hash.update(readFileSync(new URL("../node_modules/assemblyscript/package.json", import.meta.url)));
+  return hash.digest("hex");
+}
+
+async function main() {
+  const stamp = `// Made by scripts/build-kernels.mjs from sources with hash ${sourceHash()}.`;
+  try {
+    if (readFileSync(output, "utf8").startsWith(stamp)) return;
+  } catch {
+    // There is none yet.
+  }
+  const lines = [stamp];
+  const binaries = [];
+  for (const build of /** @type {const} */ (["simd", "relaxed"])) {
+    const binary = await compileKernels(build);
+    binaries.push(binary);
+    lines.push(
+      `/** The kernels, ${build === "simd" ? "baseline SIMD" : "with relaxed SIMD's fused multiply-add"}, base64. */`,
+      `export const ${build} =\n  "${Buffer.from(binary).toString("base64")}";`,
+    );
+  }
+  writeFileSync(output, `${lines.join("\n")}\n`);
+  const sizes = binaries.map((binary) => `${binary.length} bytes`).join(" and ");
+  console.log(
+    `kernels: ${sizes}, ${gzipSync(Buffer.concat(binaries), { level: 9 }).length} gzipped together`,
+  );
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

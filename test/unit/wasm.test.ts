@@ -1,0 +1,3 @@
+import { wasmEngineTests } from "../wasm";
+
+wasmEngineTests("simd");

@@ -1,0 +1,35 @@
+/** What kernels/index.ts exports. Addresses and lengths are numbers; a flag is 0 or 1 or a boolean. */
+export interface Kernels {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  useSGD(): void;
+  useAdamW(beta1: number, beta2: number, epsilon: number): void;
+  allocateStream(length: number): number;
+  allocateNumbers(count: number): number;
+  begin(
+    stream: number,
+    streamLength: number,
+    batchSize: number,
+    contextLength: number,
+    vocabularySize: number,
+    dimensions: number,
+  ): void;
+  addLevel(fold: number, fanOut: number, biased: boolean, tanh: boolean): void;
+  addBatchNorm(momentum: number, epsilon: number): void;
+  embeddingAddress(): number;
+  weightAddress(level: number): number;
+  biasAddress(level: number): number;
+  gammaAddress(level: number): number;
+  betaAddress(level: number): number;
+  runningMeanAddress(level: number): number;
+  runningVarianceAddress(level: number): number;
+  positionsAddress(): number;
+  refresh(): void;
+  train(
+    firstStep: number,
+    steps: number,
+    seed: number,
+    factors: number,
+    losses: number,
+    given: boolean,
+  ): void;
+}

@@ -1,0 +1,191 @@
+/**
+ * The SIMD WebAssembly engine, from outside: it lays a model out in the kernels' memory, hands
+ * over chunks of steps, and reads the numbers back. What happens within a step is told in
+ * kernels/index.ts.
+ */
+import { MakemoreError } from "../../../src/errors";
+import { asBlocks, type BlockChain } from "../../model/blocks";
+import type { Parameters } from "../../model/layer";
+import type { Engine, EngineSetup, EngineState } from "../engine";
+import { FACTORS, stepFactors } from "../optimizer";
+import { relaxed, simd } from "./binaries";
+import type { Kernels } from "./exports";
+import { type Tensor, tensors } from "./tensors";
+
+/** The builds, best first, and what `device` calls them. */
+const builds = { "relaxed-simd": relaxed, simd };
+
+/** With fused multiply-add (relaxed SIMD), or without. */
+export type Build = keyof typeof builds;
+
+/** Steps of one call into the kernels; a longer chunk takes several. */
+const STEPS_PER_CALL = 1024;
+
+/**
+ * Makes the engine for a network of blocks (worker/model/blocks.ts).
+ *
+ * @param build instead of the best that this machine can run
+ */
+export async function createWasmEngine(setup: EngineSetup, build?: Build): Promise<Engine> {
+  const chain = asBlocks(setup.network);
+  if (!chain)
+    throw new MakemoreError(
+      "UNSUPPORTED",
+      'The wasm engine runs an Embedding and then FlattenConsecutive, Linear, BatchNorm1d and Tanh in this order, of which all but Linear may be missing; for another order take backend: "tfjs".',
+    );
+  const device = build ?? bestBuild();
+  const kernels = await instantiate(device);
+  try {
+    return new WasmEngine(device, kernels, setup, chain);
+  } catch (error) {
+    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+    throw new MakemoreError(
+      "UNSUPPORTED",
+      `A model of ${setup.network.parameters.length} tensors at batchSize ${setup.batchSize} needs more memory than WebAssembly has here (4 GB at most); take a smaller batchSize or fewer channels.`,
+      { cause: error },
+    );
+  }
+}
+
+/** The first build that this machine finds valid. */
+function bestBuild(): Build {
+  if (typeof WebAssembly === "object")
+    for (const build of ["relaxed-simd", "simd"] as const)
+      if (WebAssembly.validate(decode(builds[build]))) return build;
+  throw new MakemoreError(
+    "UNSUPPORTED",
+    'The wasm engine needs WebAssembly with SIMD (Chrome 91, Firefox 89, Safari 16.4 or later); update the browser, or take backend: "tfjs".',
+  );
+}
+
+async function instantiate(build: Build): Promise<Kernels> {
+  try {
+    const { instance } = await WebAssembly.instantiate(decode(builds[build]));
+    // What the kernels export is known from their source only.
+    return instance.exports as unknown as Kernels;
+  } catch (error) {
+    throw new MakemoreError(
+      "UNSUPPORTED",
+      `The ${build} kernels cannot be compiled here (${String(error)}); where a Content-Security-Policy is set, its script-src needs 'wasm-unsafe-eval'.`,
+      { cause: error },
+    );
+  }
+}
+
+function decode(base64: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+}
+
+class WasmEngine implements Engine {
+  readonly backend = "wasm";
+  /** Undefined once disposed. */
+  #kernels: Kernels | undefined;
+  readonly #setup: Pick<EngineSetup, "optimizer" | "seed" | "batchSize">;
+  readonly #tensors: readonly Tensor[];
+  readonly #factors: number;
+  readonly #losses: number;
+
+  constructor(
+    readonly device: Build,
+    kernels: Kernels,
+    setup: EngineSetup,
+    chain: BlockChain,
+  ) {
+    const { optimizer, seed, batchSize, stream } = setup;
+    this.#setup = { optimizer, seed, batchSize };
+    if (optimizer.type === "sgd") kernels.useSGD();
+    else kernels.useAdamW(optimizer.beta1, optimizer.beta2, optimizer.epsilon);
+    const tokens = kernels.allocateStream(stream.length);
+    const { contextLength, vocabularySize, embedding, blocks } = chain;
+    kernels.begin(tokens, stream.length, batchSize, contextLength, vocabularySize, embedding.dimensions);
+    for (const { fold, fanOut, bias, norm, tanh } of blocks) {
+      kernels.addLevel(fold, fanOut, bias !== undefined, tanh);
+      if (norm) kernels.addBatchNorm(norm.momentum, norm.epsilon);
+    }
+    this.#factors = kernels.allocateNumbers(STEPS_PER_CALL * FACTORS);
+    this.#losses = kernels.allocateNumbers(STEPS_PER_CALL);
+    this.#kernels = kernels;
+    this.#tensors = tensors(chain, kernels);
+
+    // From here on the memory does not grow, so its buffer stays.
+    new Uint16Array(kernels.memory.buffer, tokens, stream.length).set(stream);
+    for (const tensor of this.#tensors) {
+      this.#write(tensor, 0, setup.parameters);
+      if (optimizer.type === "adamw" && tensor.trainable && setup.moments) {
+        this.#write(tensor, 1, setup.moments.m);
+        this.#write(tensor, 2, setup.moments.v);
+      }
+    }
+    kernels.refresh();
+  }
+
+  async run(
+    firstStep: number,
+    learningRates: Float32Array,
+    positions?: Uint32Array,
+  ): Promise<Float32Array<ArrayBuffer>> {
+    const kernels = this.#running();
+    const { optimizer, seed, batchSize } = this.#setup;
+    const { buffer } = kernels.memory;
+    const losses = new Float32Array(learningRates.length);
+    // Given positions fill the place of one batch, so they go step by step.
+    const stride = positions ? 1 : STEPS_PER_CALL;
+    for (let done = 0; done < losses.length; done += stride) {
+      const rates = learningRates.subarray(done, done + stride);
+      const factors = stepFactors(optimizer, firstStep + done, rates);
+      new Float32Array(buffer, this.#factors, factors.length).set(factors);
+      if (positions)
+        new Uint32Array(buffer, kernels.positionsAddress(), batchSize).set(
+          positions.subarray(done * batchSize, (done + 1) * batchSize),
+        );
+      kernels.train(
+        firstStep + done,
+        rates.length,
+        seed,
+        this.#factors,
+        this.#losses,
+        positions !== undefined,
+      );
+      losses.set(new Float32Array(buffer, this.#losses, rates.length), done);
+    }
+    return losses;
+  }
+
+  async read(): Promise<EngineState> {
+    const parameters = this.#readAll(this.#tensors, 0);
+    if (this.#setup.optimizer.type === "sgd") return { parameters };
+    const trainable = this.#tensors.filter((tensor) => tensor.trainable);
+    return { parameters, moments: { m: this.#readAll(trainable, 1), v: this.#readAll(trainable, 2) } };
+  }
+
+  dispose(): void {
+    this.#kernels = undefined;
+  }
+
+  #running(): Kernels {
+    if (!this.#kernels) throw new MakemoreError("DISPOSED", "This engine was disposed; make a new one.");
+    return this.#kernels;
+  }
+
+  /** A tensor in memory: its values, or its first (1) or second (2) moments. */
+  #view(tensor: Tensor, which: 0 | 1 | 2): Float32Array<ArrayBuffer> {
+    const { buffer } = this.#running().memory;
+    return new Float32Array(buffer, tensor.address + which * tensor.padded * 4, tensor.padded);
+  }
+
+  #write(tensor: Tensor, which: 0 | 1 | 2, from: Parameters): void {
+    const view = this.#view(tensor, which);
+    for (const [i, value] of from.get(tensor.name)?.entries() ?? []) view[tensor.place(i)] = value;
+  }
+
+  #readAll(list: readonly Tensor[], which: 0 | 1 | 2): Parameters {
+    return new Map(
+      list.map((tensor) => {
+        const view = this.#view(tensor, which);
+        const values = new Float32Array(tensor.length);
+        for (let i = 0; i < values.length; i++) values[i] = view[tensor.place(i)] ?? 0;
+        return [tensor.name, values];
+      }),
+    );
+  }
+}

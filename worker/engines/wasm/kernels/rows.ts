@@ -1,0 +1,100 @@
+/**
+ * Rows of a step: the different things that one level of the tree sees in a minibatch, and for
+ * each place in the minibatch the row that stands there. index.ts says why.
+ *
+ * Values are in groups of four channels, [channels / 4][rows][4], so that a vector is four
+ * channels of one row and a reduction over rows needs no shuffles. The embedding is the
+ * exception, [rows][channels]: which is which is in the two strides.
+ */
+import { allocate } from "./memory";
+
+export class Rows {
+  /** Different rows in this step; of an Embedding, always its vocabulary. */
+  count: i32 = 0;
+  /** Bytes from a row to the next, and from four channels to the next four. */
+  rowStride: usize = 16;
+  groupStride: usize = 0;
+  /** The row at each place, u32 [positions, batch]. */
+  readonly at: usize;
+  /** The values, and the gradient of the loss with respect to them. */
+  readonly values: usize;
+  readonly gradient: usize;
+  /** Scratch of `numberRows`: for each row, when it was last seen and the number it got. */
+  readonly seen: usize;
+
+  constructor(
+    /** Places in a minibatch, and rows at most. */
+    readonly places: i32,
+    readonly capacity: i32,
+    /** Channels, padded to a multiple of 8. */
+    readonly width: i32,
+    values: usize,
+  ) {
+    this.at = allocate(places);
+    this.seen = allocate(2 * <u64>capacity);
+    this.values = values;
+    this.gradient = allocate(<u64>capacity * width);
+  }
+
+  /** Sets the number of rows of this step, one group of channels close behind the other. */
+  resize(count: i32): void {
+    this.count = count;
+    this.groupStride = (<usize>count) << 4;
+  }
+}
+
+/** out[i] = rows[ids[i]] for `count` ids; `out` is in groups, `stride` bytes apart, padded with zero rows. */
+export function take(out: usize, stride: usize, rows: Rows, ids: usize, count: i32): void {
+  const rowStride = rows.rowStride;
+  const end = ids + ((<usize>count) << 2);
+  let from = rows.values;
+  for (let groups = rows.width >> 2; groups > 0; groups--) {
+    let to = out;
+    for (let id = ids; id < end; id += 4, to += 16)
+      v128.store(to, v128.load(from + <usize>load<u32>(id) * rowStride));
+    out += stride;
+    for (; to < out; to += 16) v128.store(to, f32x4.splat(0));
+    from += rows.groupStride;
+  }
+}
+
+/** gradient[ids[i]] += from[i]: the way back of `take`. No id occurs twice. */
+export function giveBack(rows: Rows, ids: usize, count: i32, from: usize, stride: usize): void {
+  const rowStride = rows.rowStride;
+  const end = ids + ((<usize>count) << 2);
+  let to = rows.gradient;
+  for (let groups = rows.width >> 2; groups > 0; groups--) {
+    let source = from;
+    for (let id = ids; id < end; id += 4, source += 16) {
+      const target = to + <usize>load<u32>(id) * rowStride;
+      v128.store(target, f32x4.add(v128.load(target), v128.load(source)));
+    }
+    from += stride;
+    to += rows.groupStride;
+  }
+}
+
+/** rows[i] += parts[ids[i]]: a row of a level is the sum of what its neighbours contribute. */
+export function addParts(rows: Rows, ids: usize, parts: usize, stride: usize): void {
+  const end = ids + ((<usize>rows.count) << 2);
+  let to = rows.values;
+  for (let groups = rows.width >> 2; groups > 0; groups--) {
+    for (let id = ids; id < end; id += 4, to += 16)
+      v128.store(to, f32x4.add(v128.load(to), v128.load(parts + ((<usize>load<u32>(id)) << 4))));
+    parts += stride;
+  }
+}
+
+/** parts[ids[i]] = the sum of gradient[i]: the way back of `addParts`. */
+export function sumParts(rows: Rows, ids: usize, parts: usize, stride: usize): void {
+  const end = ids + ((<usize>rows.count) << 2);
+  let from = rows.gradient;
+  memory.fill(parts, 0, stride * <usize>(rows.width >> 2));
+  for (let groups = rows.width >> 2; groups > 0; groups--) {
+    for (let id = ids; id < end; id += 4, from += 16) {
+      const to = parts + ((<usize>load<u32>(id)) << 4);
+      v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
+    }
+    parts += stride;
+  }
+}
