@@ -1,0 +1,116 @@
+import { expect, test } from "vitest";
+import { buildDataset, drawBatch, exampleCount, readContext, WordSet } from "../../worker/data/dataset";
+import { Vocabulary } from "../../worker/data/vocabulary";
+
+const all = { seed: 1, split: [1, 0, 0] as const, shuffle: false };
+
+test("words become one stream: boundaries between, ids in code point order", () => {
+  const { train, vocabulary, stats } = buildDataset("emma\nava\n", all);
+  expect(vocabulary.characters).toEqual(["a", "e", "m", "v"]);
+  expect([...train]).toEqual([0, 2, 3, 3, 1, 0, 1, 4, 1, 0]);
+  expect(train).toBeInstanceOf(Uint8Array);
+  expect(stats).toEqual({ count: 2, dropped: 0, repeated: 0, split: { train: 2, validation: 0, test: 0 } });
+});
+
+test("examples are what the lecture's build_dataset makes: every character and boundary once", () => {
+  const words = ["emma", "ava", "isabella-marie"];
+  const { train, vocabulary } = buildDataset(words.join("\n"), all);
+  // The lecture's loop, with its "." as 0.
+  const expected: { context: number[]; target: number }[] = [];
+  for (const word of words) {
+    let context = new Array<number>(8).fill(0);
+    for (const target of [...vocabulary.encode(word), 0]) {
+      expected.push({ context, target });
+      context = [...context.slice(1), target];
+    }
+  }
+  const got = Array.from({ length: exampleCount(train) }, (_, i) => {
+    const context = new Array<number>(8);
+    readContext(train, i + 1, 8, context);
+    return { context, target: train[i + 1] };
+  });
+  expect(got).toEqual(expected);
+});
+
+test("ends are trimmed, spaces inside kept, empty words dropped, repeats counted, NFC applied", () => {
+  const { stats, vocabulary, train } = buildDataset("  new york \n\n\t\ne\u0301a\n\u00e9a\nnew york\n", all);
+  expect(stats).toMatchObject({ count: 4, dropped: 2, repeated: 2 });
+  expect(vocabulary.decode(train.subarray(1, 9))).toBe("new york");
+  expect(vocabulary.characters).toContain("\u00e9");
+  expect(vocabulary.characters).not.toContain("\u0301");
+});
+
+test("a character is a code point, a dot is an ordinary one", () => {
+  const { vocabulary } = buildDataset("a.b\n😀x", all);
+  expect(vocabulary.characters).toEqual([".", "a", "b", "x", "😀"]);
+});
+
+test("more than 255 characters take two bytes a token", () => {
+  const words = Array.from({ length: 300 }, (_, i) => String.fromCodePoint(0x4e00 + i)).join("\n");
+  const { train, vocabulary } = buildDataset(words, all);
+  expect(train).toBeInstanceOf(Uint16Array);
+  expect(vocabulary.size).toBe(301);
+  expect(train[train.length - 2]).toBe(300);
+});
+
+test.each([
+  ["", /no words/],
+  [" \n \n\t", /All 3 words are empty/],
+  ["aaa\naa", /only one character, "a"/],
+])("%j is refused", (text, message) => {
+  expect(() => buildDataset(text, all)).toThrow(message);
+});
+
+test("a vocabulary over the limit is refused with both numbers", () => {
+  const characters = Array.from({ length: 66_000 }, (_, i) => String.fromCodePoint(0xf0000 + i));
+  expect(() => buildDataset(characters.join("\n"), all)).toThrow(/66000 different characters; at most 65534/);
+});
+
+test("the split is the lecture's: the first 80 %, the next 10 %, the last 10 %, without a remainder", () => {
+  const words = Array.from({ length: 32_033 }, (_, i) => `w${i.toString(7)}`).join("\n");
+  const { stats } = buildDataset(words, { ...all, split: [0.8, 0.1, 0.1] });
+  // int(0.8 * 32033), int(0.9 * 32033), as in the lecture.
+  expect(stats.split).toEqual({ train: 25_626, validation: 3_203, test: 3_204 });
+});
+
+test("shuffling is by the seed, loses nothing, and comes before the split", () => {
+  const words = Array.from({ length: 1000 }, (_, i) => `w${i}`).join("\n");
+  const order = (seed: number) => {
+    const { train, vocabulary } = buildDataset(words, { seed, split: [1, 0, 0], shuffle: true });
+    return vocabulary
+      .decode([...train].map((id) => id))
+      .split("w")
+      .slice(1);
+  };
+  expect(order(1)).toEqual(order(1));
+  expect(order(1)).not.toEqual(order(2));
+  expect(
+    order(1)
+      .map(Number)
+      .sort((a, b) => a - b),
+  ).toEqual(Array.from({ length: 1000 }, (_, i) => i));
+});
+
+test("a known vocabulary is kept, and a character outside it is named", () => {
+  const vocabulary = new Vocabulary(["a", "b", "z"]);
+  expect([...buildDataset("az", { ...all, vocabulary }).train]).toEqual([0, 1, 3, 0]);
+  expect(() => buildDataset("ac", { ...all, vocabulary })).toThrow(
+    /"c", which the model never saw; it knows "abz"/,
+  );
+});
+
+test("minibatches are positions of examples, the same for the same key", () => {
+  const { train } = buildDataset("emma\nolivia\nava", all);
+  const batch = drawBatch(train, 42, 7, 512);
+  expect(batch).toEqual(drawBatch(train, 42, 7, 512));
+  expect(batch).not.toEqual(drawBatch(train, 42, 8, 512));
+  expect(Math.min(...batch)).toBe(1);
+  expect(Math.max(...batch)).toBe(train.length - 1);
+});
+
+test("a set of words knows its words and no others", () => {
+  const { train, vocabulary } = buildDataset("emma\nem\nolivia\nava\nemma", all);
+  const set = WordSet.of(train);
+  for (const word of ["emma", "em", "olivia", "ava"]) expect(set.has(vocabulary.encode(word))).toBe(true);
+  for (const word of ["emm", "mma", "o", "avaa", ""]) expect(set.has(vocabulary.encode(word))).toBe(false);
+});

@@ -1,0 +1,91 @@
+import { expect, test } from "vitest";
+import { learningRate } from "../../worker/engines/schedule";
+import {
+  checkMakemoreOptions,
+  exportSettings,
+  resumeSettings,
+  sampleSettings,
+  trainSettings,
+} from "../../worker/options";
+
+test("the default recipe", () => {
+  expect(trainSettings({})).toEqual({
+    model: "wavenet",
+    steps: 10_000,
+    batchSize: 64,
+    learningRate: { peak: 2e-3, warmup: 200, decay: "cosine", final: 0, at: 0.75 },
+    optimizer: { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 },
+    seed: 42,
+    split: [0.8, 0.1, 0.1],
+    shuffle: true,
+    evalEvery: 0,
+    sampleEvery: 0,
+  });
+});
+
+test("the lecture's recipe, beside which any option wins", () => {
+  expect(trainSettings({ recipe: "lecture", batchSize: 100 })).toMatchObject({
+    steps: 200_000,
+    batchSize: 100,
+    learningRate: { peak: 0.1, decay: "step", final: 0.01, at: 0.75 },
+    optimizer: { type: "sgd" },
+  });
+});
+
+test.each([
+  [{ steps: 0 }, "train: steps is 0; it must be a whole number from 1 to 10000000."],
+  [{ steps: 1.5 }, "train: steps is 1.5; it must be a whole number from 1 to 10000000."],
+  [{ steps: Number.NaN }, "train: steps is NaN; it must be a whole number from 1 to 10000000."],
+  [{ steps: "100" }, 'train: steps is "100"; it must be a whole number from 1 to 10000000.'],
+  [{ batchSize: -1 }, "train: batchSize is -1; it must be a whole number from 1 to 4096."],
+  [{ batchSize: 1e9 }, "train: batchSize is 1000000000; it must be a whole number from 1 to 4096."],
+  [{ learningRate: 0 }, "train: learningRate is 0; it must be a number above 0 to 1000."],
+  [{ learningRate: { peak: -1 } }, "train: learningRate.peak is -1; it must be a number above 0 to 1000."],
+  [{ optimizer: "adam" }, 'train: optimizer is "adam"; it must be "sgd" or "adamw".'],
+  [{ seed: -1 }, "train: seed is -1; it must be a whole number from 0 to 4294967295."],
+  [
+    { split: [0.5, 0.1, 0.1] },
+    "train: split is [0.5,0.1,0.1]; it must be three shares that add up to 1, the first above 0.",
+  ],
+  [{ model: "gpt" }, 'train: model is "gpt"; it must be "wavenet", "mlp", sizes, or a list of layers.'],
+  [{ model: { hidden: 0 } }, "train: model.hidden is 0; it must be a whole number from 1 to 4096."],
+  [{ model: { hiden: 3 } }, 'train: there is no option "model.hiden".'],
+  [{ model: [{ type: "ReLU" }] }, /train: model.0.type is "ReLU"; it must be a layer such as/],
+  [{ stepz: 3 }, /train: there is no option "stepz"; there are model, recipe, steps/],
+  [null, "train: the options are null; they must be an object."],
+])("train options %j are refused", (options, message) => {
+  expect(() => trainSettings(options as never)).toThrow(message);
+});
+
+test.each([
+  [10, { temperature: 0 }, /temperature is 0/],
+  [10, { topP: 1.5 }, /topP is 1.5/],
+  [10, { topK: 0 }, /topK is 0/],
+  [10, { minLength: 9, maxLength: 3 }, /minLength is 9; it must be at most maxLength, 3/],
+  [10, { prefix: 3 }, /prefix is 3; it must be a string/],
+  [10, { novell: true }, /there is no option "novell"; there are temperature/],
+  [-1, {}, /count is -1/],
+  [Number.POSITIVE_INFINITY, {}, /count is Infinity/],
+])("sample(%d, %j) is refused", (count, options, message) => {
+  expect(() => sampleSettings(count, options as never)).toThrow(message);
+});
+
+test("other options are checked too", () => {
+  expect(() => exportSettings({ form: "tree" as never })).toThrow(/form is "tree"; it must be "window" or/);
+  expect(() => resumeSettings({ steps: -3 })).toThrow(/resume: steps is -3/);
+  expect(() => checkMakemoreOptions({ backend: "cuda" as never })).toThrow(/backend is "cuda"/);
+  expect(() => checkMakemoreOptions({ worker: "x" } as never)).toThrow(/no option "worker"/);
+});
+
+test("schedules: warm-up, cosine, linear and the lecture's step", () => {
+  const at = (rate: object, step: number) =>
+    learningRate(trainSettings({ learningRate: { peak: 1, ...rate } }).learningRate, step, 100);
+  expect(at({}, 99)).toBe(1);
+  expect(at({ warmup: 10 }, 0)).toBeCloseTo(0.1, 12);
+  expect(at({ warmup: 10, decay: "cosine" }, 10)).toBe(1);
+  expect(at({ warmup: 10, decay: "cosine" }, 55)).toBeCloseTo(0.5, 12);
+  expect(at({ decay: "cosine", final: 0.2 }, 100)).toBeCloseTo(0.2, 12);
+  expect(at({ decay: "linear" }, 25)).toBe(0.75);
+  expect(at({ decay: "step" }, 74)).toBe(1);
+  expect(at({ decay: "step" }, 75)).toBe(0.1);
+});
