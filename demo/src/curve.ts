@@ -1,0 +1,66 @@
+/**
+ * The loss curve while it grows. Progress comes as "the mean since the last call", over as many
+ * steps as happened to fit; the curve wants the mean of every `size` steps, as the lecture
+ * smooths it. Each report is spread over the buckets that it overlaps.
+ */
+
+/** Points that a chart this wide can tell apart. */
+const POINTS = 200;
+
+export class LossCurve {
+  /** Steps of the whole training; a resumed one may get more. */
+  steps: number;
+  readonly #reports: { from: number; to: number; loss: number }[] = [];
+  readonly #validation = new Map<number, number>();
+  #step: number;
+
+  /** @param step where this curve begins: above 0 where a loaded model goes on */
+  constructor(steps: number, step = 0) {
+    this.steps = steps;
+    this.#step = step;
+  }
+
+  /** Takes the mean loss of the steps since the last call, up to `step`. */
+  add(step: number, loss: number): void {
+    if (step <= this.#step) return;
+    this.#reports.push({ from: this.#step, to: step, loss });
+    this.#step = step;
+  }
+
+  /** Takes a validation loss. */
+  validate(step: number, loss: number): void {
+    this.#validation.set(step, loss);
+  }
+
+  /** Columns for the chart: steps, mean training losses, validation losses; null where there is none. */
+  columns(): [number[], (number | null)[], (number | null)[]] {
+    const size = Math.max(1, Math.ceil(this.steps / POINTS));
+    const buckets = new Map<number, { sum: number; count: number; middle: number }>();
+    for (const { from, to, loss } of this.#reports) {
+      for (let at = from; at < to; ) {
+        const index = Math.floor(at / size);
+        const end = Math.min(to, (index + 1) * size);
+        const bucket = buckets.get(index) ?? { sum: 0, count: 0, middle: 0 };
+        const count = end - at;
+        bucket.middle = (bucket.middle * bucket.count + ((at + end) / 2) * count) / (bucket.count + count);
+        bucket.sum += loss * count;
+        bucket.count += count;
+        buckets.set(index, bucket);
+        at = end;
+      }
+    }
+    const points: { step: number; train: number | null; validation: number | null }[] = [
+      ...[...buckets.values()].map(({ sum, count, middle }) => ({
+        step: middle,
+        train: sum / count,
+        validation: null,
+      })),
+      ...[...this.#validation].map(([step, validation]) => ({ step, train: null, validation })),
+    ].sort((a, b) => a.step - b.step);
+    return [
+      points.map((point) => point.step),
+      points.map((point) => point.train),
+      points.map((point) => point.validation),
+    ];
+  }
+}

@@ -1,0 +1,85 @@
+/** The model as a file: out by a button, in by a button or by dropping it on the page. */
+import type { ExportOptions } from "makemore-web";
+import { find, messageOf } from "./dom";
+import { count } from "./format";
+import type { Session } from "./session";
+import type { WordsPanel } from "./wordsPanel";
+
+const forms: readonly NonNullable<ExportOptions["form"]>[] = ["window", "convolution", "incremental"];
+
+export class FilePanel {
+  readonly #session: Session;
+  readonly #words: WordsPanel;
+  readonly #form = find("form", HTMLSelectElement);
+  readonly #download = find("download", HTMLButtonElement);
+  readonly #status = find("file-status", HTMLElement);
+  readonly #error = find("file-error", HTMLElement);
+
+  constructor(session: Session, words: WordsPanel) {
+    this.#session = session;
+    this.#words = words;
+    const file = find("file", HTMLInputElement);
+    this.#download.addEventListener("click", () => void this.#save());
+    find("open", HTMLButtonElement).addEventListener("click", () => file.click());
+    file.addEventListener("change", async () => {
+      const [chosen] = file.files ?? [];
+      if (chosen) await this.#open(chosen);
+      file.value = "";
+    });
+    session.watch(() => {
+      this.#download.disabled = session.model === undefined;
+    });
+    this.#takeDrops();
+  }
+
+  async #save(): Promise<void> {
+    this.#error.textContent = "";
+    const form = forms.find((name) => name === this.#form.value) ?? "window";
+    try {
+      const bytes = await this.#session.makemore.exportONNX({ form });
+      const step = this.#session.model?.step ?? 0;
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([new Uint8Array(bytes)]));
+      link.download = `makemore-${form}-${step}.onnx`;
+      link.click();
+      // The download has its own hold of the blob once it has begun.
+      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+      this.#status.textContent = `${link.download}: ${count(bytes.byteLength / 1024)} KB.`;
+    } catch (error) {
+      this.#error.textContent = messageOf(error);
+    }
+  }
+
+  async #open(file: File): Promise<void> {
+    this.#error.textContent = "";
+    try {
+      await this.#session.load(file, await this.#words.current());
+      const model = this.#session.model;
+      this.#status.textContent = `${file.name} is open: ${count(model?.parameters ?? 0)} parameters, trained for ${count(model?.step ?? 0)} steps.`;
+    } catch (error) {
+      this.#error.textContent = `${file.name}: ${messageOf(error)}`;
+    }
+  }
+
+  #takeDrops(): void {
+    const overlay = find("drop", HTMLElement);
+    const holdsFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") === true;
+    addEventListener("dragover", (event) => {
+      if (!holdsFiles(event)) return;
+      event.preventDefault();
+      overlay.hidden = false;
+    });
+    // The pointer leaves the window where there is nothing that it goes to.
+    addEventListener("dragleave", (event) => {
+      if (event.relatedTarget === null) overlay.hidden = true;
+    });
+    addEventListener("drop", (event) => {
+      if (!holdsFiles(event)) return;
+      event.preventDefault();
+      overlay.hidden = true;
+      const [file] = event.dataTransfer?.files ?? [];
+      if (file?.type === "text/plain") void this.#words.open(file);
+      else if (file) void this.#open(file);
+    });
+  }
+}

@@ -1,0 +1,70 @@
+/** The presets of the form, and what the form comes to as options of `train`. */
+import type { ModelChoice, Schedule, TrainOptions } from "makemore-web";
+import { field, numberOf } from "./dom";
+
+/** What a preset writes into the fields, by their names. */
+type Preset = Record<"steps" | "batchSize" | "learningRate" | "decay" | "warmup" | "optimizer", string>;
+
+const adamw = { batchSize: "64", learningRate: "0.002", decay: "cosine", warmup: "200", optimizer: "adamw" };
+
+/** The library's default recipe at three lengths, and the lecture's. */
+const presets: Record<string, Preset> = {
+  quick: { steps: "5000", ...adamw },
+  default: { steps: "10000", ...adamw },
+  thorough: { steps: "30000", ...adamw },
+  lecture: {
+    steps: "200000",
+    batchSize: "32",
+    learningRate: "0.1",
+    decay: "step",
+    warmup: "0",
+    optimizer: "sgd",
+  },
+};
+
+/** Fills the fields with the preset that is chosen. */
+export function fillPreset(form: HTMLFormElement): void {
+  const preset = presets[field(form, "recipe").value];
+  for (const [name, value] of Object.entries(preset ?? {})) field(form, name).value = value;
+}
+
+/** The model of the form. */
+function modelOf(form: HTMLFormElement): ModelChoice {
+  const choice = field(form, "model").value;
+  if (choice === "mlp") return "mlp";
+  // The lecture's first WaveNet: 22,397 parameters for 26 letters.
+  if (choice === "small") return { embedding: 10, hidden: 68 };
+  if (choice !== "own") return "wavenet";
+  const folds = field(form, "folds")
+    .value.match(/[^\s,x×]+/g)
+    ?.map(Number);
+  return {
+    contextLength: numberOf(form, "contextLength"),
+    embedding: numberOf(form, "embedding"),
+    hidden: numberOf(form, "hidden"),
+    ...(folds ? { folds } : {}),
+  };
+}
+
+/** The learning rate of the form; "linear" and "cosine" end at 0, "step" at a tenth. */
+function scheduleOf(form: HTMLFormElement): Schedule {
+  const chosen = field(form, "decay").value;
+  const decay = (["constant", "linear", "cosine", "step"] as const).find((name) => name === chosen);
+  return {
+    peak: numberOf(form, "learningRate") ?? Number.NaN,
+    warmup: numberOf(form, "warmup"),
+    decay,
+  };
+}
+
+/** Everything of the form that `train` takes; a wrong number is for the library to refuse. */
+export function optionsOf(form: HTMLFormElement): TrainOptions {
+  return {
+    model: modelOf(form),
+    steps: numberOf(form, "steps"),
+    batchSize: numberOf(form, "batchSize"),
+    learningRate: scheduleOf(form),
+    optimizer: field(form, "optimizer").value === "sgd" ? "sgd" : "adamw",
+    seed: numberOf(form, "seed"),
+  };
+}

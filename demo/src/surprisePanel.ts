@@ -1,0 +1,138 @@
+/** How surprised the model is by a typed word, character by character, and where the word stands. */
+import type { WordScore } from "makemore-web";
+import { debounce, draw, find, make, messageOf } from "./dom";
+import { count } from "./format";
+import { histogram, type Ranking, rankingOf, shareBelow } from "./rank";
+import type { Session } from "./session";
+import { spread } from "./words";
+
+/** Nats at which the colour is full: a chance of 1 in 400. */
+const FULL = 6;
+/** Words of the list that the typed one is held against. */
+const SAMPLE = 1000;
+const BINS = 48;
+
+export class SurprisePanel {
+  readonly #session: Session;
+  readonly #typed: HTMLInputElement;
+  readonly #tiles = find("tiles", HTMLElement);
+  readonly #error = find("typed-error", HTMLElement);
+  readonly #place = find("place", HTMLElement);
+  readonly #text = find("place-text", HTMLElement);
+  #ranking: Ranking = rankingOf([]);
+  /** Counts the requests, so that an answer that was overtaken is dropped. */
+  #asked = 0;
+
+  constructor(session: Session, typed: HTMLInputElement) {
+    this.#session = session;
+    this.#typed = typed;
+    this.#showUnscored();
+    const score = debounce(120, () => void this.#score());
+    typed.addEventListener("input", () => {
+      if (session.model) score();
+      else this.#showUnscored();
+    });
+    session.watch(() => {
+      if (!session.training && session.model) void this.#rank().then(() => this.#score());
+    });
+  }
+
+  /** Scores a sample of the list by the model as it is now. */
+  async #rank(): Promise<void> {
+    const { model, list, makemore } = this.#session;
+    const words = spread(list, SAMPLE, model?.vocabulary ?? []);
+    try {
+      const scores = words.length > 0 ? await makemore.score(words) : [];
+      this.#ranking = rankingOf(scores.map((score) => score.perCharacter));
+    } catch (error) {
+      this.#error.textContent = messageOf(error);
+    }
+  }
+
+  async #score(): Promise<void> {
+    const asked = ++this.#asked;
+    const word = this.#typed.value.trim();
+    this.#error.textContent = "";
+    if (word === "") {
+      this.#showUnscored();
+      return;
+    }
+    try {
+      const [score] = await this.#session.makemore.score([word]);
+      if (score && asked === this.#asked) this.#show(score);
+    } catch (error) {
+      if (asked !== this.#asked) return;
+      this.#showUnscored();
+      this.#error.textContent = messageOf(error);
+    }
+  }
+
+  #showUnscored(): void {
+    this.#tiles.replaceChildren(...[...this.#typed.value.trim(), "end"].map((c) => tile(c)));
+    this.#place.replaceChildren();
+  }
+
+  #show({ word, perCharacter, surprises }: WordScore): void {
+    this.#tiles.replaceChildren(
+      ...surprises.map(({ character, surprise }, i) =>
+        tile(i === surprises.length - 1 ? "end" : character, surprise),
+      ),
+    );
+    const ranking = this.#ranking;
+    if (ranking.length === 0) {
+      this.#place.replaceChildren();
+      this.#text.textContent = `${perCharacter.toFixed(2)} nats a character.`;
+      return;
+    }
+    const share = shareBelow(ranking, perCharacter);
+    const listed = this.#session.list.words.has(word) ? " It is in your list." : "";
+    this.#place.replaceChildren(strip(ranking, perCharacter));
+    this.#text.textContent = `“${word}” is likelier, per character, than ${percent(share)} of your words (${count(ranking.length)} of them were scored): ${perCharacter.toFixed(2)} nats.${listed}`;
+  }
+}
+
+/** 0 and 100 are kept for all or nothing. */
+function percent(share: number): string {
+  if (share === 0 || share === 1) return `${100 * share}%`;
+  return `${Math.min(99, Math.max(1, Math.round(100 * share)))}%`;
+}
+
+function tile(character: string, surprise?: number): HTMLLIElement {
+  const chance =
+    surprise === undefined ? "" : `${(100 * Math.exp(-surprise)).toPrecision(2)}% was its chance`;
+  const shown = character === " " ? "␣" : character;
+  const li = make(
+    "li",
+    character === "end" ? "end" : "",
+    make("span", "character", shown),
+    make("span", "nats", surprise === undefined ? "–" : surprise.toFixed(1)),
+  );
+  if (surprise !== undefined) {
+    li.style.setProperty("--surprise", String(Math.min(1, surprise / FULL)));
+    li.title = chance;
+  }
+  return li;
+}
+
+/** The list's words by log-likelihood, unlikely ones on the left, and a mark where this one stands. */
+function strip(ranking: Ranking, value: number): SVGSVGElement {
+  const low = Math.min(value, ranking[0] ?? 0) - 0.05;
+  const high = Math.max(value, ranking.at(-1) ?? 0) + 0.05;
+  const counts = histogram(ranking, low, high, BINS);
+  const tallest = Math.max(...counts);
+  const x = (BINS * (value - low)) / (high - low);
+  return draw(
+    "svg",
+    {
+      viewBox: `0 0 ${BINS} 10`,
+      preserveAspectRatio: "none",
+      class: "strip",
+      role: "img",
+      "aria-label": `Your words by likelihood per character, and this one at ${value.toFixed(2)} nats`,
+    },
+    ...counts.map((n, i) =>
+      draw("rect", { x: i + 0.08, y: 10 - (9 * n) / tallest, width: 0.84, height: (9 * n) / tallest }),
+    ),
+    draw("line", { x1: x, x2: x, y1: 0, y2: 10, "vector-effect": "non-scaling-stroke" }),
+  );
+}

@@ -1,0 +1,246 @@
+/**
+ * Training: the form, the progress of it, and what it wrote on its way.
+ *
+ * Progress comes up to 20 times a second. Numbers are text and cost nothing; the chart is drawn at
+ * most four times a second.
+ */
+import type { Progress, TrainResult } from "makemore-web";
+import { Chart } from "./chart";
+import { LossCurve } from "./curve";
+import { codeOf, field, find, make, markFields, messageOf, numberOf } from "./dom";
+import { count, duration, loss, pace } from "./format";
+import { fillPreset, optionsOf } from "./recipes";
+import type { BackendChoice, Session } from "./session";
+import type { WordsPanel } from "./wordsPanel";
+
+/** Evaluations and samples of one training. */
+const EVALUATIONS = 10;
+const SAMPLES = 20;
+/** Which of the samples stay in the diary: the beginning is where it learns fastest. */
+const KEPT = [1, 2, 4, 8, 14, 20];
+/** Milliseconds between two drawings of the chart. */
+const CHART_PAUSE = 250;
+
+const backends: readonly BackendChoice[] = ["auto", "wasm", "webgpu", "tfjs"];
+
+export class TrainPanel {
+  readonly #session: Session;
+  readonly #words: WordsPanel;
+  readonly #form = find("train-form", HTMLFormElement);
+  readonly #train = find("train", HTMLButtonElement);
+  readonly #stop = find("stop", HTMLButtonElement);
+  readonly #resume = find("resume", HTMLButtonElement);
+  readonly #bar = find("progress", HTMLProgressElement);
+  readonly #note = find("train-note", HTMLElement);
+  readonly #live = find("train-live", HTMLElement);
+  readonly #diary = find("diary", HTMLElement);
+  readonly #losses = find("losses", HTMLElement);
+  readonly #measured = find("measured", HTMLElement);
+  readonly #layers = find("layers", HTMLElement);
+  readonly #figures = {
+    step: find("figure-step", HTMLElement),
+    pace: find("figure-pace", HTMLElement),
+    left: find("figure-left", HTMLElement),
+    loss: find("figure-loss", HTMLElement),
+  };
+  readonly #errors = {
+    model: find("model-error", HTMLElement),
+    train: find("train-error", HTMLElement),
+  };
+  readonly #chart = new Chart(find("chart", HTMLElement));
+  #curve = new LossCurve(5000);
+  #drawnAt = 0;
+  #abort = new AbortController();
+  /** Quarters of the training that were said aloud. */
+  #said = 0;
+
+  constructor(session: Session, words: WordsPanel) {
+    this.#session = session;
+    this.#words = words;
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#start(false);
+    });
+    this.#resume.addEventListener("click", () => void this.#start(true));
+    this.#stop.addEventListener("click", () => this.#abort.abort());
+    this.#form.addEventListener("change", (event) => {
+      if (!(event.target instanceof HTMLInputElement)) return;
+      if (event.target.name === "recipe") fillPreset(this.#form);
+      if (event.target.name === "model")
+        find("sizes", HTMLElement).hidden = field(this.#form, "model").value !== "own";
+      if (event.target.name === "recipe" || event.target.name === "steps") this.#layOut();
+    });
+    session.watch(() => this.#showModel());
+    fillPreset(this.#form);
+    this.#layOut();
+  }
+
+  /** Trains, or goes on with what there is. */
+  async #start(resume: boolean): Promise<void> {
+    this.#showError("");
+    const session = this.#session;
+    const list = await this.#words.current();
+    const options = optionsOf(this.#form);
+    const total = options.steps && options.steps > 0 ? options.steps : 1;
+    this.#abort = new AbortController();
+    const watching = {
+      evalEvery: Math.ceil(total / EVALUATIONS),
+      sampleEvery: Math.ceil(total / SAMPLES),
+      onProgress: (progress: Progress) => this.#progress(progress),
+      signal: this.#abort.signal,
+    };
+    const done = session.model?.step ?? 0;
+    this.#said = 0;
+    if (!resume) this.#clear(total);
+    this.#note.textContent = "Getting ready: loading the trainer, finding what is fastest here…";
+    this.#live.textContent = resume ? "Training goes on." : "Training begins.";
+    try {
+      const steps = total > done ? { steps: total } : {};
+      const result = resume
+        ? await session.resume(list, { ...watching, ...steps })
+        : await session.train(
+            list,
+            { ...options, ...watching },
+            backends.find((name) => name === field(this.#form, "backend").value) ?? "auto",
+          );
+      this.#draw();
+      await this.#finish(result);
+    } catch (error) {
+      if (this.#abort.signal.aborted) this.#stopped();
+      else {
+        this.#note.textContent = "";
+        this.#showError(messageOf(error), codeOf(error));
+      }
+    }
+    this.#draw();
+    this.#figures.left.textContent = "–";
+  }
+
+  /** Empty rows and axes for a training of the form's steps, so that nothing moves later. */
+  #layOut(): void {
+    if (this.#session.training || this.#session.model) return;
+    const steps = numberOf(this.#form, "steps") ?? 0;
+    if (steps > 0) this.#clear(steps);
+  }
+
+  #clear(steps: number): void {
+    this.#curve = new LossCurve(steps);
+    this.#draw();
+    this.#losses.replaceChildren();
+    const every = Math.ceil(steps / SAMPLES);
+    this.#diary.replaceChildren(
+      ...KEPT.map((nth) => {
+        const step = Math.min(steps, nth * every);
+        const row = make("li", "", make("span", "step", `step ${count(step)}`), make("span", "words", "…"));
+        row.dataset.step = String(step);
+        return row;
+      }),
+    );
+  }
+
+  #progress(progress: Progress): void {
+    const { step, steps, evaluation } = progress;
+    if (this.#curve.steps !== steps) this.#curve.steps = steps;
+    this.#curve.add(step, progress.loss);
+    if (evaluation) this.#evaluated(step, evaluation.train, evaluation.validation);
+    if (progress.samples) this.#write(step, progress.samples);
+    this.#bar.max = steps;
+    this.#bar.value = step;
+    this.#figures.step.textContent = `${count(step)} / ${count(steps)}`;
+    this.#figures.pace.textContent = pace(progress.stepsPerSecond);
+    this.#figures.left.textContent = duration(progress.secondsLeft);
+    this.#figures.loss.textContent = loss(progress.loss);
+    this.#note.textContent = progress.notice ?? `Training on ${progress.backend} (${progress.device}).`;
+    const quarter = Math.floor((4 * step) / steps);
+    if (quarter > this.#said) {
+      this.#said = quarter;
+      this.#live.textContent = `${quarter * 25} percent, loss ${loss(progress.loss)}`;
+    }
+    if (performance.now() - this.#drawnAt > CHART_PAUSE) this.#draw();
+  }
+
+  #evaluated(step: number, train: number, validation: number): void {
+    this.#curve.validate(step, validation);
+    this.#losses.append(
+      make(
+        "tr",
+        "",
+        make("th", "", count(step)),
+        make("td", "", loss(train)),
+        make("td", "", loss(validation)),
+      ),
+    );
+  }
+
+  /** Fills the first empty row of the diary whose step has come. */
+  #write(step: number, words: readonly string[]): void {
+    for (const row of this.#diary.children) {
+      if (!(row instanceof HTMLElement) || row.dataset.step === undefined) continue;
+      if (Number(row.dataset.step) > step) break;
+      if (row.classList.contains("written")) continue;
+      row.classList.add("written");
+      row.lastElementChild?.replaceChildren(words.join("  "));
+    }
+  }
+
+  #draw(): void {
+    this.#drawnAt = performance.now();
+    this.#chart.show(this.#curve.columns(), this.#curve.steps);
+  }
+
+  async #finish(result: TrainResult): Promise<void> {
+    this.#bar.value = this.#bar.max;
+    this.#measured.replaceChildren(
+      ...(result.measured ?? []).map(({ backend, device, msPerStep, skipped }) =>
+        row(backend, device, msPerStep?.toFixed(2) ?? skipped ?? "–"),
+      ),
+    );
+    const took = `Done: ${count(result.losses.length)} steps in ${duration(result.seconds)} on ${result.backend} (${result.device}).`;
+    this.#note.textContent = [took, ...result.notices].join(" ");
+    const { train, validation, test } = await this.#session.makemore.evaluate();
+    const losses = `Loss over all words: train ${loss(train)}, validation ${loss(validation)}, test ${loss(test)}.`;
+    this.#note.textContent = [took, ...result.notices, losses].join(" ");
+    this.#live.textContent = `${took} ${losses}`;
+  }
+
+  #stopped(): void {
+    const step = this.#session.model?.step;
+    const said =
+      step === undefined
+        ? "Stopped before the first step."
+        : `Stopped at step ${count(step)}. Resume goes on from there.`;
+    this.#note.textContent = said;
+    this.#live.textContent = said;
+  }
+
+  #showModel(): void {
+    const { model, training } = this.#session;
+    this.#train.disabled = training;
+    this.#stop.disabled = !training;
+    this.#resume.disabled = training || model === undefined;
+    // A button that is disabled loses the focus to nowhere; hand it on.
+    if (document.activeElement === document.body) (training ? this.#stop : this.#train).focus();
+    this.#layers.replaceChildren(
+      ...(model?.layers ?? []).map((layer) =>
+        row(layer.name, layer.inputShape.join(" × "), layer.outputShape.join(" × "), count(layer.parameters)),
+      ),
+      row("all", "", "", count(model?.parameters ?? 0)),
+    );
+  }
+
+  /** Words' failures belong to the words, a model's to the model; the rest stands by the button. */
+  #showError(message: string, code?: string): void {
+    this.#errors.model.textContent = code === "INVALID_MODEL" ? message : "";
+    this.#words.showError(code === "INVALID_WORDS" || code === "NO_WORDS" ? message : "");
+    this.#errors.train.textContent =
+      code === "INVALID_MODEL" || code === "INVALID_WORDS" || code === "NO_WORDS" ? "" : message;
+    markFields(this.#form, message);
+    const details = this.#form.querySelector("details");
+    if (details?.querySelector("[aria-invalid]")) details.open = true;
+  }
+}
+
+/** A row of a table; the first cell is its header. */
+function row(header: string, ...cells: string[]): HTMLTableRowElement {
+  return make("tr", "", make("th", "", header), ...cells.map((cell) => make("td", "", cell)));
+}

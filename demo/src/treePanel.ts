@@ -1,0 +1,128 @@
+/** The drawing of the context tree along the typed word. */
+import { draw, find } from "./dom";
+import { plural } from "./format";
+import type { Session } from "./session";
+import { contextTree, foldsOf, innerNodes, reaches, type TreeNode } from "./tree";
+
+/** SVG units between columns and between levels, and around them. */
+const COLUMN = 30;
+const ROW = 52;
+const LEFT = 92;
+const TOP = 44;
+
+/** Until there is a model: the default one's. */
+const DEFAULT_FOLDS = [2, 2, 2];
+
+export class TreePanel {
+  readonly #session: Session;
+  readonly #typed: HTMLInputElement;
+  readonly #at = find("tree-at", HTMLInputElement);
+  readonly #step = find("tree-step", HTMLOutputElement);
+  readonly #place = find("tree", HTMLElement);
+  readonly #text = find("tree-text", HTMLElement);
+
+  constructor(session: Session, typed: HTMLInputElement) {
+    this.#session = session;
+    this.#typed = typed;
+    typed.addEventListener("input", () => this.#typedAnew());
+    this.#at.addEventListener("input", () => this.#show());
+    session.watch(() => this.#show());
+    this.#typedAnew();
+  }
+
+  /** The window goes to the end of the word. */
+  #typedAnew(): void {
+    const length = [...this.#typed.value.trim()].length;
+    this.#at.max = String(length);
+    this.#at.value = String(length);
+    this.#show();
+  }
+
+  #show(): void {
+    // The boundary before the word is character 0; the window ends at `at` and guesses the next.
+    const characters = ["·", ...this.#typed.value.trim()];
+    const at = Math.min(Number(this.#at.value), characters.length - 1);
+    const { model } = this.#session;
+    const folds = model ? foldsOf(model.layers) : DEFAULT_FOLDS;
+    const { all, fresh } = innerNodes(folds);
+    const next = characters[at + 1];
+    const guess = next === undefined ? "the end of the word" : `“${next}”`;
+    const context = reaches(folds).at(-1) ?? 1;
+    const seen = characters.slice(Math.max(1, at - context + 1), at + 1).join("");
+    this.#step.value = `${at} of ${characters.length - 1}`;
+    this.#place.replaceChildren(treeDrawing(folds, characters, at));
+    const shared = all - fresh;
+    this.#text.textContent = `To guess ${guess} after “${seen}”: a tree of ${plural(all, "node")}, of which ${shared === 0 ? "none was" : `${shared} ${shared === 1 ? "was" : "were"}`} computed before and ${fresh} ${fresh === 1 ? "is" : "are"} new, one a level.`;
+  }
+}
+
+function treeDrawing(folds: readonly number[], characters: readonly string[], at: number): SVGSVGElement {
+  const reach = reaches(folds);
+  const context = reach.at(-1) ?? 1;
+  const levels = folds.length;
+  // All columns of the word are there from the start, so the drawing keeps its size as it steps.
+  const first = 1 - context;
+  const columns = characters.length - first + 2;
+  const x = (position: number) => LEFT + (position - first) * COLUMN + COLUMN / 2;
+  const y = (level: number) => TOP + (levels - level) * ROW;
+  const nodes = contextTree(folds, at, first);
+  const byState = (state: TreeNode["state"]) => nodes.filter((node) => node.state === state);
+  const inner = (node: TreeNode) => node.level > 0;
+  const width = LEFT + columns * COLUMN;
+  const height = TOP + levels * ROW + 34;
+
+  const edges = [...byState("shared"), ...byState("new")].flatMap((node) =>
+    node.joins.map((below) =>
+      draw("line", {
+        class: `edge ${node.state}`,
+        x1: x(node.position),
+        y1: y(node.level),
+        x2: x(below),
+        y2: y(node.level - 1) - (node.level === 1 ? 12 : 0),
+      }),
+    ),
+  );
+  const circles = [...byState("idle"), ...byState("shared"), ...byState("new")].filter(inner).map((node) =>
+    draw("circle", {
+      class: `node ${node.state}`,
+      cx: x(node.position),
+      cy: y(node.level),
+      r: node.state === "new" ? 7 : node.state === "shared" ? 5 : 2,
+    }),
+  );
+  const letters = Array.from({ length: characters.length - first }, (_, i) => {
+    const position = first + i;
+    const age = at - position;
+    const state = age === 0 ? "new" : age > 0 && age < context ? "shared" : "idle";
+    return draw(
+      "text",
+      { class: `letter ${state}`, x: x(position), y: y(0) + 5 },
+      characters[position] === " " ? "␣" : (characters[position] ?? "·"),
+    );
+  });
+  const labels = reach.map((characters, level) =>
+    draw(
+      "text",
+      { class: "label", x: 0, y: y(level) + 4 },
+      level === 0 ? "characters" : `${characters} at once`,
+    ),
+  );
+  const next = characters[at + 1];
+  const guess = [
+    draw("line", { class: "edge new", x1: x(at), y1: y(levels), x2: x(at + 1), y2: y(levels) - 18 }),
+    draw(
+      "text",
+      { class: "guess", x: x(at + 1), y: y(levels) - 24 },
+      next === undefined ? "end?" : `${next}?`,
+    ),
+  ];
+  return draw(
+    "svg",
+    { viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true" },
+    ...edges,
+    ...circles,
+    ...letters,
+    ...labels,
+    ...guess,
+  );
+}

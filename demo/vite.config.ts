@@ -1,0 +1,8 @@
+import { defineConfig } from "vite";
+
+/** Relative paths, so that the files work from any folder of any static host. */
+export default defineConfig({
+  root: import.meta.dirname,
+  base: "./",
+  build: { target: "es2022", outDir: "dist", emptyOutDir: true },
+});
