@@ -11,6 +11,8 @@ import type { Network } from "./network";
 
 /** One level. Its input is [positions * fold, fanIn / fold], its output [positions, fanOut]. */
 export interface Block {
+  /** The Linear's layer name. */
+  readonly name: string;
   /** Neighbouring positions that are joined; 1 where there is nothing to join. */
   readonly fold: number;
   /** Positions of the output; 1 at the head. */
@@ -58,6 +60,7 @@ export function asBlocks(network: Network): BlockChain | undefined {
       case "Linear":
         if (block) blocks.push(block);
         block = {
+          name,
           fold,
           positions: outputShape[0] ?? 1,
           fanIn: spec.fanIn ?? 0,

@@ -67,14 +67,14 @@ export function batchNorm1d(
     },
     onnx: (graph, input) => {
       // BatchNormalization takes channels second: [batch, positions, channels] is laid out as rows.
-      const rows = graph.node("Reshape", [input, graph.shape([-1, channels], `${name}.rows`)], {}, name);
+      const rows = graph.node("Reshape", [input, graph.integers([-1, channels], name)], {}, name);
       const normal = graph.node(
         "BatchNormalization",
         [rows, ...[gamma, beta, runningMean, runningVariance].map((p) => graph.initializer(p.name))],
-        { epsilon },
+        { epsilon: { float: epsilon } },
         name,
       );
-      return graph.node("Reshape", [normal, graph.shape([-1, ...inputShape], `${name}.back`)], {}, name);
+      return graph.node("Reshape", [normal, graph.integers([-1, ...inputShape], name)], {}, name);
     },
   };
 }

@@ -30,6 +30,7 @@ export function embedding(spec: { type: "Embedding"; dimensions: number }, place
       const oneHot = tf.oneHot(x.reshape([batch * positions]).toInt(), vocabularySize).toFloat();
       return tf.matMul(oneHot, value(weight)).reshape([batch, positions, dimensions]);
     },
-    onnx: (graph, input) => graph.node("Gather", [graph.initializer(weight), input], { axis: 0 }, name),
+    onnx: (graph, input) =>
+      graph.node("Gather", [graph.initializer(weight), input], { axis: { int: 0 } }, name),
   };
 }

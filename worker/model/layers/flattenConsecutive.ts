@@ -25,6 +25,7 @@ export function flattenConsecutive(spec: { type: "FlattenConsecutive"; n: number
     outputShape,
     parameters: [],
     forward: (x) => x.reshape([x.shape[0] ?? 0, ...outputShape]),
-    onnx: (graph, input) => graph.node("Reshape", [input, graph.shape([0, ...outputShape], name)], {}, name),
+    onnx: (graph, input) =>
+      graph.node("Reshape", [input, graph.integers([0, ...outputShape], name)], {}, name),
   };
 }

@@ -1,0 +1,57 @@
+/** Checkpoints for tests: PyTorch's trained models, and random ones of any shape that look trained. */
+import type { LayerSpec, ModelChoice } from "../src/types";
+import { randomNormal } from "../worker/data/random";
+import { Vocabulary } from "../worker/data/vocabulary";
+import type { Moments } from "../worker/engines/optimizer";
+import { architecture } from "../worker/model/architectures";
+import type { Checkpoint } from "../worker/model/checkpoint";
+import { buildNetwork, elements } from "../worker/model/network";
+import { trainSettings } from "../worker/options";
+import { pytorchRun } from "./pytorch";
+
+export const LETTERS = new Vocabulary([..."abcdefghijklmnopqrstuvwxyz"]);
+
+/** Of `size` ids in all, the boundary's included. */
+export function vocabularyOf(size: number): Vocabulary {
+  // From "a" on, then whatever Unicode has; none of the first 50,000 is a surrogate.
+  return new Vocabulary(Array.from({ length: size - 1 }, (_, i) => String.fromCodePoint(97 + i)));
+}
+
+/** PyTorch's model as it stands after the fixture's 20 steps of SGD. */
+export function pytorchCheckpoint(name: "mlp" | "wavenet"): Checkpoint {
+  const { network, after, running } = pytorchRun(name);
+  const { model: _, evalEvery: __, sampleEvery: ___, ...recipe } = trainSettings({ optimizer: "sgd" });
+  return { vocabulary: LETTERS, network, parameters: new Map([...after, ...running]), step: 20, recipe };
+}
+
+/**
+ * A model of any shape with random numbers everywhere, running statistics and AdamW's moments
+ * included, so that no scale is 1 and no shift 0.
+ */
+export function randomCheckpoint(
+  model: ModelChoice | readonly LayerSpec[],
+  vocabulary: Vocabulary = LETTERS,
+  seed = 1,
+): Checkpoint {
+  const network = buildNetwork(architecture(model), vocabulary.size);
+  const draw = (length: number, key: number) => randomNormal(seed, key, length);
+  const parameters = new Map(
+    network.parameters.map((parameter, place) => {
+      const values = draw(elements(parameter), place);
+      const suffix = parameter.name.split(".").at(-1);
+      if (suffix === "weight") {
+        const scale = 1.5 / Math.sqrt(parameter.name.startsWith("embedding") ? 1 : (parameter.shape[0] ?? 1));
+        return [parameter.name, values.map((x) => x * scale)];
+      }
+      if (suffix === "runningVariance") return [parameter.name, values.map((x) => 0.5 + x * x)];
+      if (suffix === "gamma") return [parameter.name, values.map((x) => 1 + 0.3 * x)];
+      return [parameter.name, values.map((x) => 0.3 * x)];
+    }),
+  );
+  const trained = network.parameters.filter((parameter) => parameter.trainable);
+  const moment = (key: number) =>
+    new Map(trained.map((parameter, i) => [parameter.name, draw(elements(parameter), key + i)]));
+  const moments: Moments = { m: moment(1000), v: moment(2000) };
+  const { model: _, evalEvery: __, sampleEvery: ___, ...recipe } = trainSettings({});
+  return { vocabulary, network, parameters, step: 1234, recipe, moments };
+}

@@ -1,0 +1,232 @@
+/**
+ * A checkpoint out of an .onnx file that `write.ts` made, in any of its forms. The graph in the
+ * file is not looked at: the description says what the network is, the network says which
+ * parameters it has, and those are taken, each checked by name, type, shape, length and value. So
+ * nothing of the file is ever run, and a file may as well be a forgery: it is refused, or it is a
+ * model of this library.
+ */
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { MakemoreError } from "../../src/errors";
+import type { LayerSpec } from "../../src/types";
+import { Vocabulary } from "../data/vocabulary";
+import type { Moments } from "../engines/optimizer";
+import type { Checkpoint, Recipe } from "../model/checkpoint";
+import { type Parameter, type Parameters, showShape } from "../model/layer";
+import { buildNetwork, elements, type Network } from "../model/network";
+import { trainSettings } from "../options";
+import { crc32 } from "./checksum";
+import { PRODUCER } from "./encode";
+import {
+  DataType,
+  GraphProto,
+  ModelProto,
+  StringStringEntryProto,
+  TensorProto,
+  TrainingInfoProto,
+} from "./schema";
+import { checksumEntry } from "./write";
+
+/**
+ * Reads a file back.
+ *
+ * @throws MakemoreError `INVALID_ONNX` that names what is wrong with it
+ */
+export function readONNX(bytes: Uint8Array): Checkpoint {
+  try {
+    checkSeal(bytes);
+    return readModel(bytes);
+  } catch (error) {
+    // What the wire reader, the option checks and the network say of a file that cannot be right.
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new MakemoreError("INVALID_ONNX", `This file cannot be loaded: ${reason}`, { cause: error });
+  }
+}
+
+/** The checksum is the last entry; a file cut short has another end, an altered one another sum. */
+function checkSeal(bytes: Uint8Array): void {
+  const length = checksumEntry(0).length;
+  const content = bytes.subarray(0, Math.max(0, bytes.length - length));
+  const end = bytes.subarray(content.length);
+  // The digits are the last 8 bytes of the entry; what is before them never differs.
+  const frame = checksumEntry(0).subarray(0, -8);
+  if (end.length !== length || frame.some((byte, i) => end[i] !== byte))
+    throw new Error(
+      `it does not end as an export of ${PRODUCER} does; it is another tool's file, or not whole (${bytes.length} bytes).`,
+    );
+  const expected = checksumEntry(crc32(content));
+  if (expected.some((byte, i) => end[i] !== byte))
+    throw new Error("its checksum is not that of its content; it was altered after the export.");
+}
+
+function readModel(bytes: Uint8Array): Checkpoint {
+  const model = decode(bytes);
+  const producer = text(only(model, ModelProto.producerName, "producer_name"));
+  if (producer !== PRODUCER)
+    throw new Error(`it was made by "${producer}"; it must be an export of ${PRODUCER}.`);
+  const metadata = unique(
+    messages(model, ModelProto.metadataProps).map((entry): [string, string] => [
+      text(only(entry, StringStringEntryProto.key, "key")),
+      text(only(entry, StringStringEntryProto.value, "value")),
+    ]),
+    "metadata entry",
+  );
+  const vocabulary = readVocabulary(json(metadata, "vocabulary"));
+  const { step, recipe, layers } = readDescription(json(metadata, "training"), json(metadata, "layers"));
+  const network = buildNetwork(layers, vocabulary.size);
+
+  const tensors = readTensors(decode(only(model, ModelProto.graph, "graph")));
+  const parameters: Parameters = new Map(
+    network.parameters.map((parameter) => [parameter.name, numbers(tensors, parameter.name, parameter)]),
+  );
+  const moments = readMoments(messages(model, ModelProto.trainingInfo), network, recipe);
+  return { vocabulary, network, parameters, step, recipe, ...(moments ? { moments } : {}) };
+}
+
+function readVocabulary(value: unknown): Vocabulary {
+  if (!Array.isArray(value) || value.length < 2)
+    throw new Error("its vocabulary is not a list of characters.");
+  const characters = value.map((character: unknown) => {
+    if (typeof character !== "string" || [...character].length !== 1)
+      throw new Error(`its vocabulary has ${JSON.stringify(character)}, which is not one character.`);
+    return character;
+  });
+  if (new Set(characters).size !== characters.length)
+    throw new Error("its vocabulary has a character twice.");
+  return new Vocabulary(characters);
+}
+
+/** The recipe and the layers are checked as the options of `train`, which they are. */
+function readDescription(
+  training: unknown,
+  model: unknown,
+): { step: number; recipe: Recipe; layers: readonly LayerSpec[] } {
+  const { step, recipe: options } = object(training, "training");
+  const settings = trainSettings({ ...object(options, "recipe"), model: model as readonly LayerSpec[] });
+  const { model: layers, evalEvery: _, sampleEvery: __, ...recipe } = settings;
+  if (!Array.isArray(layers)) throw new Error("its layers are not a list.");
+  if (typeof step !== "number" || !Number.isInteger(step) || step < 0 || step > recipe.steps)
+    throw new Error(
+      `its step is ${JSON.stringify(step)}; it must be a whole number from 0 to ${recipe.steps}.`,
+    );
+  return { step, recipe, layers };
+}
+
+/** Optimiser moments, where the file has them. */
+function readMoments(infos: readonly Fields[], network: Network, recipe: Recipe): Moments | undefined {
+  const [info, ...more] = infos;
+  if (!info) return undefined;
+  if (more.length > 0 || recipe.optimizer.type === "sgd")
+    throw new Error("it has training state that its optimiser does not use.");
+  const tensors = readTensors(decode(only(info, TrainingInfoProto.algorithm, "training algorithm")));
+  const trained = network.parameters.filter((parameter) => parameter.trainable);
+  const moment = (suffix: "m" | "v"): Parameters =>
+    new Map(
+      trained.map((parameter) => [
+        parameter.name,
+        numbers(tensors, `${parameter.name}.${suffix}`, parameter),
+      ]),
+    );
+  return { m: moment("m"), v: moment("v") };
+}
+
+/** The tensors of a graph, by name. */
+function readTensors(graph: Fields): ReadonlyMap<string, Fields> {
+  return unique(
+    messages(graph, GraphProto.initializer).map((tensor): [string, Fields] => [
+      text(only(tensor, TensorProto.name, "tensor name")),
+      tensor,
+    ]),
+    "tensor",
+  );
+}
+
+/** The values of a tensor that must be like a parameter. */
+function numbers(
+  tensors: ReadonlyMap<string, Fields>,
+  name: string,
+  parameter: Parameter,
+): Float32Array<ArrayBuffer> {
+  const tensor = tensors.get(name);
+  if (!tensor) throw new Error(`it has no tensor ${name}.`);
+  const type = only(tensor, TensorProto.dataType, `data type of ${name}`);
+  const shape = (tensor.get(TensorProto.dims) ?? []).map(Number);
+  if (type !== BigInt(DataType.float) || showShape(shape) !== showShape(parameter.shape))
+    throw new Error(
+      `its tensor ${name} must be float32 ${showShape(parameter.shape)}; it is ${showShape(shape)}.`,
+    );
+  const bytes = only(tensor, TensorProto.rawData, `data of ${name}`);
+  const count = elements(parameter);
+  if (!(bytes instanceof Uint8Array) || bytes.length !== count * 4)
+    throw new Error(`its tensor ${name} must have ${count * 4} bytes of data.`);
+  const values = new Float32Array(count);
+  new Uint8Array(values.buffer).set(bytes);
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) throw new Error(`number ${bad} of its tensor ${name} is ${values[bad]}; it must be finite.`);
+  return values;
+}
+
+/** The fields of one message, by number, in the order of the file. Messages are bytes, read in their turn. */
+type Fields = ReadonlyMap<number, readonly (Uint8Array | bigint)[]>;
+
+function decode(bytes: Uint8Array | bigint): Fields {
+  if (!(bytes instanceof Uint8Array)) throw new Error("a number stands where a message must be.");
+  const reader = new BinaryReader(bytes);
+  const fields = new Map<number, (Uint8Array | bigint)[]>();
+  while (reader.pos < reader.len) {
+    const [field, wireType] = reader.tag();
+    const value =
+      wireType === WireType.LengthDelimited
+        ? reader.bytes()
+        : wireType === WireType.Varint
+          ? BigInt(reader.int64())
+          : // Floats and doubles are attributes of nodes, which are not looked at; ONNX has no groups.
+            (refuseGroup(wireType) ?? reader.skip(wireType));
+    const values = fields.get(field);
+    if (values) values.push(value);
+    else fields.set(field, [value]);
+  }
+  return fields;
+}
+
+function refuseGroup(wireType: WireType): undefined {
+  if (wireType === WireType.StartGroup || wireType === WireType.EndGroup)
+    throw new Error("it is not an ONNX file.");
+  return undefined;
+}
+
+function only(fields: Fields, field: number, name: string): Uint8Array | bigint {
+  const [value, ...more] = fields.get(field) ?? [];
+  if (value === undefined || more.length > 0)
+    throw new Error(`it must have one ${name}, and has ${value === undefined ? "none" : more.length + 1}.`);
+  return value;
+}
+
+function messages(fields: Fields, field: number): Fields[] {
+  return (fields.get(field) ?? []).map(decode);
+}
+
+function text(bytes: Uint8Array | bigint): string {
+  if (!(bytes instanceof Uint8Array)) throw new Error("a number stands where a text must be.");
+  return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+}
+
+function unique<T>(entries: readonly [string, T][], kind: string): ReadonlyMap<string, T> {
+  const map = new Map(entries);
+  if (map.size !== entries.length) throw new Error(`it has a ${kind} twice.`);
+  return map;
+}
+
+function json(metadata: ReadonlyMap<string, string>, key: string): unknown {
+  const value = metadata.get(key);
+  if (value === undefined) throw new Error(`its metadata has no "${key}".`);
+  try {
+    return JSON.parse(value);
+  } catch {
+    throw new Error(`the "${key}" of its metadata is not JSON.`);
+  }
+}
+
+function object(value: unknown, name: string): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+  throw new Error(`its ${name} is not an object.`);
+}

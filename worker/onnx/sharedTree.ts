@@ -1,0 +1,68 @@
+/**
+ * The tree over many contexts at once, with every distinct node computed once: what scoring and
+ * evaluation run. The convolution shares the nodes of neighbouring windows of one word; here any
+ * two windows share a node whose characters are the same, in whatever words they stand. A level's
+ * input says which rows of the level below each of its nodes joins; at the bottom these are
+ * characters. `worker/sampling/windows.ts` finds the distinct nodes.
+ */
+import type { BlockChain } from "../model/blocks";
+import type { Parameters } from "../model/layer";
+import type { Network } from "../model/network";
+import { GraphBuilder } from "./graph";
+import { sum, takeApart, term } from "./sums";
+import { windowGraph } from "./window";
+
+/** A graph over distinct nodes. Its output `logProbabilities` is [contexts, vocabulary]. */
+export interface SharedTree {
+  readonly graph: GraphBuilder;
+  /** From the characters up: each level's int32 input [nodes, fold], and its fold. */
+  readonly levels: readonly { readonly input: string; readonly fold: number }[];
+}
+
+/** For networks that are a chain of blocks (`asBlocks`). */
+export function sharedTreeGraph(network: Network, chain: BlockChain, parameters: Parameters): SharedTree {
+  const graph = new GraphBuilder(network.parameters, parameters);
+  const levels: { input: string; fold: number }[] = [];
+  let below = graph.initializer(chain.embedding.weight);
+  for (const block of chain.blocks) {
+    const { name, fold } = block;
+    const level = takeApart(graph, block);
+    const input = graph.input({
+      name: `${name}.neighbours`,
+      type: "int32",
+      dimensions: [`${name}.nodes`, fold],
+      description: `The ${fold} rows of the level below that each node joins.`,
+    });
+    levels.push({ input, fold });
+    const terms = level.slices.map((_, j) => {
+      const rows = graph.node(
+        "Gather",
+        [input, graph.constant("int64", [j], [], name)],
+        { axis: { int: 1 } },
+        name,
+      );
+      return graph.node("Gather", [term(graph, level, below, j), rows], { axis: { int: 0 } }, name);
+    });
+    below = sum(graph, block, terms);
+  }
+  logProbabilities(graph, below, chain.vocabularySize);
+  return { graph, levels };
+}
+
+/** For any network: one level that joins the whole context, and shares nothing but whole contexts. */
+export function singleLevelGraph(network: Network, parameters: Parameters): SharedTree {
+  const graph = windowGraph(network, parameters);
+  graph.outputs.length = 0;
+  logProbabilities(graph, "logits", network.vocabularySize);
+  return { graph, levels: [{ input: "context", fold: network.contextLength }] };
+}
+
+function logProbabilities(graph: GraphBuilder, logits: string, vocabularySize: number): void {
+  graph.node("LogSoftmax", [logits], { axis: { int: 1 } }, "logProbabilities", "logProbabilities");
+  graph.output({
+    name: "logProbabilities",
+    type: "float",
+    dimensions: ["contexts", vocabularySize],
+    description: "Of the next character; id 0 is the end of the word.",
+  });
+}

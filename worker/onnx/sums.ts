@@ -1,0 +1,83 @@
+/**
+ * A level of the tree, taken apart at its sum. Joining n neighbours and multiplying by the weight
+ * is the same as multiplying each neighbour by its own rows of the weight and adding up:
+ *
+ *     [a b] @ W  =  a @ W[first half]  +  b @ W[second half]
+ *
+ * So what a node adds to the level above can be computed once, when the node is, however many
+ * nodes it is then a neighbour of. BatchNorm1d in evaluation mode is a scale and a shift for each
+ * channel: the scale goes into the rows of the weight, the shift into the last neighbour's term.
+ * All of that is made of constants, which ONNX Runtime computes once, when it loads the graph.
+ */
+import type { Block } from "../model/blocks";
+import type { GraphBuilder } from "./graph";
+
+/** What a level's nodes are sums of. */
+export interface Level {
+  readonly block: Block;
+  /** The weight's rows for each neighbour, first to last: [channels below, fanOut]. */
+  readonly slices: readonly string[];
+  /** [fanOut], where there is anything to add. */
+  readonly shift: string | undefined;
+}
+
+/** Takes a block apart. */
+export function takeApart(graph: GraphBuilder, block: Block): Level {
+  const { name, fold, fanIn, norm } = block;
+  const channels = fanIn / fold;
+  const weight = graph.initializer(block.weight);
+  const bias = block.bias === undefined ? undefined : graph.initializer(block.bias);
+  const slices = Array.from({ length: fold }, (_, j) =>
+    fold === 1
+      ? weight
+      : graph.node(
+          "Slice",
+          [weight, graph.integers([j * channels], name), graph.integers([(j + 1) * channels], name)],
+          {},
+          name,
+        ),
+  );
+  if (!norm) return { block, slices, shift: bias };
+
+  const group = norm.gamma.slice(0, norm.gamma.lastIndexOf("."));
+  const operate = (operator: string, ...inputs: string[]) => graph.node(operator, inputs, {}, group);
+  const deviation = operate(
+    "Sqrt",
+    operate(
+      "Add",
+      graph.initializer(norm.runningVariance),
+      graph.constant("float", [norm.epsilon], [], group),
+    ),
+  );
+  const scale = operate("Div", graph.initializer(norm.gamma), deviation);
+  const mean = graph.initializer(norm.runningMean);
+  const centre = bias === undefined ? operate("Neg", mean) : operate("Sub", bias, mean);
+  return {
+    block,
+    slices: slices.map((slice) => operate("Mul", slice, scale)),
+    shift: operate("Add", operate("Mul", centre, scale), graph.initializer(norm.beta)),
+  };
+}
+
+/** What nodes, as rows of `below`, add to the level where they are neighbour `j`. */
+export function term(graph: GraphBuilder, level: Level, below: string, j: number, output?: string): string {
+  const { block, slices, shift } = level;
+  const slice = slices[j] ?? "";
+  return j === block.fold - 1 && shift !== undefined
+    ? graph.node("Gemm", [below, slice, shift], {}, block.name, output)
+    : graph.node("MatMul", [below, slice], {}, block.name, output);
+}
+
+/** The nodes that have these terms. */
+export function sum(graph: GraphBuilder, block: Block, terms: readonly string[], output?: string): string {
+  const [first = "", ...rest] = terms;
+  const last = rest.length - 1;
+  const total = rest.reduce(
+    (a, b, i) => graph.node("Add", [a, b], {}, block.name, i === last && !block.tanh ? output : undefined),
+    first,
+  );
+  if (block.tanh) return graph.node("Tanh", [total], {}, block.name, output);
+  return output !== undefined && rest.length === 0
+    ? graph.node("Identity", [total], {}, block.name, output)
+    : total;
+}

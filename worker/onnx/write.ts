@@ -1,0 +1,98 @@
+/**
+ * A checkpoint as an .onnx file that needs nothing beside it: the graph in one of three forms, the
+ * parameters as trained, and in the metadata what a graph cannot say. `read.ts` is the way back.
+ *
+ * The metadata's keys:
+ *
+ *     form         "window", "convolution" or "incremental"
+ *     vocabulary   JSON: the characters in the order of their ids, from 1; 0 is the boundary
+ *     layers       JSON: the model, as `train` takes it in `model`
+ *     training     JSON: the steps done, and the recipe
+ *     state        JSON, incremental only: inputs, outputs, delays and widths of what is remembered
+ *     checksum     of all bytes before the entry; the entry is the end of the file
+ */
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { MakemoreError } from "../../src/errors";
+import type { ExportOptions } from "../../src/types";
+import { asBlocks, type BlockChain } from "../model/blocks";
+import type { Checkpoint } from "../model/checkpoint";
+import type { Network } from "../model/network";
+import { crc32 } from "./checksum";
+import { convolutionGraph } from "./convolution";
+import { encodeEntry, encodeModel, message } from "./encode";
+import { floatTensor, type Tensor } from "./graph";
+import { incrementalGraph } from "./incremental";
+import { ModelProto } from "./schema";
+import { windowGraph } from "./window";
+
+const DESCRIPTIONS = {
+  window: "A window of characters in, the logits of the next one out.",
+  convolution: "Words in, the logits of every position out.",
+  incremental: "One character at a time: characters and state in, logits and new state out.",
+};
+
+/** The bytes of a checkpoint. */
+export function writeONNX(
+  checkpoint: Checkpoint,
+  { form, trainingState }: Required<ExportOptions>,
+): Uint8Array<ArrayBuffer> {
+  const { vocabulary, network, parameters, step, recipe } = checkpoint;
+  const metadata: Record<string, string> = {
+    form,
+    vocabulary: JSON.stringify(vocabulary.characters),
+    layers: JSON.stringify(network.layers.map((layer) => layer.spec)),
+    training: JSON.stringify({ step, recipe }),
+  };
+  const description = `A character-level language model, made by makemore-web. ${DESCRIPTIONS[form]}`;
+  const training = trainingState ? momentTensors(checkpoint) : [];
+  const build = () => {
+    if (form === "window") return windowGraph(network, parameters);
+    const chain = requireBlocks(network, form);
+    if (form === "convolution") return convolutionGraph(network, chain, parameters);
+    const { graph, states } = incrementalGraph(network, chain, parameters);
+    metadata.state = JSON.stringify(states);
+    return graph;
+  };
+  return seal(encodeModel({ graph: build(), description, metadata, training }));
+}
+
+function requireBlocks(network: Network, form: string): BlockChain {
+  const chain = asBlocks(network);
+  if (chain) return chain;
+  throw new MakemoreError(
+    "INVALID_MODEL",
+    `form: "${form}" is for models made of blocks of FlattenConsecutive, Linear, BatchNorm1d and Tanh, in that order, and a last Linear; this one is ${network.layers.map((layer) => layer.name).join(", ")}. Its form is "window".`,
+  );
+}
+
+/** `linear1.weight.m` and `.v` for every trained parameter; none for SGD. */
+function momentTensors({ network, moments }: Checkpoint): Tensor[] {
+  if (!moments) return [];
+  return (["m", "v"] as const).flatMap((moment) =>
+    network.parameters
+      .filter((parameter) => parameter.trainable)
+      .map(({ name, shape }) => {
+        const values = moments[moment].get(name);
+        if (!values) throw new Error(`There is no moment ${moment} of ${name}.`);
+        return floatTensor(`${name}.${moment}`, shape, values);
+      }),
+  );
+}
+
+/** Puts the checksum at the end: one more entry of the metadata. */
+function seal(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const entry = checksumEntry(crc32(bytes));
+  const file = new Uint8Array(bytes.length + entry.length);
+  file.set(bytes);
+  file.set(entry, bytes.length);
+  return file;
+}
+
+/** The entry for a checksum: always as many bytes, whatever it is. */
+export function checksumEntry(checksum: number): Uint8Array {
+  const writer = new BinaryWriter();
+  message(writer, ModelProto.metadataProps, () =>
+    encodeEntry(writer, "checksum", checksum.toString(16).padStart(8, "0")),
+  );
+  return writer.finish();
+}

@@ -1,0 +1,79 @@
+/** From logits to a character. */
+import { BOUNDARY } from "../data/vocabulary";
+
+export interface ChoiceOptions {
+  readonly temperature: number;
+  readonly topK: number;
+  readonly topP: number;
+}
+
+/** Chooses characters by their logits; keeps its scratch memory from one choice to the next. */
+export class Chooser {
+  readonly #weights: Float64Array;
+  /** Ids, likeliest first, where only the likeliest count. */
+  readonly #order: Uint32Array | undefined;
+
+  constructor(
+    vocabularySize: number,
+    readonly options: ChoiceOptions,
+  ) {
+    this.#weights = new Float64Array(vocabularySize);
+    const all = options.topK >= vocabularySize && options.topP >= 1;
+    this.#order = all ? undefined : new Uint32Array(vocabularySize);
+  }
+
+  /**
+   * The character at `unit` of the cumulative distribution.
+   *
+   * @param logits of which those from `offset` on count
+   * @param unit in [0, 1)
+   * @param mayEnd false where the boundary is not to be chosen
+   * @returns its id, or -1 where the logits are not numbers
+   */
+  choose(logits: Float32Array, offset: number, unit: number, mayEnd: boolean): number {
+    const weights = this.#weights;
+    const { temperature } = this.options;
+    const first = mayEnd ? BOUNDARY : BOUNDARY + 1;
+    let highest = Number.NEGATIVE_INFINITY;
+    for (let id = first; id < weights.length; id++) highest = Math.max(highest, logits[offset + id] ?? 0);
+    let total = 0;
+    for (let id = first; id < weights.length; id++) {
+      const weight = Math.exp(((logits[offset + id] ?? 0) - highest) / temperature);
+      weights[id] = weight;
+      total += weight;
+    }
+    if (!(total > 0)) return -1;
+    if (this.#order) return this.#chooseLikely(this.#order, first, total, unit);
+    let rest = unit * total;
+    let last = first;
+    for (let id = first; id < weights.length; id++) {
+      const weight = weights[id] ?? 0;
+      if (weight === 0) continue;
+      if (rest < weight) return id;
+      rest -= weight;
+      last = id;
+    }
+    // Rounding may leave a rest.
+    return last;
+  }
+
+  #chooseLikely(order: Uint32Array, first: number, total: number, unit: number): number {
+    const weights = this.#weights;
+    const count = weights.length - first;
+    for (let i = 0; i < count; i++) order[i] = first + i;
+    // Of equals, the lower id comes first.
+    order.subarray(0, count).sort((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0) || a - b);
+    const { topK, topP } = this.options;
+    let kept = 0;
+    let sum = 0;
+    while (kept < Math.min(topK, count) && (kept === 0 || sum < topP * total))
+      sum += weights[order[kept++] ?? 0] ?? 0;
+    let rest = unit * sum;
+    for (let i = 0; i < kept - 1; i++) {
+      const id = order[i] ?? 0;
+      rest -= weights[id] ?? 0;
+      if (rest < 0) return id;
+    }
+    return order[kept - 1] ?? first;
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * A checkpoint at work: everything that is computed in evaluation mode goes through here, in ONNX
+ * Runtime. Think of it as two instruments over one set of numbers: words are sampled a character
+ * at a time, down the tree of prefixes; they are scored with all their contexts known, by the
+ * shared tree. Each opens its graph when it is first used. A model that is no chain of blocks
+ * (`asBlocks`) has its window form stand in for both.
+ */
+import type { WordScore } from "../../src/types";
+import type { TokenStream, WordSet } from "../data/dataset";
+import { asBlocks } from "../model/blocks";
+import type { Checkpoint } from "../model/checkpoint";
+import { incrementalGraph, type Stepper } from "../onnx/incremental";
+import { sharedTreeGraph, singleLevelGraph } from "../onnx/sharedTree";
+import { windowGraph } from "../onnx/window";
+import type { SampleSettings } from "../options";
+import { Prefixes } from "./prefixes";
+import { GraphSession, type Runtime } from "./runtime";
+import { sampleWords } from "./sample";
+import { surprises, type TreeSession, wordsOf } from "./surprises";
+
+export class Inference {
+  readonly #ort: Runtime;
+  readonly #checkpoint: Checkpoint;
+  #prefixes: Promise<Prefixes> | undefined;
+  #tree: Promise<TreeSession> | undefined;
+  readonly #sessions: GraphSession[] = [];
+  /** Calls run one after the other: they share the memory of the prefixes. */
+  #last: Promise<unknown> = Promise.resolve();
+  #calls = 0;
+  #disposed = false;
+
+  /** @param ort ONNX Runtime's namespace, for the web or for Node */
+  constructor(ort: Runtime, checkpoint: Checkpoint) {
+    this.#ort = ort;
+    this.#checkpoint = checkpoint;
+  }
+
+  /** As the constructor; nothing is opened before it is used. */
+  static create(ort: Runtime, checkpoint: Checkpoint): Inference {
+    return new Inference(ort, checkpoint);
+  }
+
+  /**
+   * New words; see `SampleOptions`.
+   *
+   * @param known the sets of words that `novel` leaves out
+   * @param stopped asked between steps; once true, the call ends with what it has
+   */
+  sample(
+    count: number,
+    settings: SampleSettings,
+    known: readonly WordSet[] = [],
+    stopped: () => boolean = () => false,
+  ): Promise<string[]> {
+    return this.#call(async () => {
+      this.#prefixes ??= this.#openPrefixes();
+      return sampleWords(await this.#prefixes, this.#checkpoint.vocabulary, count, settings, known, stopped);
+    });
+  }
+
+  /** What the model makes of words, each trimmed and not empty. */
+  score(words: readonly string[]): Promise<WordScore[]> {
+    const { vocabulary } = this.#checkpoint;
+    return this.#call(async () => {
+      const encoded = words.map((word) => vocabulary.encode(word));
+      const values: number[] = [];
+      await surprises(
+        await this.#openTree(),
+        encoded.map((tokens) => ({ tokens, start: 0, end: tokens.length })),
+        (surprise) => values.push(surprise),
+      );
+      let at = 0;
+      return words.map((word, i) => {
+        const characters = [...(encoded[i] ?? []).map((id) => vocabulary.decode([id])), ""];
+        const scored = characters.map((character) => ({ character, surprise: values[at++] ?? Number.NaN }));
+        const logLikelihood = -scored.reduce((sum, { surprise }) => sum + surprise, 0);
+        return { word, logLikelihood, perCharacter: logLikelihood / scored.length, surprises: scored };
+      });
+    });
+  }
+
+  /** Mean cross entropy over all examples of a stream, nats; NaN where there are none. */
+  evaluate(stream: TokenStream): Promise<number> {
+    return this.#call(async () => {
+      let sum = 0;
+      let count = 0;
+      await surprises(await this.#openTree(), wordsOf(stream), (surprise) => {
+        sum += surprise;
+        count++;
+      });
+      return sum / count;
+    });
+  }
+
+  /** Gives back ONNX Runtime's memory, once no call is under way. */
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    if (this.#calls > 0) return;
+    this.#prefixes = undefined;
+    this.#tree = undefined;
+    await Promise.all(this.#sessions.splice(0).map((session) => session.release()));
+  }
+
+  async #call<T>(work: () => Promise<T>): Promise<T> {
+    this.#calls++;
+    const mine = this.#last.then(work);
+    this.#last = mine.catch(() => {});
+    try {
+      return await mine;
+    } finally {
+      this.#calls--;
+      if (this.#disposed) await this.dispose();
+    }
+  }
+
+  async #open(graph: Parameters<typeof GraphSession.open>[1]): Promise<GraphSession> {
+    const session = await GraphSession.open(this.#ort, graph);
+    this.#sessions.push(session);
+    return session;
+  }
+
+  async #openPrefixes(): Promise<Prefixes> {
+    const { network, parameters } = this.#checkpoint;
+    const chain = asBlocks(network);
+    const stepper: Stepper = chain
+      ? incrementalGraph(network, chain, parameters)
+      : {
+          graph: windowGraph(network, parameters),
+          tokens: "context",
+          width: network.contextLength,
+          states: [],
+        };
+    const { graph, ...rest } = stepper;
+    return Prefixes.create({
+      ...rest,
+      session: await this.#open(graph),
+      vocabularySize: network.vocabularySize,
+    });
+  }
+
+  #openTree(): Promise<TreeSession> {
+    const { network, parameters } = this.#checkpoint;
+    const open = async () => {
+      const chain = asBlocks(network);
+      const { graph, levels } = chain
+        ? sharedTreeGraph(network, chain, parameters)
+        : singleLevelGraph(network, parameters);
+      return { session: await this.#open(graph), levels, vocabularySize: network.vocabularySize };
+    };
+    this.#tree ??= open();
+    return this.#tree;
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * -log p of every character of words, boundaries after them included: what `score` shows and
+ * `evaluate` averages. Contexts are gathered until there are enough for one run of the graph.
+ */
+
+import type { TokenStream } from "../data/dataset";
+import { BOUNDARY } from "../data/vocabulary";
+import { nextTask } from "../training/nextTask";
+import type { Feed, GraphSession } from "./runtime";
+import { Windows } from "./windows";
+
+/** Distinct contexts of one run: enough to keep ONNX Runtime busy, few enough for 50 ms. */
+const CONTEXTS = 8192;
+/** Positions of one run, which may share a few contexts. */
+const POSITIONS = 65_536;
+
+/** A word as a slice of tokens, without its boundaries. */
+export interface WordSlice {
+  readonly tokens: ArrayLike<number>;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A graph of `worker/onnx/sharedTree.ts`, ready to run. */
+export interface TreeSession {
+  readonly session: GraphSession;
+  readonly levels: readonly { readonly input: string; readonly fold: number }[];
+  readonly vocabularySize: number;
+}
+
+/** The words of a stream. */
+export function* wordsOf(stream: TokenStream): Generator<WordSlice> {
+  for (let start = 1; start < stream.length; ) {
+    const end = stream.indexOf(BOUNDARY, start);
+    yield { tokens: stream, start, end };
+    start = end + 1;
+  }
+}
+
+/** Calls back with the surprise, in nats, of each position in turn: a word's characters, then its end. */
+export async function surprises(
+  { session, levels, vocabularySize }: TreeSession,
+  words: Iterable<WordSlice>,
+  visit: (surprise: number) => void,
+): Promise<void> {
+  const windows = new Windows(levels.map((level) => level.fold));
+  const rows = new Int32Array(POSITIONS);
+  const targets = new Int32Array(POSITIONS);
+  let count = 0;
+  const run = async () => {
+    const nodes = windows.nodes;
+    const feeds = Object.fromEntries(
+      levels.map(({ input, fold }, i): [string, Feed] => [
+        input,
+        { data: nodes[i]?.neighbours ?? new Int32Array(0), dimensions: [nodes[i]?.count ?? 0, fold] },
+      ]),
+    );
+    const { logProbabilities } = await session.run(feeds);
+    for (let i = 0; i < count; i++)
+      visit(-(logProbabilities?.[(rows[i] ?? 0) * vocabularySize + (targets[i] ?? 0)] ?? Number.NaN));
+    windows.clear();
+    count = 0;
+    await nextTask();
+  };
+  for (const { tokens, start, end } of words) {
+    // A word of any length, in pieces that fit.
+    for (let from = start; from <= end; ) {
+      const to = Math.min(end, from + Math.min(CONTEXTS, POSITIONS - count) - 1);
+      windows.add(tokens, start, from, to, rows, count);
+      for (let position = from; position <= to; position++)
+        targets[count++] = position === end ? BOUNDARY : (tokens[position] ?? BOUNDARY);
+      from = to + 1;
+      if (count === POSITIONS || windows.contexts >= CONTEXTS) await run();
+    }
+  }
+  if (count > 0) await run();
+}
