@@ -1,0 +1,223 @@
+/**
+ * The fused WebGPU engine. Think of it as a list of ten or so kernels that makes one training step,
+ * and a chunk of training as that list written down many times in one command buffer: the GPU goes
+ * through it at its own pace, draws its own minibatches, and sends back nothing but the losses.
+ *
+ * All buffers, pipelines and bind groups are made once. What differs from step to step (its number,
+ * the optimiser's factors) is a table that goes up once a chunk. docs/webgpu.md has the whole plan,
+ * and a figure.
+ */
+import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
+import type * as TF from "@tensorflow/tfjs-core";
+import { MakemoreError } from "../../../src/errors";
+import { asBlocks } from "../../model/blocks";
+import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../engine";
+import { FACTORS, type Optimizer, stepFactors } from "../optimizer";
+import { openWebGPU, tf, type WebGPU } from "../tfjs/backend";
+import { inErrorScopes, onLoss } from "./faults";
+import { backwardKernel } from "./kernels/backward";
+import { embeddingKernel } from "./kernels/embedding";
+import { forwardKernel } from "./kernels/forward";
+import { headKernel } from "./kernels/head";
+import type { Kernel } from "./kernels/kernel";
+import { lossKernel } from "./kernels/loss";
+import { minibatchKernel } from "./kernels/minibatch";
+import { updateKernel, WEIGHTS_AT_ONCE } from "./kernels/update";
+import { Memory } from "./memory";
+import { Buffers, type Plan, planChain } from "./plan";
+import { Program } from "./program";
+
+/** An engine whose numbers tfjs can use where they are. */
+export interface WebGPUEngine extends Engine {
+  /** Whether the adapter computes on the CPU, where the wasm engine is faster. */
+  readonly software: boolean;
+  /**
+   * Every parameter as a tensor on tfjs's webgpu backend, which is the current one after this. A
+   * tensor whose channels are a multiple of four, and whose Linear has no bias, lies over the
+   * engine's own buffer without a copy; the others are copies on the GPU. The tensors are the
+   * caller's to dispose of. Use them before the next `run`, which changes the ones without a copy.
+   */
+  tensors(): Promise<Map<string, TF.Tensor>>;
+}
+
+/** An engine for any chain of blocks, on the device that tfjs's webgpu backend has. */
+export async function createWebGPUEngine(setup: EngineSetup): Promise<WebGPUEngine> {
+  const chain = asBlocks(setup.network);
+  if (!chain)
+    throw new MakemoreError(
+      "UNSUPPORTED",
+      "The webgpu backend trains an Embedding and then levels of FlattenConsecutive, Linear, BatchNorm1d and Tanh, in this order; use the tfjs backend for other models.",
+    );
+  const gpu = await openWebGPU();
+  const { device } = gpu;
+  const { network, parameters, moments, optimizer, stream, batchSize } = setup;
+  const plan = planChain(chain, batchSize, optimizer.type === "adamw");
+  const capacity = chunkCapacity(batchSize);
+  const memory = new Memory(device, plan, optimizer.type === "adamw", {
+    [Buffers.steps]: Program.tableSize(capacity),
+    [Buffers.tokens]: batchSize * (network.contextLength + 1) * 4,
+    [Buffers.stream]: stream.byteLength,
+    [Buffers.positions]: capacity * batchSize * 4,
+    [Buffers.exampleLosses]: capacity * batchSize * 4,
+    [Buffers.losses]: capacity * 4,
+  });
+  try {
+    const program = await inErrorScopes(device, async () => {
+      memory.allocate();
+      memory.write(parameters, moments);
+      memory.writeWhole(Buffers.stream, stream);
+      return Program.compile(device, memory, stepKernels(plan, setup), lossKernel(plan));
+    });
+    return new FusedEngine(gpu, setup, memory, program, capacity);
+  } catch (cause) {
+    memory.dispose();
+    if (cause instanceof MakemoreError) throw cause;
+    throw new MakemoreError(
+      "UNSUPPORTED",
+      `The GPU (${gpu.name}) cannot train this model: ${messageOf(cause)} Use the wasm backend.`,
+      { cause },
+    );
+  }
+}
+
+/** Steps that one command buffer may hold; `run` makes several where it is asked for more. */
+function chunkCapacity(batchSize: number): number {
+  // Positions, and losses of single examples, stay within 2 MB each.
+  return Math.min(2048, Math.max(64, Math.floor(2 ** 19 / batchSize)));
+}
+
+/** The kernels of a step, in the order they run. */
+function stepKernels(plan: Plan, { optimizer, stream, seed }: EngineSetup): Kernel[] {
+  const { blocks, head } = plan;
+  const levels = blocks.slice(0, -1);
+  const updates: Kernel[] = [];
+  for (let i = 0; i < blocks.length; i += WEIGHTS_AT_ONCE)
+    updates.push(updateKernel(blocks.slice(i, i + WEIGHTS_AT_ONCE), optimizer));
+  return [
+    minibatchKernel(plan, stream, seed),
+    ...levels.map(forwardKernel),
+    headKernel(plan),
+    ...levels.map((level, i) => backwardKernel(level, blocks[i + 1] ?? head, optimizer)).reverse(),
+    embeddingKernel(plan, optimizer),
+    ...updates,
+  ];
+}
+
+class FusedEngine implements WebGPUEngine {
+  readonly backend = "webgpu";
+  readonly device: string;
+  readonly software: boolean;
+  readonly #gpu: GPUDevice;
+  readonly #optimizer: Optimizer;
+  readonly #batchSize: number;
+  readonly #shapes: ReadonlyMap<string, readonly number[]>;
+  readonly #memory: Memory;
+  readonly #program: Program;
+  readonly #capacity: number;
+  readonly #ignoreLoss: () => void;
+  /** Whether tfjs may have commands waiting that read our buffers. */
+  #shared = false;
+  /** Why it cannot go on. */
+  #lost: EngineLost | undefined;
+  /** Rejects the call that is under way. */
+  #reject: ((error: EngineLost) => void) | undefined;
+
+  constructor(gpu: WebGPU, setup: EngineSetup, memory: Memory, program: Program, capacity: number) {
+    this.device = gpu.name;
+    this.software = gpu.software;
+    this.#gpu = gpu.device;
+    this.#optimizer = setup.optimizer;
+    this.#batchSize = setup.batchSize;
+    this.#shapes = new Map(setup.network.parameters.map(({ name, shape }) => [name, shape]));
+    this.#memory = memory;
+    this.#program = program;
+    this.#capacity = capacity;
+    this.#ignoreLoss = onLoss(gpu.device, (error) => this.#lose(error));
+  }
+
+  async run(firstStep: number, learningRates: Float32Array, positions?: Uint32Array): Promise<Float32Array> {
+    const losses = new Float32Array(learningRates.length);
+    for (let at = 0; at < losses.length; at += this.#capacity) {
+      const end = Math.min(losses.length, at + this.#capacity);
+      const factors = stepFactors(this.#optimizer, firstStep + at, learningRates.subarray(at, end));
+      const batches = positions?.slice(at * this.#batchSize, end * this.#batchSize);
+      losses.set(await this.#chunk(firstStep + at, factors, batches), at);
+    }
+    return losses;
+  }
+
+  #chunk(
+    firstStep: number,
+    factors: Float32Array,
+    positions: Uint32Array<ArrayBuffer> | undefined,
+  ): Promise<Float32Array> {
+    return this.#guarded(async () => {
+      // What tfjs was told to do with our buffers, it is told to do before they change.
+      const tfjs = this.#shared ? tf.findBackend("webgpu") : undefined;
+      if (tfjs instanceof WebGPUBackend) {
+        tfjs.ensureCommandEncoderReady();
+        tfjs.submitQueue();
+      }
+
+      const count = factors.length / FACTORS;
+      if (positions) this.#memory.writeWhole(Buffers.positions, positions);
+      const encoder = this.#gpu.createCommandEncoder();
+      this.#program.encode(encoder, firstStep, factors, positions !== undefined);
+      this.#memory.stageLosses(encoder, count);
+      this.#gpu.queue.submit([encoder.finish()]);
+      return this.#memory.stagedLosses(count);
+    });
+  }
+
+  read(): Promise<EngineState> {
+    return this.#guarded(async () => {
+      const encoder = this.#gpu.createCommandEncoder();
+      this.#memory.stageState(encoder);
+      this.#gpu.queue.submit([encoder.finish()]);
+      return this.#memory.stagedState();
+    });
+  }
+
+  async tensors(): Promise<Map<string, TF.Tensor>> {
+    if (this.#lost) throw this.#lost;
+    await openWebGPU();
+    this.#shared = true;
+    return this.#memory.tensors(tf, this.#shapes);
+  }
+
+  dispose(): void {
+    this.#lose(new EngineLost("The engine was disposed of."));
+    this.#memory.dispose();
+  }
+
+  /** Does something on the GPU; whatever goes wrong is an `EngineLost`, and the end of the engine. */
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#lost) throw this.#lost;
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        this.#reject = reject;
+        inErrorScopes(this.#gpu, work).then(resolve, reject);
+      });
+    } catch (cause) {
+      const error =
+        cause instanceof EngineLost
+          ? cause
+          : new EngineLost(`The GPU (${this.device}) failed: ${messageOf(cause)}`, { cause });
+      this.#lose(error);
+      throw this.#lost ?? error;
+    } finally {
+      this.#reject = undefined;
+    }
+  }
+
+  #lose(error: EngineLost): void {
+    this.#lost ??= error;
+    this.#ignoreLoss();
+    this.#reject?.(error);
+  }
+}
+
+/** GPUErrors are no Errors, but have a message too. */
+function messageOf(cause: unknown): string {
+  return cause instanceof Error || cause instanceof GPUError ? cause.message : String(cause);
+}

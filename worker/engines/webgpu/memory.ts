@@ -1,0 +1,272 @@
+/**
+ * The numbers that learn, between the CPU's way of keeping them (row-major, by name) and the
+ * GPU's (plan.ts: rows filled up to whole vec4s, several tensors in a buffer).
+ */
+import type * as TF from "@tensorflow/tfjs-core";
+import { MakemoreError } from "../../../src/errors";
+import type { Parameters } from "../../model/layer";
+import type { EngineState } from "../engine";
+import type { Moments } from "../optimizer";
+import { Buffers, NormRow, type Plan, vec4s } from "./plan";
+
+/** The one buffer that the CPU can read; the others cannot be that and storage. */
+const STAGING = "staging";
+
+/** Where the numbers of a tensor are: `groups` times `rows` rows of `columns`, holes after each. */
+interface Place {
+  readonly buffer: string;
+  /** Of the first number, in numbers. */
+  readonly at: number;
+  readonly groups: number;
+  readonly rows: number;
+  readonly columns: number;
+  /** With the holes. */
+  readonly paddedRows: number;
+  readonly paddedColumns: number;
+}
+
+/** A parameter and its moments; running statistics and SGD have none. */
+interface Places {
+  readonly value: Place;
+  readonly m?: Place;
+  readonly v?: Place;
+}
+
+/** The engine's buffers. They are on tfjs's device, and tfjs can read them in place. */
+export class Memory {
+  readonly #device: GPUDevice;
+  readonly #places: ReadonlyMap<string, Places>;
+  /** Bytes of each buffer. */
+  readonly #sizes: ReadonlyMap<string, number>;
+  readonly #buffers = new Map<string, GPUBuffer>();
+  /** Where the buffers that hold parameters or moments go in the one that the CPU can read. */
+  readonly #stagedAt = new Map<string, number>();
+  readonly #stagingSize: number;
+
+  /**
+   * @param bytes of the buffers that are not in the plan, by name
+   * @throws MakemoreError `UNSUPPORTED` where a buffer is larger than this GPU allows
+   */
+  constructor(device: GPUDevice, plan: Plan, adamw: boolean, bytes: Record<string, number>) {
+    this.#device = device;
+    this.#places = placesOf(plan, adamw);
+    this.#sizes = new Map([
+      ...[...plan.sizes].map(([name, size]): [string, number] => [name, size * 16]),
+      ...Object.entries(bytes).map(([name, size]): [string, number] => [name, Math.ceil(size / 4) * 4]),
+    ]);
+    let staged = 0;
+    for (const { value, m } of this.#places.values())
+      for (const place of [value, m])
+        if (place && !this.#stagedAt.has(place.buffer)) {
+          this.#stagedAt.set(place.buffer, staged);
+          staged += this.#sizes.get(place.buffer) ?? 0;
+        }
+    this.#stagingSize = Math.max(staged, this.#sizes.get(Buffers.losses) ?? 0);
+    const limit = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
+    for (const [name, size] of this.#sizes)
+      if (size > limit)
+        throw new MakemoreError(
+          "UNSUPPORTED",
+          `Training this model takes ${size} bytes of GPU memory in one piece (${name}), and this GPU allows ${limit}; make the model or the batch smaller, or use the wasm backend.`,
+        );
+  }
+
+  /** Makes the buffers, all zero. Where memory runs out, the error scope around the call says so. */
+  allocate(): void {
+    const make = (label: string, size: number, usage: GPUBufferUsageFlags) =>
+      this.#buffers.set(label, this.#device.createBuffer({ label, size, usage }));
+    const { STORAGE, UNIFORM, MAP_READ, COPY_SRC, COPY_DST } = GPUBufferUsage;
+    for (const [name, size] of this.#sizes)
+      make(name, size, (name === Buffers.steps ? UNIFORM : STORAGE) | COPY_SRC | COPY_DST);
+    make(STAGING, this.#stagingSize, MAP_READ | COPY_DST);
+  }
+
+  /** A buffer by its name. */
+  buffer(name: string): GPUBuffer {
+    const buffer = this.#buffers.get(name);
+    if (!buffer) throw new Error(`There is no buffer ${name}.`);
+    return buffer;
+  }
+
+  /** Puts values in their places. What is not given stays as it is. */
+  write(parameters: Parameters, moments: Moments | undefined): void {
+    for (const [name, { value, m, v }] of this.#places) {
+      this.#upload(value, parameters.get(name));
+      if (m) this.#upload(m, moments?.m.get(name));
+      if (v) this.#upload(v, moments?.v.get(name));
+    }
+  }
+
+  #upload(place: Place, values: Float32Array<ArrayBuffer> | undefined): void {
+    if (values) this.#device.queue.writeBuffer(this.buffer(place.buffer), place.at * 4, pad(place, values));
+  }
+
+  /** Fills a buffer from its beginning. */
+  writeWhole(
+    name: string,
+    values: Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
+  ): void {
+    // Writes come in whole words, and a stream of tokens may end inside one.
+    const bytes = new Uint8Array(Math.ceil(values.byteLength / 4) * 4);
+    bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    this.#device.queue.writeBuffer(this.buffer(name), 0, bytes);
+  }
+
+  /** Adds to a command buffer what brings the first `count` losses back. */
+  stageLosses(encoder: GPUCommandEncoder, count: number): void {
+    encoder.copyBufferToBuffer(this.buffer(Buffers.losses), 0, this.buffer(STAGING), 0, count * 4);
+  }
+
+  /** After it was submitted: the losses. */
+  async stagedLosses(count: number): Promise<Float32Array<ArrayBuffer>> {
+    return this.#staged(count * 4, (numbers) => numbers.slice());
+  }
+
+  /** Adds to a command buffer what brings all parameters and moments back. */
+  stageState(encoder: GPUCommandEncoder): void {
+    for (const [name, at] of this.#stagedAt) {
+      const buffer = this.buffer(name);
+      encoder.copyBufferToBuffer(buffer, 0, this.buffer(STAGING), at, buffer.size);
+    }
+  }
+
+  /** After it was submitted: copies of them. */
+  async stagedState(): Promise<EngineState> {
+    return this.#staged(this.#stagingSize, (numbers) => {
+      const parameters: Parameters = new Map();
+      const m: Parameters = new Map();
+      const v: Parameters = new Map();
+      const copy = (place: Place) => unpad(place, numbers, (this.#stagedAt.get(place.buffer) ?? 0) / 4);
+      for (const [name, places] of this.#places) {
+        parameters.set(name, copy(places.value));
+        if (places.m) m.set(name, copy(places.m));
+        if (places.v) v.set(name, copy(places.v));
+      }
+      return m.size > 0 ? { parameters, moments: { m, v } } : { parameters };
+    });
+  }
+
+  async #staged<T>(bytes: number, take: (numbers: Float32Array<ArrayBuffer>) => T): Promise<T> {
+    const staging = this.buffer(STAGING);
+    await staging.mapAsync(GPUMapMode.READ, 0, bytes);
+    const taken = take(new Float32Array(staging.getMappedRange(0, bytes)));
+    staging.unmap();
+    return taken;
+  }
+
+  /** Tensors over the buffers, or copies where a tensor has holes: see `WebGPUEngine.tensors`. */
+  tensors(tf: typeof TF, shapes: ReadonlyMap<string, readonly number[]>): Map<string, TF.Tensor> {
+    return new Map(
+      [...this.#places].map(([name, { value: place }]) => {
+        const { at, groups, rows, columns, paddedRows, paddedColumns } = place;
+        const shape = [...(shapes.get(name) ?? [])];
+        const buffer = this.buffer(place.buffer);
+        const over = (inPlace: number[]) => tf.tensor({ buffer, zeroCopy: true }, inPlace, "float32");
+        if (groups * rows * columns * 4 === buffer.size) return [name, over(shape)];
+        const cut = tf.tidy(() =>
+          over([buffer.size / 4])
+            .slice(at, groups * paddedRows * paddedColumns)
+            .reshape([groups, paddedRows, paddedColumns])
+            .slice([0, 0, 0], [groups, rows, columns])
+            .reshape(shape),
+        );
+        return [name, cut];
+      }),
+    );
+  }
+
+  /** Gives all memory back. Safe to call twice. */
+  dispose(): void {
+    for (const buffer of this.#buffers.values()) buffer.destroy();
+  }
+}
+
+/** Every parameter of the chain and where it is. */
+function placesOf({ chain, dimensions4, embedding, blocks }: Plan, adamw: boolean): Map<string, Places> {
+  const places = new Map<string, Places>();
+  const add = (
+    name: string,
+    shape: Pick<Place, "groups" | "rows" | "columns">,
+    padded: Pick<Place, "paddedRows" | "paddedColumns">,
+    value: { buffer: string; at: number },
+    moments?: { buffer: string; m: number; v: number },
+  ) => {
+    const place = (buffer: string, at: number): Place => ({ buffer, at: at * 4, ...shape, ...padded });
+    places.set(name, {
+      value: place(value.buffer, value.at),
+      ...(moments && adamw
+        ? { m: place(moments.buffer, moments.m), v: place(moments.buffer, moments.v) }
+        : {}),
+    });
+  };
+
+  const { weight, dimensions } = chain.embedding;
+  add(
+    weight,
+    { groups: 1, rows: chain.vocabularySize, columns: dimensions },
+    { paddedRows: chain.vocabularySize, paddedColumns: dimensions4 * 4 },
+    { buffer: weight, at: 0 },
+    { buffer: Buffers.moments, ...embedding },
+  );
+  for (const { block, fanIn4, fanOut4, weight: trained } of blocks) {
+    const { fold, fanIn, fanOut, norm } = block;
+    add(
+      block.weight,
+      { groups: fold, rows: fanIn / fold, columns: fanOut },
+      { paddedRows: vec4s(fanIn / fold) * 4, paddedColumns: fanOut4 * 4 },
+      { buffer: block.weight, at: 0 },
+      { buffer: Buffers.moments, ...trained },
+    );
+    const vector = { groups: 1, rows: 1, columns: fanOut };
+    const padded = { paddedRows: 1, paddedColumns: fanOut4 * 4 };
+    if (block.bias) {
+      const row = fanIn4 * 4 * fanOut4;
+      add(
+        block.bias,
+        vector,
+        padded,
+        { buffer: block.weight, at: row },
+        { buffer: Buffers.moments, m: trained.m + row, v: trained.v + row },
+      );
+    }
+    if (norm) {
+      const at = (row: keyof typeof NormRow) => NormRow[row] * fanOut4;
+      const buffer = norm.gamma;
+      add(
+        norm.gamma,
+        vector,
+        padded,
+        { buffer, at: at("gamma") },
+        { buffer, m: at("gammaM"), v: at("gammaV") },
+      );
+      add(norm.beta, vector, padded, { buffer, at: at("beta") }, { buffer, m: at("betaM"), v: at("betaV") });
+      add(norm.runningMean, vector, padded, { buffer, at: at("runningMean") });
+      add(norm.runningVariance, vector, padded, { buffer, at: at("runningVariance") });
+    }
+  }
+  return places;
+}
+
+/** Visits each row: where it begins among the values, and where among the padded ones. */
+function eachRow(place: Place, visit: (from: number, to: number) => void): void {
+  const { groups, rows, columns, paddedRows, paddedColumns } = place;
+  for (let group = 0; group < groups; group++)
+    for (let row = 0; row < rows; row++)
+      visit((group * rows + row) * columns, (group * paddedRows + row) * paddedColumns);
+}
+
+function pad(place: Place, values: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+  const padded = new Float32Array(place.groups * place.paddedRows * place.paddedColumns);
+  eachRow(place, (from, to) => padded.set(values.subarray(from, from + place.columns), to));
+  return padded;
+}
+
+/** @param base where the place's buffer begins in `numbers` */
+function unpad(place: Place, numbers: Float32Array, base: number): Float32Array<ArrayBuffer> {
+  const values = new Float32Array(place.groups * place.rows * place.columns);
+  eachRow(place, (to, from) => {
+    const begin = base + place.at + from;
+    values.set(numbers.subarray(begin, begin + place.columns), to);
+  });
+  return values;
+}
