@@ -32,6 +32,12 @@ export class Session {
     return this.#makemore.model;
   }
 
+  /** Whether the model came from a file and has not been trained here since. */
+  get fromFile(): boolean {
+    return this.#fromFile;
+  }
+
+  /** Whether a training runs. */
   get training(): boolean {
     return this.#training;
   }
@@ -66,12 +72,13 @@ export class Session {
 
   /** Goes on from where training stands; a model from a file needs the words for that. */
   resume(list: WordList, options: ResumeOptions): Promise<TrainResult> {
-    const words = this.#fromFile ? { words: list.text } : {};
-    return this.#run(
-      () => {},
-      options,
-      (watched) => this.#makemore.resume({ ...watched, ...words }),
-    );
+    const fromFile = this.#fromFile;
+    const words = fromFile ? { words: list.text } : {};
+    const begun = () => {
+      if (fromFile) this.list = list;
+      this.#fromFile = false;
+    };
+    return this.#run(begun, options, (watched) => this.#makemore.resume({ ...watched, ...words }));
   }
 
   /** Opens an .onnx file. */

@@ -92,6 +92,8 @@ export class TrainPanel {
     const done = session.model?.step ?? 0;
     this.#said = 0;
     if (!resume) this.#clear(total);
+    else if (session.fromFile) this.#clear(total, done);
+    else this.#layRows(Math.max(total, this.#curve.steps), done);
     this.#note.textContent = "Getting ready: loading the trainer, finding what is fastest here…";
     this.#live.textContent = resume ? "Training goes on." : "Training begins.";
     try {
@@ -123,19 +125,25 @@ export class TrainPanel {
     if (steps > 0) this.#clear(steps);
   }
 
-  #clear(steps: number): void {
-    this.#curve = new LossCurve(steps);
+  #clear(steps: number, done = 0): void {
+    this.#curve = new LossCurve(steps, done);
     this.#draw();
     this.#losses.replaceChildren();
+    this.#diary.replaceChildren();
+    this.#layRows(steps, done);
+  }
+
+  /** Rows of the diary for samples that are to come, below those that are written. */
+  #layRows(steps: number, done: number): void {
     const every = Math.ceil(steps / SAMPLES);
-    this.#diary.replaceChildren(
-      ...KEPT.map((nth) => {
-        const step = Math.min(steps, nth * every);
-        const row = make("li", "", make("span", "step", `step ${count(step)}`), make("span", "words", "…"));
-        row.dataset.step = String(step);
-        return row;
-      }),
-    );
+    const coming = KEPT.map((nth) => Math.min(steps, nth * every)).filter((step) => step > done);
+    for (const empty of this.#diary.querySelectorAll("li:not(.written)")) empty.remove();
+    for (const step of new Set(coming)) {
+      const words = make("span", "words", "…");
+      const entry = make("li", "", make("span", "step", `step ${count(step)}`), words);
+      entry.dataset.step = String(step);
+      this.#diary.append(entry);
+    }
   }
 
   #progress(progress: Progress): void {
@@ -172,14 +180,12 @@ export class TrainPanel {
     );
   }
 
-  /** Fills the first empty row of the diary whose step has come. */
+  /** Fills the rows of the diary whose step has come. */
   #write(step: number, words: readonly string[]): void {
-    for (const row of this.#diary.children) {
-      if (!(row instanceof HTMLElement) || row.dataset.step === undefined) continue;
-      if (Number(row.dataset.step) > step) break;
-      if (row.classList.contains("written")) continue;
-      row.classList.add("written");
-      row.lastElementChild?.replaceChildren(words.join("  "));
+    for (const entry of this.#diary.querySelectorAll<HTMLElement>("li:not(.written)")) {
+      if (Number(entry.dataset.step) > step) break;
+      entry.classList.add("written");
+      entry.lastElementChild?.replaceChildren(words.join("  "));
     }
   }
 
@@ -215,11 +221,15 @@ export class TrainPanel {
 
   #showModel(): void {
     const { model, training } = this.#session;
+    const buttons = [this.#train, this.#stop, this.#resume];
+    const focused = buttons.some((button) => button === document.activeElement);
     this.#train.disabled = training;
     this.#stop.disabled = !training;
     this.#resume.disabled = training || model === undefined;
-    // A button that is disabled loses the focus to nowhere; hand it on.
-    if (document.activeElement === document.body) (training ? this.#stop : this.#train).focus();
+    // A button that is disabled under the focus would drop it.
+    const next = training ? this.#stop : model ? this.#resume : this.#train;
+    if (focused && !buttons.some((button) => !button.disabled && button === document.activeElement))
+      next.focus({ preventScroll: true });
     this.#layers.replaceChildren(
       ...(model?.layers ?? []).map((layer) =>
         row(layer.name, layer.inputShape.join(" × "), layer.outputShape.join(" × "), count(layer.parameters)),

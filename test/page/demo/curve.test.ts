@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest";
+import { LossCurve } from "../../../demo/src/curve";
+
+/** A loss for each step, uneven enough that a misplaced step would show. */
+const lossOf = (step: number) => 2 + 1 / (1 + step) + (step % 7) / 100;
+const mean = (from: number, to: number) => {
+  let sum = 0;
+  for (let step = from; step < to; step++) sum += lossOf(step);
+  return sum / (to - from);
+};
+
+describe("LossCurve", () => {
+  it("gives the mean of each bucket, however reports divide it", () => {
+    const curve = new LossCurve(1000);
+    // Buckets hold 5 steps; these reports never straddle one.
+    for (let bucket = 0; bucket < 200; bucket++) {
+      const from = bucket * 5;
+      curve.add(from + 2, mean(from, from + 2));
+      curve.add(from + 5, mean(from + 2, from + 5));
+    }
+    const [steps, train] = curve.columns();
+    expect(steps.length).toBe(200);
+    expect(steps[0]).toBe(2.5);
+    train.forEach((loss, bucket) => {
+      expect(loss).toBeCloseTo(mean(bucket * 5, bucket * 5 + 5), 12);
+    });
+  });
+
+  it("spreads a report over the buckets that it overlaps, and loses none of it", () => {
+    const curve = new LossCurve(1000);
+    for (let step = 0; step < 1000; ) {
+      const next = Math.min(1000, step + 13);
+      curve.add(next, mean(step, next));
+      step = next;
+    }
+    const [, train] = curve.columns();
+    const total = train.reduce<number>((sum, loss) => sum + (loss ?? 0), 0) / train.length;
+    expect(total).toBeCloseTo(mean(0, 1000), 12);
+  });
+
+  it("puts validation losses in their place, in order", () => {
+    const curve = new LossCurve(400);
+    curve.add(10, 3);
+    curve.validate(10, 3.1);
+    curve.add(20, 2.9);
+    const [steps, train, validation] = curve.columns();
+    expect(steps).toEqual([...steps].sort((a, b) => a - b));
+    expect(steps[validation.indexOf(3.1)]).toBe(10);
+    expect(train[validation.indexOf(3.1)]).toBeNull();
+  });
+
+  it("goes on after a resume with more steps", () => {
+    const curve = new LossCurve(200);
+    curve.add(200, 2.5);
+    curve.steps = 400;
+    curve.add(400, 2.1);
+    const [steps, train] = curve.columns();
+    expect(steps.at(-1)).toBe(399);
+    expect([train[0], train.at(-1)]).toEqual([2.5, 2.1]);
+  });
+
+  it("begins where a loaded model stands", () => {
+    const curve = new LossCurve(2000, 1000);
+    curve.add(1010, 2.2);
+    expect(curve.columns()[0]).toEqual([1005]);
+  });
+});
