@@ -7,7 +7,7 @@
  * Layers hold no numbers. The values live in `Parameters`, by name, so an engine may keep them in
  * WebAssembly memory or on a GPU.
  */
-import type * as tf from "@tensorflow/tfjs-core";
+import type * as tf from "@tensorflow/tfjs";
 import type { LayerSpec } from "../../src/types";
 import type { GraphBuilder } from "../onnx/graph";
 

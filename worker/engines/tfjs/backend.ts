@@ -2,14 +2,10 @@
  * tfjs and its backends. tfjs has one current backend for the whole worker: whoever is about to
  * run operations opens the one that its tensors live on, which costs nothing where it is open.
  *
- * Only the parts that training needs are imported: `@tensorflow/tfjs` as a whole brings layers,
- * converters and WebGL along, 356 KB gzipped where this file comes to 120, its webgpu backend to 70
- * and the wasm one to 77 more, each in a chunk of its own.
+ * The webgpu and wasm backends are loaded when they are opened; what else `@tensorflow/tfjs` brings
+ * along (layers, converters, WebGL) is left out of the built file: see tsup.config.ts.
  */
-import * as tf from "@tensorflow/tfjs-core";
-import "@tensorflow/tfjs-core/dist/register_all_gradients";
-import "@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops";
-import "@tensorflow/tfjs-backend-cpu";
+import * as tf from "@tensorflow/tfjs";
 import { MakemoreError } from "../../../src/errors";
 
 export { tf };

@@ -6,7 +6,7 @@
  * tfjs's tensors never change. A step makes a new tensor for each parameter and drops the old one,
  * so between two steps there are exactly as many tensors as parameters and moments.
  */
-import type * as TF from "@tensorflow/tfjs-core";
+import type * as TF from "@tensorflow/tfjs";
 import { MakemoreError } from "../../../src/errors";
 import { drawBatch, readContext } from "../../data/dataset";
 import type { Parameters } from "../../model/layer";

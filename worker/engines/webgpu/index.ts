@@ -8,7 +8,7 @@
  * and a figure.
  */
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
-import type * as TF from "@tensorflow/tfjs-core";
+import type * as TF from "@tensorflow/tfjs";
 import { MakemoreError } from "../../../src/errors";
 import { asBlocks } from "../../model/blocks";
 import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../engine";

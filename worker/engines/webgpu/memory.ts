@@ -2,7 +2,7 @@
  * The numbers that learn, between the CPU's way of keeping them (row-major, by name) and the
  * GPU's (plan.ts: rows filled up to whole vec4s, several tensors in a buffer).
  */
-import type * as TF from "@tensorflow/tfjs-core";
+import type * as TF from "@tensorflow/tfjs";
 import { MakemoreError } from "../../../src/errors";
 import type { Parameters } from "../../model/layer";
 import type { EngineState } from "../engine";

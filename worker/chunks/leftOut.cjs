@@ -1,0 +1,2 @@
+/** Stands in the built tfjs chunk for the parts of @tensorflow/tfjs that training does not use. */
+module.exports = {};

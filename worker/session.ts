@@ -1,0 +1,369 @@
+/**
+ * The worker's side of one `Makemore`: the model there is, the words it learned from, and the
+ * training under way, if any. Think of it as the table on which the rooms of this folder are laid
+ * out in the order the data flows: words -> dataset -> network -> engine -> checkpoint -> ONNX and
+ * sampling. It holds the little state there is; all the work is done in those rooms.
+ */
+import { type ProxyMarked, type Remote, releaseProxy, transfer } from "comlink";
+import { MakemoreError } from "../src/errors";
+import type {
+  Outcome,
+  PlainResumeOptions,
+  PlainSampleOptions,
+  PlainTrainOptions,
+  WorkerAPI,
+  WorkerConfiguration,
+} from "../src/protocol";
+import type {
+  ExportOptions,
+  Losses,
+  MakemoreOptions,
+  ModelInfo,
+  Progress,
+  TrainResult,
+  WordScore,
+} from "../src/types";
+import { engines, loadONNXRuntime, setAssetsURL } from "./assets";
+import { buildDataset, type Dataset, type TokenStream, WordSet } from "./data/dataset";
+import { eachWord } from "./data/words";
+import type { Engine, EngineSetup } from "./engines/engine";
+import { architecture } from "./model/architectures";
+import type { Checkpoint } from "./model/checkpoint";
+import { modelInfo } from "./model/info";
+import { buildNetwork, initialParameters, type Network } from "./model/network";
+import { readONNX } from "./onnx/read";
+import { writeONNX } from "./onnx/write";
+import {
+  checkMakemoreOptions,
+  exportSettings,
+  resumeSettings,
+  type SampleSettings,
+  sampleSettings,
+  trainSettings,
+} from "./options";
+import { Inference } from "./sampling/inference";
+import { type Choice, chooseEngine, replaceEngine } from "./training/chooseEngine";
+import { smooth } from "./training/smooth";
+import { Training } from "./training/training";
+
+/** Words shown where `sampleEvery` falls due. */
+const PROGRESS_SAMPLES = 5;
+
+type OnEvent = Parameters<WorkerAPI["train"]>[3];
+
+/** How a training is to be watched, and what it starts from. */
+interface Start {
+  readonly checkpoint: Checkpoint;
+  readonly dataset: Dataset;
+  readonly evalEvery: number;
+  readonly sampleEvery: number;
+}
+
+export class Session implements WorkerAPI {
+  #backend: NonNullable<MakemoreOptions["backend"]> = "auto";
+  #checkpoint: Checkpoint | undefined;
+  #dataset: Dataset | undefined;
+  #training: Training | undefined;
+  #trainingId = 0;
+  /** A training is being set up or runs. */
+  #busy = false;
+  /** What runs the newest checkpoint that was asked for. */
+  #inference: { of: Checkpoint; inference: Promise<Inference> } | undefined;
+  #novelty: { of: Dataset; words: WordSet[] } | undefined;
+  /** Calls that were asked to end, some perhaps before they began. */
+  readonly #aborted = new Set<number>();
+
+  configure({ options, lockName }: WorkerConfiguration): Promise<Outcome<void>> {
+    return outcome(async () => {
+      checkMakemoreOptions(options);
+      this.#backend = options.backend ?? "auto";
+      if (options.assetsURL !== undefined) setAssetsURL(String(options.assetsURL));
+      // Held until this worker ends, however it ends. Only secure contexts have locks.
+      if (navigator.locks)
+        await new Promise<void>((resolve) => {
+          void navigator.locks.request(lockName, () => {
+            resolve();
+            return new Promise(() => {});
+          });
+        });
+    });
+  }
+
+  train(
+    id: number,
+    options: PlainTrainOptions,
+    words: Uint8Array,
+    onEvent: OnEvent,
+  ): Promise<Outcome<TrainResult>> {
+    return outcome(() =>
+      this.#learn(id, onEvent, () => {
+        const settings = trainSettings(options);
+        const dataset = buildDataset(new TextDecoder().decode(words), settings);
+        const network = buildNetwork(architecture(settings.model), dataset.vocabulary.size);
+        refuseSingleRows(network, settings.batchSize);
+        const { model: _, evalEvery, sampleEvery, ...recipe } = settings;
+        const parameters = initialParameters(network, recipe.seed);
+        const checkpoint = { vocabulary: dataset.vocabulary, network, parameters, step: 0, recipe };
+        return { checkpoint, dataset, evalEvery, sampleEvery };
+      }),
+    );
+  }
+
+  resume(
+    id: number,
+    options: PlainResumeOptions,
+    words: Uint8Array | undefined,
+    onEvent: OnEvent,
+  ): Promise<Outcome<TrainResult>> {
+    return outcome(() =>
+      this.#learn(id, onEvent, () => {
+        const { evalEvery, sampleEvery, ...changes } = resumeSettings(options);
+        const from: Checkpoint = this.#model("resume");
+        const recipe = { ...from.recipe, ...changes };
+        if (from.step >= recipe.steps)
+          throw new MakemoreError(
+            "INVALID_OPTION",
+            `resume: steps is ${recipe.steps}, and the training has done ${from.step}; give more steps to go on.`,
+          );
+        return {
+          checkpoint: { ...from, recipe },
+          dataset: this.#words("resume", from, words),
+          evalEvery,
+          sampleEvery,
+        };
+      }),
+    );
+  }
+
+  sample(id: number, options: PlainSampleOptions, count: number): Promise<Outcome<string[]>> {
+    return outcome(async () => {
+      const settings = sampleSettings(count, options);
+      const checkpoint = await this.#snapshot("sample");
+      try {
+        return await this.#sample(checkpoint, count, settings, () => this.#aborted.has(id));
+      } finally {
+        this.#aborted.delete(id);
+      }
+    });
+  }
+
+  score(words: Uint8Array): Promise<Outcome<WordScore[]>> {
+    return outcome(async () => {
+      const inference = await this.#infer(await this.#snapshot("score"));
+      const list = [...eachWord(new TextDecoder().decode(words))].filter((word) => word !== "");
+      return inference.score(list);
+    });
+  }
+
+  evaluate(words: Uint8Array | undefined): Promise<Outcome<Losses>> {
+    return outcome(async () => {
+      const checkpoint = await this.#snapshot("evaluate");
+      const dataset = this.#words("evaluate", checkpoint, words);
+      const inference = await this.#infer(checkpoint);
+      return {
+        train: await inference.evaluate(dataset.train),
+        validation: await inference.evaluate(dataset.validation),
+        test: await inference.evaluate(dataset.test),
+      };
+    });
+  }
+
+  exportONNX(options: ExportOptions): Promise<Outcome<Uint8Array>> {
+    return outcome(async () => {
+      const settings = exportSettings(options);
+      return writeONNX(await this.#snapshot("exportONNX"), settings);
+    }).then((result) => ("value" in result ? transfer(result, [result.value.buffer]) : result));
+  }
+
+  load(onnx: Uint8Array): Promise<Outcome<ModelInfo>> {
+    return outcome(async () => {
+      this.#refuseWhileBusy("load");
+      this.#checkpoint = await readONNX(onnx);
+      this.#dataset = undefined;
+      return modelInfo(this.#checkpoint);
+    });
+  }
+
+  abort(id: number): void {
+    this.#aborted.add(id);
+    if (this.#trainingId === id) this.#training?.stop();
+  }
+
+  /** One training from start to end; `prepare` checks everything and changes nothing. */
+  async #learn(id: number, onEvent: OnEvent, prepare: () => Start): Promise<TrainResult> {
+    const events = onEvent as Remote<OnEvent & ProxyMarked>;
+    const started = performance.now();
+    if (this.#busy) events[releaseProxy]();
+    this.#refuseWhileBusy("train");
+    this.#busy = true;
+    try {
+      const { checkpoint, dataset, evalEvery, sampleEvery } = prepare();
+      const setup = (from: Checkpoint): EngineSetup => ({
+        network: from.network,
+        parameters: from.parameters,
+        optimizer: from.recipe.optimizer,
+        ...(from.moments ? { moments: from.moments } : {}),
+        stream: dataset.train,
+        seed: from.recipe.seed,
+        batchSize: from.recipe.batchSize,
+      });
+      const choice: Choice = await chooseEngine(this.#backend, setup(checkpoint), engines);
+      this.#checkpoint = checkpoint;
+      this.#dataset = dataset;
+      const training = new Training(checkpoint, dataset, {
+        evalEvery,
+        sampleEvery,
+        notices: choice.notices,
+        openEngine: (from, lost) => replaceEngine(lost, setup(from), engines),
+        evaluate: (at) => this.#progressEvaluation(at, dataset),
+        sample: (at) =>
+          this.#sample(
+            at,
+            PROGRESS_SAMPLES,
+            sampleSettings(PROGRESS_SAMPLES, { seed: at.step }),
+            () => false,
+          ),
+        onProgress: (progress) => void events({ progress }),
+      });
+      this.#training = training;
+      this.#trainingId = id;
+      if (this.#aborted.has(id)) training.stop();
+      await events({ model: modelInfo(checkpoint) });
+      let last: Engine;
+      try {
+        last = await training.run(choice.engine);
+      } finally {
+        this.#training = undefined;
+        this.#checkpoint = training.checkpoint;
+      }
+      const losses = training.losses.slice(0, training.step - checkpoint.step);
+      return {
+        step: training.step,
+        steps: checkpoint.recipe.steps,
+        backend: last.backend,
+        device: last.device,
+        seconds: (performance.now() - started) / 1000,
+        losses,
+        smoothed: smooth(losses),
+        words: dataset.stats,
+        model: modelInfo(training.checkpoint),
+        ...(choice.measured ? { measured: choice.measured } : {}),
+        notices: training.notices,
+      };
+    } finally {
+      this.#busy = false;
+      this.#aborted.delete(id);
+      events[releaseProxy]();
+    }
+  }
+
+  #refuseWhileBusy(call: string): void {
+    if (this.#busy)
+      throw new MakemoreError(
+        "BUSY",
+        `${call}: a training is under way; wait for it, or stop it with its signal first.`,
+      );
+  }
+
+  #model(call: string): Checkpoint {
+    if (this.#checkpoint) return this.#checkpoint;
+    throw new MakemoreError("NO_MODEL", `${call}: there is no model yet; call train or load first.`);
+  }
+
+  /** The model as it is now, also in the middle of a training. */
+  async #snapshot(call: string): Promise<Checkpoint> {
+    return this.#training ? this.#training.snapshot() : this.#model(call);
+  }
+
+  /** The words a call is about: those given, split as the training splits them, or the training's own. */
+  #words(call: string, { vocabulary, recipe }: Checkpoint, words: Uint8Array | undefined): Dataset {
+    if (words) return buildDataset(new TextDecoder().decode(words), { ...recipe, vocabulary });
+    if (this.#dataset) return this.#dataset;
+    throw new MakemoreError(
+      "NO_WORDS",
+      `${call}: a loaded model comes without its words; give them, as ${call === "resume" ? "resume({ words })" : `${call}(words)`}.`,
+    );
+  }
+
+  /** Sampling and scoring for a checkpoint; the one before is released. */
+  async #infer(checkpoint: Checkpoint): Promise<Inference> {
+    if (this.#inference?.of !== checkpoint) {
+      const previous = this.#inference;
+      const inference = loadONNXRuntime().then((ort) => Inference.create(ort, checkpoint));
+      this.#inference = { of: checkpoint, inference };
+      inference.catch(() => {
+        this.#inference = undefined;
+      });
+      await previous?.inference.then((old) => old.dispose());
+    }
+    return this.#inference.inference;
+  }
+
+  async #sample(
+    checkpoint: Checkpoint,
+    count: number,
+    settings: SampleSettings,
+    stopped: () => boolean,
+  ): Promise<string[]> {
+    const known = settings.novel ? this.#knownWords() : [];
+    return (await this.#infer(checkpoint)).sample(count, settings, known, stopped);
+  }
+
+  /** Every word of the list, as sets: what `novel` leaves out. */
+  #knownWords(): WordSet[] {
+    const dataset = this.#dataset;
+    if (!dataset)
+      throw new MakemoreError(
+        "NO_WORDS",
+        "sample: novel needs the training words, and a loaded model comes without them; train or resume with words first.",
+      );
+    if (this.#novelty?.of !== dataset)
+      this.#novelty = {
+        of: dataset,
+        words: [dataset.train, dataset.validation, dataset.test].map((stream) => WordSet.of(stream)),
+      };
+    return this.#novelty.words;
+  }
+
+  /** The validation split, and as much of the training split, so that it stays short. */
+  async #progressEvaluation(
+    checkpoint: Checkpoint,
+    { train, validation }: Dataset,
+  ): Promise<Progress["evaluation"]> {
+    const inference = await this.#infer(checkpoint);
+    return {
+      train: await inference.evaluate(head(train, validation.length)),
+      validation: await inference.evaluate(validation),
+    };
+  }
+}
+
+/** The first whole words of a stream, at least one, up to about `length` tokens. */
+function head(stream: TokenStream, length: number): TokenStream {
+  const end = stream.indexOf(0, Math.max(1, length - 1));
+  return end < 0 ? stream : stream.slice(0, end + 1);
+}
+
+/** With one row, the unbiased variance of a BatchNorm1d is 0 / 0. */
+function refuseSingleRows(network: Network, batchSize: number): void {
+  if (batchSize > 1) return;
+  const norm = network.layers.find((layer) => layer.type === "BatchNorm1d" && layer.inputShape[0] === 1);
+  if (norm)
+    throw new MakemoreError(
+      "INVALID_OPTION",
+      `train: batchSize is 1, which leaves ${norm.name} one row to take a variance of; it must be at least 2.`,
+    );
+}
+
+/** Runs a call and packs what it came to. */
+async function outcome<T>(call: () => Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { value: await call() };
+  } catch (error) {
+    // By name: a chunk has its own copy of the class.
+    if (error instanceof Error && error.name === "MakemoreError" && "code" in error)
+      return { error: { code: error.code as MakemoreError["code"], message: error.message } };
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    return { error: { code: "WORKER_FAILED", message: `The worker failed: ${reason}` } };
+  }
+}
