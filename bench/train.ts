@@ -1,0 +1,246 @@
+/**
+ * Milliseconds a training step, for everything that trains the lecture's model. All of them stand
+ * ready at once and take turns, a chunk of steps each, so that whatever else the machine does falls
+ * on all alike.
+ */
+import type { Page } from "playwright";
+import type { Context } from "./bench";
+import { howToInstall, startPyTorch } from "./pytorch";
+import { type Summary, show, summarise, table } from "./statistics";
+import type { Task } from "./web/trainers";
+import type { Description, Run } from "./web/worker";
+
+/** In the order of the table. */
+export const trainers: readonly string[] = [
+  "wasm-relaxed",
+  "wasm-simd",
+  "webgpu",
+  "tfjs-wasm",
+  "tfjs-webgpu",
+  "jax-js-wasm",
+  "jax-js-webgpu",
+  "pytorch",
+];
+
+/** Rounds; in each of them everybody runs one chunk. */
+const REPEATS = 7;
+/** A chunk takes about this long, ms; an engine whose steps take longer runs one. */
+const CHUNK_MS = 400;
+/** Before it is measured, an engine runs this long, so that the browser has compiled it in earnest, ms. */
+const WARM_UP_MS = 1000;
+/** Float32 rounding, in whatever order an engine sums; a different computation is off by far more. */
+const TOLERANCE = 1e-5;
+
+/** How the lecture's model is trained, and by whom: peers are compared on the lecture's recipe. */
+interface Recipe extends Omit<Task, "words" | "seed"> {
+  readonly name: string;
+  readonly learningRate: number;
+  readonly engines: readonly string[];
+}
+
+const recipes: readonly Recipe[] = [
+  { name: "batch 32, SGD", batchSize: 32, optimizer: { type: "sgd" }, learningRate: 0.1, engines: trainers },
+  {
+    name: "batch 64, AdamW",
+    batchSize: 64,
+    optimizer: { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 },
+    learningRate: 0.002,
+    engines: ["wasm-relaxed", "wasm-simd", "webgpu", "pytorch"],
+  },
+];
+
+/** One row of the table. */
+interface Measured {
+  readonly engine: string;
+  readonly model: string;
+  readonly msPerStep: Summary;
+  readonly repeats: number;
+  readonly stepsPerRepeat: number;
+  readonly device: string;
+  /** From nothing to the first loss, compilation included. */
+  readonly firstStepMs: number;
+  /** Of the same minibatch on the same weights: the proof that all compute the same. */
+  readonly firstLoss: number;
+}
+
+export interface TrainResults {
+  readonly train: readonly Measured[];
+  readonly missing: readonly { engine: string; model: string; reason: string }[];
+}
+
+/** An engine that stands ready. */
+interface Runner extends Pick<Measured, "engine" | "device" | "firstStepMs" | "firstLoss"> {
+  run(steps: number): Promise<Run>;
+  close(): Promise<void> | void;
+}
+
+/** Runs it. */
+export async function benchTrain({ page, engines, words, pytorch, say }: Context): Promise<TrainResults> {
+  const train: Measured[] = [];
+  const missing: { engine: string; model: string; reason: string }[] = [];
+  for (const recipe of recipes) {
+    const { batchSize, optimizer, learningRate } = recipe;
+    const task: Task = { words, batchSize, optimizer, seed: 42 };
+    const description = await describe(page, task);
+    const model = `WaveNet ${description.parameterCount.toLocaleString("en-US")}, ${recipe.name}`;
+    const ready: { runner: Runner; steps: number; times: number[] }[] = [];
+    for (const engine of recipe.engines.filter((engine) => engines.includes(engine))) {
+      say(`${model}: starting ${engine}`);
+      try {
+        if (engine === "pytorch" && !pytorch) throw new Error(howToInstall);
+        const runner =
+          engine === "pytorch"
+            ? await openPyTorch(description, task, learningRate)
+            : await openInBrowser(page, engine, task, learningRate);
+        ready.push({ runner, steps: await warmUp(runner), times: [] });
+      } catch (error) {
+        missing.push({ engine, model, reason: firstLine(error) });
+      }
+    }
+    checkAgreement(ready.map(({ runner }) => runner));
+    for (let round = 0; round < REPEATS; round++) {
+      say(`${model}: round ${round + 1} of ${REPEATS}`);
+      // Nobody always follows the same neighbour.
+      const turn = round % Math.max(1, ready.length);
+      for (const { runner, steps, times } of [...ready.slice(turn), ...ready.slice(0, turn)])
+        times.push((await runner.run(steps)).ms / steps);
+    }
+    for (const { runner, steps, times } of ready) {
+      const { engine, device, firstStepMs, firstLoss } = runner;
+      await runner.close();
+      const msPerStep = summarise(times);
+      train.push({
+        engine,
+        model,
+        msPerStep,
+        repeats: times.length,
+        stepsPerRepeat: steps,
+        device,
+        firstStepMs,
+        firstLoss,
+      });
+    }
+  }
+  return { train, missing };
+}
+
+/** A figure is worth nothing if it was got by computing something else. */
+function checkAgreement(runners: readonly Runner[]): void {
+  const { median } = summarise(runners.map((runner) => runner.firstLoss));
+  for (const { engine, firstLoss } of runners)
+    if (Math.abs(firstLoss - median) > TOLERANCE * median)
+      throw new Error(
+        `${engine} does not compute what the others do: its first loss is ${firstLoss}, theirs ${median}.`,
+      );
+}
+
+/** As tables, a recipe each, and what the figures come to. */
+export function printTrain({ train, missing }: TrainResults): string {
+  const out: string[] = [];
+  for (const model of new Set([...train, ...missing].map((row) => row.model))) {
+    const rows = train.filter((row) => row.model === model);
+    const absent = missing.filter((row) => row.model === model);
+    const pytorch = rows.find((row) => row.engine === "pytorch")?.msPerStep.median;
+    out.push(
+      `\nTraining, ${model}`,
+      table(
+        ["engine", "ms/step", "min", "max", "steps/s", "x PyTorch", "first step, s", "on"],
+        [
+          ...rows.map(({ engine, device, firstStepMs, msPerStep: { median, min, max } }) => [
+            engine,
+            show(median),
+            show(min),
+            show(max),
+            show(1000 / median),
+            pytorch === undefined ? "" : show(pytorch / median),
+            show(firstStepMs / 1000),
+            device,
+          ]),
+          ...absent.map(({ engine }) => [engine, "absent"]),
+        ],
+      ),
+      ...absent.map(({ engine, reason }) => `${engine}: ${reason}`),
+      ...ratios(rows),
+    );
+  }
+  return out.join("\n");
+}
+
+/** How many times faster this package's engines are than the peers on the same ground. */
+function ratios(rows: readonly Measured[]): string[] {
+  const speed = (engine: string) => {
+    const ms = rows.find((row) => row.engine === engine)?.msPerStep.median;
+    return ms === undefined ? [] : [{ engine, ms }];
+  };
+  return Object.entries({
+    "wasm-relaxed": ["pytorch", "tfjs-wasm", "jax-js-wasm"],
+    "wasm-simd": ["pytorch", "tfjs-wasm", "jax-js-wasm"],
+    webgpu: ["tfjs-webgpu", "jax-js-webgpu"],
+  }).flatMap(([engine, peers]) =>
+    speed(engine).flatMap(({ ms }) => {
+      const said = peers.flatMap(speed).map((peer) => `${show(peer.ms / ms)} times that of ${peer.engine}`);
+      return said.length > 0 ? [`The speed of ${engine} is ${said.join(", ")}.`] : [];
+    }),
+  );
+}
+
+async function describe(page: Page, task: Task): Promise<Description> {
+  const description = await page.evaluate((task) => bench.remote("describe").describe(task), task);
+  await page.evaluate(() => bench.close("describe"));
+  return description;
+}
+
+async function openInBrowser(page: Page, engine: string, task: Task, learningRate: number): Promise<Runner> {
+  const { device, firstStepMs, loss } = await page.evaluate(
+    ([engine, task, rate]) => bench.remote(engine).open(engine, task, rate),
+    [engine, task, learningRate] as const,
+  );
+  return {
+    engine,
+    device,
+    firstStepMs,
+    firstLoss: loss,
+    run: (steps) =>
+      page.evaluate(([engine, steps, rate]) => bench.remote(engine).run(steps, rate), [
+        engine,
+        steps,
+        learningRate,
+      ] as const),
+    close: () => page.evaluate((engine) => bench.close(engine), engine),
+  };
+}
+
+async function openPyTorch(description: Description, task: Task, learningRate: number): Promise<Runner> {
+  const start = performance.now();
+  const { ask, close } = startPyTorch();
+  const { batchSize, optimizer } = task;
+  const { version } = await ask<{ version: string }>({
+    set_up: { ...description, batchSize, optimizer, learningRate },
+  });
+  const { loss } = await ask<{ loss: number }>({ first_step: true });
+  return {
+    engine: "pytorch",
+    device: `PyTorch ${version}, one thread`,
+    firstStepMs: performance.now() - start,
+    firstLoss: loss,
+    run: (steps) => ask({ train: steps }),
+    close,
+  };
+}
+
+/** Runs until everything is compiled; gives the steps that make a chunk. */
+async function warmUp({ run }: Runner): Promise<number> {
+  const start = performance.now();
+  for (let steps = 1; ; ) {
+    const ms = (await run(steps)).ms / steps;
+    const wanted = Math.max(1, Math.round(CHUNK_MS / ms));
+    // By doubling, because the first steps are the slowest.
+    if (performance.now() - start >= WARM_UP_MS && wanted <= 2 * steps) return wanted;
+    steps = Math.min(2 * steps, wanted);
+  }
+}
+
+function firstLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/^page\.evaluate: /, "").split("\n")[0] ?? "";
+}
