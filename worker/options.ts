@@ -63,7 +63,7 @@ const layer = v.variant(
     }),
     v.strictObject({
       type: v.literal("BatchNorm1d"),
-      features: v.optional(size),
+      features: v.optional(whole(1, 1 << 20)),
       momentum: v.optional(between(0, 1)),
       epsilon: v.optional(between(0, 1, true)),
     }),

@@ -8,6 +8,9 @@ import { randomNormal } from "../data/random";
 import { type Layer, type Parameter, type Parameters, type Shape, showShape } from "./layer";
 import { makeLayer } from "./layers";
 
+/** Characters a model may see: each costs memory in every example of a minibatch. */
+export const MAX_CONTEXT_LENGTH = 256;
+
 export interface Network {
   readonly contextLength: number;
   /** Ids in all, the boundary's included. */
@@ -28,6 +31,11 @@ export function buildNetwork(specs: readonly LayerSpec[], vocabularySize: number
     (product, spec) => product * (spec.type === "FlattenConsecutive" ? spec.n : 1),
     1,
   );
+  if (contextLength > MAX_CONTEXT_LENGTH)
+    throw new MakemoreError(
+      "INVALID_MODEL",
+      `The layers join a context of ${contextLength} characters into one position; at most ${MAX_CONTEXT_LENGTH} are possible.`,
+    );
   const counts = new Map<string, number>();
   const layers: Layer[] = [];
   let shape: Shape = [contextLength];

@@ -24,125 +24,90 @@ export interface StepSession {
   readonly vocabularySize: number;
 }
 
+/** What one run of the graph computed: rows of consecutive nodes. */
+interface Computed {
+  readonly first: number;
+  readonly logits: Float32Array;
+  /** Of each state. */
+  readonly memories: readonly Float32Array[];
+}
+
+/** Stands for "no node" in the lists of children; the root is nobody's child. */
+const NONE = 0;
+
 export class Prefixes {
-  /** The root: no character yet. */
+  /** No character yet. */
   static readonly root = 0;
 
+  /** Ancestors that a new node may look up. */
+  readonly reach: number;
   readonly #graph: StepSession;
   readonly #capacity: number;
   readonly #parents: Int32Array;
   readonly #tokens: Int32Array;
-  /** Row-major, a row a node; these and the memories grow with the nodes. */
-  #logits: Float32Array;
-  readonly #memories: Float32Array[];
-  /** From node * vocabulary + character to the node below. */
-  #children = new Map<number, number>();
-  #count = 0;
-  /** Nodes from here on are not computed yet. */
-  #computed = 0;
+  /** A node's first child, and the next child of its parent. */
+  readonly #children: Int32Array;
+  readonly #siblings: Int32Array;
+  /** Where the numbers of each node are; nodes without any are to be computed. */
+  readonly #computed: Computed[] = [];
+  #count = 1;
 
   private constructor(graph: StepSession) {
     const { vocabularySize, states, width } = graph;
     this.#graph = graph;
-    const bytes = 4 * states.reduce((sum, state) => sum + state.channels, vocabularySize + 8);
     this.reach = Math.max(width, ...states.map((state) => state.delay));
-    this.#capacity = Math.max(4 * (this.reach + 2), Math.floor(MEMORY / bytes));
+    const numbers = states.reduce((sum, state) => sum + state.channels, vocabularySize + 4);
+    this.#capacity = Math.max(4 * (this.reach + 2), Math.floor(MEMORY / (4 * numbers)));
     this.#parents = new Int32Array(this.#capacity);
     this.#tokens = new Int32Array(this.#capacity);
-    this.#logits = new Float32Array(vocabularySize);
-    this.#memories = states.map((state) => new Float32Array(state.channels));
+    this.#children = new Int32Array(this.#capacity);
+    this.#siblings = new Int32Array(this.#capacity);
   }
 
-  /** Opens the memory and computes the root. */
+  /** With the root computed. */
   static async create(graph: StepSession): Promise<Prefixes> {
     const prefixes = new Prefixes(graph);
-    prefixes.#count = 1;
-    // Boundaries all the way: each level's memory is right once that of the level below is.
-    for (let i = 0; i <= graph.states.length; i++) {
-      prefixes.#computed = 0;
-      await prefixes.compute();
-    }
+    const { vocabularySize, states } = graph;
+    prefixes.#computed[Prefixes.root] = {
+      first: 0,
+      logits: new Float32Array(vocabularySize),
+      memories: states.map((state) => new Float32Array(state.channels)),
+    };
+    // Boundaries all the way: what a level remembers is right once that of the level below is.
+    for (let i = 0; i <= states.length; i++) prefixes.#computed[Prefixes.root] = await prefixes.#run(0, 1);
     return prefixes;
   }
 
-  /** Ancestors that a new node may look up. */
-  readonly reach: number;
-
-  /** Nodes that can be walked at once, so that there is always room for a step. */
-  get walkers(): number {
+  /** Walks that can be under way at once, so that there is always room for a step of all. */
+  get walks(): number {
     return Math.max(1, Math.min(1024, Math.floor(this.#capacity / (2 * (this.reach + 2))) - 1));
   }
 
-  /** Where a node's logits begin in `logits`. */
-  offset(node: number): number {
-    return node * this.#graph.vocabularySize;
-  }
-
-  get logits(): Float32Array {
-    return this.#logits;
-  }
-
-  /** Whether `steps` new nodes may not fit any more: then `keep` makes room. */
-  isFull(steps: number): boolean {
-    return this.#count + steps > this.#capacity;
+  /** The logits of what follows a node: `values` from `offset` on. */
+  logits(node: number): { readonly values: Float32Array; readonly offset: number } {
+    const { logits, first } = this.#at(node);
+    return { values: logits, offset: (node - first) * this.#graph.vocabularySize };
   }
 
   /** The node one character below, which is computed with the next `compute` if it is new. */
   step(node: number, token: number): number {
-    const key = node * this.#graph.vocabularySize + token;
-    const known = this.#children.get(key);
-    if (known !== undefined) return known;
-    const child = this.#count++;
-    this.#parents[child] = node;
-    this.#tokens[child] = token;
-    this.#children.set(key, child);
-    return child;
+    const tokens = this.#tokens;
+    let child = this.#children[node] ?? NONE;
+    while (child !== NONE && tokens[child] !== token) child = this.#siblings[child] ?? NONE;
+    return child === NONE ? this.#add(node, token) : child;
+  }
+
+  /** Whether so many new nodes may not fit any more: then `keep` makes room. */
+  isFull(steps: number): boolean {
+    return this.#count + steps > this.#capacity;
   }
 
   /** Computes all new nodes in one run. Their parents are computed already. */
   async compute(): Promise<void> {
-    const first = this.#computed;
-    const count = this.#count - first;
-    if (count === 0) return;
-    const { session, tokens, width, states } = this.#graph;
-    const feeds: Record<string, Feed> = {
-      [tokens]: { data: this.#recentTokens(first, count, width), dimensions: [count, width] },
-    };
-    for (const [i, { input, delay, channels }] of states.entries())
-      feeds[input] = {
-        data: this.#remembered(i, first, count, delay, channels),
-        dimensions: [count, channels],
-      };
-    const outputs = await session.run(feeds);
-    this.#logits = write(this.#logits, first * this.#graph.vocabularySize, outputs.logits);
-    for (const [i, { output, channels }] of states.entries())
-      this.#memories[i] = write(this.#memories[i], first * channels, outputs[output]);
-    this.#computed = this.#count;
-  }
-
-  #recentTokens(first: number, count: number, width: number): Int32Array {
-    const tokens = new Int32Array(count * width);
-    for (let row = 0; row < count; row++) {
-      let node = first + row;
-      for (let i = width - 1; i >= 0; i--) {
-        tokens[row * width + i] = this.#tokens[node] ?? BOUNDARY;
-        node = this.#parents[node] ?? 0;
-      }
-    }
-    return tokens;
-  }
-
-  #remembered(state: number, first: number, count: number, delay: number, channels: number): Float32Array {
-    const memory = this.#memories[state] ?? new Float32Array(0);
-    const values = new Float32Array(count * channels);
-    for (let row = 0; row < count; row++) {
-      let node = first + row;
-      for (let i = 0; i < delay; i++) node = this.#parents[node] ?? 0;
-      const from = node * channels;
-      const to = row * channels;
-      for (let c = 0; c < channels; c++) values[to + c] = memory[from + c] ?? 0;
-    }
-    return values;
+    const first = this.#computed.length;
+    if (first === this.#count) return;
+    const computed = await this.#run(first, this.#count);
+    while (this.#computed.length < this.#count) this.#computed.push(computed);
   }
 
   /**
@@ -159,39 +124,106 @@ export class Prefixes {
         node = this.#parents[node] ?? 0;
       }
     const { vocabularySize, states } = this.#graph;
+    const total = kept.reduce((sum, one) => sum + one, 0);
+    const computed: Computed = {
+      first: 0,
+      logits: new Float32Array(total * vocabularySize),
+      memories: states.map((state) => new Float32Array(total * state.channels)),
+    };
     const moved = new Int32Array(this.#count);
-    this.#children = new Map();
-    let count = 0;
-    for (let node = 0; node < this.#count; node++) {
+    const before = this.#count;
+    this.#count = 0;
+    this.#children.fill(NONE);
+    for (let node = 0; node < before; node++) {
       if (!kept[node]) continue;
-      const parent = this.#parents[node] ?? 0;
-      const token = this.#tokens[node] ?? 0;
-      // A parent comes before its children. One that was forgotten is further up than any step looks.
-      const newParent = kept[parent] ? (moved[parent] ?? 0) : Prefixes.root;
-      moved[node] = count;
-      this.#parents[count] = newParent;
-      this.#tokens[count] = token;
-      this.#logits.copyWithin(count * vocabularySize, node * vocabularySize, (node + 1) * vocabularySize);
+      const from = this.#at(node);
+      copyRow(from.logits, node - from.first, computed.logits, this.#count, vocabularySize);
       for (const [i, { channels }] of states.entries())
-        this.#memories[i]?.copyWithin(count * channels, node * channels, (node + 1) * channels);
-      if (kept[parent] && node !== Prefixes.root)
-        this.#children.set(newParent * vocabularySize + token, count);
-      count++;
+        copyRow(from.memories[i], node - from.first, computed.memories[i], this.#count, channels);
+      const parent = this.#parents[node] ?? 0;
+      moved[node] = this.#count;
+      // A parent comes before its children. One that is forgotten is further up than any step looks:
+      // the child stays as it is, but is no more found from above.
+      if (kept[parent] && node !== Prefixes.root) this.#add(moved[parent] ?? 0, this.#tokens[node] ?? 0);
+      else this.#place(Prefixes.root, this.#tokens[node] ?? 0);
     }
-    this.#count = count;
-    this.#computed = count;
+    this.#computed.length = 0;
+    while (this.#computed.length < this.#count) this.#computed.push(computed);
     for (const [i, node] of nodes.entries()) nodes[i] = moved[node] ?? 0;
+  }
+
+  #add(parent: number, token: number): number {
+    const child = this.#place(parent, token);
+    this.#siblings[child] = this.#children[parent] ?? NONE;
+    this.#children[parent] = child;
+    return child;
+  }
+
+  #place(parent: number, token: number): number {
+    const node = this.#count++;
+    this.#parents[node] = parent;
+    this.#tokens[node] = token;
+    this.#children[node] = NONE;
+    return node;
+  }
+
+  #at(node: number): Computed {
+    const computed = this.#computed[node];
+    if (!computed) throw new Error(`Node ${node} is not computed yet.`);
+    return computed;
+  }
+
+  async #run(first: number, end: number): Promise<Computed> {
+    const { session, tokens, width, states } = this.#graph;
+    const count = end - first;
+    const feeds: Record<string, Feed> = {
+      [tokens]: { data: this.#recentTokens(first, end, width), dimensions: [count, width] },
+    };
+    for (const [i, { input, delay, channels }] of states.entries())
+      feeds[input] = {
+        data: this.#remembered(i, first, end, delay, channels),
+        dimensions: [count, channels],
+      };
+    const outputs = await session.run(feeds);
+    const named = (name: string) => {
+      const values = outputs[name];
+      if (!values) throw new Error(`The graph has no output ${name}.`);
+      return values;
+    };
+    return { first, logits: named("logits"), memories: states.map((state) => named(state.output)) };
+  }
+
+  #recentTokens(first: number, end: number, width: number): Int32Array {
+    const recent = new Int32Array((end - first) * width);
+    for (let row = 0; row < end - first; row++) {
+      let node = first + row;
+      for (let i = width - 1; i >= 0; i--) {
+        recent[row * width + i] = this.#tokens[node] ?? BOUNDARY;
+        node = this.#parents[node] ?? 0;
+      }
+    }
+    return recent;
+  }
+
+  #remembered(state: number, first: number, end: number, delay: number, channels: number): Float32Array {
+    const values = new Float32Array((end - first) * channels);
+    for (let row = 0; row < end - first; row++) {
+      let node = first + row;
+      for (let i = 0; i < delay; i++) node = this.#parents[node] ?? 0;
+      const at = this.#at(node);
+      copyRow(at.memories[state], node - at.first, values, row, channels);
+    }
+    return values;
   }
 }
 
-/** `into` with `values` from `at` on; a larger copy where they do not fit. */
-function write(into: Float32Array | undefined, at: number, values: Float32Array | undefined): Float32Array {
-  if (!into || !values) throw new Error("The graph did not give all its outputs.");
-  let target = into;
-  if (at + values.length > target.length) {
-    target = new Float32Array(Math.max(at + values.length, target.length * 2));
-    target.set(into);
-  }
-  target.set(values, at);
-  return target;
+function copyRow(
+  from: Float32Array | undefined,
+  fromRow: number,
+  to: Float32Array | undefined,
+  toRow: number,
+  width: number,
+): void {
+  if (!from || !to) return;
+  for (let i = 0; i < width; i++) to[toRow * width + i] = from[fromRow * width + i] ?? 0;
 }

@@ -73,7 +73,7 @@ export async function sampleWords(
     }
   };
 
-  const nodes = new Int32Array(prefixes.walkers);
+  const nodes = new Int32Array(prefixes.walks);
   const walks: Walk[] = [];
   let start = await walkDown(prefixes, prefix);
   let turn = performance.now();
@@ -90,11 +90,10 @@ export async function sampleWords(
       const { tokens } = walk;
       const { length } = tokens;
       const node = nodes[i] ?? 0;
+      const { values, offset } = prefixes.logits(node);
       const unit = randomUnit(randomBits(seed, Stream.sampling, walk.number, length));
       const token =
-        length >= maxLength
-          ? BOUNDARY
-          : chooser.choose(prefixes.logits, prefixes.offset(node), unit, length >= minLength);
+        length >= maxLength ? BOUNDARY : chooser.choose(values, offset, unit, length >= minLength);
       if (token < 0)
         throw new MakemoreError(
           "SAMPLING_FAILED",

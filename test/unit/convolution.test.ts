@@ -1,0 +1,144 @@
+import fc from "fast-check";
+import * as ort from "onnxruntime-node";
+import { expect, test } from "vitest";
+import type { LayerSpec } from "../../src/types";
+import { randomBelow, randomBits } from "../../worker/data/random";
+import { asBlocks } from "../../worker/model/blocks";
+import { writeONNX } from "../../worker/onnx/write";
+import { Inference } from "../../worker/sampling/inference";
+import { pytorchCheckpoint, randomCheckpoint, vocabularyOf } from "../checkpoint";
+import {
+  convolutionLogits,
+  incrementalLogits,
+  int32,
+  referenceLogits,
+  runFile,
+  windowLogits,
+} from "../onnxRuntime";
+import { largestDifference, pytorchRun } from "../pytorch";
+
+/** Words of 1 to `longest` characters, as ids. */
+function randomWords(count: number, longest: number, vocabularySize: number): number[][] {
+  return Array.from({ length: count }, (_, word) =>
+    Array.from(
+      { length: 1 + randomBelow(randomBits(7, 9, word, 0), longest) },
+      (_, i) => 1 + randomBelow(randomBits(7, 10, word, i), vocabularySize - 1),
+    ),
+  );
+}
+
+test("tree and convolution agree to 1e-5 at every position of 1,000 words", async () => {
+  const checkpoint = randomCheckpoint("wavenet");
+  const words = randomWords(1000, 15, 27);
+  const tree = await windowLogits(checkpoint, words);
+  expect(tree.length).toBeGreaterThan(8000 * 27);
+  // Sums of 256 products in float32, added up in another order.
+  expect(largestDifference(tree, await convolutionLogits(checkpoint, words))).toBeLessThan(1e-5);
+});
+
+test.each(["mlp", "wavenet"] as const)("the convolution of %s gives PyTorch's logits", async (name) => {
+  const { contexts, logits } = pytorchRun(name).evaluation;
+  const file = writeONNX(pytorchCheckpoint(name), { form: "convolution", trainingState: false });
+  // A context with its leading boundaries is a word like any other: its last position is PyTorch's.
+  const { dims, values } = await runFile(file, { tokens: int32(contexts) });
+  const [batch = 0, time = 0, width = 0] = dims;
+  const last = Array.from({ length: batch }, (_, row) => [
+    ...values.subarray((row * time + time - 1) * width, (row + 1) * time * width),
+  ]);
+  expect(largestDifference(last.flat(), logits.flat())).toBeLessThan(1e-4);
+});
+
+/** Chains of blocks of every kind: any folds, widths, and any of norms, biases and tanhs left out. */
+const chains = fc
+  .record({
+    vocabularySize: fc.integer({ min: 3, max: 90 }),
+    embedding: fc.integer({ min: 1, max: 9 }),
+    levels: fc.array(
+      fc.record({
+        fold: fc.integer({ min: 1, max: 4 }),
+        fanOut: fc.integer({ min: 1, max: 17 }),
+        bias: fc.boolean(),
+        norm: fc.boolean(),
+        tanh: fc.boolean(),
+      }),
+      { maxLength: 3 },
+    ),
+    headFold: fc.integer({ min: 1, max: 3 }),
+    headBias: fc.boolean(),
+    seed: fc.nat(1000),
+  })
+  .map(({ vocabularySize, embedding, levels, headFold, headBias, seed }) => {
+    const layers: LayerSpec[] = [
+      { type: "Embedding", dimensions: embedding },
+      ...levels.flatMap(({ fold, fanOut, bias, norm, tanh }): LayerSpec[] => [
+        ...(fold > 1 ? [{ type: "FlattenConsecutive", n: fold } as const] : []),
+        { type: "Linear", fanOut, bias },
+        ...(norm ? [{ type: "BatchNorm1d" } as const] : []),
+        ...(tanh ? [{ type: "Tanh" } as const] : []),
+      ]),
+      ...(headFold > 1 ? [{ type: "FlattenConsecutive", n: headFold } as const] : []),
+      { type: "Linear", bias: headBias },
+    ];
+    return { layers, vocabularySize, seed };
+  });
+
+test("every form agrees with the float64 tree, whatever the folds, widths and weights", async () => {
+  await fc.assert(
+    fc.asyncProperty(chains, async ({ layers, vocabularySize, seed }) => {
+      const checkpoint = randomCheckpoint(layers, vocabularyOf(vocabularySize), seed);
+      expect(asBlocks(checkpoint.network)).toBeDefined();
+      const words = randomWords(6, 9, vocabularySize);
+      const expected = referenceLogits(checkpoint, words);
+      const scale = expected.reduce((largest, x) => Math.max(largest, Math.abs(x)), 1);
+      for (const logits of [windowLogits, convolutionLogits, incrementalLogits])
+        expect(largestDifference(expected, await logits(checkpoint, words)) / scale).toBeLessThan(1e-5);
+      expect(await largestSurpriseDifference(checkpoint, words, expected)).toBeLessThan(1e-5 * scale);
+    }),
+    { seed: 42, numRuns: 60 },
+  );
+});
+
+test("a model that is no chain of blocks has the window form, and is scored by it", async () => {
+  const layers: LayerSpec[] = [
+    { type: "Embedding", dimensions: 4 },
+    { type: "FlattenConsecutive", n: 3 },
+    { type: "Linear", fanOut: 8 },
+    { type: "Tanh" },
+    { type: "BatchNorm1d" },
+    { type: "Linear" },
+  ];
+  const checkpoint = randomCheckpoint(layers);
+  for (const form of ["convolution", "incremental"] as const)
+    expect(() => writeONNX(checkpoint, { form, trainingState: true })).toThrow(
+      expect.objectContaining({
+        code: "INVALID_MODEL",
+        message: expect.stringContaining("tanh1, batchNorm1d1"),
+      }),
+    );
+  const words = randomWords(20, 9, 27);
+  const expected = referenceLogits(checkpoint, words);
+  expect(largestDifference(expected, await windowLogits(checkpoint, words))).toBeLessThan(1e-5);
+  expect(await largestSurpriseDifference(checkpoint, words, expected)).toBeLessThan(1e-5);
+});
+
+/** How far `score` is from what logits, by position, say. */
+async function largestSurpriseDifference(
+  checkpoint: ReturnType<typeof randomCheckpoint>,
+  words: readonly number[][],
+  logits: Float64Array,
+): Promise<number> {
+  const inference = new Inference(ort, checkpoint);
+  const scores = await inference.score(words.map((word) => checkpoint.vocabulary.decode(word)));
+  await inference.dispose();
+  const width = checkpoint.vocabulary.size;
+  const expected = words
+    .flatMap((word) => [...word, 0])
+    .map((target, position) => {
+      const row = logits.subarray(position * width, (position + 1) * width);
+      return Math.log(row.reduce((sum, x) => sum + Math.exp(x), 0)) - (row[target] ?? 0);
+    });
+  return largestDifference(
+    expected,
+    scores.flatMap((score) => score.surprises.map(({ surprise }) => surprise)),
+  );
+}

@@ -1,0 +1,257 @@
+import * as ort from "onnxruntime-node";
+import { expect, test } from "vitest";
+import type { SampleOptions } from "../../src/types";
+import { WordSet } from "../../worker/data/dataset";
+import { randomBits, randomUnit, Stream } from "../../worker/data/random";
+import type { Checkpoint } from "../../worker/model/checkpoint";
+import { windowGraph } from "../../worker/onnx/window";
+import { sampleSettings } from "../../worker/options";
+import { Chooser } from "../../worker/sampling/choose";
+import { Inference } from "../../worker/sampling/inference";
+import { GraphSession } from "../../worker/sampling/runtime";
+import { LETTERS, randomCheckpoint, vocabularyOf } from "../checkpoint";
+import { referenceLogits } from "../onnxRuntime";
+
+/** A model whose words are about as long as names. */
+function namer(): Checkpoint {
+  const checkpoint = randomCheckpoint({ contextLength: 8, embedding: 6, hidden: 16 });
+  const bias = checkpoint.parameters.get("linear4.bias");
+  if (bias) bias[0] = 1.5;
+  return checkpoint;
+}
+
+async function sample(
+  checkpoint: Checkpoint,
+  count: number,
+  options: SampleOptions = {},
+  known: readonly WordSet[] = [],
+): Promise<string[]> {
+  const inference = new Inference(ort, checkpoint);
+  try {
+    return await inference.sample(count, sampleSettings(count, { seed: 1, ...options }), known);
+  } finally {
+    await inference.dispose();
+  }
+}
+
+/** The plain loop of the lecture: one word at a time, one window at a time, nothing shared. */
+async function plainLoop(checkpoint: Checkpoint, count: number, seed: number): Promise<string[]> {
+  const { network, parameters, vocabulary } = checkpoint;
+  const session = await GraphSession.open(ort, windowGraph(network, parameters));
+  const words: string[] = [];
+  for (let word = 0; word < count; word++) {
+    const ids: number[] = [];
+    while (ids.length < 100) {
+      const context = [...new Array<number>(network.contextLength).fill(0), ...ids].slice(
+        -network.contextLength,
+      );
+      const { logits } = await session.run({
+        context: { data: Int32Array.from(context), dimensions: [1, network.contextLength] },
+      });
+      // No empty word: the boundary is left out at first.
+      const weights = [...(logits ?? [])].map((logit, id) =>
+        id === 0 && ids.length === 0 ? 0 : Math.exp(logit),
+      );
+      let rest =
+        randomUnit(randomBits(seed, Stream.sampling, word, ids.length)) * weights.reduce((a, b) => a + b, 0);
+      const id = weights.findIndex((weight) => {
+        rest -= weight;
+        return rest < 0;
+      });
+      if (id === 0) break;
+      ids.push(id);
+    }
+    words.push(vocabulary.decode(ids));
+  }
+  await session.release();
+  return words;
+}
+
+test("the words are those of the plain window loop, in its order, for any count", async () => {
+  const checkpoint = namer();
+  const words = await plainLoop(checkpoint, 60, 5);
+  expect(new Set(words).size).toBeGreaterThan(50);
+  for (const count of [60, 1, 7])
+    expect(await sample(checkpoint, count, { seed: 5 })).toEqual(words.slice(0, count));
+  // More than walk at once, so that words take the place of others.
+  expect((await sample(checkpoint, 3000, { seed: 5 })).slice(0, 60)).toEqual(words);
+});
+
+test("what was sampled before, with whatever options, changes nothing", async () => {
+  const checkpoint = namer();
+  const inference = new Inference(ort, checkpoint);
+  const settings = sampleSettings(50, { seed: 3 });
+  const first = await inference.sample(50, settings);
+  // Fills the memory of the prefixes more than once.
+  await inference.sample(20_000, sampleSettings(20_000, { temperature: 3, minLength: 12 }));
+  expect(await inference.sample(50, settings)).toEqual(first);
+  expect(await Promise.all([inference.sample(50, settings), inference.sample(50, settings)])).toEqual([
+    first,
+    first,
+  ]);
+  await inference.dispose();
+});
+
+test("a model that is no chain of blocks is sampled by its window form", async () => {
+  const checkpoint = randomCheckpoint([
+    { type: "Embedding", dimensions: 4 },
+    { type: "FlattenConsecutive", n: 4 },
+    { type: "Tanh" },
+    { type: "Linear", fanOut: 8 },
+    { type: "Tanh" },
+    { type: "BatchNorm1d" },
+    { type: "Linear" },
+  ]);
+  expect(await sample(checkpoint, 20, { seed: 2 })).toEqual(await plainLoop(checkpoint, 20, 2));
+});
+
+test.each([
+  ["two characters", 3, { contextLength: 4, embedding: 3, hidden: 5 }],
+  ["too many characters for a table", 300, { contextLength: 4, embedding: 3, hidden: 5 }],
+  ["folds of 3 and 2", 27, { contextLength: 6, embedding: 3, hidden: 5, folds: [3, 2] }],
+  ["no levels but the head's", 27, { contextLength: 1, embedding: 3, hidden: 5 }],
+  ["a long context", 27, { contextLength: 64, embedding: 3, hidden: 5 }],
+])("the words are the plain loop's for %s", async (_, size, model) => {
+  const checkpoint = randomCheckpoint(model, vocabularyOf(size));
+  checkpoint.parameters.forEach((values, name) => {
+    if (/^linear\d+\.bias$/.test(name)) values[0] = Math.log(size / 6);
+  });
+  expect(await sample(checkpoint, 25, { seed: 8 })).toEqual(await plainLoop(checkpoint, 25, 8));
+});
+
+test("the words have the model's probabilities", async () => {
+  const checkpoint = namer();
+  const words = await sample(checkpoint, 20_000, { seed: 11, minLength: 0 });
+  const [row] = [referenceLogits(checkpoint, [[]])];
+  const weights = [...row.subarray(0, 27)].map(Math.exp);
+  const total = weights.reduce((a, b) => a + b, 0);
+  const counts = new Array<number>(27).fill(0);
+  for (const word of words) {
+    const id = LETTERS.id(word.charAt(0)) ?? 0;
+    counts[id] = (counts[id] ?? 0) + 1;
+  }
+  const chiSquare = counts.reduce((sum, n, id) => {
+    const expected = (words.length * (weights[id] ?? 0)) / total;
+    return sum + (n - expected) ** 2 / expected;
+  }, 0);
+  // 26 degrees of freedom: P(chi-square > 54.05) = 0.001. The seed is fixed, so this never flickers.
+  expect(chiSquare).toBeLessThan(54.05);
+});
+
+test("every word begins with the prefix and has a length in the limits", async () => {
+  const checkpoint = namer();
+  const words = await sample(checkpoint, 300, { prefix: "em", minLength: 4, maxLength: 7 });
+  for (const word of words) expect(word).toMatch(/^em.{2,5}$/u);
+  expect(new Set(words.map((word) => word.length))).toEqual(new Set([4, 5, 6, 7]));
+  expect(await sample(checkpoint, 3, { prefix: "emma", maxLength: 4 })).toEqual(["emma", "emma", "emma"]);
+  // Composed or not, it is the same prefix.
+  const accented = randomCheckpoint("mlp", vocabularyOf(200));
+  expect((await sample(accented, 1, { prefix: "e\u0301a" }))[0]?.startsWith("éa")).toBe(true);
+});
+
+test("unique leaves out repeats and nothing else", async () => {
+  const checkpoint = namer();
+  const options = { seed: 4, temperature: 0.3, maxLength: 3 };
+  const plain = await sample(checkpoint, 2000, options);
+  const distinct = [...new Set(plain)];
+  expect(distinct.length).toBeLessThan(1000);
+  expect(await sample(checkpoint, distinct.length, { ...options, unique: true })).toEqual(distinct);
+});
+
+test("novel leaves out the words of the sets and nothing else", async () => {
+  const checkpoint = namer();
+  const plain = await sample(checkpoint, 400, { seed: 6, maxLength: 2 });
+  const listed = [...new Set(plain)].filter((_, i) => i % 2 === 0);
+  const stream = Uint8Array.from([0, ...listed.flatMap((word) => [...LETTERS.encode(word), 0])]);
+  const expected = plain.filter((word) => !listed.includes(word));
+  expect(
+    await sample(checkpoint, expected.length, { seed: 6, maxLength: 2, novel: true }, [WordSet.of(stream)]),
+  ).toEqual(expected);
+});
+
+test("constraints that leave too little are an error that says how much there was", async () => {
+  const failure = sample(namer(), 100, { unique: true, maxLength: 1 });
+  await expect(failure).rejects.toMatchObject({
+    code: "SAMPLING_FAILED",
+    message: expect.stringMatching(/only 26 of 100 words .* unique/),
+  });
+});
+
+test.each([
+  [{ prefix: "emm!" }, /"!".*abcdefghijklmnopqrstuvwxyz/],
+  [{ prefix: "emma", maxLength: 3 }, /longer than maxLength, 3/],
+])("the impossible prefix %o is refused", async (options, message) => {
+  await expect(sample(namer(), 1, options)).rejects.toMatchObject({
+    code: "INVALID_OPTION",
+    message: expect.stringMatching(message),
+  });
+});
+
+test("a model whose training diverged is not sampled from", async () => {
+  const checkpoint = namer();
+  checkpoint.parameters.get("linear4.bias")?.fill(Number.NaN);
+  await expect(sample(checkpoint, 1)).rejects.toMatchObject({ code: "SAMPLING_FAILED" });
+});
+
+test("temperature, topK and topP choose among the likeliest", () => {
+  const logits = Float32Array.from([99, 99, ...[0.4, 0.05, 0.3, 0.25].map(Math.log)]);
+  const options = { temperature: 1, topK: 65_535, topP: 1 };
+  const shares = (changes: Partial<typeof options>, mayEnd = true) => {
+    const chooser = new Chooser(4, { ...options, ...changes });
+    const counts = [0, 0, 0, 0];
+    for (let i = 0; i < 1000; i++) {
+      const id = chooser.choose(logits, 2, (i + 0.5) / 1000, mayEnd);
+      counts[id] = (counts[id] ?? 0) + 1;
+    }
+    return counts;
+  };
+  expect(shares({})).toEqual([400, 50, 300, 250]);
+  expect(shares({}, false)).toEqual([0, 83, 500, 417]);
+  expect(shares({ topK: 1 })).toEqual([1000, 0, 0, 0]);
+  expect(shares({ topK: 2 })).toEqual([571, 0, 429, 0]);
+  expect(shares({ topP: 0.69 })).toEqual([571, 0, 429, 0]);
+  expect(shares({ topP: 0.71 })).toEqual([421, 0, 316, 263]);
+  expect(shares({ topP: 1e-9 })).toEqual([1000, 0, 0, 0]);
+  // p^2, normalised: 0.16, 0.0025, 0.09, 0.0625 of 0.315.
+  expect(shares({ temperature: 0.5 })).toEqual([508, 8, 286, 198]);
+  expect(shares({ temperature: 1e-9 })).toEqual([1000, 0, 0, 0]);
+});
+
+test("a stopped call ends soon with what it has", async () => {
+  const inference = new Inference(ort, namer());
+  let asked = 0;
+  const words = await inference.sample(
+    1_000_000,
+    sampleSettings(1_000_000, { seed: 1 }),
+    [],
+    () => ++asked > 20,
+  );
+  expect(asked).toBe(21);
+  expect(words.length).toBeLessThan(100_000);
+  await inference.dispose();
+});
+
+test("the event loop turns while words are sampled and scored", async () => {
+  const inference = new Inference(ort, namer());
+  const words = Array.from({ length: 20_000 }, (_, i) => `a${i.toString(26).replace(/\d/g, "z")}`);
+  for (const work of [
+    () => inference.sample(50_000, sampleSettings(50_000, { seed: 1 })),
+    () => inference.score(words),
+  ]) {
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    await work();
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(0);
+  }
+  await inference.dispose();
+});
+
+test("dispose waits for the calls under way", async () => {
+  const inference = new Inference(ort, namer());
+  const calls = [inference.sample(100, sampleSettings(100, { seed: 1 })), inference.score(["emma"])];
+  await inference.dispose();
+  const [words] = await Promise.all(calls);
+  expect(words).toHaveLength(100);
+  await inference.dispose();
+});
