@@ -3,10 +3,11 @@ import { defineConfig } from "vitest/config";
 import { chromiumArgs, chromiumPath } from "./scripts/browsers.mjs";
 
 /**
- * Three places where tests run:
+ * Where tests run:
  * - unit: the worker's code under Node, where it needs no browser
  * - page: the page's side under happy-dom, with a fake worker
- * - browser: real Chromium, for WebGPU, real workers and what is built
+ * - browser: inside real Chromium, for WebGPU and for what only a browser has
+ * - e2e: under Node, driving what was built in real Chromium
  */
 export default defineConfig({
   test: {
@@ -19,6 +20,16 @@ export default defineConfig({
           testTimeout: 120_000,
           // tfjs names its ES modules as bundlers look for them, not as Node does.
           server: { deps: { inline: [/@tensorflow\//] } },
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          environment: "node",
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
         },
       },
       { test: { name: "page", include: ["test/page/**/*.test.ts"], environment: "happy-dom" } },

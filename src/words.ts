@@ -26,5 +26,6 @@ export function encodeWords(words: Iterable<string> | string, call: string): Uin
   }
   if (lines.length === 0)
     throw new MakemoreError("INVALID_WORDS", `${call}: there are no words; give at least one.`);
-  return new TextEncoder().encode(lines.join("\n"));
+  // A line break ends every line, so that a last empty word is seen as one.
+  return new TextEncoder().encode(`${lines.join("\n")}\n`);
 }

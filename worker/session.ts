@@ -67,6 +67,8 @@ export class Session implements WorkerAPI {
   #trainingId = 0;
   /** A training is being set up or runs. */
   #busy = false;
+  /** Settles when the training that was last asked for stands, or could not be set up. */
+  #opening: Promise<unknown> = Promise.resolve();
   /** What runs the newest checkpoint that was asked for. */
   #inference: { of: Checkpoint; inference: Promise<Inference> } | undefined;
   #novelty: { of: Dataset; words: WordSet[] } | undefined;
@@ -207,7 +209,9 @@ export class Session implements WorkerAPI {
         seed: from.recipe.seed,
         batchSize: from.recipe.batchSize,
       });
-      const choice: Choice = await chooseEngine(this.#backend, setup(checkpoint), engines);
+      const choosing: Promise<Choice> = chooseEngine(this.#backend, setup(checkpoint), engines);
+      this.#opening = choosing.catch(() => {});
+      const choice = await choosing;
       this.#checkpoint = checkpoint;
       this.#dataset = dataset;
       const training = new Training(checkpoint, dataset, {
@@ -270,8 +274,9 @@ export class Session implements WorkerAPI {
     throw new MakemoreError("NO_MODEL", `${call}: there is no model yet; call train or load first.`);
   }
 
-  /** The model as it is now, also in the middle of a training. */
+  /** The model as it is now, also in the middle of a training; of one being set up, its beginning. */
   async #snapshot(call: string): Promise<Checkpoint> {
+    await this.#opening;
     return this.#training ? this.#training.snapshot() : this.#model(call);
   }
 

@@ -75,7 +75,7 @@ test("train hands over words as bytes and options as given, and reports what the
   expect(during).toEqual(model);
   expect(mm.model?.step).toBe(2);
   expect(train.mock.calls[0]?.[1]).toEqual({ steps: 2 });
-  expect(new TextDecoder().decode(train.mock.calls[0]?.[2])).toBe("emma\nolivia");
+  expect(new TextDecoder().decode(train.mock.calls[0]?.[2])).toBe("emma\nolivia\n");
   expect(lastWorker().options).toEqual({ type: "module" });
   mm.dispose();
 });

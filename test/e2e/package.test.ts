@@ -1,0 +1,356 @@
+/** The built package in a real browser, as a page without a bundler uses it. */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { type Browser, chromium, type Page } from "playwright";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
+import type { Makemore } from "../../src";
+import { type StaticServer, serve } from "../server";
+
+const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
+const names = readFileSync(new URL("../../demo/words/names.txt", import.meta.url), "utf8")
+  .split("\n")
+  .slice(0, 600)
+  .join("\n");
+
+let browser: Browser;
+let server: StaticServer;
+let page: Page;
+
+/** What the page under test has on its global object. */
+interface Globals {
+  mm: Makemore;
+  Makemore: typeof Makemore;
+  names: string;
+  /** A settled promise as something to compare. */
+  failure(promise: Promise<unknown>): Promise<{ name: string; code: string; message: string }>;
+}
+
+beforeAll(async () => {
+  browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
+  server = await serve({ "/dist/": dist }, {}, { "/": html });
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+/** The page under test, as its author would write it: no bundler, plain files. */
+const html = `<!doctype html><title>test</title><script type="module">
+  import { Makemore } from "/dist/index.js";
+  const failure = (promise) => promise.then(
+    () => ({ name: "none", code: "none", message: "it did not fail" }),
+    ({ name, code, message }) => ({ name, code, message }),
+  );
+  Object.assign(globalThis, { Makemore, mm: new Makemore({ backend: "wasm" }), failure });
+</script>`;
+
+beforeEach(async () => {
+  page = await browser.newPage();
+  await page.goto(server.origin);
+  await page.waitForFunction("globalThis.mm");
+  await page.evaluate((words) => Object.assign(globalThis, { names: words }), names);
+  server.requests.length = 0;
+});
+afterEach(() => page?.close());
+
+/** Runs a function in the page with its globals. */
+function inPage<T>(run: (globals: Globals) => Promise<T>): Promise<T> {
+  return page.evaluate(`(${run})(globalThis)`) as Promise<T>;
+}
+
+test("the main file is small and has no machine learning in it", () => {
+  const main = readFileSync(`${dist}index.js`);
+  expect(gzipSync(main, { level: 9 }).length).toBeLessThanOrEqual(6 * 1024);
+  expect(main.toString()).not.toMatch(/tensorflow|onnx(?!")runtime|WebAssembly\.instantiate/);
+  expect(gzipSync(readFileSync(`${dist}worker.js`), { level: 9 }).length).toBeLessThanOrEqual(60 * 1024);
+});
+
+test("from words to new words: train, sample, score, evaluate", async () => {
+  const got = await inPage(async ({ mm, names }) => {
+    const progress: number[] = [];
+    const result = await mm.train(names, {
+      steps: 300,
+      model: { embedding: 10, hidden: 32 },
+      onProgress: (p) => progress.push(p.step),
+    });
+    const losses = await mm.evaluate();
+    const samples = await mm.sample(5, { seed: 7 });
+    const [score] = await mm.score(["emma"]);
+    return {
+      progress,
+      first: result.losses[0],
+      losses,
+      samples,
+      again: await mm.sample(5, { seed: 7 }),
+      score,
+      backend: result.backend,
+      model: mm.model,
+    };
+  });
+  expect(got.progress.at(-1)).toBe(300);
+  expect(got.backend).toBe("wasm");
+  // An untrained model is near uniform over 27 symbols: ln 27 = 3.30.
+  expect(got.first).toBeGreaterThan(3.1);
+  expect(got.losses.train).toBeLessThan(2.7);
+  expect(got.losses.validation).toBeLessThan(2.9);
+  expect(got.samples).toHaveLength(5);
+  expect(got.again).toEqual(got.samples);
+  expect(got.score?.surprises.map((s) => s.character)).toEqual(["e", "m", "m", "a", ""]);
+  expect(got.score?.logLikelihood).toBeCloseTo(
+    -(got.score?.surprises ?? []).reduce((a, s) => a + s.surprise, 0),
+    4,
+  );
+  expect(got.model?.step).toBe(300);
+});
+
+test("ONNX Runtime is not fetched before the first sample, tfjs not at all, and nothing from elsewhere", async () => {
+  const origins = new Set<string>();
+  page.context().on("request", (request) => origins.add(new URL(request.url()).origin));
+  await inPage(({ mm, names }) => mm.train(names, { steps: 20, model: { hidden: 16 } }));
+  expect(server.requests).toEqual(["/dist/worker.js"]);
+  await inPage(({ mm }) => mm.sample(1));
+  expect(server.requests.slice(1).sort()).toEqual(["/dist/ort.js", "/dist/ort.wasm"]);
+  // The page's thread itself loaded the small main file and nothing else.
+  const loaded = await page.evaluate(() =>
+    performance.getEntriesByType("resource").map((entry) => new URL(entry.name).pathname),
+  );
+  expect(loaded.filter((path) => !path.endsWith("worker.js"))).toEqual(["/dist/index.js"]);
+  expect([...origins].filter((origin) => origin !== server.origin)).toEqual([]);
+});
+
+test("a training stopped and resumed, or exported, loaded and resumed, ends as an unbroken one, bit for bit", async () => {
+  const got = await inPage(async ({ mm, Makemore, names, failure }) => {
+    const options = { steps: 400, model: { embedding: 8, hidden: 24 }, seed: 3 } as const;
+    const hash = async (of: Makemore) => {
+      const bytes = new Uint8Array(await of.exportONNX());
+      return [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))].join();
+    };
+    await mm.train(names, options);
+    const unbroken = await hash(mm);
+
+    const stopped = new Makemore({ backend: "wasm" });
+    const controller = new AbortController();
+    let at = 0;
+    const abort = await failure(
+      stopped.train(names, {
+        ...options,
+        signal: controller.signal,
+        onProgress: (p) => {
+          at = p.step;
+          if (p.step >= 10) controller.abort();
+        },
+      }),
+    );
+    const stoppedAt = stopped.model?.step;
+    const file = await stopped.exportONNX();
+    await stopped.resume();
+    const resumed = await hash(stopped);
+
+    const loaded = new Makemore({ backend: "wasm" });
+    await loaded.load(file);
+    const loadedAt = loaded.model?.step;
+    const without = await failure(loaded.resume());
+    await loaded.resume({ words: names });
+    const fromFile = await hash(loaded);
+    stopped.dispose();
+    loaded.dispose();
+    return { unbroken, resumed, fromFile, abort, without, at, stoppedAt, loadedAt };
+  });
+  expect(got.abort.name).toBe("AbortError");
+  expect(got.loadedAt).toBeLessThan(400);
+  expect(got.without.code).toBe("NO_WORDS");
+  expect(got.resumed).toBe(got.unbroken);
+  expect(got.fromFile).toBe(got.unbroken);
+});
+
+test("while a training runs: samples come, a second one is refused, and so is load", async () => {
+  const got = await inPage(async ({ mm, names, failure }) => {
+    const file = await (async () => {
+      await mm.train(names, { steps: 5, model: { hidden: 16 } });
+      return mm.exportONNX();
+    })();
+    const controller = new AbortController();
+    const training = failure(
+      mm.train(names, { steps: 1_000_000, model: { hidden: 16 }, signal: controller.signal }),
+    );
+    const samples = await mm.sample(3);
+    const second = await failure(mm.train(names));
+    const load = await failure(mm.load(file));
+    controller.abort(new Error("enough"));
+    return { samples, second, load, end: await training, step: mm.model?.step };
+  });
+  expect(got.samples).toHaveLength(3);
+  expect(got.second.code).toBe("BUSY");
+  expect(got.load.code).toBe("BUSY");
+  expect(got.end.message).toBe("enough");
+});
+
+test("bad input gets one clear error, and the model stays as it was", async () => {
+  const got = await inPage(async ({ mm, names, failure }) => {
+    const early = await failure(mm.sample());
+    await mm.train(names, { steps: 30, model: { hidden: 16 } });
+    const before = (await mm.exportONNX()).join();
+    const file = await mm.exportONNX();
+    const altered = file.slice();
+    altered[altered.length >> 1] = (altered[altered.length >> 1] ?? 0) ^ 1;
+    const bad: Record<string, () => Promise<unknown>> = {
+      "no words": () => mm.train([]),
+      "only empty words": () => mm.train(["", "  "]),
+      "one character": () => mm.train(["aaa", "aa"]),
+      "not strings": () => mm.train([1 as unknown as string]),
+      "zero steps": () => mm.train(names, { steps: 0 }),
+      "unknown option": () => mm.train(names, { stepz: 5 } as object),
+      "layers that do not fit": () =>
+        mm.train(names, {
+          model: [
+            { type: "Embedding", dimensions: 4 },
+            { type: "Linear", fanIn: 5 },
+          ],
+        }),
+      "one row for a norm": () => mm.train(names, { batchSize: 1 }),
+      "impossible prefix": () => mm.sample(1, { prefix: "Ω" }),
+      "prefix beyond the length": () => mm.sample(1, { prefix: "abcdef", maxLength: 3 }),
+      "impossible length": () => mm.sample(1, { minLength: 5, maxLength: 2 }),
+      "zero temperature": () => mm.sample(1, { temperature: 0 }),
+      "unknown character": () => mm.score(["Ω"]),
+      "not an onnx file": () => mm.load(new Uint8Array([1, 2, 3])),
+      truncated: () => mm.load(file.slice(0, file.length - 100)),
+      altered: () => mm.load(altered),
+    };
+    const errors: Record<string, string> = {};
+    for (const [name, call] of Object.entries(bad)) {
+      const { name: kind, code, message } = await failure(call());
+      errors[name] = `${kind} ${code} ${message}`;
+    }
+    const after = (await mm.exportONNX()).join();
+    return { early, errors, same: before === after, step: mm.model?.step };
+  });
+  expect(got.early.code).toBe("NO_MODEL");
+  const expected: Record<string, RegExp> = {
+    "no words": /INVALID_WORDS .*no words/,
+    "only empty words": /INVALID_WORDS All 2 words are empty/,
+    "one character": /INVALID_WORDS .*only one character, "a"/,
+    "not strings": /INVALID_WORDS .*word 0 is 1/,
+    "zero steps": /INVALID_OPTION .*steps is 0/,
+    "unknown option": /INVALID_OPTION .*"stepz"/,
+    "layers that do not fit": /INVALID_MODEL .*linear1.*\[5, \d+\].*\[1, 4\]/,
+    "one row for a norm": /INVALID_OPTION .*batchSize is 1/,
+    "impossible prefix": /"Ω"/,
+    "prefix beyond the length": /prefix/,
+    "impossible length": /minLength is 5/,
+    "zero temperature": /temperature is 0/,
+    "unknown character": /"Ω"/,
+    "not an onnx file": /INVALID_ONNX/,
+    truncated: /INVALID_ONNX/,
+    altered: /INVALID_ONNX/,
+  };
+  expect(Object.keys(got.errors)).toEqual(Object.keys(expected));
+  for (const [name, message] of Object.entries(expected)) {
+    expect(got.errors[name]).toMatch(/^MakemoreError /);
+    expect(got.errors[name]).toMatch(message);
+  }
+  expect(got.same).toBe(true);
+  expect(got.step).toBe(30);
+});
+
+test("a learning rate that blows up ends in DIVERGED, and the model before it stays", async () => {
+  const got = await inPage(async ({ mm, names, failure }) => {
+    const model = [
+      { type: "Embedding", dimensions: 8 },
+      { type: "FlattenConsecutive", n: 3 },
+      { type: "Linear" },
+    ] as const;
+    const end = await failure(mm.train(names, { steps: 5000, model, optimizer: "sgd", learningRate: 1000 }));
+    return { end, samples: await mm.sample(2, { maxLength: 5 }) };
+  });
+  expect(got.end).toMatchObject({ name: "MakemoreError", code: "DIVERGED" });
+  expect(got.samples).toHaveLength(2);
+});
+
+test("a list of layers that the fast engines do not cover trains on tfjs by itself", async () => {
+  const got = await inPage(async ({ mm, names }) => {
+    const { backend, notices, losses } = await mm.train(names, {
+      steps: 20,
+      optimizer: "sgd",
+      model: [
+        { type: "Embedding", dimensions: 4 },
+        { type: "FlattenConsecutive", n: 3 },
+        { type: "Linear", fanOut: 8 },
+        { type: "Tanh" },
+        { type: "BatchNorm1d" },
+        { type: "Linear" },
+      ],
+    });
+    return { backend, notices, last: losses.at(-1), samples: await mm.sample(2) };
+  });
+  expect(got.backend).toBe("tfjs");
+  expect(got.notices.join()).toMatch(/wasm engine cannot run this/);
+  expect(got.last).toBeLessThan(3.4);
+  expect(got.samples).toHaveLength(2);
+});
+
+test("a worker file that is missing ends in LOAD_FAILED with its URL", async () => {
+  const got = await inPage(async ({ Makemore, failure }) =>
+    failure(new Makemore({ workerURL: "/missing/worker.js" }).sample()),
+  );
+  expect(got).toMatchObject({
+    name: "MakemoreError",
+    code: "LOAD_FAILED",
+    message: expect.stringContaining("/missing/worker.js"),
+  });
+});
+
+test("files of the worker that are missing end in LOAD_FAILED with their URL, and training goes on without them", async () => {
+  const got = await inPage(async ({ Makemore, names, failure }) => {
+    const mm = new Makemore({ backend: "wasm", assetsURL: "/missing" });
+    await mm.train(names, { steps: 5, model: { hidden: 16 } });
+    const sample = await failure(mm.sample());
+    mm.dispose();
+    return sample;
+  });
+  expect(got).toMatchObject({
+    code: "LOAD_FAILED",
+    message: expect.stringMatching(/\/missing\/ort\.(js|wasm).*assetsURL/),
+  });
+});
+
+test.each([
+  ["closes", () => self.close()],
+  [
+    "throws",
+    () => {
+      setTimeout(() => {
+        throw new Error("a bug");
+      });
+    },
+  ],
+])("a worker that %s in mid-call rejects every call in flight", async (_, end) => {
+  const calls = inPage(async ({ mm, names, failure }) => {
+    const training = failure(mm.train(names, { steps: 10_000_000, model: { hidden: 16 } }));
+    const sampling = failure(mm.sample(1_000_000));
+    return { ends: [await training, await sampling], model: mm.model };
+  });
+  while (page.workers().length === 0) await page.waitForTimeout(50);
+  await page.waitForTimeout(500);
+  await page
+    .workers()[0]
+    ?.evaluate(end)
+    .catch(() => {});
+  const got = await calls;
+  for (const failed of got.ends)
+    expect(failed).toMatchObject({ name: "MakemoreError", code: "WORKER_FAILED" });
+  expect(got.model).toBeUndefined();
+});
+
+test("dispose ends the worker, and an instance that was never used has none", async () => {
+  await inPage(async ({ mm, names, Makemore }) => {
+    new Makemore();
+    await mm.train(names, { steps: 5, model: { hidden: 16 } });
+  });
+  expect(page.workers()).toHaveLength(1);
+  await inPage(async ({ mm }) => mm.dispose());
+  await page.waitForTimeout(200);
+  expect(page.workers()).toHaveLength(0);
+});
