@@ -265,9 +265,9 @@ export interface WordScore {
 export interface ExportOptions {
   /**
    * `"window"`, the default: `context` int32 [batch, contextLength] to `logits` [batch,
-   * vocabulary]. `"convolution"`: `tokens` int32 [batch, time] to `logits` [batch, time,
-   * vocabulary], for every position at once. `"incremental"`: one character at a time, with the
-   * state as named inputs and outputs.
+   * vocabulary]. `"convolution"`: `tokens` int32 [batch, time], plain words, to `logits` [batch,
+   * time + 1, vocabulary]: of each character given those before it, and of what follows the last.
+   * `"incremental"`: one character at a time, with the state as named inputs and outputs.
    */
   form?: "window" | "convolution" | "incremental";
   /** Leave out what only `resume` needs (optimiser moments). Default true: keep it. */

@@ -1,0 +1,63 @@
+import * as ort from "onnxruntime-web/wasm";
+import { beforeAll, describe, expect, test } from "vitest";
+import { writeONNX } from "../../worker/onnx/write";
+import { sampleSettings } from "../../worker/options";
+import { Inference } from "../../worker/sampling/inference";
+import { pytorchCheckpoint } from "../checkpoint";
+import { largestDifference, pytorchRun } from "../pytorch";
+
+beforeAll(() => {
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmPaths = {
+    wasm: new URL("../../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm", import.meta.url)
+      .href,
+  };
+});
+
+describe.each(["mlp", "wavenet"] as const)("%s in onnxruntime-web", (name) => {
+  const { contexts, logits } = pytorchRun(name).evaluation;
+  const checkpoint = pytorchCheckpoint(name);
+  const tokens = () =>
+    new ort.Tensor("int32", Int32Array.from(contexts.flat()), [contexts.length, contexts[0]?.length ?? 0]);
+
+  test.each([
+    ["window", "context"],
+    ["convolution", "tokens"],
+  ] as const)("the %s form gives PyTorch's logits", async (form, input) => {
+    const session = await ort.InferenceSession.create(writeONNX(checkpoint, { form, trainingState: true }));
+    const { logits: output } = await session.run({ [input]: tokens() });
+    const width = checkpoint.vocabulary.size;
+    const values = output?.data instanceof Float32Array ? [...output.data] : [];
+    const perWord = values.length / contexts.length;
+    // Of the convolution's positions, the last sees the whole context.
+    const last = contexts.flatMap((_, row) => values.slice((row + 1) * perWord - width, (row + 1) * perWord));
+    expect(largestDifference(last, logits.flat())).toBeLessThan(1e-4);
+    await session.release();
+  });
+
+  test("the likeliest first character surprises as little as PyTorch says", async () => {
+    const inference = new Inference(ort, checkpoint);
+    const settings = sampleSettings(20, { seed: 1, topK: 1, maxLength: 12, minLength: 0 });
+    const [greedy = ""] = await inference.sample(20, settings);
+    const [score] = await inference.score([greedy]);
+    const first = logits[contexts.findIndex((context) => context.every((token) => token === 0))] ?? [];
+    const surprise = Math.log(first.reduce((sum, x) => sum + Math.exp(x), 0)) - Math.max(...first);
+    expect(score?.surprises[0]?.surprise).toBeCloseTo(surprise, 4);
+    await inference.dispose();
+  });
+
+  test("evaluate is the mean of what score says", async () => {
+    const inference = new Inference(ort, checkpoint);
+    const words = ["emma", "olivia", "a", "emma", "isabellamariaantoinette"];
+    const stream = Uint8Array.from([
+      0,
+      ...words.flatMap((word) => [...checkpoint.vocabulary.encode(word), 0]),
+    ]);
+    const surprises = (await inference.score(words)).flatMap((score) =>
+      score.surprises.map((s) => s.surprise),
+    );
+    const mean = surprises.reduce((sum, x) => sum + x, 0) / surprises.length;
+    expect(await inference.evaluate(stream)).toBeCloseTo(mean, 10);
+    await inference.dispose();
+  });
+});

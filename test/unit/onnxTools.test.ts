@@ -1,0 +1,111 @@
+/** Exported files in other tools' hands: ONNX's checker, and the snippets of docs/onnx.md. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as ort from "onnxruntime-node";
+import { afterAll, describe, expect, test } from "vitest";
+import { writeONNX } from "../../worker/onnx/write";
+import { Inference } from "../../worker/sampling/inference";
+import { pytorchCheckpoint, randomCheckpoint } from "../checkpoint";
+
+const folder = mkdtempSync(join(tmpdir(), "makemore-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const forms = ["window", "convolution", "incremental"] as const;
+const checkpoint = pytorchCheckpoint("wavenet");
+const files = Object.fromEntries(
+  forms.map((form) => {
+    const path = join(folder, `${form}.onnx`);
+    writeFileSync(path, writeONNX(checkpoint, { form, trainingState: true }));
+    return [form, path];
+  }),
+);
+
+/** A Python that has these modules. `PYTHON` chooses one. */
+function pythonWith(...modules: string[]): string | undefined {
+  const found = [process.env.PYTHON, "/usr/bin/python3", "python3"].find(
+    (python) => python && spawnSync(python, ["-c", `import ${modules.join(", ")}`]).status === 0,
+  );
+  if (!found)
+    console.warn(`Skipped: no Python with ${modules.join(" and ")}; set PYTHON to one to run these tests.`);
+  return found;
+}
+
+const checker = pythonWith("onnx");
+describe.skipIf(!checker)("ONNX's own checker, where Python has it", () => {
+  const script = `
+import json, sys, onnx
+model = onnx.load(sys.argv[1])
+onnx.checker.check_model(model, full_check=True)
+onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+print(json.dumps({
+    "opset": [entry.version for entry in model.opset_import],
+    "operators": sorted({node.op_type for node in model.graph.node}),
+    "parameters": [t.name for t in model.graph.initializer if t.data_type == 1 and "/" not in t.name],
+    "moments": sum(len(info.algorithm.initializer) for info in model.training_info),
+}))`;
+
+  test.each([
+    ["window", ["BatchNormalization", "Gather", "Add", "MatMul", "Reshape", "Tanh"]],
+    ["convolution", ["BatchNormalization", "Conv", "Gather", "Pad", "Reshape", "Tanh", "Transpose"]],
+    [
+      "incremental",
+      [
+        "Add",
+        "Div",
+        "Gather",
+        "Gemm",
+        "Identity",
+        "MatMul",
+        "Mul",
+        "Neg",
+        "Reshape",
+        "Slice",
+        "Sqrt",
+        "Tanh",
+      ],
+    ],
+  ] as const)("passes the %s form, moments included", (form, operators) => {
+    const path = join(folder, `checked-${form}.onnx`);
+    const trained = randomCheckpoint("wavenet");
+    writeFileSync(path, writeONNX(trained, { form, trainingState: true }));
+    const report = JSON.parse(execFileSync(checker ?? "", ["-c", script, path], { encoding: "utf8" }));
+    expect(report.opset).toEqual([17]);
+    expect(report.operators).toEqual([...operators].sort());
+    // Every parameter under its own name, and nothing else.
+    expect(report.parameters.sort()).toEqual(trained.network.parameters.map(({ name }) => name).sort());
+    expect(report.moments).toBe(2 * trained.network.parameters.filter(({ trainable }) => trainable).length);
+  });
+});
+
+const inference = new Inference(ort, checkpoint);
+afterAll(() => inference.dispose());
+const scoreLines = async (word: string) => {
+  const [score] = await inference.score([word]);
+  return score?.surprises.map(({ character, surprise }) => [character || "(end)", surprise] as const) ?? [];
+};
+function run(program: string, snippet: string, ...args: string[]): string[] {
+  return execFileSync(program, [`docs/snippets/${snippet}`, ...args], { encoding: "utf8" })
+    .trimEnd()
+    .split("\n");
+}
+async function expectScores(lines: string[], word: string): Promise<void> {
+  const expected = await scoreLines(word);
+  expect(lines.map((line) => line.split(" ")[0])).toEqual(expected.map(([character]) => character));
+  // Four decimals are printed.
+  for (const [i, line] of lines.entries())
+    expect(Number(line.split(" ")[1])).toBeCloseTo(expected[i]?.[1] ?? Number.NaN, 3);
+}
+
+test("the Node snippets sample and score", async () => {
+  expect(run("node", "sample.mjs", files.window ?? "", "20").join("")).toMatch(/^[a-z]{20,}$/);
+  await expectScores(run("node", "score.mjs", files.convolution ?? "", "isabella"), "isabella");
+});
+
+const python = pythonWith("numpy", "onnxruntime");
+test.skipIf(!python)("the Python snippets sample and score, where Python has ONNX Runtime", async () => {
+  expect(run(python ?? "", "sample.py", files.window ?? "", "20").join("")).toMatch(/^[a-z]{20,}$/);
+  await expectScores(run(python ?? "", "score.py", files.convolution ?? "", "isabella"), "isabella");
+  await expectScores(run(python ?? "", "incremental.py", files.incremental ?? "", "isabella"), "isabella");
+});
