@@ -47,7 +47,10 @@ export async function createTrainer(name: string, setup: EngineSetup): Promise<T
       return createWebGPUEngine(setup);
     }
     case "tfjs-wasm":
-      return createTfjsEngine(setup, { backend: "wasm", wasmURL: new URL("/tfjs/", location.href) });
+      return createTfjsEngine(setup, {
+        backend: "wasm",
+        wasmURL: new URL("/tfjs/tfjs-backend-wasm-simd.wasm", location.href),
+      });
     case "tfjs-webgpu":
       return createTfjsEngine(setup, { backend: "webgpu" });
     case "jax-js-wasm":

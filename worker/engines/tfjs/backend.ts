@@ -13,9 +13,6 @@ export { tf };
 /** What tfjs runs on. */
 export type TfBackend = "webgpu" | "wasm" | "cpu";
 
-/** The one file that tfjs's wasm backend needs of its package's `dist`. */
-export const WASM_FILE = "tfjs-backend-wasm-simd.wasm";
-
 /** The GPU as tfjs-backend-webgpu opened it. */
 export interface WebGPU {
   readonly device: GPUDevice;
@@ -38,7 +35,8 @@ export interface OpenedBackend {
  * Makes a backend tfjs's current one, and opens it where that was not done before.
  *
  * @param backend which; without it, webgpu where there is a real GPU, else wasm, else cpu
- * @param wasmURL the folder that `WASM_FILE` is in; without it there is no wasm
+ * @param wasmURL where `tfjs-backend-wasm-simd.wasm` is served, under any name; without it there is
+ *   no wasm
  * @throws MakemoreError `UNSUPPORTED` where this machine does not have the backend that was asked
  *   for, `LOAD_FAILED` where its file does not arrive
  */
@@ -147,8 +145,8 @@ function forget(device: GPUDevice): void {
 
 let wasm: Promise<void> | undefined;
 
-async function openWasm(folder: string | URL | undefined): Promise<void> {
-  wasm ??= startWasm(folder);
+async function openWasm(url: string | URL | undefined): Promise<void> {
+  wasm ??= startWasm(url);
   try {
     await wasm;
     await tf.setBackend("wasm");
@@ -158,13 +156,17 @@ async function openWasm(folder: string | URL | undefined): Promise<void> {
   }
 }
 
-async function startWasm(folder: string | URL | undefined): Promise<void> {
-  if (folder === undefined)
-    throw new MakemoreError("UNSUPPORTED", `tfjs's wasm backend needs the folder that ${WASM_FILE} is in.`);
-  const url = new URL(WASM_FILE, folder);
-  await checkWasm(url.href);
+async function startWasm(url: string | URL | undefined): Promise<void> {
+  if (url === undefined)
+    throw new MakemoreError(
+      "UNSUPPORTED",
+      "tfjs's wasm backend needs to know where tfjs-backend-wasm-simd.wasm is served.",
+    );
+  await checkWasm(String(url));
   const { setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");
-  setWasmPaths(new URL(".", url).href);
+  // It wants to know all of its builds, and fetches the one it takes.
+  const builds = ["", "-simd", "-threaded-simd"].map((build) => `tfjs-backend-wasm${build}.wasm`);
+  setWasmPaths(Object.fromEntries(builds.map((name) => [name, String(url)])));
   // One thread: more need cross-origin isolation and workers from blob: URLs, for a model this small.
   tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
   if (!(await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT")) || !(await tf.setBackend("wasm"))) {
