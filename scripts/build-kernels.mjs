@@ -40,6 +40,7 @@ const passes = [
 export async function compileKernels(build, options = []) {
   // The compiler is large and only loaded where something is to be compiled.
   const { default: asc } = await import("assemblyscript/asc");
+  /** @type {Uint8Array} */
   let binary = new Uint8Array(0);
   const { error, stderr } = await asc.main(
     [
@@ -50,8 +51,8 @@ export async function compileKernels(build, options = []) {
       ...options,
     ],
     {
-      writeFile: (name, contents) => {
-        if (name.endsWith(".wasm")) binary = contents;
+      writeFile: (_, contents) => {
+        if (typeof contents !== "string") binary = contents;
       },
     },
   );

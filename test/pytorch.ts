@@ -56,8 +56,9 @@ export function pytorchRun(name: "mlp" | "wavenet"): PyTorchRun {
 
 /**
  * How far a tensor may be from PyTorch's: 1e-4 of the largest update, and the random walk of the
- * roundings to float32 that PyTorch's own numbers have been through, one a step of half a unit in
- * the last place (they are what shows where a tensor hardly moved, as gamma, near 1).
+ * roundings to float32 that both sides have been through, one a step of at most half a unit in the
+ * last place (they are what shows where a tensor hardly moved, as gamma, near 1). Twice that half
+ * is 3.5 standard deviations: what the furthest of a few hundred numbers reaches.
  */
 export function allowedDifference(
   before: ArrayLike<number>,
@@ -70,7 +71,7 @@ export function allowedDifference(
     moved = Math.max(moved, Math.abs((after[i] ?? 0) - (before[i] ?? 0)));
     largest = Math.max(largest, Math.abs(after[i] ?? 0));
   }
-  return 1e-4 * moved + Math.sqrt(steps) * 2 ** -24 * largest;
+  return 1e-4 * moved + 2 * Math.sqrt(steps) * 2 ** -24 * largest;
 }
 
 /** The largest difference between two tensors; infinite where their lengths differ or one has a NaN. */

@@ -9,7 +9,8 @@
  *
  * A tile of 6 (or 4) rows by 8 columns stays in registers while q runs: 12 sums, 2 vectors of W
  * and one of A are the 15 registers that an x64 engine has to give. Twelve sums are enough to
- * hide the latency of a multiply-add (two a cycle, four cycles each), eight just not.
+ * hide the latency of a multiply-add (two a cycle, four cycles each), eight just not. Without
+ * the fused form each product needs a register of its own, and an addition is quicker: 4 rows.
  */
 import { fma } from "./simd";
 
@@ -18,8 +19,10 @@ export function matmul(c: usize, a: usize, w: usize, rows: i32, fanIn: i32, fanO
   for (; fanOut > 0; fanOut -= 8) {
     let left = rows;
     let from = a, to = c;
-    // 6 a + 4 b: every multiple of 4 but 4 and 8 itself begins with a 6.
-    for (; left > 8 || left == 6; left -= 6, from += 96, to += 96) tile6(to, from, w, stride, fanIn);
+    if (ASC_FEATURE_RELAXED_SIMD) {
+      // Every multiple of 4 but 4 and 8 is sixes and then at most two fours.
+      for (; left > 8 || left == 6; left -= 6, from += 96, to += 96) tile6(to, from, w, stride, fanIn);
+    }
     for (; left > 0; left -= 4, from += 64, to += 64) tile4(to, from, w, stride, fanIn);
     w += <usize>fanIn << 5;
     c += stride << 1;

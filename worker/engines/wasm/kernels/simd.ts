@@ -33,32 +33,48 @@ export function largest(v: v128): f32 {
 }
 
 /**
+ * The constants of `exp` and `tanh`. They are loaded, not written as literals: a browser builds a
+ * vector literal from integer registers each time, four instructions where a load is one.
+ */
+const CONSTANTS = memory.data<f32>([
+  88, -87, 1.44269504088896341, 12582912, 0.693359375, -2.1219444e-4,
+  1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1, 2,
+], 16);
+const HIGHEST: usize = 0, LOWEST: usize = 4, LOG2_E: usize = 8, ROUNDER: usize = 12, LN2_HIGH: usize = 16, LN2_LOW: usize = 20;
+const POLYNOMIAL: usize = 24, ONE: usize = 48, TWO: usize = 52;
+
+// @ts-expect-error: decorator
+@inline
+function constant(offset: usize): v128 {
+  return v128.load32_splat(CONSTANTS + offset);
+}
+
+/**
  * e^x for x in [-87, 88], clamped there: 2^n e^r with n whole and |r| <= ln(2) / 2, and for e^r
  * the polynomial of Cephes' `expf` (S. L. Moshier), good to 2 units in the last place.
  */
 // @ts-expect-error: decorator
 @inline
 export function exp(x: v128): v128 {
-  x = f32x4.max(f32x4.min(x, f32x4.splat(88)), f32x4.splat(-87));
+  x = f32x4.max(f32x4.min(x, constant(HIGHEST)), constant(LOWEST));
   // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits.
-  const shifted = fma(x, f32x4.splat(1.44269504088896341), f32x4.splat(12582912));
-  const n = f32x4.sub(shifted, f32x4.splat(12582912));
+  const shifted = fma(x, constant(LOG2_E), constant(ROUNDER));
+  const n = f32x4.sub(shifted, constant(ROUNDER));
   // ln(2) in two parts, so that n ln(2) is exact enough to subtract.
-  const r = fnma(n, f32x4.splat(-2.12194440e-4), fnma(n, f32x4.splat(0.693359375), x));
-  let p = fma(f32x4.splat(1.9875691500e-4), r, f32x4.splat(1.3981999507e-3));
-  p = fma(p, r, f32x4.splat(8.3334519073e-3));
-  p = fma(p, r, f32x4.splat(4.1665795894e-2));
-  p = fma(p, r, f32x4.splat(1.6666665459e-1));
-  p = fma(p, r, f32x4.splat(5.0000001201e-1));
-  p = f32x4.add(fma(p, f32x4.mul(r, r), r), f32x4.splat(1));
-  return f32x4.mul(p, i32x4.add(i32x4.shl(shifted, 23), f32x4.splat(1)));
+  const r = fnma(n, constant(LN2_LOW), fnma(n, constant(LN2_HIGH), x));
+  let p = fma(constant(POLYNOMIAL), r, constant(POLYNOMIAL + 4));
+  p = fma(p, r, constant(POLYNOMIAL + 8));
+  p = fma(p, r, constant(POLYNOMIAL + 12));
+  p = fma(p, r, constant(POLYNOMIAL + 16));
+  p = fma(p, r, constant(POLYNOMIAL + 20));
+  p = f32x4.add(fma(p, f32x4.mul(r, r), r), constant(ONE));
+  return f32x4.mul(p, i32x4.add(i32x4.shl(shifted, 23), constant(ONE)));
 }
 
 /** tanh(x) = 1 - 2 / (e^2x + 1): within 1.2e-7, and 1 or -1 where float32 has nothing nearer. */
 // @ts-expect-error: decorator
 @inline
 export function tanh(x: v128): v128 {
-  const one = f32x4.splat(1);
   const e = exp(f32x4.add(x, x));
-  return f32x4.sub(one, f32x4.div(f32x4.splat(2), f32x4.add(e, one)));
+  return f32x4.sub(constant(ONE), f32x4.div(constant(TWO), f32x4.add(e, constant(ONE))));
 }

@@ -1,0 +1,60 @@
+/** The wasm engine in a real browser, in both builds, and beside the tfjs engine. */
+import { describe, expect, test } from "vitest";
+import { createTfjsEngine } from "../../worker/engines/tfjs";
+import { createWasmEngine } from "../../worker/engines/wasm";
+import { architecture } from "../../worker/model/architectures";
+import { buildNetwork, initialParameters } from "../../worker/model/network";
+import { largestDifference } from "../pytorch";
+import { testWasmEngine } from "../wasmEngine";
+
+describe("relaxed-simd", () => testWasmEngine("relaxed-simd"));
+describe("simd", () => testWasmEngine("simd"));
+
+test("the best build that this browser has is taken", async () => {
+  const network = buildNetwork(architecture("wavenet"), 27);
+  const engine = await createWasmEngine(setup(network));
+  expect(engine.device).toBe("relaxed-simd");
+  engine.dispose();
+});
+
+test("200 steps of the lecture's model stay beside tfjs", async () => {
+  const network = buildNetwork(architecture("wavenet"), 27);
+  const rates = new Float32Array(200).fill(0.1);
+  const wasmURL = new URL(
+    "/node_modules/@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm",
+    location.href,
+  );
+  const tfjs = await createTfjsEngine(setup(network), { backend: "wasm", wasmURL });
+  const expected = await tfjs.run(0, rates);
+  tfjs.dispose();
+  for (const build of ["relaxed-simd", "simd"] as const) {
+    const engine = await createWasmEngine(setup(network), build);
+    expect(largestDifference(await engine.run(0, rates), expected), build).toBeLessThan(1e-4);
+    engine.dispose();
+  }
+});
+
+function setup(network: ReturnType<typeof buildNetwork>) {
+  return {
+    network,
+    parameters: initialParameters(network, 42),
+    optimizer: { type: "sgd" },
+    stream: words(),
+    seed: 42,
+    batchSize: 32,
+  } as const;
+}
+
+/** Three thousand made-up words of 2 to 9 letters, in which some pairs are likelier than others. */
+function words(): Uint8Array<ArrayBuffer> {
+  const tokens = [0];
+  let letter = 1;
+  for (let i = 0; i < 3000; i++) {
+    for (let k = 0; k < 2 + ((i * i) % 8); k++) {
+      letter = 1 + ((letter * 5 + ((i * 31 + k * 17) % 7)) % 26);
+      tokens.push(letter);
+    }
+    tokens.push(0);
+  }
+  return Uint8Array.from(tokens);
+}
