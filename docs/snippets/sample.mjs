@@ -15,9 +15,11 @@ for (let i = 0; i < count; i++) {
     const { logits } = await session.run({ context: tensor });
     const weights = Array.from(logits.data, Math.exp);
     let rest = Math.random() * weights.reduce((sum, weight) => sum + weight, 0);
-    let token = 0;
-    while (token < weights.length - 1 && (rest -= weights[token]) >= 0) token++;
-    if (token === 0) break;
+    const token = weights.findIndex((weight) => {
+      rest -= weight;
+      return rest < 0;
+    });
+    if (token <= 0) break;
     word += characters[token - 1];
     context = [...context.slice(1), token];
   }
