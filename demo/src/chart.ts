@@ -4,8 +4,8 @@ import "uplot/dist/uPlot.min.css";
 import { loss } from "./format";
 
 const HEIGHT = 220;
-/** Nats; the first steps lie above, and would flatten everything after them. */
-const TOP = 3;
+/** Nats between which names end up; the first steps lie above, and would flatten what follows. */
+const USUAL = { low: 1.9, high: 3 };
 
 export type Columns = [number[], (number | null)[], (number | null)[]];
 
@@ -31,7 +31,7 @@ export class Chart {
         cursor: { show: false },
         scales: {
           x: { time: false, range: () => [0, this.#steps] },
-          y: { range: (_, low, high) => yRange(low, high) },
+          y: { range: (_, low) => yRange(low) },
         },
         axes: [
           { ...axis, size: 28, gap: 4 },
@@ -71,8 +71,8 @@ export class Chart {
   }
 }
 
-/** Both ends a little beyond the data; without data, where losses will be. */
-function yRange(low: number | null, high: number | null): [number, number] {
-  if (low === null || high === null) return [1.8, TOP];
-  return [low - 0.05, Math.max(low + 0.2, Math.min(high, TOP))];
+/** The usual range, so that the axis stays as it is, unless the losses lie elsewhere. */
+function yRange(low: number | null): [number, number] {
+  if (low === null) return [USUAL.low, USUAL.high];
+  return [Math.min(USUAL.low, low - 0.05), Math.max(USUAL.high, low + 0.5)];
 }

@@ -4,8 +4,8 @@
  * smooths it. Each report is spread over the buckets that it overlaps.
  */
 
-/** Points that a chart this wide can tell apart. */
-const POINTS = 200;
+/** Points of the whole curve: few enough that each is a mean over many steps. */
+const POINTS = 100;
 
 export class LossCurve {
   /** Steps of the whole training; a resumed one may get more. */

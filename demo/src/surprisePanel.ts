@@ -20,6 +20,8 @@ export class SurprisePanel {
   readonly #place = find("place", HTMLElement);
   readonly #text = find("place-text", HTMLElement);
   #ranking: Ranking = rankingOf([]);
+  /** What stands there. */
+  #shown: WordScore | undefined;
   /** Counts the requests, so that an answer that was overtaken is dropped. */
   #asked = 0;
 
@@ -33,17 +35,20 @@ export class SurprisePanel {
       else this.#showUnscored();
     });
     session.watch(() => {
-      if (!session.training && session.model) void this.#rank().then(() => this.#score());
+      if (session.training || !session.model) return;
+      void this.#score();
+      void this.#rank();
     });
   }
 
-  /** Scores a sample of the list by the model as it is now. */
+  /** Scores a sample of the list by the model as it is now, and shows the word among them. */
   async #rank(): Promise<void> {
     const { model, list, makemore } = this.#session;
     const words = spread(list, SAMPLE, model?.vocabulary ?? []);
     try {
       const scores = words.length > 0 ? await makemore.score(words) : [];
       this.#ranking = rankingOf(scores.map((score) => score.perCharacter));
+      if (this.#shown) this.#show(this.#shown);
     } catch (error) {
       this.#error.textContent = messageOf(error);
     }
@@ -68,11 +73,14 @@ export class SurprisePanel {
   }
 
   #showUnscored(): void {
+    this.#shown = undefined;
     this.#tiles.replaceChildren(...[...this.#typed.value.trim(), "end"].map((c) => tile(c)));
     this.#place.replaceChildren();
   }
 
-  #show({ word, perCharacter, surprises }: WordScore): void {
+  #show(score: WordScore): void {
+    this.#shown = score;
+    const { word, perCharacter, surprises } = score;
     this.#tiles.replaceChildren(
       ...surprises.map(({ character, surprise }, i) =>
         tile(i === surprises.length - 1 ? "end" : character, surprise),

@@ -196,6 +196,7 @@ export class TrainPanel {
 
   async #finish(result: TrainResult): Promise<void> {
     this.#bar.value = this.#bar.max;
+    this.#figures.left.textContent = "–";
     this.#measured.replaceChildren(
       ...(result.measured ?? []).map(({ backend, device, msPerStep, skipped }) =>
         row(backend, device, msPerStep?.toFixed(2) ?? skipped ?? "–"),

@@ -26,8 +26,10 @@ export class WordsPanel {
 
   constructor() {
     const file = find("words-file", HTMLInputElement);
-    const edited = debounce(300, () => this.#read(this.#area.value));
-    this.#area.addEventListener("input", edited);
+    this.#area.addEventListener(
+      "input",
+      debounce(300, () => void this.current()),
+    );
     this.#area.addEventListener("paste", (event) => this.#paste(event));
     this.#all.addEventListener("click", () => this.#edit(this.#aside ?? ""));
     find("words-bundled", HTMLButtonElement).addEventListener("click", () => this.showNames());

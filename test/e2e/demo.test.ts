@@ -1,0 +1,260 @@
+/** The built demo in a real browser, served from a folder of a plain static host. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { type Browser, chromium, type Page } from "playwright";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
+import { type StaticServer, serve } from "../server";
+
+const dist = fileURLToPath(new URL("../../demo/dist/", import.meta.url));
+const names = readFileSync(new URL("../../demo/words/names.txt", import.meta.url), "utf8")
+  .trim()
+  .split("\n");
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+let browser: Browser;
+let server: StaticServer;
+let page: Page;
+/** What the browser complained of. */
+let complaints: string[];
+
+beforeAll(async () => {
+  browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
+  server = await serve({ "/some/folder/": dist });
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.close();
+});
+beforeEach(() => open());
+afterEach(async () => {
+  await page?.close();
+  expect(complaints).toEqual([]);
+});
+
+/** Opens the demo anew and waits for its names. */
+async function open(options: Parameters<Browser["newPage"]>[0] = {}): Promise<void> {
+  await page?.close();
+  complaints = [];
+  page = await browser.newPage(options);
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("requestfailed", (request) => complaints.push(`${request.url()} failed`));
+  page.on("request", (request) => {
+    if (!/^(data|blob):/.test(request.url()) && new URL(request.url()).origin !== server.origin)
+      complaints.push(`asked ${request.url()}`);
+  });
+  await page.goto(`${server.origin}/some/folder/`);
+  await eventually(() => text("#words-count")).toContain("30,294 words of 26 different characters");
+}
+
+const text = async (selector: string) => (await page.locator(selector).textContent()) ?? "";
+
+/** Waits for what training and sampling lead to; generously, because machines differ. */
+const eventually = <T>(read: () => Promise<T>) => expect.poll(read, { timeout: 120_000 });
+
+/** Sets every option's field that is given, on the engine that every machine has. */
+async function set(fields: Record<string, string>): Promise<void> {
+  await page.locator("#train-form details").evaluate((details) => details.setAttribute("open", ""));
+  await page.selectOption("[name=backend]", "wasm");
+  for (const [name, value] of Object.entries(fields)) await page.fill(`[name=${name}]`, value);
+}
+
+async function trainToTheEnd(steps: number): Promise<void> {
+  await page.check("[value=small]");
+  await set({ steps: String(steps) });
+  await page.click("#train");
+  await eventually(() => text("#train-note")).toContain("Loss over all words");
+}
+
+test("trains on the bundled names, shows it, and writes words of which the listed ones are marked", async () => {
+  const height = () => page.evaluate(() => document.documentElement.scrollHeight);
+  await page.check("[value=small]");
+  await set({ steps: "600" });
+  const before = await height();
+  await page.click("#train");
+  await eventually(() => text("#figure-step")).toMatch(/\d \/ 600/);
+  // Nothing has moved for the progress, the chart, the samples and the words.
+  expect(await height()).toBe(before);
+  await eventually(() => text("#train-note")).toContain("Loss over all words");
+  await eventually(() => text("#sample-status")).toMatch(/^24 words/);
+  expect(await height()).toBe(before);
+
+  const validation = Number(/validation (\d\.\d+)/.exec(await text("#train-note"))?.[1]);
+  expect(validation).toBeLessThan(2.6);
+  expect(await page.locator("#progress").evaluate((bar: HTMLProgressElement) => bar.position)).toBe(1);
+  expect(await page.locator("#chart").getAttribute("aria-label")).toMatch(/step 600 of 600: .* \d\.\d+$/);
+  expect(await page.locator("#diary li.written").count()).toBe(await page.locator("#diary li").count());
+  expect(await page.locator("#losses tr").count()).toBeGreaterThanOrEqual(10);
+
+  const known = new Set(names);
+  await page.fill("[name=count]", "400");
+  await page.click("#sample");
+  await eventually(() => text("#sample-status")).toMatch(/^400 words/);
+  const words = await page.locator("#samples li").evaluateAll((items) =>
+    items.map((item) => ({
+      word: item.firstChild?.textContent ?? "",
+      listed: item.classList.contains("listed"),
+    })),
+  );
+  expect(words.length).toBe(400);
+  expect(words.some(({ listed }) => listed)).toBe(true);
+  for (const { word, listed } of words) expect([word, listed]).toEqual([word, known.has(word)]);
+
+  await page.check("[name=novel]");
+  await page.fill("[name=prefix]", "mar");
+  await page.click("#sample");
+  await eventually(() => text("#sample-status")).toMatch(/400 new, 0 in your list/);
+  expect(await page.locator("#samples li").allInnerTexts()).toSatisfy((all: string[]) =>
+    all.every((word) => word.startsWith("mar") && !known.has(word)),
+  );
+});
+
+test("stops and resumes", async () => {
+  await page.check("[value=small]");
+  await set({ steps: "400" });
+  await page.click("#train");
+  await eventually(() => text("#figure-step")).toMatch(/\d \/ 400/);
+  await page.click("#stop");
+  await eventually(() => text("#train-note")).toMatch(/^Stopped at step \d+/);
+  const stopped = Number(/\d+/.exec(await text("#train-note"))?.[0]);
+  expect(stopped).toBeLessThan(400);
+  await page.click("#resume");
+  await eventually(() => text("#train-note")).toMatch(/^Done: /);
+  expect(await text("#train-note")).toContain(`Done: ${400 - stopped} steps`);
+});
+
+test("shows each error where it belongs, and keeps the model", async () => {
+  await trainToTheEnd(40);
+  await set({ steps: "-3" });
+  await page.click("#train");
+  await eventually(() => text("#train-error")).toMatch(/steps is -3/);
+  expect(await page.locator("[name=steps]").getAttribute("aria-invalid")).toBe("true");
+
+  await set({ steps: "40" });
+  await page.check("[value=own]");
+  await page.fill("[name=folds]", "2 3");
+  await page.click("#train");
+  await eventually(() => text("#model-error")).toMatch(/folds/);
+  expect(await text("#train-error")).toBe("");
+
+  await page.check("[value=small]");
+  await page.click("#words-own");
+  await page.click("#train");
+  await eventually(() => text("#words-error")).toMatch(/no words/);
+  await page.fill("#words", "aaa\naa");
+  await page.click("#train");
+  await eventually(() => text("#words-error")).toMatch(/only one character/);
+
+  await page.fill("[name=prefix]", "Ω");
+  await page.click("#sample");
+  await eventually(() => text("#sample-error")).toMatch(/Ω/);
+
+  await page.setInputFiles("#file", { name: "a.onnx", mimeType: "", buffer: Buffer.from("no model") });
+  await eventually(() => text("#file-error")).toMatch(/^⚠?\s*a\.onnx: /);
+
+  await page.fill("[name=prefix]", "");
+  await page.click("#sample");
+  await eventually(() => text("#sample-status")).toMatch(/^24 words/);
+  expect(await text("#sample-error")).toBe("");
+});
+
+test("keeps a model as a file that opens in another visit, dropped or chosen, and goes on from it", async () => {
+  await trainToTheEnd(60);
+  const download = page.waitForEvent("download");
+  await page.click("#download");
+  const file = await download;
+  expect(file.suggestedFilename()).toBe("makemore-window-60.onnx");
+  const buffer = readFileSync(await file.path());
+
+  await open();
+  await page.evaluate(
+    (content) => {
+      const data = new DataTransfer();
+      data.items.add(new File([new Uint8Array(content)], "dropped.onnx"));
+      dispatchEvent(new DragEvent("dragover", { dataTransfer: data, cancelable: true }));
+      dispatchEvent(new DragEvent("drop", { dataTransfer: data, cancelable: true }));
+    },
+    [...buffer],
+  );
+  await eventually(() => text("#file-status")).toMatch(/dropped\.onnx is open/);
+  expect(await page.locator("#drop").isVisible()).toBe(false);
+  await page.setInputFiles("#file", { name: "mine.onnx", mimeType: "", buffer });
+  await eventually(() => text("#file-status")).toMatch(/22,397 parameters, trained for 60 steps/);
+  await page.click("#sample");
+  await eventually(() => text("#sample-status")).toMatch(/^24 words/);
+  await set({ steps: "90" });
+  await page.click("#resume");
+  await eventually(() => text("#train-note")).toMatch(/^Done: 30 steps/);
+});
+
+test("shows the surprise of a typed word, its place, and its tree", async () => {
+  await trainToTheEnd(300);
+  await page.fill("#typed", "emma");
+  await eventually(() => page.locator("#tiles .nats").allInnerTexts()).toHaveLength(5);
+  await eventually(() => text("#place-text")).toMatch(/“emma” is likelier.*than \d+% of your words/);
+  expect(await text("#place-text")).toContain("It is in your list.");
+  const shares = [Number(/(\d+)%/.exec(await text("#place-text"))?.[1])];
+  await page.fill("#typed", "xqzvvk");
+  await eventually(() => text("#place-text")).toMatch(/“xqzvvk”/);
+  shares.push(Number(/(\d+)%/.exec(await text("#place-text"))?.[1]));
+  expect(shares[1]).toBeLessThan(5);
+  expect(shares[0]).toBeGreaterThan(shares[1] ?? 0);
+
+  // Folds of 2, 2, 2: a tree of 4 + 2 + 1 nodes, of which one a level is new.
+  expect(await page.locator("#tree circle.new").count()).toBe(3);
+  expect(await page.locator("#tree circle.shared").count()).toBe(4);
+  expect(await text("#tree-text")).toContain("a tree of 7 nodes");
+  await page.locator("#tree-at").focus();
+  await page.keyboard.press("ArrowLeft");
+  expect(await text("#tree-text")).toContain("“k” after “xqzvv”");
+});
+
+test("takes words of one's own, typed or pasted", async () => {
+  await page.click("#words-own");
+  await page.fill("#words", "abba\nbaab\nab");
+  await eventually(() => text("#words-count")).toBe("3 words of 2 different characters.");
+  await page.evaluate((long) => {
+    const data = new DataTransfer();
+    data.setData("text", long);
+    document
+      .querySelector("#words")
+      ?.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, cancelable: true }));
+  }, names.slice(0, 5000).join("\n"));
+  await eventually(() => text("#words-count")).toMatch(/^5,0\d\d words .* The first 200 are shown\.$/);
+  await page.click("#words-all");
+  await eventually(() => page.locator("#words").inputValue()).toContain(names[4990]);
+});
+
+test("axe finds nothing wrong, in light and in dark", async () => {
+  await trainToTheEnd(40);
+  await eventually(() => text("#place-text")).toMatch(/likelier/);
+  await page.evaluate(() => {
+    for (const details of document.querySelectorAll("details")) details.open = true;
+  });
+  await page.addScriptTag({ path: axe });
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    const violations: { id: string; nodes: { html: string }[] }[] = await page.evaluate(
+      "axe.run().then((results) => results.violations)",
+    );
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join()}`)).toEqual([]);
+  }
+});
+
+test("fits a phone, and nothing moves while it trains", async () => {
+  await open({ viewport: { width: 360, height: 740 } });
+  const size = () =>
+    page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]);
+  await page.check("[value=small]");
+  await set({ steps: "100" });
+  const before = await size();
+  expect(before[0]).toBeLessThanOrEqual(360);
+  await page.click("#train");
+  await eventually(() => text("#train-note")).toContain("Loss over all words");
+  await eventually(() => text("#place-text")).toMatch(/likelier/);
+  expect(await size()).toEqual(before);
+});
