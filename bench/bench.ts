@@ -10,21 +10,24 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Page } from "playwright";
 import { openPage } from "./browser";
+import { benchPage, printPage } from "./page";
 import { havePyTorch } from "./pytorch";
-import { benchTrain, printTrain, trainers } from "./train";
+import { benchSample, printSample, type SampleResults, samplers } from "./sample";
+import { benchTrain, printTrain, type TrainResults, trainers } from "./train";
+import type { Task } from "./web/trainers";
 
 /** What each part of the bench is given. */
 export interface Context {
   readonly page: Page;
   readonly engines: readonly string[];
-  /** One word a line. */
-  readonly words: string;
+  readonly data: Pick<Task, "words" | "seed" | "split" | "shuffle">;
   readonly pytorch: boolean;
   /** For those who wait. */
   say(line: string): void;
 }
 
-const known: readonly string[] = trainers;
+const known: readonly string[] = [...trainers, ...Object.keys(samplers)];
+const parts: readonly string[] = ["train", "sample", "page"];
 
 function options() {
   const { values } = parseArgs({
@@ -35,40 +38,53 @@ function options() {
       json: { type: "boolean", default: false },
     },
   });
-  const { only, json } = values;
-  if (only !== undefined && !["train", "sample", "page"].includes(only))
-    throw new Error(`--only is train, sample or page, not "${only}".`);
+  const { only, words, json } = values;
+  if (only !== undefined && !parts.includes(only))
+    throw new Error(`--only is one of ${parts.join(", ")}, not "${only}".`);
   const engines = values.engines?.split(",") ?? known;
   for (const engine of engines)
-    if (!known.includes(engine))
-      throw new Error(`There is no engine "${engine}"; there are ${known.join(", ")}.`);
-  const file = values.words ?? fileURLToPath(new URL("../demo/words/names.txt", import.meta.url));
-  return { only, json, engines, words: readFileSync(file, "utf8") };
+    if (!known.includes(engine)) throw new Error(`--engines has "${engine}"; there are ${known.join(", ")}.`);
+  const file = words ?? fileURLToPath(new URL("../demo/words/names.txt", import.meta.url));
+  const data = {
+    words: readFileSync(file, "utf8"),
+    seed: 42,
+    split: [0.8, 0.1, 0.1] as const,
+    // A list that is given stays in its order: the lecture's is shuffled already.
+    shuffle: words === undefined,
+  };
+  return { runs: (part: string) => only === undefined || only === part, json, engines, data };
 }
 
 /** The command. */
 export async function main(): Promise<void> {
-  const { only, json, engines, words } = options();
+  const { runs, json, engines, data } = options();
   const started = performance.now();
   const say = (line: string) => process.stderr.write(`${line}\n`);
-  const pytorch = havePyTorch();
   say("building the page");
   const { page, browser, close } = await openPage(fileURLToPath(new URL("web", import.meta.url)));
+  const context: Context = { page, engines, data, pytorch: havePyTorch(), say };
+  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, browser, node: process.version };
+  let train: TrainResults | undefined;
+  let sample: SampleResults | undefined;
   try {
-    const context = { page, engines, words, pytorch, say };
-    const machine = { cpu: cpus()[0]?.model, cores: cpus().length, browser, node: process.version };
-    const train = only === undefined || only === "train" ? await benchTrain(context) : undefined;
-    if (json) {
-      process.stdout.write(`${JSON.stringify({ machine, ...train }, null, 2)}\n`);
-      return;
-    }
-    say("");
-    process.stdout.write(
-      `${machine.cpu}, ${machine.cores} cores; ${machine.browser}; Node ${machine.node}\n`,
-    );
-    if (train) process.stdout.write(`${printTrain(train)}\n`);
-    process.stdout.write(`\nin ${Math.round((performance.now() - started) / 1000)} s\n`);
+    if (runs("train")) train = await benchTrain(context);
+    if (runs("sample")) sample = await benchSample(context);
   } finally {
     await close();
   }
+  // With no other page open.
+  const demo = runs("page") ? await benchPage(say) : undefined;
+  if (json) {
+    const missing = [...(train?.missing ?? []), ...(sample?.missing ?? [])];
+    process.stdout.write(`${JSON.stringify({ machine, ...train, ...sample, ...demo, missing }, null, 2)}\n`);
+    return;
+  }
+  const lines = [
+    `\n${machine.cpu}, ${machine.cores} cores; ${browser}; Node ${process.version}`,
+    ...(train ? [printTrain(train)] : []),
+    ...(sample ? [printSample(sample)] : []),
+    ...(demo ? [printPage(demo)] : []),
+    `\nin ${Math.round((performance.now() - started) / 1000)} s`,
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
 }

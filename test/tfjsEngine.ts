@@ -129,7 +129,7 @@ export function testTfjsEngine(options: TfjsOptions, { slow = false } = {}): voi
     expect(tf.memory().numTensors).toBe(0);
   });
 
-  test.each(some(["mlp", "wavenet"] as const, ["wavenet"]))(
+  test.each(some<"mlp" | "wavenet">(["mlp", "wavenet"], ["wavenet"]))(
     "follows PyTorch step by step: %s",
     async (name) => {
       const run = pytorchRun(name);

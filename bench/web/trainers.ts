@@ -1,6 +1,6 @@
 /** The engines and peers that run in the browser, behind one face. */
-import type { LayerSpec } from "../../src/types";
 import { buildDataset } from "../../worker/data/dataset";
+import type { Vocabulary } from "../../worker/data/vocabulary";
 import type { Engine, EngineSetup } from "../../worker/engines/engine";
 import type { Optimizer } from "../../worker/engines/optimizer";
 import { createTfjsEngine } from "../../worker/engines/tfjs";
@@ -14,24 +14,20 @@ export interface Task {
   readonly batchSize: number;
   readonly optimizer: Optimizer;
   readonly seed: number;
+  readonly split: readonly [number, number, number];
+  readonly shuffle: boolean;
 }
 
 /** What an engine must do to be measured. */
 export type Trainer = Pick<Engine, "device" | "run" | "dispose">;
 
-/** The lecture's model and the beginning of its training. */
-export function setUp(task: Task): EngineSetup {
-  const dataset = buildDataset(task.words, { seed: task.seed, split: [0.8, 0.1, 0.1], shuffle: true });
-  const layers: readonly LayerSpec[] = architecture("wavenet");
-  const network = buildNetwork(layers, dataset.vocabulary.size);
-  return {
-    network,
-    parameters: initialParameters(network, task.seed),
-    optimizer: task.optimizer,
-    stream: dataset.train,
-    seed: task.seed,
-    batchSize: task.batchSize,
-  };
+/** The lecture's model at the beginning of its training. */
+export function setUp(task: Task): EngineSetup & { vocabulary: Vocabulary } {
+  const { seed, optimizer, batchSize } = task;
+  const { vocabulary, train } = buildDataset(task.words, task);
+  const network = buildNetwork(architecture("wavenet"), vocabulary.size);
+  const parameters = initialParameters(network, seed);
+  return { network, parameters, optimizer, stream: train, seed, batchSize, vocabulary };
 }
 
 /** By the names of `--engines`. A peer is only loaded where it is measured. */

@@ -1,0 +1,83 @@
+/** What bench/profile-wasm.mjs runs in the browser: the wasm engine on the page's own thread, to be sampled. */
+import { drawBatch, readContext } from "../../worker/data/dataset";
+import type { Engine, EngineSetup } from "../../worker/engines/engine";
+import { type Build, createWasmEngine } from "../../worker/engines/wasm";
+import { asBlocks } from "../../worker/model/blocks";
+import { setUp, type Task } from "./trainers";
+
+let setup: EngineSetup;
+let engine: Engine;
+let step = 0;
+
+const profiled = {
+  async begin(task: Task, build: Build): Promise<void> {
+    setup = setUp(task);
+    engine = await createWasmEngine(setup, build);
+  },
+
+  /** Milliseconds a step. */
+  async run(steps: number): Promise<number> {
+    const start = performance.now();
+    await engine.run(step, new Float32Array(steps).fill(0.001));
+    step += steps;
+    return (performance.now() - start) / steps;
+  },
+
+  /** Means over the first `steps` minibatches: rows a level and a slot, and MFLOP a step. */
+  rows(steps: number): {
+    levels: { places: number; rows: number; slots: number[] }[];
+    nominal: number;
+    shared: number;
+  } {
+    const { network, stream, seed, batchSize } = setup;
+    const blocks = asBlocks(network)?.blocks ?? [];
+    const levels = blocks.map(({ positions, fold }) => ({
+      places: positions * batchSize,
+      rows: 0,
+      slots: new Array<number>(fold).fill(0),
+    }));
+    for (let s = 0; s < steps; s++) {
+      const contexts = Array.from(drawBatch(stream, seed, s, batchSize), (position) => {
+        const context: number[] = [];
+        readContext(stream, position, network.contextLength, context);
+        return context;
+      });
+      let below = 1;
+      for (const [l, { fold, positions }] of blocks.entries()) {
+        const different = (size: number, offset: number, every: number) =>
+          new Set(
+            contexts.flatMap((context) =>
+              Array.from({ length: positions }, (_, p) =>
+                context.slice(p * every + offset, p * every + offset + size).join(),
+              ),
+            ),
+          ).size / steps;
+        const level = levels[l];
+        if (!level) continue;
+        level.rows += different(below * fold, 0, below * fold);
+        level.slots = level.slots.map((rows, slot) => rows + different(below, slot * below, below * fold));
+        below *= fold;
+      }
+    }
+    // Forward, and the gradients of weights and of inputs: 2 operations each, a weight and a row.
+    const mflop = (rowsOfSlot: (level: number, slot: number) => number) =>
+      blocks.reduce(
+        (sum, { fold, fanIn, fanOut }, l) =>
+          sum +
+          Array.from(
+            { length: fold },
+            (_, slot) => (6e-6 * rowsOfSlot(l, slot) * fanIn * fanOut) / fold,
+          ).reduce((a, b) => a + b),
+        0,
+      );
+    return {
+      levels,
+      nominal: mflop((l) => levels[l]?.places ?? 0),
+      shared: mflop((l, slot) => levels[l]?.slots[slot] ?? 0),
+    };
+  },
+};
+
+export type Profiled = typeof profiled;
+
+Object.assign(globalThis, { profiled });

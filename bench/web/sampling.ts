@@ -1,0 +1,91 @@
+/** This package's sampling and evaluation, as its worker does them, ready to be timed. */
+import type { TokenStream } from "../../worker/data/dataset";
+import { learningRates, type ResolvedSchedule } from "../../worker/engines/schedule";
+import { createWasmEngine } from "../../worker/engines/wasm";
+import type { Checkpoint } from "../../worker/model/checkpoint";
+import { sampleSettings } from "../../worker/options";
+import { Inference } from "../../worker/sampling/inference";
+import type { Runtime } from "../../worker/sampling/runtime";
+import { setUp, type Task } from "./trainers";
+
+/** Trains by the default recipe in short: an untrained model's names go on for too long. */
+export async function trainBriefly(
+  task: Task,
+  steps: number,
+): Promise<{ checkpoint: Checkpoint; stream: TokenStream }> {
+  const { vocabulary, ...setup } = setUp(task);
+  const { network, seed, batchSize, optimizer, stream } = setup;
+  const learningRate: ResolvedSchedule = { peak: 2e-3, warmup: 200, decay: "cosine", final: 0, at: 0.75 };
+  const engine = await createWasmEngine(setup);
+  await engine.run(0, learningRates(learningRate, 0, steps, steps));
+  const { parameters } = await engine.read();
+  engine.dispose();
+  const { split, shuffle } = task;
+  const recipe = { steps, batchSize, learningRate, optimizer, seed, split, shuffle };
+  return { checkpoint: { vocabulary, network, parameters, step: steps, recipe }, stream };
+}
+
+/** The package's calls on one checkpoint. */
+export class Sampler {
+  readonly #checkpoint: Checkpoint;
+  readonly #stream: TokenStream;
+  #ort: Runtime | undefined;
+  #inference: Inference | undefined;
+  #seed = 0;
+
+  /** @param stream what `evaluate` evaluates on */
+  constructor(checkpoint: Checkpoint, stream: TokenStream) {
+    this.#checkpoint = checkpoint;
+    this.#stream = stream;
+  }
+
+  /** The first call after training, ms: ONNX Runtime is loaded and started, the graph opened. */
+  async first(count: number): Promise<number> {
+    const start = performance.now();
+    const ort = await import("onnxruntime-web/wasm");
+    ort.env.wasm.wasmPaths = new URL("/ort/", location.href).href;
+    ort.env.wasm.numThreads = 1;
+    this.#ort = ort;
+    await this.#sample(count);
+    return performance.now() - start;
+  }
+
+  /**
+   * `calls` calls, ms in all.
+   *
+   * @param fresh each on a model that was just trained; otherwise on one that sampled before, and
+   *   remembers the beginnings it has met
+   */
+  async repeat(count: number, calls: number, fresh: boolean): Promise<number> {
+    let ms = 0;
+    for (let call = 0; call < calls; call++) {
+      if (fresh) {
+        await this.#inference?.dispose();
+        this.#inference = undefined;
+        // Opens the graph.
+        await this.#sample(1);
+      }
+      const start = performance.now();
+      await this.#sample(count);
+      ms += performance.now() - start;
+    }
+    return ms;
+  }
+
+  async evaluate(): Promise<{ ms: number; loss: number; examples: number }> {
+    const start = performance.now();
+    const loss = await this.#open().evaluate(this.#stream);
+    return { ms: performance.now() - start, loss, examples: this.#stream.length - 1 };
+  }
+
+  async #sample(count: number): Promise<void> {
+    const words = await this.#open().sample(count, sampleSettings(count, { seed: this.#seed++ }));
+    if (words.length !== count) throw new Error(`Asked for ${count} words and got ${words.length}.`);
+  }
+
+  #open(): Inference {
+    if (!this.#ort) throw new Error("Call first() first.");
+    this.#inference ??= Inference.create(this.#ort, this.#checkpoint);
+    return this.#inference;
+  }
+}
