@@ -2,8 +2,9 @@ import { copyFile } from "node:fs/promises";
 import { defineConfig, type Options } from "tsup";
 
 /**
- * Every file of dist/ is complete in itself: no bundler of ours or of a user's has to follow an
- * import from one to another, so each may be copied as it stands. What they share is small.
+ * Every file of dist/ is complete in itself: no bundler of a user's has to follow an import from one
+ * to another, so each may be copied as it stands. What they share is small. Everything is bundled,
+ * so the package has no dependencies to resolve, in a CDN's folder either.
  */
 const common: Options = {
   format: "esm",
@@ -13,47 +14,54 @@ const common: Options = {
   minify: true,
   splitting: false,
   treeshake: false,
-  // Everything is bundled: the package has no dependencies to resolve, in a CDN's folder either.
   noExternal: [/./],
-  external: [
-    "node:module",
-    "node:worker_threads",
-    "node:fs",
-    "node:fs/promises",
-    "node:path",
-    "node:url",
-    "node:os",
-  ],
-  esbuildOptions(options) {
-    options.legalComments = "none";
+};
+
+/**
+ * The files of the worker's thread. What libraries ask of Node is not there, and is said not to be:
+ * a bundler that saw `process` or `Buffer` would bring a stand-in for it.
+ */
+const inWorker: Options = {
+  ...common,
+  external: [/^node:/, "fs", "path", "util", "crypto", "string_decoder", "module", "worker_threads"],
+  define: {
+    "import.meta.url": "globalThis.location.href",
+    process: "undefined",
+    Buffer: "undefined",
+    global: "globalThis",
+    __dirname: "undefined",
+    __filename: "undefined",
   },
 };
 
+/** @tensorflow/tfjs re-exports all of these, and training uses none of them. */
+const leftOutOfTfjs = ["tfjs-layers", "tfjs-converter", "tfjs-data", "tfjs-backend-webgl"];
+
 export default defineConfig([
   { ...common, entry: { index: "src/index.ts" }, dts: true },
-  { ...common, entry: { worker: "worker/worker.ts" } },
+  { ...inWorker, entry: { "makemore-web/worker": "worker/worker.ts" } },
   {
-    ...common,
-    entry: { tfjs: "worker/chunks/tfjs.ts" },
+    ...inWorker,
+    entry: { "makemore-web/tfjs": "worker/chunks/tfjs.ts" },
     esbuildOptions(options) {
-      options.legalComments = "none";
-      // @tensorflow/tfjs re-exports all of these, and training uses none of them.
       options.alias = Object.fromEntries(
-        ["tfjs-layers", "tfjs-converter", "tfjs-data", "tfjs-backend-webgl"].map((name) => [
-          `@tensorflow/${name}`,
-          "./worker/chunks/leftOut.cjs",
-        ]),
+        leftOutOfTfjs.map((name) => [`@tensorflow/${name}`, "./worker/chunks/leftOut.cjs"]),
+      );
+    },
+    async onSuccess() {
+      await copyFile(
+        "node_modules/@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm",
+        "dist/makemore-web/tfjs.wasm",
       );
     },
   },
   {
-    ...common,
-    entry: { ort: "worker/chunks/ort.ts" },
+    ...inWorker,
+    entry: { "makemore-web/ort": "worker/chunks/ort.ts" },
     async onSuccess() {
-      await copyFile("node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm", "dist/ort.wasm");
       await copyFile(
-        "node_modules/@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm",
-        "dist/tfjs.wasm",
+        "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",
+        "dist/makemore-web/ort.wasm",
       );
     },
   },

@@ -5,8 +5,9 @@
  */
 import { type Remote, wrap } from "comlink";
 import { MakemoreError } from "./errors";
+import { type Files, locateFiles, startWorker } from "./files";
 import type { Outcome, WorkerAPI } from "./protocol";
-import { startWorker, workerURL } from "./startWorker";
+
 import type { MakemoreOptions } from "./types";
 
 export class Connection {
@@ -26,39 +27,32 @@ export class Connection {
     options: MakemoreOptions,
     readonly onEnd: () => void,
   ) {
-    const url = workerURL(options);
-    this.#worker = startWorker(url);
+    const files = locateFiles(options);
+    this.#worker = startWorker(files.worker);
     this.#api = wrap<WorkerAPI>(this.#worker);
-    this.#worker.onerror = (event) => {
+    this.#worker.onerror = async (event) => {
       event.preventDefault();
       this.end(
         this.#answered
           ? new MakemoreError("WORKER_FAILED", `The worker failed: ${event.message}.`)
           : new MakemoreError(
               "LOAD_FAILED",
-              `The worker ${url} did not start${event.message ? ` (${event.message})` : ""}: it is missing, not served as JavaScript, or refused by the page's Content-Security-Policy. Serve the package's files together, or say where they are with workerURL.`,
+              `The worker ${files.worker} did not start: ${event.message || (await whyNot(files.worker))}. Serve the package's files together, or say where they are with assetsURL.`,
             ),
       );
     };
     this.#worker.onmessageerror = () =>
       this.end(new MakemoreError("WORKER_FAILED", "A message of the worker could not be read."));
-    this.#ready = this.#configure(options);
+    this.#ready = this.#configure(options, files);
     // Whoever calls first hears of it; nobody else has to.
     this.#ready.catch(() => {});
   }
 
-  async #configure(options: MakemoreOptions): Promise<void> {
-    const { backend, workerURL, assetsURL, ...unknown } = options;
+  async #configure(options: MakemoreOptions, files: Files): Promise<void> {
     const lockName = `makemore-web ${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
-    const outcome = await this.#api.configure({
-      options: {
-        ...unknown,
-        ...(backend === undefined ? {} : { backend }),
-        ...(workerURL === undefined ? {} : { workerURL: String(workerURL) }),
-        ...(assetsURL === undefined ? {} : { assetsURL: String(new URL(assetsURL, document.baseURI)) }),
-      },
-      lockName,
-    });
+    // A URL cannot be cloned; where it leads is in `files`.
+    const { workerURL: _, assetsURL: __, ...checked } = options;
+    const outcome = await this.#api.configure({ options: checked, files, lockName });
     this.#answered = true;
     if ("error" in outcome) {
       const error = new MakemoreError(outcome.error.code, outcome.error.message);
@@ -109,4 +103,15 @@ export class Connection {
     this.#pending.clear();
     this.onEnd();
   }
+}
+
+/** Why a script did not start: a browser's error event does not say. */
+async function whyNot(url: string): Promise<string> {
+  const response = await fetch(url).catch(() => undefined);
+  if (!response) return "it cannot be reached, or the page's Content-Security-Policy refuses it";
+  if (!response.ok) return `the server answered ${response.status}`;
+  const type = response.headers.get("content-type");
+  return /javascript/.test(type ?? "")
+    ? "the page's Content-Security-Policy (worker-src, script-src) refuses it, or it is damaged"
+    : `it is served as ${type}, not as JavaScript`;
 }

@@ -3,6 +3,7 @@
  * are checked on the other side; words and files cross as bytes and are transferred. Types only.
  */
 import type { MakemoreErrorCode } from "./errors";
+import type { Files } from "./files";
 import type {
   ExportOptions,
   Losses,
@@ -34,7 +35,8 @@ export type Outcome<T> =
 /** Told once, before any other call. */
 export interface WorkerConfiguration {
   /** As given to the constructor, unchecked. */
-  readonly options: MakemoreOptions;
+  readonly options: Omit<MakemoreOptions, "workerURL" | "assetsURL">;
+  readonly files: Files;
   /** A Web Lock that the worker holds for life, so that the page learns of its death. */
   readonly lockName: string;
 }

@@ -280,8 +280,11 @@ export interface MakemoreOptions {
    * package's own engines; `"tfjs"` trains any model by automatic differentiation.
    */
   backend?: "auto" | Backend;
-  /** Where the worker file is. Default: beside the main file. */
-  workerURL?: string | URL;
-  /** The folder of the files that the worker loads. Default: beside the worker. */
+  /**
+   * The folder that the package's other files are served from, for pages whose bundler does not copy
+   * them. Default: `makemore-web/` beside the main file.
+   */
   assetsURL?: string | URL;
+  /** The worker file, where it is not in that folder. */
+  workerURL?: string | URL;
 }

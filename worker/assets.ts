@@ -1,69 +1,71 @@
 /**
- * The package's files that the worker loads only when something needs them. Each is a file of its
- * own beside the worker, complete in itself, so that a bundler may copy it as it stands; nothing
- * here is ever fetched from anywhere else.
+ * The package's files that the worker loads only when something needs them. The page says where
+ * they are; nothing here is ever fetched from anywhere else.
  */
 import type * as ORT from "onnxruntime-web/wasm";
 import { MakemoreError } from "../src/errors";
+import type { Files } from "../src/files";
 import type * as TfjsChunk from "./chunks/tfjs";
 import { createWasmEngine } from "./engines/wasm";
 import type { Engines } from "./training/chooseEngine";
 
-/** Literal URLs, because that is what bundlers look for. */
-const urls = {
-  "tfjs.js": new URL("./tfjs.js", import.meta.url),
-  "tfjs.wasm": new URL("./tfjs.wasm", import.meta.url),
-  "ort.js": new URL("./ort.js", import.meta.url),
-  "ort.wasm": new URL("./ort.wasm", import.meta.url),
-};
-type Asset = keyof typeof urls;
-
-/** Where the page says that the files are, instead of beside the worker. */
-let folder: string | undefined;
-export function setAssetsURL(url: string): void {
-  folder = url.endsWith("/") ? url : `${url}/`;
+/**
+ * What a chunk leaves for the worker: a bundler that copies a module may drop its exports, but not
+ * what it does.
+ */
+declare global {
+  var makemoreWebChunks: { tfjs?: typeof TfjsChunk; ort?: typeof ORT } | undefined;
 }
 
-function assetURL(name: Asset): string {
-  return folder === undefined ? urls[name].href : new URL(name, folder).href;
+let files: Files | undefined;
+/** Told once, at the start. */
+export function setFiles(told: Files): void {
+  files = told;
 }
 
-async function importAsset(name: Asset): Promise<unknown> {
-  const url = assetURL(name);
+function address(name: keyof Files): string {
+  if (!files) throw new Error("The worker was not configured.");
+  return files[name];
+}
+
+async function loadChunk<Name extends "tfjs" | "ort">(
+  name: Name,
+): Promise<NonNullable<NonNullable<typeof globalThis.makemoreWebChunks>[Name]>> {
+  const url = address(name);
+  let reason: unknown = "it is not the package's file";
   try {
-    return await import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ url);
+    await import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ url);
   } catch (error) {
-    throw new MakemoreError("LOAD_FAILED", `${url} did not load (${error}); ${FIX}`);
+    reason = error;
   }
+  const chunk = globalThis.makemoreWebChunks?.[name];
+  if (chunk) return chunk;
+  throw new MakemoreError("LOAD_FAILED", `${url} did not load (${reason}); ${FIX}`);
 }
 
 /** A .wasm file as bytes: checked, because servers answer a missing file with a page of HTML. */
-async function fetchWasm(name: Asset): Promise<Uint8Array> {
-  const url = assetURL(name);
+async function fetchWasm(name: keyof Files): Promise<Uint8Array> {
+  const url = address(name);
   let got: string;
   try {
     const response = await fetch(url);
     const bytes = new Uint8Array(await response.arrayBuffer());
-    if (response.ok && bytes[0] === 0 && bytes[1] === 0x61 && bytes[2] === 0x73 && bytes[3] === 0x6d)
-      return bytes;
-    got = `HTTP ${response.status}, ${response.headers.get("content-type") ?? "no content type"}, not WebAssembly`;
+    if (response.ok && String(bytes.subarray(0, 4)) === "0,97,115,109") return bytes;
+    got = `status ${response.status}, type ${response.headers.get("content-type")}, not WebAssembly`;
   } catch (error) {
     got = String(error);
   }
   throw new MakemoreError("LOAD_FAILED", `${url} did not load (${got}); ${FIX}`);
 }
-const FIX = "serve it from there, or say with assetsURL which folder has the package's files.";
+const FIX =
+  "serve the files of the package unchanged beside its worker, or say with assetsURL in which folder they are.";
 
 /** The engines, of which the large ones load their code when they are first asked for. */
 export const engines: Engines = {
   wasm: createWasmEngine,
-  webgpu: async (setup) => (await tfjs()).createWebGPUEngine(setup),
-  tfjs: async (setup) => (await tfjs()).createTfjsEngine(setup, { wasmURL: assetURL("tfjs.wasm") }),
+  webgpu: async (setup) => (await loadChunk("tfjs")).createWebGPUEngine(setup),
+  tfjs: async (setup) => (await loadChunk("tfjs")).createTfjsEngine(setup, { wasmURL: address("tfjsWasm") }),
 };
-
-async function tfjs(): Promise<typeof TfjsChunk> {
-  return (await importAsset("tfjs.js")) as typeof TfjsChunk;
-}
 
 let ort: Promise<typeof ORT> | undefined;
 /** ONNX Runtime, started. Loaded once; a failure is not kept. */
@@ -76,10 +78,7 @@ export function loadONNXRuntime(): Promise<typeof ORT> {
 }
 
 async function startONNXRuntime(): Promise<typeof ORT> {
-  const [runtime, wasmBinary] = await Promise.all([
-    importAsset("ort.js") as Promise<typeof ORT>,
-    fetchWasm("ort.wasm"),
-  ]);
+  const [runtime, wasmBinary] = await Promise.all([loadChunk("ort"), fetchWasm("ortWasm")]);
   // Threads need shared memory, which only isolated pages have.
   if (!globalThis.crossOriginIsolated) runtime.env.wasm.numThreads = 1;
   runtime.env.wasm.wasmBinary = wasmBinary;

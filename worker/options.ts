@@ -47,7 +47,6 @@ function oneOf<const T extends string>(...names: T[]) {
 }
 
 const flag = v.optional(v.boolean("true or false"));
-const url = v.optional(v.union([v.string(), v.instance(URL)], "a string or a URL"));
 const size = whole(1, 4096);
 
 const layer = v.variant(
@@ -172,8 +171,6 @@ const exportOptions = v.strictObject({
 
 const makemoreOptions = v.strictObject({
   backend: v.optional(oneOf("auto", "webgpu", "wasm", "tfjs")),
-  workerURL: url,
-  assetsURL: url,
 });
 
 /**
@@ -207,8 +204,8 @@ function show(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
-/** Checks the options of `new Makemore`. */
-export function checkMakemoreOptions(options: MakemoreOptions): void {
+/** Checks the options of `new Makemore`; its URLs stay on the page. */
+export function checkMakemoreOptions(options: Omit<MakemoreOptions, "workerURL" | "assetsURL">): void {
   check(makemoreOptions, options, "new Makemore");
 }
 

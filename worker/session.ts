@@ -23,7 +23,7 @@ import type {
   TrainResult,
   WordScore,
 } from "../src/types";
-import { engines, loadONNXRuntime, setAssetsURL } from "./assets";
+import { engines, loadONNXRuntime, setFiles } from "./assets";
 import { buildDataset, type Dataset, type TokenStream, WordSet } from "./data/dataset";
 import { eachWord } from "./data/words";
 import type { Engine, EngineSetup } from "./engines/engine";
@@ -75,11 +75,11 @@ export class Session implements WorkerAPI {
   /** Calls that were asked to end, some perhaps before they began. */
   readonly #aborted = new Set<number>();
 
-  configure({ options, lockName }: WorkerConfiguration): Promise<Outcome<void>> {
+  configure({ options, files, lockName }: WorkerConfiguration): Promise<Outcome<void>> {
     return outcome(async () => {
       checkMakemoreOptions(options);
       this.#backend = options.backend ?? "auto";
-      if (options.assetsURL !== undefined) setAssetsURL(String(options.assetsURL));
+      setFiles(files);
       // Held until this worker ends, however it ends. Only secure contexts have locks.
       if (navigator.locks)
         await new Promise<void>((resolve) => {
@@ -239,6 +239,8 @@ export class Session implements WorkerAPI {
       } finally {
         this.#training = undefined;
         this.#checkpoint = training.checkpoint;
+        // A call that was aborted ends without its result, and the page's `model` moves on all the same.
+        await events({ model: modelInfo(training.checkpoint) });
       }
       const losses = training.losses.slice(0, training.step - checkpoint.step);
       return {

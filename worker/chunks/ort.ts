@@ -1,2 +1,4 @@
-/** dist/ort.js: ONNX Runtime without its WebAssembly, loaded at the first sample. */
-export * from "onnxruntime-web/wasm";
+/** dist/makemore-web/ort.js: ONNX Runtime without its WebAssembly, loaded at the first sample. */
+import * as ort from "onnxruntime-web/wasm";
+
+globalThis.makemoreWebChunks = { ...globalThis.makemoreWebChunks, ort };
