@@ -1,7 +1,7 @@
 /**
  * W moves against its gradient A^T D, and the transposed copy of W follows. A tile of 4 x 8
  * weights: its gradient is summed over all rows in registers and applied there, so dW never
- * reaches memory. Layouts as in matmul.ts; `rows` is a multiple of 4.
+ * reaches memory. Layouts and padding as in matmul.ts.
  */
 import { descend } from "./optimizer";
 import { fma } from "./simd";
@@ -21,7 +21,7 @@ export function learn(
       let d0 = d, d1 = d + stride;
       let c00 = f32x4.splat(0), c01 = f32x4.splat(0), c10 = f32x4.splat(0), c11 = f32x4.splat(0);
       let c20 = f32x4.splat(0), c21 = f32x4.splat(0), c30 = f32x4.splat(0), c31 = f32x4.splat(0);
-      for (let r = rows; r > 0; r -= 4, from += 64, d0 += 64, d1 += 64) {
+      for (let r = rows; r > 0; r -= 2, from += 32, d0 += 32, d1 += 32) {
         let y0 = v128.load(d0, 0), y1 = v128.load(d1, 0), x: v128;
         x = v128.load32_splat(from, 0); c00 = fma(x, y0, c00); c01 = fma(x, y1, c01);
         x = v128.load32_splat(from, 4); c10 = fma(x, y0, c10); c11 = fma(x, y1, c11);
@@ -32,16 +32,6 @@ export function learn(
         x = v128.load32_splat(from, 20); c10 = fma(x, y0, c10); c11 = fma(x, y1, c11);
         x = v128.load32_splat(from, 24); c20 = fma(x, y0, c20); c21 = fma(x, y1, c21);
         x = v128.load32_splat(from, 28); c30 = fma(x, y0, c30); c31 = fma(x, y1, c31);
-        y0 = v128.load(d0, 32); y1 = v128.load(d1, 32);
-        x = v128.load32_splat(from, 32); c00 = fma(x, y0, c00); c01 = fma(x, y1, c01);
-        x = v128.load32_splat(from, 36); c10 = fma(x, y0, c10); c11 = fma(x, y1, c11);
-        x = v128.load32_splat(from, 40); c20 = fma(x, y0, c20); c21 = fma(x, y1, c21);
-        x = v128.load32_splat(from, 44); c30 = fma(x, y0, c30); c31 = fma(x, y1, c31);
-        y0 = v128.load(d0, 48); y1 = v128.load(d1, 48);
-        x = v128.load32_splat(from, 48); c00 = fma(x, y0, c00); c01 = fma(x, y1, c01);
-        x = v128.load32_splat(from, 52); c10 = fma(x, y0, c10); c11 = fma(x, y1, c11);
-        x = v128.load32_splat(from, 56); c20 = fma(x, y0, c20); c21 = fma(x, y1, c21);
-        x = v128.load32_splat(from, 60); c30 = fma(x, y0, c30); c31 = fma(x, y1, c31);
       }
       c00 = descend(w, bytes, c00); c01 = descend(w + 16, bytes, c01);
       c10 = descend(w + 32, bytes, c10); c11 = descend(w + 48, bytes, c11);

@@ -13,7 +13,7 @@ import { tanhBackward, tanhForward } from "./activation";
 import { BatchNorm } from "./batchNorm";
 import { learn, transpose } from "./learn";
 import { matmul } from "./matmul";
-import { allocate, padTo4, padTo8 } from "./memory";
+import { allocate, padRows, padTo8 } from "./memory";
 import { allocateParameter, descend } from "./optimizer";
 import { addParts, giveBack, Rows, sumParts, take } from "./rows";
 import { Sharing } from "./sharing";
@@ -47,7 +47,7 @@ export class Level {
       width = padTo8(fanOut);
     this.rows = new Rows(places, places, width, allocate(<u64>places * width));
     this.sharing = new Sharing(fold, places, batchSize);
-    this.slotCapacity = padTo4(min(places, below.capacity));
+    this.slotCapacity = padRows(min(places, below.capacity));
     const weights = <u64>fold * below.width * width;
     this.weight = allocateParameter(weights);
     this.transposed = allocate(weights);
@@ -77,7 +77,7 @@ export class Level {
     this.startFromBias();
     for (let slot = 0; slot < this.fold; slot++) {
       const count = sharing.slotCount(slot),
-        padded = padTo4(count),
+        padded = padRows(count),
         stride = (<usize>padded) << 4;
       const taken = this.slotOf(this.taken, slot, below.width),
         contributed = this.slotOf(this.contributed, slot, rows.width);
@@ -108,7 +108,7 @@ export class Level {
     if (this.bias) this.learnBias();
     for (let slot = 0; slot < this.fold; slot++) {
       const count = sharing.slotCount(slot),
-        padded = padTo4(count),
+        padded = padRows(count),
         stride = (<usize>padded) << 4;
       const taken = this.slotOf(this.taken, slot, below.width),
         contributed = this.slotOf(this.contributed, slot, rows.width);

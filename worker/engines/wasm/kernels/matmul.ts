@@ -1,6 +1,7 @@
 /**
  * C = A W. A and C are in groups of four channels, [channels / 4][rows][4]; W is in panels of
- * eight columns, [fanOut / 8][fanIn][8]. `rows` is a multiple of 4, `fanIn` and `fanOut` of 8.
+ * eight columns, [fanOut / 8][fanIn][8]. `rows` is as `padRows` makes it, `fanIn` and `fanOut` are
+ * multiples of 8.
  *
  *       A, group q / 4            W, panel p / 8                 C, groups p / 4 and p / 4 + 1
  *     row 0  [a a a a]        q     [w w w w  w w w w]       row 0  [c c c c]   [c c c c]
@@ -20,7 +21,7 @@ export function matmul(c: usize, a: usize, w: usize, rows: i32, fanIn: i32, fanO
     let left = rows;
     let from = a, to = c;
     if (ASC_FEATURE_RELAXED_SIMD) {
-      // Every multiple of 4 but 4 and 8 is sixes and then at most two fours.
+      // Every even number from 4 on is sixes and then at most two fours.
       for (; left > 8 || left == 6; left -= 6, from += 96, to += 96) tile6(to, from, w, stride, fanIn);
     }
     for (; left > 0; left -= 4, from += 64, to += 64) tile4(to, from, w, stride, fanIn);

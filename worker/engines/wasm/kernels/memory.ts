@@ -7,9 +7,9 @@ export function allocate(count: u64): usize {
   return (heap.alloc(<usize>bytes) + 63) & ~63;
 }
 
-/** The next multiple of 4. */
-export function padTo4(n: i32): i32 {
-  return (n + 3) & ~3;
+/** Rows as matmul.ts tiles them: an even number, at least 4; without fused multiply-add a multiple of 4. */
+export function padRows(n: i32): i32 {
+  return ASC_FEATURE_RELAXED_SIMD ? max(4, (n + 1) & ~1) : (n + 3) & ~3;
 }
 
 /** The next multiple of 8. */
