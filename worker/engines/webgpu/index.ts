@@ -7,8 +7,9 @@
  * the optimiser's factors) is a table that goes up once a chunk. docs/webgpu.md has the whole plan,
  * and a figure.
  */
-import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
+
 import type * as TF from "@tensorflow/tfjs";
+import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { MakemoreError } from "../../../src/errors";
 import { asBlocks } from "../../model/blocks";
 import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../engine";
@@ -33,7 +34,7 @@ export interface WebGPUEngine extends Engine {
   readonly software: boolean;
   /**
    * Every parameter as a tensor on tfjs's webgpu backend, which is the current one after this. A
-   * tensor whose channels are a multiple of four, and whose Linear has no bias, lies over the
+   * tensor whose channels are a multiple of eight, and whose Linear has no bias, lies over the
    * engine's own buffer without a copy; the others are copies on the GPU. The tensors are the
    * caller's to dispose of. Use them before the next `run`, which changes the ones without a copy.
    */

@@ -1,7 +1,7 @@
 /**
  * Where everything lies on the GPU. Think of a block chain as the lecture's tensors, each stored
- * row by row with its channels filled up to a multiple of four, so that every kernel reads and
- * writes whole vec4s. What is filled up is zero and stays zero: a zero weight of a zero input gets
+ * row by row with its channels filled up to a multiple of eight, so that every kernel reads and
+ * writes whole vec4s, two at a time. What is filled up is zero and stays zero: a zero weight of a zero input gets
  * a zero gradient.
  *
  * With rows stored so, FlattenConsecutive costs nothing: `n` rows that stand together, read as
@@ -18,6 +18,8 @@ export const Buffers = {
   steps: "steps",
   /** Inputs, outputs and gradients of all blocks for one minibatch. */
   activations: "activations",
+  /** Products of matrices, before the lanes that share a sum have added up; see kernels/forward.ts. */
+  partials: "partials",
   /** The minibatch: its contexts, [batch, contextLength], then its targets, [batch]. */
   tokens: "tokens",
   /** The training split. */
@@ -91,9 +93,12 @@ export const NormRow = {
 } as const;
 const NORM_ROWS = 9;
 
-/** vec4s that hold `channels` numbers. */
+/** Lanes of the largest workgroup: `laneShape` in kernels/kernel.ts. */
+export const MAX_LANES = 128;
+
+/** vec4s that a row of `channels` numbers takes: an even number. */
 export function vec4s(channels: number): number {
-  return Math.ceil(channels / 4);
+  return 2 * Math.ceil(channels / 8);
 }
 
 /** Lays out a chain for minibatches of `batch` examples. */
@@ -126,8 +131,8 @@ export function planChain(chain: BlockChain, batch: number, adamw: boolean): Pla
       normalized: block.norm ? activations.take(size) : 0,
       y: isHead ? 0 : activations.take(size),
       gradient: activations.take(size),
-      // A bias is the weight's row for an input that is always 1: one row of four more.
-      weight: trained(block.weight, (fanIn4 + (block.bias ? 1 : 0)) * 4 * fanOut4),
+      // A bias is the weight's row for an input that is always 1. It comes with seven rows of zeros.
+      weight: trained(block.weight, (fanIn4 + (block.bias ? 2 : 0)) * 4 * fanOut4),
     };
     if (block.norm) sizes.set(block.norm.gamma, NORM_ROWS * fanOut4);
     blocks.push(plan);
@@ -137,8 +142,16 @@ export function planChain(chain: BlockChain, batch: number, adamw: boolean): Pla
   const head = blocks.at(-1);
   if (!head) throw new MakemoreError("INVALID_MODEL", "A model needs a Linear to make the logits.");
   sizes.set(Buffers.activations, activations.size);
+  sizes.set(Buffers.partials, Math.max(1, ...blocks.slice(1).map((next, i) => partialsOf(blocks[i], next))));
   if (adamw) sizes.set(Buffers.moments, moments.size);
   return { chain, batch, dimensions4, embedding, blocks, head, sizes };
+}
+
+/** The most vec4s that the forward or the backward pass of a block writes to `partials`. */
+function partialsOf(plan: BlockPlan | undefined, next: BlockPlan): number {
+  const tiledRows = next.block.fold * Math.ceil(next.rows / 4) * 4;
+  // Fewer rows than four for each lane: their lanes' partial sums take as much as that.
+  return Math.max(tiledRows, 4 * MAX_LANES) * (plan?.fanOut4 ?? 0);
 }
 
 /** Hands out one buffer piece by piece. */

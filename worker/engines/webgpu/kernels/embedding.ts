@@ -2,8 +2,8 @@
  * The embedding's gradient, and its update: the lecture's `dC[ix] += demb[k, j]`.
  *
  * A workgroup owns one character of the vocabulary. Where the character stands in the minibatch
- * at place j of a joined row, the gradient of that row's `hpreact` belongs to it; so the rows are
- * added up first, for each place, and the sums go through `W.T` once: `demb = dhpreact @ W.T` is
+ * at a place of a joined row, the gradient of that row's `hpreact` belongs to it; so those rows are
+ * added up first, for each place, and the sum goes through `W.T` once: `demb = dhpreact @ W.T` is
  * linear. Every character gathers its own rows, in their order, so no two lanes ever add to the
  * same number, and each run gives the same bits.
  *
@@ -49,7 +49,9 @@ ${sizes({
   V: embedding.v,
 })}
 
-// For LANES vec4s of channels: dhpreact summed over the rows that have the character at a place.
+// Which of LANES * 32 rows have the character at a place: a word a lane, a bit a row.
+var<workgroup> rows: array<u32, LANES>;
+// dhpreact summed over them, for LANES vec4s of channels.
 var<workgroup> sums: array<vec4f, LANES>;
 
 @compute @workgroup_size(LANES)
@@ -60,22 +62,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var demb = vec4f();
     for (var place = 0u; place < FOLD; place++) {
       for (var firstC = 0u; firstC < FAN_OUT4; firstC += LANES) {
-        let c = firstC + lane;
-        var sum = vec4f();
-        if c < FAN_OUT4 {
-          for (var row = 0u; row < ROWS; row++) {
-            if tokens[row * FOLD + place] == character { sum += activations[DHPREACT + row * FAN_OUT4 + c]; }
-          }
-        }
-        workgroupBarrier();
-        sums[lane] = sum;
+        sums[lane] = sumOfRows(lane, character, place, min(firstC + lane, FAN_OUT4 - 1u));
         workgroupBarrier();
         if d < DIMENSIONS4 {
-          let w = (place * DIMENSIONS4 + d) * 4u * FAN_OUT4 + firstC;
+          let w0 = (place * DIMENSIONS4 + d) * 4u * FAN_OUT4 + firstC;
+          let w1 = w0 + FAN_OUT4;
+          let w2 = w1 + FAN_OUT4;
+          let w3 = w2 + FAN_OUT4;
           for (var i = 0u; i < min(LANES, FAN_OUT4 - firstC); i++) {
-            demb += sums[i] * mat4x4f(weight[w + i], weight[w + FAN_OUT4 + i], weight[w + 2u * FAN_OUT4 + i], weight[w + 3u * FAN_OUT4 + i]);
+            demb += sums[i] * mat4x4f(weight[w0 + i], weight[w1 + i], weight[w2 + i], weight[w3 + i]);
           }
         }
+        workgroupBarrier();
       }
     }
     if d < DIMENSIONS4 {
@@ -83,6 +81,27 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       embedding[at] = learn(embedding[at], demb, M + at, V + at);
     }
   }
+}
+
+fn sumOfRows(lane: u32, character: u32, place: u32, c: u32) -> vec4f {
+  var sum = vec4f();
+  for (var first = 0u; first < ROWS; first += LANES * 32u) {
+    let own = first + lane * 32u;
+    var bits = 0u;
+    for (var row = own; row < min(own + 32u, ROWS); row++) {
+      bits |= u32(tokens[row * FOLD + place] == character) << (row - own);
+    }
+    rows[lane] = bits;
+    workgroupBarrier();
+    for (var word = 0u; word < min(LANES, (ROWS - first + 31u) / 32u); word++) {
+      for (var left = rows[word]; left != 0u; left &= left - 1u) {
+        let row = first + word * 32u + firstTrailingBit(left);
+        sum += activations[DHPREACT + row * FAN_OUT4 + c];
+      }
+    }
+    workgroupBarrier();
+  }
+  return sum;
 }
 ${learn(optimizer, "moments")}
 `,

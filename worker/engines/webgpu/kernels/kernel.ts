@@ -5,6 +5,7 @@
  * step to the next, in group 0.
  */
 import type { Optimizer } from "../../optimizer";
+import { MAX_LANES } from "../plan";
 
 export interface Kernel {
   /** For debuggers and error messages. */
@@ -44,31 +45,28 @@ export function float(value: number): string {
 }
 
 /**
- * The sum of a value over all lanes of a workgroup, the same for every lane and in every run:
- * eight columns first, then the columns.
- *
- * @param lanes of the workgroup, a multiple of 8
+ * `sumOverRows(lane, value)`: the sum of all even lanes for an even one, of all odd ones for an odd
+ * one; in the same order in every run. Workgroup memory is scarce, and software adapters clear it
+ * slowly: hence no more than a vec4 a lane.
  */
-export function sumOverLanes(lanes: number): string {
-  return /* wgsl */ `
-var<workgroup> laneValues: array<vec4f, ${lanes}>;
+export const SUM_OVER_ROWS = /* wgsl */ `
+var<workgroup> laneValues: array<vec4f, LANES>;
 var<workgroup> columnSums: array<vec4f, 8>;
 
-fn sumOverLanes(lane: u32, value: vec4f) -> vec4f {
+fn sumOverRows(lane: u32, value: vec4f) -> vec4f {
   laneValues[lane] = value;
   workgroupBarrier();
   if lane < 8u {
-    var column = laneValues[lane];
-    for (var i = lane + 8u; i < ${lanes}u; i += 8u) { column += laneValues[i]; }
+    var column = vec4f();
+    for (var i = lane; i < LANES; i += 8u) { column += laneValues[i]; }
     columnSums[lane] = column;
   }
   workgroupBarrier();
-  var sum = columnSums[0];
-  for (var i = 1u; i < 8u; i++) { sum += columnSums[i]; }
+  var sum = vec4f();
+  for (var i = lane % 2u; i < 8u; i += 2u) { sum += columnSums[i]; }
   return sum;
 }
 `;
-}
 
 /**
  * `learn(p, g, m, v)`: parameter `p` after a step along gradient `g`, as
@@ -97,15 +95,15 @@ fn learn(p: vec4f, g: vec4f, m: u32, v: u32) -> vec4f {
 /** How the lanes of a workgroup divide a product of matrices among themselves. */
 export interface LaneShape {
   readonly LANES: number;
-  /** Lanes side by side, each with a tile of four rows of the result. */
+  /** Tiles at a time: lane % TILES is the lane's. */
   readonly TILES: number;
-  /** Lanes that share a tile: each sums every PARTS-th term. */
+  /** Lanes that share a tile: lane / TILES is which, and it sums every PARTS-th term. */
   readonly PARTS: number;
 }
 
-/** 64 lanes, or 128 where there are tiles enough: few rows leave more lanes to share the sum. */
+/** 64 lanes, or MAX_LANES where there are tiles enough; fewer tiles leave more lanes to a sum. */
 export function laneShape(tiles: number): LaneShape {
-  const LANES = tiles > 64 ? 128 : 64;
+  const LANES = tiles > 64 ? MAX_LANES : 64;
   let TILES = 1;
   while (TILES < tiles && TILES < LANES) TILES *= 2;
   return { LANES, TILES, PARTS: LANES / TILES };

@@ -3,7 +3,7 @@
  * step, so that 4 bytes a step go back to the CPU.
  */
 import { Buffers, type Plan } from "../plan";
-import { type Kernel, sizes, sumOverLanes } from "./kernel";
+import { type Kernel, sizes } from "./kernel";
 
 const LANES = 64;
 
@@ -19,14 +19,19 @@ export function lossKernel(plan: Plan): Kernel {
 
 ${sizes({ LANES, BATCH: plan.batch })}
 
+var<workgroup> sums: array<f32, LANES>;
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   var sum = 0.0;
   for (var row = lane; row < BATCH; row += LANES) { sum += exampleLosses[group.x * BATCH + row]; }
-  sum = sumOverLanes(lane, vec4f(sum)).x;
-  if lane == 0u { losses[group.x] = sum / f32(BATCH); }
+  sums[lane] = sum;
+  workgroupBarrier();
+  if lane == 0u {
+    for (var i = 1u; i < LANES; i++) { sum += sums[i]; }
+    losses[group.x] = sum / f32(BATCH);
+  }
 }
-${sumOverLanes(LANES)}
 `,
   };
 }

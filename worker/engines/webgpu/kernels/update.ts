@@ -19,9 +19,9 @@ export function updateKernel(blocks: readonly BlockPlan[], optimizer: Optimizer)
   let workgroups = 0;
   const weights = blocks.map((plan) => {
     const { block, fanIn4, fanOut4, rows, x, gradient, weight } = plan;
-    const height4 = fanIn4 + (block.bias ? 1 : 0);
+    const height4 = fanIn4 + (block.bias ? 2 : 0);
     const first = workgroups;
-    workgroups += Math.ceil((Math.ceil(height4 / 2) * Math.ceil(fanOut4 / 2)) / LANES);
+    workgroups += Math.ceil((height4 * fanOut4) / 4 / LANES);
     // A BatchNorm1d subtracts what a bias before it adds: its gradient is 0, not a rounding error.
     const one = block.norm ? 0 : 1;
     return `Weight(${[first, rows, fanIn4, height4, fanOut4, x, gradient, weight.m, weight.v, one].join(", ")})`;
@@ -48,7 +48,7 @@ struct Weight {
   firstGroup: u32,
   rows: u32,
   fanIn4: u32,   // vec4s of a row of x
-  height4: u32,  // the same, and one for the bias
+  height4: u32,  // the same, and two for the bias
   fanOut4: u32,
   x: u32,
   dhpreact: u32,
@@ -79,7 +79,6 @@ fn outer(x: vec4f, dhpreact: vec4f) -> mat4x4f {
 
 fn apply(which: u32, row4: u32, column: u32, gradient: mat4x4f) {
   let weight = weights[which];
-  if row4 >= weight.height4 || column >= weight.fanOut4 { return; }
   var rows = gradient;
   for (var i = 0u; i < 4u; i++) {
     let at = (row4 * 4u + i) * weight.fanOut4 + column;
@@ -92,27 +91,25 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var which = 0u;
   for (var i = 1u; i < ${blocks.length}u; i++) { if group.x >= weights[i].firstGroup { which = i; } }
   let weight = weights[which];
-  let across = (weight.fanOut4 + 1u) / 2u;
   let tile = (group.x - weight.firstGroup) * LANES + lane;
-  let row4 = tile / across * 2u;
-  let column = tile % across * 2u;
+  let row4 = tile / (weight.fanOut4 / 2u) * 2u;
+  let column = tile % (weight.fanOut4 / 2u) * 2u;
   if row4 >= weight.height4 { return; }
 
-  let upper = min(row4, weight.fanIn4 - 1u);
-  let lower = min(row4 + 1u, weight.fanIn4 - 1u);
-  let right = min(column + 1u, weight.fanOut4 - 1u);
-  let one = vec4f(weight.one, 0, 0, 0);
+  let ofBias = row4 == weight.fanIn4;
   var g00 = mat4x4f();
   var g01 = mat4x4f();
   var g10 = mat4x4f();
   var g11 = mat4x4f();
   for (var row = 0u; row < weight.rows; row++) {
-    let xs = weight.x + row * weight.fanIn4;
-    let ds = weight.dhpreact + row * weight.fanOut4;
-    let x0 = select(one, activations[xs + upper], row4 < weight.fanIn4);
-    let x1 = select(one, activations[xs + lower], row4 + 1u < weight.fanIn4);
-    let d0 = activations[ds + column];
-    let d1 = activations[ds + right];
+    var x0 = vec4f(weight.one, 0, 0, 0);
+    var x1 = vec4f();
+    if !ofBias {
+      x0 = activations[weight.x + row * weight.fanIn4 + row4];
+      x1 = activations[weight.x + row * weight.fanIn4 + row4 + 1u];
+    }
+    let d0 = activations[weight.dhpreact + row * weight.fanOut4 + column];
+    let d1 = activations[weight.dhpreact + row * weight.fanOut4 + column + 1u];
     g00 += outer(x0, d0);
     g01 += outer(x0, d1);
     g10 += outer(x1, d0);
