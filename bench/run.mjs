@@ -6,4 +6,9 @@ const { module } = await runnerImport(fileURLToPath(new URL("bench.ts", import.m
   configFile: false,
   logLevel: "error",
 });
-await module.main();
+try {
+  await module.main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
