@@ -164,7 +164,12 @@ function drawTree({ vocabulary }: Checkpoint, chain: BlockChain, nodes: Nodes): 
     );
   }
   parts.unshift(line([x, y], [x, 92]));
-  return picture(chain.contextLength * COLUMN + 50, (depth + 1) * ROW + 110, parts);
+  return picture(
+    `The tree over the end of ${WORD}`,
+    chain.contextLength * COLUMN + 50,
+    (depth + 1) * ROW + 110,
+    parts,
+  );
 }
 
 function drawConvolution(chain: BlockChain, nodes: Nodes): string {
@@ -173,7 +178,7 @@ function drawConvolution(chain: BlockChain, nodes: Nodes): string {
   // Two windows two characters apart: what is in both is computed once.
   const one = below(chain, depth, last);
   const other = below(chain, depth, last - 2);
-  return drawGrid(chain, nodes, (key) =>
+  return drawGrid("Every node of the convolution; two trees in it share nodes", chain, nodes, (key) =>
     one.has(key) && other.has(key) ? "shared" : one.has(key) ? "bold" : other.has(key) ? "second" : "plain",
   );
 }
@@ -186,7 +191,9 @@ function drawIncremental(chain: BlockChain, nodes: Nodes): string {
   for (let level = 1; level <= depth; level++)
     for (const column of neighbours(chain, level, last))
       if (column !== last) remembered.add(`${level - 1},${column}`);
-  return drawGrid(chain, nodes, (key) => (fresh.has(key) ? "bold" : remembered.has(key) ? "kept" : "faint"));
+  return drawGrid("The new nodes of one more character, and those remembered", chain, nodes, (key) =>
+    fresh.has(key) ? "bold" : remembered.has(key) ? "kept" : "faint",
+  );
 }
 
 type Emphasis = "plain" | "bold" | "second" | "shared" | "kept" | "faint";
@@ -200,7 +207,12 @@ const frames: Record<Emphasis, string> = {
 };
 
 /** All nodes of the convolution, each at its last character. */
-function drawGrid(chain: BlockChain, nodes: Nodes, emphasis: (key: string) => Emphasis): string {
+function drawGrid(
+  title: string,
+  chain: BlockChain,
+  nodes: Nodes,
+  emphasis: (key: string) => Emphasis,
+): string {
   const depth = nodes.levels.length - 1;
   const place = (level: number, column: number): [number, number] => [
     column * COLUMN + 50,
@@ -217,7 +229,7 @@ function drawGrid(chain: BlockChain, nodes: Nodes, emphasis: (key: string) => Em
       parts.push(node(nodes, level, column, x, y, frames[how], how === "faint" ? 0.25 : 1));
       if (level === 0) parts.push(text(nodes.characters[column] ?? "", x, y + 36));
     }
-  return picture(nodes.tokens.length * COLUMN + 30, (depth + 1) * ROW + 20, parts);
+  return picture(title, nodes.tokens.length * COLUMN + 30, (depth + 1) * ROW + 20, parts);
 }
 
 /** The first channels of a node, from blue (-1) over white (0) to orange (1). */
@@ -250,8 +262,8 @@ function text(content: string, x: number, y: number, size = 18): string {
   return `<text x="${x}" y="${y}" font-size="${size}" text-anchor="middle" font-family="monospace" fill="#222">${content}</text>`;
 }
 
-function picture(width: number, height: number, parts: readonly string[]): string {
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"><rect width="100%" height="100%" fill="#fff"/>\n${parts.join("\n")}\n</svg>\n`;
+function picture(title: string, width: number, height: number, parts: readonly string[]): string {
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"><title>${title}</title><rect width="100%" height="100%" fill="#fff"/>\n${parts.join("\n")}\n</svg>\n`;
 }
 
 function softmax(logits: readonly number[]): number[] {

@@ -49,9 +49,11 @@ export function randomCheckpoint(
     }),
   );
   const trained = network.parameters.filter((parameter) => parameter.trainable);
-  const moment = (key: number) =>
-    new Map(trained.map((parameter, i) => [parameter.name, draw(elements(parameter), key + i)]));
-  const moments: Moments = { m: moment(1000), v: moment(2000) };
+  const moment = (key: number, of: (x: number) => number) =>
+    new Map(
+      trained.map((parameter, i) => [parameter.name, draw(elements(parameter), key + i).map(of)] as const),
+    );
+  const moments: Moments = { m: moment(1000, (x) => 1e-3 * x), v: moment(2000, (x) => 1e-6 * x * x) };
   const { model: _, evalEvery: __, sampleEvery: ___, ...recipe } = trainSettings({});
   return { vocabulary, network, parameters, step: 1234, recipe, moments };
 }

@@ -296,7 +296,7 @@ export class Session implements WorkerAPI {
   async #infer(checkpoint: Checkpoint): Promise<Inference> {
     if (this.#inference?.of !== checkpoint) {
       const previous = this.#inference;
-      const inference = loadONNXRuntime().then((ort) => Inference.create(ort, checkpoint));
+      const inference = loadONNXRuntime().then((ort) => new Inference(ort, checkpoint));
       this.#inference = { of: checkpoint, inference };
       inference.catch(() => {
         this.#inference = undefined;

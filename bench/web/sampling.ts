@@ -85,7 +85,7 @@ export class Sampler {
 
   #open(): Inference {
     if (!this.#ort) throw new Error("Call first() first.");
-    this.#inference ??= Inference.create(this.#ort, this.#checkpoint);
+    this.#inference ??= new Inference(this.#ort, this.#checkpoint);
     return this.#inference;
   }
 }

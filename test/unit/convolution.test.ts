@@ -121,6 +121,16 @@ test("a model that is no chain of blocks has the window form, and is scored by i
   expect(await largestSurpriseDifference(checkpoint, words, expected)).toBeLessThan(1e-5);
 });
 
+test("a word longer than any run of the graph is scored in pieces, and nothing shows", async () => {
+  const checkpoint = randomCheckpoint({ contextLength: 4, embedding: 3, hidden: 4 });
+  const [long = []] = randomWords(1, 15, 27);
+  while (long.length < 20_000) long.push(1 + randomBelow(randomBits(7, 11, 0, long.length), 26));
+  const words = [[1, 2], long, [3]];
+  expect(await largestSurpriseDifference(checkpoint, words, referenceLogits(checkpoint, words))).toBeLessThan(
+    1e-5,
+  );
+});
+
 /** How far `score` is from what logits, by position, say. */
 async function largestSurpriseDifference(
   checkpoint: ReturnType<typeof randomCheckpoint>,

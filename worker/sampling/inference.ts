@@ -29,15 +29,14 @@ export class Inference {
   #calls = 0;
   #disposed = false;
 
-  /** @param ort ONNX Runtime's namespace, for the web or for Node */
+  /**
+   * Opens nothing yet.
+   *
+   * @param ort ONNX Runtime's namespace, for the web or for Node
+   */
   constructor(ort: Runtime, checkpoint: Checkpoint) {
     this.#ort = ort;
     this.#checkpoint = checkpoint;
-  }
-
-  /** As the constructor; nothing is opened before it is used. */
-  static create(ort: Runtime, checkpoint: Checkpoint): Inference {
-    return new Inference(ort, checkpoint);
   }
 
   /**

@@ -40,86 +40,54 @@ export async function sampleWords(
   known: readonly WordSet[],
   stopped: () => boolean,
 ): Promise<string[]> {
-  const { seed, minLength, maxLength, novel, unique } = settings;
+  const { seed, minLength, maxLength, novel } = settings;
   const prefix = encodePrefix(vocabulary, settings);
   const chooser = new Chooser(vocabulary.size, settings);
-  const words: string[] = [];
-  const seen = new Set<string>();
-  /** Words that have ended, by number, until those before them have. */
-  const ended = new Map<number, string>();
-  let started = 0;
-  let decided = 0;
-  let refused = 0;
-
-  const end = (walk: Walk) => {
-    const word = vocabulary.decode(walk.tokens);
-    ended.set(walk.number, novel && known.some((set) => set.has(walk.tokens)) ? REFUSED : word);
+  const found = new Found(count, settings);
+  const end = ({ number, tokens }: Walk) => {
+    const isKnown = novel && known.some((set) => set.has(tokens));
+    found.end(number, isKnown ? undefined : vocabulary.decode(tokens));
   };
-  // In the order of numbers, so that of two equal words the same one is refused in any company.
-  const decide = () => {
-    for (
-      let word = ended.get(decided);
-      word !== undefined && words.length < count;
-      word = ended.get(++decided)
-    ) {
-      ended.delete(decided);
-      if (word === REFUSED || (unique && seen.has(word))) {
-        if (++refused >= MAX_REFUSED) throw tooFew(count, words.length, settings);
-        continue;
-      }
-      refused = 0;
-      if (unique) seen.add(word);
-      words.push(word);
-    }
-  };
-
   const nodes = new Int32Array(prefixes.walks);
   const walks: Walk[] = [];
+  let started = 0;
   let start = await walkDown(prefixes, prefix);
   let turn = performance.now();
   for (;;) {
-    // As many as it should take at the rate so far; without constraints, exactly `count`.
-    const wanted = decided + Math.ceil(((count - words.length) * (decided + 1)) / (words.length + 1));
-    while (walks.length < nodes.length - 1 && started < wanted) {
+    while (walks.length < nodes.length - 1 && started < found.wanted) {
       nodes[walks.length] = start;
       walks.push({ number: started++, tokens: [...prefix] });
     }
-
     let going = 0;
     for (const [i, walk] of walks.entries()) {
-      const { tokens } = walk;
+      const { number, tokens } = walk;
       const { length } = tokens;
-      const node = nodes[i] ?? 0;
-      const { values, offset } = prefixes.logits(node);
-      const unit = randomUnit(randomBits(seed, Stream.sampling, walk.number, length));
-      const token =
-        length >= maxLength ? BOUNDARY : chooser.choose(values, offset, unit, length >= minLength);
-      if (token < 0)
-        throw new MakemoreError(
-          "SAMPLING_FAILED",
-          "The model's predictions are not numbers: its training diverged. Train again with a lower learningRate.",
-        );
-      if (token === BOUNDARY) {
-        end(walk);
-        continue;
+      const node = nodes[i] ?? Prefixes.root;
+      if (length < maxLength) {
+        const unit = randomUnit(randomBits(seed, Stream.sampling, number, length));
+        const { values, offset } = prefixes.logits(node);
+        const token = chooser.choose(values, offset, unit, length >= minLength);
+        if (token < 0) throw diverged();
+        if (token !== BOUNDARY) {
+          tokens.push(token);
+          if (tokens.length < maxLength) {
+            nodes[going] = prefixes.step(node, token);
+            walks[going++] = walk;
+            continue;
+          }
+        }
       }
-      tokens.push(token);
-      if (tokens.length === maxLength) {
-        end(walk);
-        continue;
-      }
-      nodes[going] = prefixes.step(node, token);
-      walks[going++] = walk;
+      end(walk);
     }
     walks.length = going;
-    decide();
-    if (words.length === count || stopped()) return words;
+    found.decide();
+    if (found.words.length === count || stopped()) return found.words;
     await prefixes.compute();
     if (prefixes.isFull(nodes.length)) {
       nodes[going] = start;
       const kept = nodes.subarray(0, going + 1);
       prefixes.keep(kept);
-      start = kept[going] ?? 0;
+      start = kept[going] ?? Prefixes.root;
     }
     if (performance.now() - turn > TURN_MS) {
       await nextTask();
@@ -128,8 +96,55 @@ export async function sampleWords(
   }
 }
 
-/** Stands for a word that `novel` left out; no word has a line break. */
-const REFUSED = "\n";
+/**
+ * The words of a call. They end in any order, and are taken or refused in the order of their
+ * numbers, so that of two equal words the same one is refused in any company.
+ */
+class Found {
+  readonly words: string[] = [];
+  readonly #count: number;
+  readonly #settings: SampleSettings;
+  /** Words that have ended before some with a lower number; undefined where the word is known. */
+  readonly #ended = new Map<number, string | undefined>();
+  readonly #seen = new Set<string>();
+  #decided = 0;
+  #refusedInARow = 0;
+
+  constructor(count: number, settings: SampleSettings) {
+    this.#count = count;
+    this.#settings = settings;
+  }
+
+  /** Walks to have started: as many as it should take at the rate so far; `count` where all are taken. */
+  get wanted(): number {
+    const missing = this.#count - this.words.length;
+    return this.#decided + Math.ceil((missing * (this.#decided + 1)) / (this.words.length + 1));
+  }
+
+  end(number: number, word: string | undefined): void {
+    this.#ended.set(number, word);
+  }
+
+  decide(): void {
+    for (; this.#ended.has(this.#decided) && this.words.length < this.#count; this.#decided++) {
+      const word = this.#ended.get(this.#decided);
+      this.#ended.delete(this.#decided);
+      if (word !== undefined && !this.#seen.has(word)) {
+        this.#refusedInARow = 0;
+        if (this.#settings.unique) this.#seen.add(word);
+        this.words.push(word);
+      } else if (++this.#refusedInARow >= MAX_REFUSED)
+        throw tooFew(this.#count, this.words.length, this.#settings);
+    }
+  }
+}
+
+function diverged(): MakemoreError {
+  return new MakemoreError(
+    "SAMPLING_FAILED",
+    "The model's predictions are not numbers: its training diverged. Train again with a lower learningRate.",
+  );
+}
 
 function encodePrefix(vocabulary: Vocabulary, { prefix, maxLength }: SampleSettings): number[] {
   const tokens = Array.from(prefix.normalize("NFC"), (character) => {
