@@ -7,17 +7,15 @@
 import type { Progress, TrainResult } from "makemore-web";
 import { Chart } from "./chart";
 import { LossCurve } from "./curve";
+import { Diary } from "./diary";
 import { codeOf, field, find, make, markFields, messageOf, numberOf } from "./dom";
 import { count, duration, loss, pace } from "./format";
 import { fillPreset, optionsOf } from "./recipes";
 import type { BackendChoice, Session } from "./session";
 import type { WordsPanel } from "./wordsPanel";
 
-/** Evaluations and samples of one training. */
+/** Evaluations in one training. */
 const EVALUATIONS = 10;
-const SAMPLES = 20;
-/** Which of the samples stay in the diary: the beginning is where it learns fastest. */
-const KEPT = [1, 2, 4, 8, 14, 20];
 /** Milliseconds between two drawings of the chart. */
 const CHART_PAUSE = 250;
 
@@ -33,7 +31,7 @@ export class TrainPanel {
   readonly #bar = find("progress", HTMLProgressElement);
   readonly #note = find("train-note", HTMLElement);
   readonly #live = find("train-live", HTMLElement);
-  readonly #diary = find("diary", HTMLElement);
+  readonly #diary = new Diary(find("diary", HTMLElement));
   readonly #losses = find("losses", HTMLElement);
   readonly #measured = find("measured", HTMLElement);
   readonly #layers = find("layers", HTMLElement);
@@ -51,6 +49,10 @@ export class TrainPanel {
   #curve = new LossCurve(5000);
   #drawnAt = 0;
   #abort = new AbortController();
+  /** What is to be done at the first sign that a call was accepted. */
+  #begin: (() => void) | undefined;
+  /** What this training got over. */
+  #notices: string[] = [];
   /** Quarters of the training that were said aloud. */
   #said = 0;
 
@@ -81,19 +83,22 @@ export class TrainPanel {
     const session = this.#session;
     const list = await this.#words.current();
     const options = optionsOf(this.#form);
+    // Steps that make no sense are refused before any of this counts.
     const total = options.steps && options.steps > 0 ? options.steps : 1;
     this.#abort = new AbortController();
     const watching = {
       evalEvery: Math.ceil(total / EVALUATIONS),
-      sampleEvery: Math.ceil(total / SAMPLES),
+      sampleEvery: Diary.every(total),
       onProgress: (progress: Progress) => this.#progress(progress),
       signal: this.#abort.signal,
     };
     const done = session.model?.step ?? 0;
+    const goesOn = resume && !session.fromFile;
+    this.#begin = goesOn
+      ? () => this.#diary.goOn(Math.max(total, this.#curve.steps), done)
+      : () => this.#clear(total, resume ? done : 0);
     this.#said = 0;
-    if (!resume) this.#clear(total);
-    else if (session.fromFile) this.#clear(total, done);
-    else this.#layRows(Math.max(total, this.#curve.steps), done);
+    this.#notices = [];
     this.#note.textContent = "Getting ready: loading the trainer, finding what is fastest here…";
     this.#live.textContent = resume ? "Training goes on." : "Training begins.";
     try {
@@ -105,7 +110,6 @@ export class TrainPanel {
             { ...options, ...watching },
             backends.find((name) => name === field(this.#form, "backend").value) ?? "auto",
           );
-      this.#draw();
       await this.#finish(result);
     } catch (error) {
       if (this.#abort.signal.aborted) this.#stopped();
@@ -114,51 +118,39 @@ export class TrainPanel {
         this.#showError(messageOf(error), codeOf(error));
       }
     }
-    this.#draw();
-    this.#figures.left.textContent = "–";
   }
 
   /** Empty rows and axes for a training of the form's steps, so that nothing moves later. */
   #layOut(): void {
-    if (this.#session.training || this.#session.model) return;
     const steps = numberOf(this.#form, "steps") ?? 0;
-    if (steps > 0) this.#clear(steps);
+    if (steps > 0 && !this.#session.training && !this.#session.model) this.#clear(steps);
   }
 
   #clear(steps: number, done = 0): void {
     this.#curve = new LossCurve(steps, done);
     this.#draw();
     this.#losses.replaceChildren();
-    this.#diary.replaceChildren();
-    this.#layRows(steps, done);
-  }
-
-  /** Rows of the diary for samples that are to come, below those that are written. */
-  #layRows(steps: number, done: number): void {
-    const every = Math.ceil(steps / SAMPLES);
-    const coming = KEPT.map((nth) => Math.min(steps, nth * every)).filter((step) => step > done);
-    for (const empty of this.#diary.querySelectorAll("li:not(.written)")) empty.remove();
-    for (const step of new Set(coming)) {
-      const words = make("span", "words", "…");
-      const entry = make("li", "", make("span", "step", `step ${count(step)}`), words);
-      entry.dataset.step = String(step);
-      this.#diary.append(entry);
-    }
+    this.#diary.begin(steps, done);
   }
 
   #progress(progress: Progress): void {
     const { step, steps, evaluation } = progress;
-    if (this.#curve.steps !== steps) this.#curve.steps = steps;
+    this.#begin?.();
+    this.#begin = undefined;
+    this.#curve.steps = steps;
     this.#curve.add(step, progress.loss);
     if (evaluation) this.#evaluated(step, evaluation.train, evaluation.validation);
-    if (progress.samples) this.#write(step, progress.samples);
+    if (progress.samples) this.#diary.write(step, progress.samples);
     this.#bar.max = steps;
     this.#bar.value = step;
     this.#figures.step.textContent = `${count(step)} / ${count(steps)}`;
     this.#figures.pace.textContent = pace(progress.stepsPerSecond);
     this.#figures.left.textContent = duration(progress.secondsLeft);
     this.#figures.loss.textContent = loss(progress.loss);
-    this.#note.textContent = progress.notice ?? `Training on ${progress.backend} (${progress.device}).`;
+    if (progress.notice) this.#notices.push(progress.notice);
+    this.#note.textContent = [`Training on ${progress.backend} (${progress.device}).`, ...this.#notices].join(
+      " ",
+    );
     const quarter = Math.floor((4 * step) / steps);
     if (quarter > this.#said) {
       this.#said = quarter;
@@ -169,24 +161,7 @@ export class TrainPanel {
 
   #evaluated(step: number, train: number, validation: number): void {
     this.#curve.validate(step, validation);
-    this.#losses.append(
-      make(
-        "tr",
-        "",
-        make("th", "", count(step)),
-        make("td", "", loss(train)),
-        make("td", "", loss(validation)),
-      ),
-    );
-  }
-
-  /** Fills the rows of the diary whose step has come. */
-  #write(step: number, words: readonly string[]): void {
-    for (const entry of this.#diary.querySelectorAll<HTMLElement>("li:not(.written)")) {
-      if (Number(entry.dataset.step) > step) break;
-      entry.classList.add("written");
-      entry.lastElementChild?.replaceChildren(words.join("  "));
-    }
+    this.#losses.append(row(count(step), loss(train), loss(validation)));
   }
 
   #draw(): void {
@@ -195,8 +170,8 @@ export class TrainPanel {
   }
 
   async #finish(result: TrainResult): Promise<void> {
-    this.#bar.value = this.#bar.max;
-    this.#figures.left.textContent = "–";
+    this.#ended();
+    this.#bar.value = result.step;
     this.#measured.replaceChildren(
       ...(result.measured ?? []).map(({ backend, device, msPerStep, skipped }) =>
         row(backend, device, msPerStep?.toFixed(2) ?? skipped ?? "–"),
@@ -205,12 +180,20 @@ export class TrainPanel {
     const took = `Done: ${count(result.losses.length)} steps in ${duration(result.seconds)} on ${result.backend} (${result.device}).`;
     this.#note.textContent = [took, ...result.notices].join(" ");
     const { train, validation, test } = await this.#session.makemore.evaluate();
+    // Another one may have begun meanwhile.
+    if (this.#session.training) return;
     const losses = `Loss over all words: train ${loss(train)}, validation ${loss(validation)}, test ${loss(test)}.`;
     this.#note.textContent = [took, ...result.notices, losses].join(" ");
     this.#live.textContent = `${took} ${losses}`;
   }
 
+  #ended(): void {
+    this.#draw();
+    this.#figures.left.textContent = "–";
+  }
+
   #stopped(): void {
+    this.#ended();
     const step = this.#session.model?.step;
     const said =
       step === undefined
