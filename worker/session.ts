@@ -218,7 +218,7 @@ export class Session implements WorkerAPI {
         evalEvery,
         sampleEvery,
         notices: choice.notices,
-        openEngine: (from, lost) => replaceEngine(lost, setup(from), engines),
+        openEngine: (from, lost, again) => replaceEngine(lost, again, setup(from), engines),
         evaluate: (at) => this.#progressEvaluation(at, dataset),
         sample: (at) =>
           this.#sample(

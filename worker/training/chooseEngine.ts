@@ -56,9 +56,19 @@ export async function chooseEngine(
   return { ...(await firstThatRuns(order, setup, engines)), measured };
 }
 
-/** Where to go on after an engine was lost: the same kind on a new device, or the next one. */
-export async function replaceEngine(lost: Engine, setup: EngineSetup, engines: Engines): Promise<Engine> {
-  return (await firstThatRuns(preference(lost.backend), setup, engines)).engine;
+/**
+ * Where to go on after an engine was lost: the same kind, on a new device; the next kind where that
+ * was lost as well before it got anywhere.
+ */
+export async function replaceEngine(
+  lost: Engine,
+  again: boolean,
+  setup: EngineSetup,
+  engines: Engines,
+): Promise<Engine> {
+  const order = preference(lost.backend);
+  const rest = again && order.length > 1 ? order.slice(1) : order;
+  return (await firstThatRuns(rest, setup, engines)).engine;
 }
 
 function preference(backend: Backend): Backend[] {

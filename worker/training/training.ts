@@ -18,7 +18,7 @@ const CHUNK_MS = 40;
 const PROGRESS_MS = 50;
 /** Between two snapshots at the most, ms: what a lost device can cost. */
 const SNAPSHOT_MS = 1000;
-/** Devices in a row that may be lost before a training gives up. */
+/** Engines in a row that may be lost at the same checkpoint before a training gives up. */
 const MAX_LOSSES = 3;
 
 export interface TrainingOptions {
@@ -26,8 +26,11 @@ export interface TrainingOptions {
   readonly sampleEvery: number;
   /** What the choice of the engine had to say. */
   readonly notices: readonly string[];
-  /** Makes an engine that goes on from a checkpoint, in place of one that was lost. */
-  readonly openEngine: (from: Checkpoint, lost: Engine) => Promise<Engine>;
+  /**
+   * Makes an engine that goes on from a checkpoint, in place of one that was lost; `again` where the
+   * one before that was lost as well, at the same checkpoint.
+   */
+  readonly openEngine: (from: Checkpoint, lost: Engine, again: boolean) => Promise<Engine>;
   readonly evaluate: (checkpoint: Checkpoint) => Promise<Progress["evaluation"]>;
   readonly sample: (checkpoint: Checkpoint) => Promise<string[]>;
   readonly onProgress: (progress: Progress) => void;
@@ -75,6 +78,7 @@ export class Training {
   async run(engine: Engine): Promise<Engine> {
     let current = engine;
     let lost = 0;
+    let lostFrom = -1;
     try {
       for (;;) {
         try {
@@ -82,9 +86,12 @@ export class Training {
           return current;
         } catch (error) {
           current.dispose();
-          if (!isEngineLost(error) || ++lost > MAX_LOSSES) throw error;
+          if (!isEngineLost(error)) throw error;
           const from = this.#checkpoint;
-          const replacement = await this.options.openEngine(from, current);
+          lost = from.step === lostFrom ? lost + 1 : 1;
+          lostFrom = from.step;
+          if (lost > MAX_LOSSES) throw error;
+          const replacement = await this.options.openEngine(from, current, lost > 1);
           this.notices.push(
             `The ${current.backend} engine was lost at step ${this.#step} (${error.message}); training went on from step ${from.step} on ${replacement.backend}.`,
           );

@@ -200,6 +200,9 @@ class FusedEngine implements WebGPUEngine {
         inErrorScopes(this.#gpu, work).then(resolve, reject);
       });
     } catch (cause) {
+      // Where the device is going, it says so a moment after what it made fail; whoever opens the next
+      // engine must not get this one's device.
+      if (!(cause instanceof EngineLost)) await Promise.race([this.#gpu.lost, delay(LOSS_NEWS_MS)]);
       const error =
         cause instanceof EngineLost
           ? cause
@@ -216,6 +219,13 @@ class FusedEngine implements WebGPUEngine {
     this.#ignoreLoss();
     this.#reject?.(error);
   }
+}
+
+/** How long after a failure a device may say that it is lost, ms. */
+const LOSS_NEWS_MS = 100;
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** GPUErrors are no Errors, but have a message too. */

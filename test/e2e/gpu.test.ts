@@ -1,0 +1,150 @@
+/** The webgpu engine in the built package: on a software adapter, and when the device goes away. */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type Browser, chromium, type Page } from "playwright";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
+import type { Makemore } from "../../src";
+import { type StaticServer, serve } from "../server";
+
+const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
+const names = readFileSync(new URL("../../demo/words/names.txt", import.meta.url), "utf8")
+  .split("\n")
+  .slice(0, 600)
+  .join("\n");
+const html = `<!doctype html><title>test</title><script type="module">
+  import { Makemore } from "/dist/index.js";
+  Object.assign(globalThis, { Makemore, mm: new Makemore({ backend: "webgpu" }) });
+</script>`;
+
+interface Globals {
+  mm: Makemore;
+  Makemore: typeof Makemore;
+  names: string;
+  steps?: number;
+}
+
+let browser: Browser;
+let server: StaticServer;
+let page: Page;
+
+beforeAll(async () => {
+  browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
+  server = await serve({ "/dist/": dist }, {}, { "/": html });
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.close();
+});
+beforeEach(async () => {
+  page = await browser.newPage();
+  await page.goto(server.origin);
+  await page.waitForFunction("globalThis.mm");
+  // The first call starts the worker, so that the test can put its hands on it.
+  await page.evaluate((words) => {
+    const globals = Object.assign(globalThis, { names: words }) as unknown as Globals;
+    return globals.mm.sample().catch(() => {});
+  }, names);
+});
+afterEach(() => page?.close());
+
+function inPage<T>(run: (globals: Globals) => Promise<T>): Promise<T> {
+  return page.evaluate(`(${run})(globalThis)`) as Promise<T>;
+}
+
+/** The worker's own devices, as they are made. */
+async function watchDevices(): Promise<void> {
+  await page.workers()[0]?.evaluate(() => {
+    const devices: GPUDevice[] = [];
+    const { requestDevice } = GPUAdapter.prototype;
+    GPUAdapter.prototype.requestDevice = async function (...request) {
+      const device = await requestDevice.apply(this, request);
+      devices.push(device);
+      return device;
+    };
+    Object.assign(globalThis, { devices });
+  });
+}
+
+test("trains as the wasm engine does, on the same minibatches, and samples", async () => {
+  const got = await inPage(async ({ mm, Makemore, names }) => {
+    const options = { steps: 40, model: { embedding: 8, hidden: 24 }, batchSize: 16 } as const;
+    const { backend, losses, notices } = await mm.train(names, options);
+    const other = new Makemore({ backend: "wasm" });
+    const wasm = await other.train(names, options);
+    other.dispose();
+    return { backend, notices, losses: [...losses], wasm: [...wasm.losses], samples: await mm.sample(3) };
+  });
+  expect(got.backend).toBe("webgpu");
+  expect(got.notices).toEqual([]);
+  // The same numbers in another order of summation: float32 rounding, grown over 40 steps.
+  for (const [i, loss] of got.losses.entries())
+    expect(Math.abs(loss - (got.wasm[i] ?? 0))).toBeLessThan(1e-4);
+  expect(got.samples).toHaveLength(3);
+});
+
+test("a device that is lost in mid-run costs a pause: training goes on, and says so", async () => {
+  await watchDevices();
+  const training = inPage(async (globals) => {
+    const notices: string[] = [];
+    const { losses, backend, step, ...result } = await globals.mm.train(globals.names, {
+      steps: 300,
+      model: { embedding: 8, hidden: 24 },
+      onProgress: (p) => {
+        globals.steps = p.step;
+        if (p.notice) notices.push(p.notice);
+      },
+    });
+    return {
+      count: losses.length,
+      last: losses.at(-1),
+      backend,
+      step,
+      notices,
+      told: result.notices,
+      samples: await globals.mm.sample(2),
+    };
+  });
+  await page.waitForFunction("globalThis.steps > 20", undefined, { timeout: 60_000 });
+  await page.workers()[0]?.evaluate("devices.at(-1).destroy()");
+  const got = await training;
+  expect(got.step).toBe(300);
+  expect(got.count).toBe(300);
+  // What an untrained model does is 3.3.
+  expect(got.last).toBeLessThan(2.9);
+  expect(got.told).toEqual([
+    expect.stringMatching(/webgpu engine was lost at step \d+.*went on from step \d+ on webgpu/),
+  ]);
+  expect(got.notices).toEqual(got.told);
+  expect(got.samples).toHaveLength(2);
+});
+
+test("where no adapter is given, the wasm engine trains, and says so", async () => {
+  await page.workers()[0]?.evaluate(() => {
+    navigator.gpu.requestAdapter = async () => null;
+  });
+  const got = await inPage(async ({ mm, names }) => {
+    const { backend, notices } = await mm.train(names, { steps: 10, model: { hidden: 16 } });
+    return { backend, notices };
+  });
+  expect(got.backend).toBe("wasm");
+  expect(got.notices).toEqual([expect.stringMatching(/webgpu engine cannot run this here/)]);
+});
+
+test("auto measures, and never takes a software adapter", async () => {
+  const got = await inPage(async ({ Makemore, names }) => {
+    const mm = new Makemore();
+    const result = await mm.train(names, { steps: 10 });
+    mm.dispose();
+    return { backend: result.backend, measured: result.measured };
+  });
+  expect(got.backend).toBe("wasm");
+  expect(got.measured).toEqual([
+    { backend: "wasm", device: expect.any(String), msPerStep: expect.any(Number) },
+    {
+      backend: "webgpu",
+      device: expect.stringMatching(/swiftshader/i),
+      skipped: expect.stringMatching(/software/),
+    },
+  ]);
+});
