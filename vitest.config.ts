@@ -8,6 +8,7 @@ import { chromiumArgs, chromiumPath } from "./scripts/browsers.mjs";
  * - page: the page's side under happy-dom, with a fake worker
  * - browser: inside real Chromium, for WebGPU and for what only a browser has
  * - e2e: under Node, driving what was built in real Chromium
+ * - consumers: under Node, small apps that install the packed package, driven in real browsers
  */
 export default defineConfig({
   test: {
@@ -29,6 +30,17 @@ export default defineConfig({
           environment: "node",
           testTimeout: 180_000,
           hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "consumers",
+          include: ["test/consumers/*.test.ts"],
+          environment: "node",
+          globalSetup: "test/consumers/pack.ts",
+          testTimeout: 420_000,
+          hookTimeout: 240_000,
           fileParallelism: false,
         },
       },

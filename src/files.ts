@@ -3,6 +3,7 @@
  * `new URL(…, import.meta.url)`, which every bundler takes for a file to copy as it stands; the
  * worker is told the addresses, so that no bundler has to understand it.
  */
+import { MakemoreError } from "./errors";
 import type { MakemoreOptions } from "./types";
 
 /** Addresses by what is there. */
@@ -17,17 +18,33 @@ export interface Files {
   readonly ortWasm: string;
 }
 
-/** The addresses, as the page's options and its base URL have it. */
+/** The addresses beside the main file. */
+function besideMain(): Record<keyof Files, URL> {
+  try {
+    return {
+      worker: new URL("./makemore-web/worker.js", import.meta.url),
+      tfjs: new URL("./makemore-web/tfjs.js", import.meta.url),
+      tfjsWasm: new URL("./makemore-web/tfjs.wasm", import.meta.url),
+      ort: new URL("./makemore-web/ort.js", import.meta.url),
+      ortWasm: new URL("./makemore-web/ort.wasm", import.meta.url),
+    };
+  } catch {
+    throw new MakemoreError(
+      "LOAD_FAILED",
+      "The package cannot tell where its files are, because this script has no import.meta.url: bundle it as an ES module (esbuild: --format=esm), or say with assetsURL in which folder they are.",
+    );
+  }
+}
+
+/**
+ * The addresses, as the page's options and its base URL have it.
+ *
+ * @throws MakemoreError `LOAD_FAILED` in a classic script without `assetsURL`
+ */
 export function locateFiles({ workerURL, assetsURL }: MakemoreOptions): Files {
   const files =
     assetsURL === undefined
-      ? {
-          worker: new URL("./makemore-web/worker.js", import.meta.url),
-          tfjs: new URL("./makemore-web/tfjs.js", import.meta.url),
-          tfjsWasm: new URL("./makemore-web/tfjs.wasm", import.meta.url),
-          ort: new URL("./makemore-web/ort.js", import.meta.url),
-          ortWasm: new URL("./makemore-web/ort.wasm", import.meta.url),
-        }
+      ? besideMain()
       : { worker: "worker.js", tfjs: "tfjs.js", tfjsWasm: "tfjs.wasm", ort: "ort.js", ortWasm: "ort.wasm" };
   const folder = assetsURL === undefined ? document.baseURI : new URL(`${assetsURL}/`, document.baseURI);
   const at = (file: string | URL) => new URL(file, folder).href;

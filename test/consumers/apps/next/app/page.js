@@ -1,0 +1,15 @@
+"use client";
+import { Makemore } from "makemore-web";
+import { useEffect } from "react";
+import { scenario } from "./scenario.js";
+import words from "./words.js";
+
+/** Rendered on the server as well, where importing the package and making a `Makemore` does nothing. */
+const idle = new Makemore();
+
+export default function Page() {
+  useEffect(() => {
+    scenario(Makemore, words);
+  }, []);
+  return <p>{idle.model === undefined ? "Rendered without a model" : "Rendered with a model"}</p>;
+}

@@ -1,0 +1,5 @@
+import { Makemore } from "makemore-web";
+import { scenario } from "./scenario.js";
+import words from "./words.js";
+
+scenario(Makemore, words);

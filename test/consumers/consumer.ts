@@ -1,0 +1,186 @@
+/**
+ * What the consumers share. Each is a small app in apps/, as its author would write it; it is
+ * installed with the packed package, built by its own tool, served by a plain file server, and
+ * driven in a browser until `scenario` has left its outcome.
+ */
+import { exec, spawn } from "node:child_process";
+import { cp, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { chromium, type Page } from "playwright";
+import { expect, inject, onTestFinished } from "vitest";
+import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
+import { type StaticServer, serve } from "../server";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** A few hundred names, a name a line. */
+export const words = (await readFile(`${root}demo/words/names.txt`, "utf8"))
+  .split("\n")
+  .slice(0, 400)
+  .join("\n");
+
+/** No tool may ask questions or tell its makers. */
+const env = { ...process.env, CI: "1", NEXT_TELEMETRY_DISABLED: "1", PARCEL_WORKERS: "1" };
+
+/** An installed app. */
+export interface Consumer {
+  readonly folder: string;
+  /** Runs a shell command in the app's folder; rejects with its output where it fails. */
+  run(command: string): Promise<void>;
+  /** Runs a command that serves on the `port` it is given, for as long as the test takes; gives its URL. */
+  start(command: (port: number) => string): Promise<string>;
+}
+
+/**
+ * Installs an app of apps/ and the packed package.
+ *
+ * @param name of the app
+ * @param sources its folder with the main file, where the scenario goes
+ */
+export async function install(name: string, sources = "src"): Promise<Consumer> {
+  const folder = join(inject("folder"), name);
+  await cp(`${here}apps/${name}`, folder, { recursive: true });
+  await cp(`${here}scenario.js`, join(folder, sources, "scenario.js"));
+  await writeFile(join(folder, sources, "words.js"), `export default ${JSON.stringify(words)};\n`);
+  const consumer: Consumer = {
+    folder,
+    async run(command) {
+      try {
+        await promisify(exec)(command, { cwd: folder, env, timeout: 240_000, maxBuffer: 1 << 26 });
+      } catch (error) {
+        const { stdout, stderr } = error as { stdout?: string; stderr?: string };
+        throw new Error(`${name}: \`${command}\` failed.\n${stdout}\n${stderr}`);
+      }
+    },
+    async start(command) {
+      const port = await freePort();
+      const server = spawn(command(port), { cwd: folder, env, shell: true, detached: true, stdio: "pipe" });
+      let output = "";
+      for (const stream of [server.stdout, server.stderr])
+        stream.on("data", (chunk) => {
+          output += chunk;
+        });
+      onTestFinished(() => {
+        // The shell's whole group: tools start processes of their own.
+        if (server.pid !== undefined && server.exitCode === null) process.kill(-server.pid);
+      });
+      const url = `http://localhost:${port}/`;
+      while (server.exitCode === null) {
+        if (
+          await fetch(url)
+            .then((r) => r.ok)
+            .catch(() => false)
+        )
+          return url;
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+      throw new Error(`${name}: \`${command(port)}\` ended.\n${output}`);
+    },
+  };
+  await consumer.run(
+    `npm install --ignore-scripts --no-audit --no-fund --prefer-offline "${inject("tarball")}"`,
+  );
+  return consumer;
+}
+
+/** The commands under a heading of docs/bundlers.md, as a reader would copy them. */
+export async function documentedCommand(heading: string): Promise<string> {
+  return (await fenced("docs/bundlers.md", "sh", heading)).join("").trim();
+}
+
+/**
+ * The fenced blocks of a Markdown file in one language.
+ *
+ * @param heading only those under this heading
+ */
+export async function fenced(file: string, language: string, heading?: string): Promise<string[]> {
+  let text = await readFile(root + file, "utf8");
+  if (heading !== undefined)
+    text = text.split(/^#+ /m).find((section) => section.startsWith(`${heading}\n`)) ?? "";
+  const blocks = [...text.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "gms"))];
+  expect(blocks, `\`\`\`${language} in ${file}, ${heading}`).not.toEqual([]);
+  return blocks.map((block) => block[1] ?? "");
+}
+
+/** Serves folders, until the test is finished. */
+export async function host(...[folders, headers, pages]: Parameters<typeof serve>): Promise<StaticServer> {
+  const server = await serve(folders, headers, pages);
+  onTestFinished(() => server.close());
+  return server;
+}
+
+/**
+ * A page in Chromium, until the test is finished. Without `gpu` there is no WebGPU, so that
+ * tfjs runs on its WebAssembly.
+ */
+export async function openPage({ gpu = false } = {}): Promise<Page> {
+  const args = gpu ? chromiumArgs : chromiumArgs.filter((arg) => !arg.includes("webgpu"));
+  const browser = await chromium.launch({ executablePath: chromiumPath(), args });
+  onTestFinished(() => browser.close());
+  return browser.newPage();
+}
+
+/** Opens a page and waits for the outcome of its scenario, which must be as it should. */
+export async function expectScenario(url: string): Promise<Page> {
+  const page = await openPage();
+  const log: string[] = [];
+  page.on("console", (message) => log.push(message.text()));
+  page.on("pageerror", (error) => log.push(String(error)));
+  await page.goto(url);
+  expectOutcome(await outcome(page, log), log);
+  return page;
+}
+
+/** What the scenario of a page left. */
+export function outcome(page: Page, log: string[] = []): Promise<object> {
+  return poll(() => page.evaluate<object | undefined>(() => Reflect.get(globalThis, "outcome")), log);
+}
+
+/**
+ * Asks again until there is an answer: playwright's own `waitForFunction` is refused by a
+ * Content-Security-Policy.
+ */
+export async function poll<T>(ask: () => Promise<T>, log: string[] = []): Promise<NonNullable<T>> {
+  for (let i = 0; i < 900; i++) {
+    const answer = await ask();
+    if (answer !== undefined && answer !== null) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`No answer in 90 seconds. The console says:\n${log.join("\n")}`);
+}
+
+/** That training learned, samples came, the file gave them again, and tfjs ran. */
+export function expectOutcome(outcome: unknown, log: string[] = []): void {
+  expect(outcome, log.join("\n")).toMatchObject({
+    step: 200,
+    backend: "wasm",
+    samples: Array(5).fill(expect.stringMatching(/^[a-z]+$/)),
+    tfjs: { device: "wasm (tfjs)", losses: Array(3).fill(expect.any(Number)) },
+  });
+  const { losses, samples, again, tfjs } = outcome as {
+    losses: number[];
+    samples: string[];
+    again: string[];
+    tfjs: { losses: number[] };
+  };
+  expect(losses).toHaveLength(200);
+  // An untrained model is near uniform over 27 symbols: ln 27 = 3.30.
+  expect(losses[0]).toBeGreaterThan(3);
+  expect(losses.slice(-20).reduce((a, b) => a + b) / 20).toBeLessThan(2.8);
+  expect(again).toEqual(samples);
+  // The same seed and words give both engines the same first minibatch.
+  expect(tfjs.losses[0]).toBeCloseTo(losses[0] ?? 0, 4);
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, "localhost", resolve));
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("No free port.");
+  return address.port;
+}
