@@ -50,6 +50,8 @@ export class Prefixes {
   readonly #siblings: Int32Array;
   /** Where the numbers of each node are; nodes without any are to be computed. */
   readonly #computed: Computed[] = [];
+  /** What each state feeds to a run, used again for the next one. */
+  readonly #feeds: Float32Array[];
   #count = 1;
 
   private constructor(graph: StepSession) {
@@ -58,6 +60,7 @@ export class Prefixes {
     this.reach = Math.max(width, ...states.map((state) => state.delay));
     const numbers = states.reduce((sum, state) => sum + state.channels, vocabularySize + 4);
     this.#capacity = Math.max(4 * (this.reach + 2), Math.floor(MEMORY / (4 * numbers)));
+    this.#feeds = states.map(() => new Float32Array(0));
     this.#parents = new Int32Array(this.#capacity);
     this.#tokens = new Int32Array(this.#capacity);
     this.#children = new Int32Array(this.#capacity);
@@ -206,14 +209,19 @@ export class Prefixes {
   }
 
   #remembered(state: number, first: number, end: number, delay: number, channels: number): Float32Array {
-    const values = new Float32Array((end - first) * channels);
+    const length = (end - first) * channels;
+    let values = this.#feeds[state];
+    if (!values || values.length < length) {
+      values = new Float32Array(length);
+      this.#feeds[state] = values;
+    }
     for (let row = 0; row < end - first; row++) {
       let node = first + row;
       for (let i = 0; i < delay; i++) node = this.#parents[node] ?? 0;
       const at = this.#at(node);
       copyRow(at.memories[state], node - at.first, values, row, channels);
     }
-    return values;
+    return values.subarray(0, length);
   }
 }
 
