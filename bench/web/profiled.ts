@@ -1,9 +1,11 @@
 /** What bench/profile-wasm.mjs runs in the browser: the wasm engine on the page's own thread, to be sampled. */
-import { drawBatch, readContext } from "../../worker/data/dataset";
+import { buildDataset, drawBatch, readContext } from "../../worker/data/dataset";
 import type { Engine, EngineSetup } from "../../worker/engines/engine";
 import { type Build, createWasmEngine } from "../../worker/engines/wasm";
+import { architecture } from "../../worker/model/architectures";
 import { asBlocks } from "../../worker/model/blocks";
-import { setUp, type Task } from "./trainers";
+import { buildNetwork, initialParameters } from "../../worker/model/network";
+import type { Task } from "./trainers";
 
 let setup: EngineSetup;
 let engine: Engine;
@@ -11,7 +13,11 @@ let step = 0;
 
 const profiled = {
   async begin(task: Task, build: Build): Promise<void> {
-    setup = setUp(task);
+    const { seed, optimizer, batchSize } = task;
+    const { vocabulary, train } = buildDataset(task.words, task);
+    const network = buildNetwork(architecture("wavenet"), vocabulary.size);
+    const parameters = initialParameters(network, seed);
+    setup = { network, parameters, optimizer, stream: train, seed, batchSize };
     engine = await createWasmEngine(setup, build);
   },
 

@@ -1,0 +1,155 @@
+/**
+ * Where the time of the wasm engine's step goes: the kernels with their names kept, trained in
+ * Chromium under its sampling profiler. Kernels that the browser inlines (rows.ts) count for the
+ * Level that calls them.
+ *
+ *     node bench/profile-wasm.mjs [relaxed-simd | simd] [batchSize] [sgd | adamw]
+ */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright";
+import { build } from "vite";
+import { chromiumArgs, chromiumPath } from "../scripts/browsers.mjs";
+import type { compileKernels } from "../scripts/build-kernels.mjs";
+import { summarise } from "./statistics";
+import type { Profiled } from "./web/profiled";
+import type { Task } from "./web/trainers";
+
+/** What bench/web/profiled.ts leaves in the page. */
+declare const profiled: Profiled;
+
+const WARM_UP = 2000;
+/** For the time of a step: the thread's own CPU time, so that a busy machine does not count. */
+const REPEATS = 9;
+const STEPS_A_REPEAT = 1000;
+/** Under the profiler, which gives the shares. */
+const STEPS = 6000;
+
+/** Functions below this share of the time are shown together. */
+const SMALLEST_SHARE = 0.003;
+
+/**
+ * Runs it.
+ *
+ * @param compile brought along, because the compiler cannot be loaded from within Vite's runner
+ */
+export async function main(
+  [device = "relaxed-simd", batchSize = "32", optimizer = "sgd"]: string[],
+  compile: typeof compileKernels,
+) {
+  if (device !== "relaxed-simd" && device !== "simd")
+    throw new Error(`There is no build ${device}; relaxed-simd and simd are the builds.`);
+  const task: Task = {
+    words: readFileSync(new URL("../demo/words/names.txt", import.meta.url), "utf8"),
+    batchSize: Number(batchSize),
+    optimizer:
+      optimizer === "sgd"
+        ? { type: "sgd" }
+        : { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 },
+    seed: 42,
+    split: [0.8, 0.1, 0.1],
+    shuffle: true,
+  };
+  const content = await bundle(compile);
+  const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
+  try {
+    const page = await browser.newPage();
+    await page.addScriptTag({ content });
+    await page.evaluate(([task, device]) => profiled.begin(task, device), [task, device] as const);
+    await page.evaluate((steps) => profiled.run(steps), WARM_UP);
+
+    const profiler = await page.context().newCDPSession(page);
+    await profiler.send("Performance.enable");
+    const cpuSeconds = async () => {
+      const { metrics } = await profiler.send("Performance.getMetrics");
+      return metrics.find(({ name }) => name === "ThreadTime")?.value ?? Number.NaN;
+    };
+    const repeats: number[] = [];
+    for (let i = 0; i < REPEATS; i++) {
+      const before = await cpuSeconds();
+      await page.evaluate((steps) => profiled.run(steps), STEPS_A_REPEAT);
+      repeats.push(((await cpuSeconds()) - before) / STEPS_A_REPEAT);
+    }
+    const microseconds = summarise(repeats.map((seconds) => seconds * 1e6));
+
+    await profiler.send("Profiler.enable");
+    await profiler.send("Profiler.setSamplingInterval", { interval: 100 });
+    await profiler.send("Profiler.start");
+    await page.evaluate((steps) => profiled.run(steps), STEPS);
+    const { profile } = await profiler.send("Profiler.stop");
+
+    const { levels, nominal, shared } = await page.evaluate(() => profiled.rows(200));
+    const { median, min, max } = microseconds;
+    console.log(
+      `${device}, batch ${batchSize}, ${optimizer}: ${median.toFixed(0)} us of CPU a step (${min.toFixed(0)} to ${max.toFixed(0)})`,
+    );
+    console.log(`${nominal.toFixed(1)} MFLOP as written, ${shared.toFixed(1)} with shared rows`);
+    for (const [l, { places, rows, slots }] of levels.entries())
+      console.log(
+        `  level ${l + 1}: ${places} places, ${rows.toFixed(1)} rows, of ${slots.map((n) => n.toFixed(1)).join(" + ")} products`,
+      );
+    for (const [name, share] of shares(profile))
+      console.log(
+        `${(share * median).toFixed(1).padStart(8)} us ${(share * 100).toFixed(1).padStart(5)} %  ${name}`,
+      );
+  } finally {
+    await browser.close();
+  }
+}
+
+/** The page's script, with kernels that have names. */
+async function bundle(compile: typeof compileKernels): Promise<string> {
+  const named = await Promise.all(
+    (["simd", "relaxed"] as const).map(async (name) => {
+      const binary = await compile(name, ["--debug"]);
+      return `export const ${name} = "${Buffer.from(binary).toString("base64")}";`;
+    }),
+  );
+  const built = await build({
+    configFile: false,
+    logLevel: "error",
+    plugins: [
+      {
+        name: "kernels with names",
+        enforce: "pre",
+        load: (id) => (id.endsWith("/wasm/binaries.ts") ? named.join("\n") : undefined),
+      },
+    ],
+    build: {
+      write: false,
+      lib: {
+        entry: fileURLToPath(new URL("web/profiled.ts", import.meta.url)),
+        formats: ["iife"],
+        name: "profile",
+      },
+    },
+  });
+  const [first] = Array.isArray(built) ? built : [];
+  const code = first?.output[0].code;
+  if (!code) throw new Error("The page's script was not built.");
+  return code;
+}
+
+/** What the profiler gives that is needed here. */
+interface Profile {
+  nodes: { id: number; callFrame: { functionName: string } }[];
+  samples?: number[];
+  timeDeltas?: number[];
+}
+
+/** Shares of the sampled time by function, largest first. */
+function shares({ nodes, samples = [], timeDeltas = [] }: Profile): [name: string, share: number][] {
+  const names = new Map(
+    nodes.map(({ id, callFrame }) => [id, callFrame.functionName.replace(/^.*\/kernels\//, "")]),
+  );
+  const times = new Map<string, number>();
+  for (const [i, id] of samples.entries()) {
+    const name = names.get(id) ?? "";
+    if (name === "(idle)" || name === "(program)") continue;
+    times.set(name, (times.get(name) ?? 0) + (timeDeltas[i] ?? 0));
+  }
+  const total = [...times.values()].reduce((a, b) => a + b, 0);
+  const sorted = [...times].map(([name, time]): [string, number] => [name, time / total]);
+  const large = sorted.filter(([, share]) => share >= SMALLEST_SHARE).sort((a, b) => b[1] - a[1]);
+  return [...large, ["the rest", 1 - large.reduce((sum, [, share]) => sum + share, 0)]];
+}
