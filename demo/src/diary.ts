@@ -2,10 +2,8 @@
 import { make } from "./dom";
 import { count } from "./format";
 
-/** Samples taken in one training. */
-const SAMPLES = 20;
-/** Which of them stay: the beginning is where it learns fastest. */
-const KEPT = [1, 2, 4, 8, 14, 20];
+/** Rows of one training; each is a sample that the training waits for. */
+const ROWS = 8;
 
 export class Diary {
   readonly #list: HTMLElement;
@@ -14,9 +12,9 @@ export class Diary {
     this.#list = list;
   }
 
-  /** Steps between two samples. */
+  /** Steps between two rows. */
   static every(steps: number): number {
-    return Math.ceil(steps / SAMPLES);
+    return Math.max(1, Math.floor(steps / ROWS));
   }
 
   /** Empty rows for a training of so many steps, of which the first `done` are not to be seen. */
@@ -28,8 +26,8 @@ export class Diary {
   /** Empty rows for what comes after step `done`, below those that are written. */
   goOn(steps: number, done: number): void {
     for (const entry of this.#empty()) entry.remove();
-    const coming = KEPT.map((nth) => Math.min(steps, nth * Diary.every(steps)));
-    for (const step of new Set(coming)) {
+    const every = Diary.every(steps);
+    for (let step = every; step <= Math.min(steps, ROWS * every); step += every) {
       if (step <= done) continue;
       const words = make("span", "words", "…");
       const entry = make("li", "", make("span", "step", `step ${count(step)}`), words);

@@ -14,8 +14,6 @@ import { fillPreset, optionsOf } from "./recipes";
 import type { BackendChoice, Session } from "./session";
 import type { WordsPanel } from "./wordsPanel";
 
-/** Evaluations in one training. */
-const EVALUATIONS = 10;
 /** Milliseconds between two drawings of the chart. */
 const CHART_PAUSE = 250;
 
@@ -87,7 +85,7 @@ export class TrainPanel {
     const total = options.steps && options.steps > 0 ? options.steps : 1;
     this.#abort = new AbortController();
     const watching = {
-      evalEvery: Math.ceil(total / EVALUATIONS),
+      evalEvery: Diary.every(total),
       sampleEvery: Diary.every(total),
       onProgress: (progress: Progress) => this.#progress(progress),
       signal: this.#abort.signal,

@@ -88,7 +88,7 @@ test("trains on the bundled names, shows it, and writes words of which the liste
   expect(await page.locator("#progress").evaluate((bar: HTMLProgressElement) => bar.position)).toBe(1);
   expect(await page.locator("#chart").getAttribute("aria-label")).toMatch(/step 600 of 600: .* \d\.\d+$/);
   expect(await page.locator("#diary li.written").count()).toBe(await page.locator("#diary li").count());
-  expect(await page.locator("#losses tr").count()).toBeGreaterThanOrEqual(10);
+  expect(await page.locator("#losses tr").count()).toBeGreaterThanOrEqual(8);
 
   const known = new Set(names);
   await page.fill("[name=count]", "400");
