@@ -1,54 +1,19 @@
-/** The fused WebGPU engine's numbers, in a real browser, against PyTorch's and the float64 reference. */
+/** The numbers of the fused WebGPU engine, against PyTorch, a float64 reference and tfjs. */
 import { afterEach, describe, expect, test } from "vitest";
-import type { AdamW, LayerSpec, SGD } from "../../src/types";
-import type { TokenStream } from "../../worker/data/dataset";
-import type { EngineSetup, EngineState } from "../../worker/engines/engine";
-import { openWebGPU, tf } from "../../worker/engines/tfjs/backend";
-import { createWebGPUEngine, type WebGPUEngine } from "../../worker/engines/webgpu";
+import type { LayerSpec } from "../../src/types";
+import { drawBatch } from "../../worker/data/dataset";
+import type { EngineSetup } from "../../worker/engines/engine";
+import { tf } from "../../worker/engines/tfjs/backend";
 import { architecture } from "../../worker/model/architectures";
 import type { Parameters } from "../../worker/model/layer";
-import { buildNetwork, initialParameters, type Network } from "../../worker/model/network";
+import { buildNetwork, type Network } from "../../worker/model/network";
 import { allowedDifference, largestDifference, pytorchRun } from "../pytorch";
 import { Reference } from "../reference";
+import { adamw, create, disposeAll, sgd, small, someRates, someSetup } from "../webgpuEngine";
 
-const adamw: Required<AdamW> = { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 };
-const sgd: Required<SGD> = { type: "sgd" };
+afterEach(disposeAll);
 
-const engines: WebGPUEngine[] = [];
-
-async function create(setup: EngineSetup): Promise<WebGPUEngine> {
-  const engine = await createWebGPUEngine(setup);
-  engines.push(engine);
-  return engine;
-}
-
-afterEach(() => {
-  for (const engine of engines.splice(0)) engine.dispose();
-});
-
-/** Words of all lengths up to 11 over ids 1 to vocabularySize - 1, not ending on a whole word of memory. */
-function someStream(vocabularySize: number): TokenStream {
-  const tokens = [0];
-  for (let i = 0; i < 201; i++) {
-    for (let k = 0; k <= i % 11; k++) tokens.push(1 + ((i * 7 + k * k * 3) % (vocabularySize - 1)));
-    tokens.push(0);
-  }
-  return vocabularySize > 256 ? Uint16Array.from(tokens) : Uint8Array.from(tokens);
-}
-
-function setupOf(network: Network, change: Partial<EngineSetup> = {}): EngineSetup {
-  return {
-    network,
-    parameters: initialParameters(network, 1),
-    optimizer: sgd,
-    stream: someStream(network.vocabularySize),
-    seed: 4_000_000_007,
-    batchSize: 32,
-    ...change,
-  };
-}
-
-function expectClose(
+function expectFollows(
   actual: Parameters,
   expected: ReadonlyMap<string, ArrayLike<number>>,
   before: Parameters,
@@ -56,21 +21,191 @@ function expectClose(
 ): void {
   expect([...actual.keys()].sort()).toEqual([...expected.keys()].sort());
   for (const [name, values] of expected) {
-    const difference = largestDifference(actual.get(name) ?? [], values);
-    expect(difference, name).toBeLessThanOrEqual(allowedDifference(before.get(name) ?? [], values, steps));
+    // A bias before a norm has a gradient of 0, and in the reference of a float64's rounding error.
+    const allowed = 1e-10 + allowedDifference(before.get(name) ?? [], values, steps);
+    expect(largestDifference(actual.get(name) ?? [], values), name).toBeLessThanOrEqual(allowed);
   }
 }
 
-describe("PyTorch", () => {
-  for (const name of ["mlp", "wavenet"] as const)
-    test(`20 steps of the ${name}`, async () => {
-      const run = pytorchRun(name);
-      const { network, parameters, stream, batchSize } = run;
-      const engine = await create({ network, parameters, stream, batchSize, optimizer: sgd, seed: 0 });
-      const losses = await engine.run(0, run.learningRates, run.positions);
-      expect(largestDifference(losses, run.losses)).toBeLessThan(1e-5);
-      const state = await engine.read();
-      expectClose(state.parameters, new Map([...run.after, ...run.running]), parameters, losses.length);
-      expect(state.moments).toBeUndefined();
-    });
+test.each(["mlp", "wavenet"] as const)("follows PyTorch step by step: %s", async (name) => {
+  const run = pytorchRun(name);
+  const { network, parameters, stream, batchSize } = run;
+  const engine = await create({ network, parameters, stream, batchSize, optimizer: sgd, seed: 0 });
+  expect(engine.backend).toBe("webgpu");
+  const losses = await engine.run(0, run.learningRates, run.positions);
+  expect(largestDifference(losses, run.losses)).toBeLessThan(1e-5);
+  const state = await engine.read();
+  expectFollows(state.parameters, new Map([...run.after, ...run.running]), parameters, losses.length);
+  expect(state.moments).toBeUndefined();
 });
+
+/**
+ * Where a gradient is 0 but for rounding, Adam with a small epsilon makes a whole step of its
+ * sign: no two implementations agree there. With this one they do, and all else is tested alike.
+ */
+const smoothAdamw = { ...adamw, epsilon: 1e-3 };
+
+const wavenet = (contextLength: number, embedding: number, hidden: number, folds?: number[]) =>
+  architecture({ contextLength, embedding, hidden, ...(folds ? { folds } : {}) });
+
+/** Biases everywhere, a norm after a bias, levels without norm or tanh, Linear upon Linear: seven weights. */
+const mixed: LayerSpec[] = [
+  { type: "Embedding", dimensions: 6 },
+  { type: "FlattenConsecutive", n: 3 },
+  { type: "Linear", fanOut: 10 },
+  { type: "BatchNorm1d", momentum: 0.2, epsilon: 1e-3 },
+  { type: "Tanh" },
+  { type: "Linear", fanOut: 9, bias: false },
+  { type: "BatchNorm1d" },
+  { type: "FlattenConsecutive", n: 2 },
+  { type: "Linear", fanOut: 20 },
+  { type: "Tanh" },
+  { type: "Linear", fanOut: 17, bias: false },
+  { type: "Linear", fanOut: 16 },
+  { type: "Linear", fanOut: 5 },
+  { type: "Tanh" },
+  { type: "Linear", bias: false },
+];
+const bare: LayerSpec[] = [
+  { type: "Embedding", dimensions: 4 },
+  { type: "FlattenConsecutive", n: 3 },
+  { type: "Linear" },
+];
+const oneExample: LayerSpec[] = [
+  { type: "Embedding", dimensions: 6 },
+  { type: "FlattenConsecutive", n: 4 },
+  { type: "Linear", fanOut: 68, bias: false },
+  { type: "BatchNorm1d" },
+  { type: "Tanh" },
+  { type: "FlattenConsecutive", n: 3 },
+  { type: "Linear", fanOut: 5 },
+  { type: "Tanh" },
+  { type: "Linear" },
+];
+
+type Case = readonly [
+  name: string,
+  specs: readonly LayerSpec[],
+  vocabulary: number,
+  batchSize: number,
+  optimizer: EngineSetup["optimizer"],
+];
+const cases: readonly Case[] = [
+  ["two ids, hidden 5, folds 3 and 4, batch 7", wavenet(12, 3, 5, [3, 4]), 2, 7, sgd],
+  ["28 ids, hidden 68, batch 100: more rows than one pass takes", wavenet(8, 10, 68), 28, 100, smoothAdamw],
+  ["300 ids, two bytes each, hidden 200, fold 4", wavenet(4, 70, 200, [4]), 300, 7, smoothAdamw],
+  ["biases, norms and tanhs left out, seven weights", mixed, 28, 7, smoothAdamw],
+  ["one example", oneExample, 28, 1, sgd],
+  ["nothing but a head", bare, 28, 100, smoothAdamw],
+];
+
+test.each(cases)("follows the float64 reference: %s", async (_, specs, vocabulary, batchSize, optimizer) => {
+  const network = buildNetwork(specs, vocabulary);
+  const setup = someSetup(network, { optimizer, batchSize });
+  const reference = new Reference(setup);
+  const engine = await create(setup);
+  const rates = someRates(6, optimizer.type === "sgd" ? 0.1 : 0.002);
+  expect(largestDifference(await engine.run(0, rates), reference.run(0, rates))).toBeLessThan(1e-5);
+  const { parameters, moments } = await engine.read();
+  expectFollows(parameters, reference.parameters, setup.parameters, rates.length);
+  expect(moments === undefined).toBe(optimizer.type === "sgd");
+});
+
+test("draws the minibatches that drawBatch draws", async () => {
+  const setup = someSetup(small);
+  const { stream, seed, batchSize } = setup;
+  const steps = 20;
+  const positions = Uint32Array.from(
+    Array.from({ length: steps }, (_, i) => [...drawBatch(stream, seed, 1000 + i, batchSize)]).flat(),
+  );
+  const drawn = await create(setup);
+  const given = await create(setup);
+  const rates = someRates(steps);
+  expect(await drawn.run(1000, rates)).toEqual(await given.run(1000, rates, positions));
+  expect(await drawn.read()).toEqual(await given.read());
+});
+
+describe.each([sgd, adamw])("$type", (optimizer) => {
+  test("the same run gives the same bits, in whatever chunks, and goes on from what read() gave", async () => {
+    const setup = someSetup(small, { optimizer });
+    const rates = someRates(12);
+    const whole = await create(setup);
+    const losses = await whole.run(0, rates);
+    const state = await whole.read();
+
+    const parts = await create(setup);
+    expect(await parts.run(0, rates.subarray(0, 5))).toEqual(losses.slice(0, 5));
+    const between = await parts.read();
+    expect(await parts.run(5, rates.subarray(5))).toEqual(losses.slice(5));
+    expect(await parts.read()).toEqual(state);
+
+    const resumed = await create({ ...setup, ...between });
+    expect(await resumed.run(5, rates.subarray(5))).toEqual(losses.slice(5));
+    expect(await resumed.read()).toEqual(state);
+  });
+});
+
+test("a run of more steps than one command buffer holds is the same run", async () => {
+  const setup = someSetup(buildNetwork(bare, 3), { batchSize: 1 });
+  const rates = someRates(2050, 0.001);
+  const [whole, parts] = [await create(setup), await create(setup)];
+  const losses = await whole.run(0, rates);
+  expect(losses).toHaveLength(2050);
+  const first = await parts.run(0, rates.subarray(0, 2045));
+  expect([...first, ...(await parts.run(2045, rates.subarray(2045)))]).toEqual([...losses]);
+  expect(await whole.run(2050, new Float32Array(0))).toHaveLength(0);
+});
+
+test("tfjs evaluates and goes on from the engine's own buffers", async () => {
+  const network = buildNetwork(architecture({ contextLength: 4, embedding: 8, hidden: 16 }), 11);
+  const setup = someSetup(network, { optimizer: smoothAdamw });
+  const reference = new Reference(setup);
+  const engine = await create(setup);
+  const rates = someRates(4, 0.002);
+  await engine.run(0, rates);
+  reference.run(0, rates);
+  const held = await engine.tensors();
+  const contexts = [
+    [0, 0, 0, 1],
+    [1, 2, 3, 4],
+    [10, 9, 0, 0],
+  ];
+  const logits = evaluate(network, held, contexts);
+  expect(largestDifference(await logits.data(), reference.logits(contexts))).toBeLessThan(1e-5);
+  logits.dispose();
+
+  // Commands that tfjs has not sent yet see the numbers of before the next run.
+  const before = (await engine.read()).parameters;
+  const weight = held.get("linear2.weight");
+  const copy = weight?.clone().add(0);
+  await engine.run(4, rates);
+  expect(await copy?.data()).toEqual(before.get("linear2.weight"));
+  // A tensor over the buffer is what the buffer has now.
+  const { parameters } = await engine.read();
+  for (const name of ["embedding.weight", "linear1.weight", "linear2.weight"])
+    expect(await held.get(name)?.data(), name).toEqual(parameters.get(name));
+  // The others are copies, of then and of now.
+  expect(await held.get("linear3.weight")?.data()).toEqual(before.get("linear3.weight"));
+  const now = await engine.tensors();
+  expect(new Set(now.keys())).toEqual(new Set(parameters.keys()));
+  for (const [name, tensor] of now) expect(await tensor.data(), name).toEqual(parameters.get(name));
+  tf.dispose([copy ?? [], ...held.values(), ...now.values()]);
+
+  // Disposing of tensors leaves the engine its buffers.
+  expect((await engine.read()).parameters).toEqual(parameters);
+});
+
+/** Evaluation-mode logits, by the layers' own forward passes. */
+function evaluate(network: Network, tensors: Map<string, tf.Tensor>, contexts: number[][]): tf.Tensor {
+  return tf.tidy(() => {
+    let x: tf.Tensor = tf.tensor2d(contexts, undefined, "int32");
+    for (const layer of network.layers)
+      x = layer.forward(x, {
+        tf,
+        training: false,
+        value: (name) => tensors.get(name) ?? expect.fail(name),
+        update: (name) => expect.fail(`evaluation moves ${name}`),
+      });
+    return x.reshape([contexts.length, network.vocabularySize]);
+  });
+}

@@ -157,6 +157,7 @@ class FusedEngine implements WebGPUEngine {
       const tfjs = this.#shared ? tf.findBackend("webgpu") : undefined;
       if (tfjs instanceof WebGPUBackend) {
         tfjs.ensureCommandEncoderReady();
+        tfjs.endComputePassEncoder();
         tfjs.submitQueue();
       }
 

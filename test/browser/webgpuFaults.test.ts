@@ -1,0 +1,207 @@
+/**
+ * What the fused WebGPU engine asks of the browser, and what it does when the GPU fails. The
+ * browser's own classes are wrapped, as one would for any library.
+ */
+import { afterEach, expect, test, vi } from "vitest";
+import { MakemoreError } from "../../src/errors";
+import type { LayerSpec } from "../../src/types";
+import { isEngineLost } from "../../worker/engines/engine";
+import { closeWebGPU, openWebGPU } from "../../worker/engines/tfjs/backend";
+import { createWebGPUEngine } from "../../worker/engines/webgpu";
+import { architecture } from "../../worker/model/architectures";
+import { buildNetwork } from "../../worker/model/network";
+import { create, disposeAll, small, someRates, someSetup } from "../webgpuEngine";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  disposeAll();
+});
+
+/** GPU buffers that were made and not destroyed since the call. */
+function countBuffers(): { alive: Set<GPUBuffer>; byLabel: Map<string, GPUBuffer> } {
+  const alive = new Set<GPUBuffer>();
+  const byLabel = new Map<string, GPUBuffer>();
+  const { createBuffer } = GPUDevice.prototype;
+  const { destroy } = GPUBuffer.prototype;
+  vi.spyOn(GPUDevice.prototype, "createBuffer").mockImplementation(function (this: GPUDevice, descriptor) {
+    const buffer = createBuffer.call(this, descriptor);
+    alive.add(buffer);
+    byLabel.set(buffer.label, buffer);
+    return buffer;
+  });
+  vi.spyOn(GPUBuffer.prototype, "destroy").mockImplementation(function (this: GPUBuffer) {
+    alive.delete(this);
+    destroy.call(this);
+  });
+  return { alive, byLabel };
+}
+
+test("a chunk is one submit and one mapAsync, a step at most ten dispatches and no new object", async () => {
+  const network = buildNetwork(architecture({ contextLength: 8, embedding: 8, hidden: 16 }), 27);
+  const engine = await create(someSetup(network));
+  const submit = vi.spyOn(GPUQueue.prototype, "submit");
+  const map = vi.spyOn(GPUBuffer.prototype, "mapAsync");
+  const write = vi.spyOn(GPUQueue.prototype, "writeBuffer");
+  const dispatch = vi.spyOn(GPUComputePassEncoder.prototype, "dispatchWorkgroups");
+  const buffers = vi.spyOn(GPUDevice.prototype, "createBuffer");
+  const groups = vi.spyOn(GPUDevice.prototype, "createBindGroup");
+  const pipelines = vi.spyOn(GPUDevice.prototype, "createComputePipelineAsync");
+  const steps = 30;
+  await engine.run(0, someRates(steps));
+  expect(submit).toHaveBeenCalledTimes(1);
+  expect(map).toHaveBeenCalledTimes(1);
+  expect(write).toHaveBeenCalledTimes(1);
+  // Minibatch, three levels forward, head, three levels back, embedding, weights; and the mean losses.
+  expect(dispatch).toHaveBeenCalledTimes(10 * steps + 1);
+  expect(buffers).not.toHaveBeenCalled();
+  expect(groups).not.toHaveBeenCalled();
+  expect(pipelines).not.toHaveBeenCalled();
+});
+
+test("workgroups have 64 to 256 lanes, and kernels keep to the default limits", async () => {
+  const modules = vi.spyOn(GPUDevice.prototype, "createShaderModule");
+  const layouts = vi.spyOn(GPUDevice.prototype, "createBindGroupLayout");
+  await create(someSetup(buildNetwork(architecture("wavenet"), 27), { batchSize: 128 }));
+  expect(modules).toHaveBeenCalledTimes(11);
+  for (const [{ code }] of modules.mock.calls) {
+    const lanes = Number(/const LANES = (\d+)u/.exec(code)?.[1] ?? /workgroup_size\((\d+)\)/.exec(code)?.[1]);
+    expect(lanes).toBeGreaterThanOrEqual(64);
+    expect(lanes).toBeLessThanOrEqual(256);
+    expect(code).not.toMatch(/^\s*(enable|requires)\b/m);
+  }
+  for (const [{ entries }] of layouts.mock.calls) expect([...entries].length).toBeLessThanOrEqual(8);
+});
+
+test("20 engines leave as many buffers as one: none", async () => {
+  await openWebGPU();
+  const { alive } = countBuffers();
+  for (let i = 0; i < 20; i++) {
+    const engine = await createWebGPUEngine(someSetup(small));
+    await engine.run(0, someRates(2));
+    await engine.read();
+    expect(alive.size).toBeGreaterThan(0);
+    engine.dispose();
+    engine.dispose();
+    expect(alive.size).toBe(0);
+  }
+});
+
+test("a device that is destroyed in mid-run rejects the run; a new engine goes on with the same bits", async () => {
+  const setup = someSetup(small);
+  const rates = someRates(40);
+  const unbroken = await create(setup);
+  const losses = await unbroken.run(0, rates);
+  const end = await unbroken.read();
+
+  const engine = await create(setup);
+  await engine.run(0, rates.subarray(0, 10));
+  const snapshot = await engine.read();
+  const { device } = await openWebGPU();
+  const broken = engine.run(10, rates.subarray(10));
+  device.destroy();
+  const error: unknown = await broken.catch((reason: unknown) => reason);
+  expect(isEngineLost(error)).toBe(true);
+  expect(String(error)).toMatch(/lost.*destroyed/);
+  await expect(engine.run(10, rates.subarray(10))).rejects.toBe(error);
+  await expect(engine.read()).rejects.toBe(error);
+  await expect(engine.tensors()).rejects.toBe(error);
+  // It was on the same device, and hears of it as well.
+  await expect(unbroken.read()).rejects.toSatisfy(isEngineLost);
+  engine.dispose();
+
+  const next = await create({ ...setup, ...snapshot });
+  expect((await openWebGPU()).device).not.toBe(device);
+  expect(await next.run(10, rates.subarray(10))).toEqual(losses.slice(10));
+  expect(await next.read()).toEqual(end);
+});
+
+test("a device that is lost while nothing answers any more rejects all the same", async () => {
+  await closeWebGPU();
+  let lose: (info: GPUDeviceLostInfo) => void = () => {};
+  const lost = new Promise<GPUDeviceLostInfo>((resolve) => {
+    lose = resolve;
+  });
+  vi.spyOn(GPUDevice.prototype, "lost", "get").mockReturnValue(lost);
+  const engine = await create(someSetup(small));
+  vi.spyOn(GPUBuffer.prototype, "mapAsync").mockReturnValue(new Promise(() => {}));
+  const run = engine.run(0, someRates(3));
+  lose({ __brand: "GPUDeviceLostInfo", reason: "unknown", message: "the driver was reset" });
+  await expect(run).rejects.toThrow("the driver was reset");
+  await expect(run).rejects.toSatisfy(isEngineLost);
+  vi.restoreAllMocks();
+  engine.dispose();
+  await closeWebGPU();
+  expect(await (await create(someSetup(small))).run(0, someRates(3))).toHaveLength(3);
+});
+
+test("a GPU that objects to the work rejects the run with what it says", async () => {
+  const { byLabel } = countBuffers();
+  const engine = await create(someSetup(small));
+  byLabel.get("losses")?.destroy();
+  const error: unknown = await engine.run(0, someRates(3)).catch((reason: unknown) => reason);
+  expect(isEngineLost(error)).toBe(true);
+  expect(String(error)).toContain("losses");
+  await expect(engine.run(0, someRates(3))).rejects.toBe(error);
+});
+
+test("disposing in mid-run rejects the run", async () => {
+  const engine = await create(someSetup(small));
+  const run = engine.run(0, someRates(30));
+  engine.dispose();
+  await expect(run).rejects.toSatisfy(isEngineLost);
+  await expect(engine.run(0, someRates(1))).rejects.toSatisfy(isEngineLost);
+});
+
+test("memory that runs out while the engine is made is refused, and nothing stays", async () => {
+  await openWebGPU();
+  const { alive } = countBuffers();
+  const { createBuffer } = GPUDevice.prototype;
+  vi.spyOn(GPUDevice.prototype, "createBuffer").mockImplementation(function (this: GPUDevice, descriptor) {
+    // More than any GPU has: the browser makes an invalid buffer and tells the error scope.
+    return createBuffer.call(
+      this,
+      descriptor.label === "activations" ? { ...descriptor, size: 2 ** 45 } : descriptor,
+    );
+  });
+  const made = createWebGPUEngine(someSetup(small));
+  await expect(made).rejects.toThrow(MakemoreError);
+  await expect(made).rejects.toMatchObject({ code: "UNSUPPORTED" });
+  expect(alive.size).toBe(0);
+});
+
+test("a model too large for the GPU's limits is refused with its bytes before any memory is taken", async () => {
+  const layers: LayerSpec[] = [
+    { type: "Embedding", dimensions: 2000 },
+    { type: "FlattenConsecutive", n: 64 },
+    { type: "Linear" },
+  ];
+  await openWebGPU();
+  const { alive } = countBuffers();
+  const made = createWebGPUEngine(someSetup(buildNetwork(layers, 3), { batchSize: 4096 }));
+  await expect(made).rejects.toMatchObject({ code: "UNSUPPORTED" });
+  await expect(made).rejects.toThrow(/takes 2\d{9} bytes/);
+  expect(alive.size).toBe(0);
+});
+
+test("a network that is no chain of blocks is refused", async () => {
+  const layers: LayerSpec[] = [
+    { type: "Embedding", dimensions: 4 },
+    { type: "Linear", fanOut: 4 },
+    { type: "Tanh" },
+    { type: "BatchNorm1d" },
+    { type: "Linear" },
+  ];
+  const made = createWebGPUEngine(someSetup(buildNetwork(layers, 5)));
+  await expect(made).rejects.toMatchObject({ code: "UNSUPPORTED" });
+});
+
+test("an adapter that refuses is an UNSUPPORTED, and the next attempt is a new one", async () => {
+  await closeWebGPU();
+  vi.spyOn(navigator.gpu, "requestAdapter").mockResolvedValue(null);
+  await expect(createWebGPUEngine(someSetup(small))).rejects.toMatchObject({ code: "UNSUPPORTED" });
+  vi.restoreAllMocks();
+  vi.spyOn(GPUAdapter.prototype, "requestDevice").mockRejectedValue(new DOMException("no", "OperationError"));
+  await expect(createWebGPUEngine(someSetup(small))).rejects.toMatchObject({ code: "UNSUPPORTED" });
+  vi.restoreAllMocks();
+  expect((await create(someSetup(small))).device).toContain("swiftshader");
+});
