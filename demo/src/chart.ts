@@ -16,11 +16,13 @@ export class Chart {
 
   constructor(place: HTMLElement) {
     this.#place = place;
-    const color = (name: string) => () => getComputedStyle(document.documentElement).getPropertyValue(name);
+    // Read once a scheme: asking for a style in the middle of changes makes the browser work it out.
+    let colors = pageColors();
+    const color = (name: keyof typeof colors) => () => colors[name];
     const axis = {
-      stroke: color("--quiet"),
+      stroke: color("quiet"),
       font: "12px system-ui, sans-serif",
-      grid: { stroke: color("--line"), width: 1 },
+      grid: { stroke: color("line"), width: 1 },
       ticks: { show: false },
     };
     this.#plot = new uPlot(
@@ -39,13 +41,13 @@ export class Chart {
         ],
         series: [
           {},
-          { stroke: color("--accent"), width: 1.5, spanGaps: true, points: { show: false } },
+          { stroke: color("accent"), width: 1.5, spanGaps: true, points: { show: false } },
           {
-            stroke: color("--warm"),
+            stroke: color("warm"),
             width: 1.5,
             dash: [5, 4],
             spanGaps: true,
-            points: { show: true, size: 6, fill: color("--warm") },
+            points: { show: true, size: 6, fill: color("warm") },
           },
         ],
       },
@@ -55,7 +57,10 @@ export class Chart {
     new ResizeObserver(() =>
       this.#plot.setSize({ width: Math.max(200, place.clientWidth), height: HEIGHT }),
     ).observe(place);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#plot.redraw(false));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      colors = pageColors();
+      this.#plot.redraw(false);
+    });
   }
 
   /** Draws columns of steps, training losses and validation losses on an axis of `steps`. */
@@ -69,6 +74,12 @@ export class Chart {
       `Loss curve up to step ${Math.round(at.at(-1) ?? 0)} of ${steps}: training loss ${loss(last(train))}, validation loss ${loss(last(validation))}`,
     );
   }
+}
+
+function pageColors() {
+  const style = getComputedStyle(document.documentElement);
+  const color = (name: string) => style.getPropertyValue(`--${name}`);
+  return { quiet: color("quiet"), line: color("line"), accent: color("accent"), warm: color("warm") };
 }
 
 /** The usual range, so that the axis stays as it is, unless the losses lie elsewhere. */

@@ -10,23 +10,24 @@ const ROW = 52;
 const LEFT = 92;
 const TOP = 44;
 
-/** Until there is a model: the default one's. */
-const DEFAULT_FOLDS = [2, 2, 2];
-
 export class TreePanel {
-  readonly #session: Session;
   readonly #typed: HTMLInputElement;
+  /** Of the model; until there is one, of the default model. */
+  #folds: readonly number[] = [2, 2, 2];
   readonly #at = find("tree-at", HTMLInputElement);
   readonly #step = find("tree-step", HTMLOutputElement);
   readonly #place = find("tree", HTMLElement);
   readonly #text = find("tree-text", HTMLElement);
 
   constructor(session: Session, typed: HTMLInputElement) {
-    this.#session = session;
     this.#typed = typed;
     typed.addEventListener("input", () => this.#typedAnew());
     this.#at.addEventListener("input", () => this.#show());
-    session.watch(() => this.#show());
+    session.watch(() => {
+      const folds = this.#folds;
+      if (session.model) this.#folds = foldsOf(session.model.layers);
+      if (String(folds) !== String(this.#folds)) this.#show();
+    });
     this.#typedAnew();
   }
 
@@ -42,8 +43,7 @@ export class TreePanel {
     // The boundary before the word is character 0; the window ends at `at` and guesses the next.
     const characters = ["·", ...this.#typed.value.trim()];
     const at = Math.min(Number(this.#at.value), characters.length - 1);
-    const { model } = this.#session;
-    const folds = model ? foldsOf(model.layers) : DEFAULT_FOLDS;
+    const folds = this.#folds;
     const { all, fresh } = innerNodes(folds);
     const next = characters[at + 1];
     const guess = next === undefined ? "the end of the word" : `“${next}”`;
