@@ -38,7 +38,12 @@ const inWorker: Options = {
 const leftOutOfTfjs = ["tfjs-layers", "tfjs-converter", "tfjs-data", "tfjs-backend-webgl"];
 
 export default defineConfig([
-  { ...common, entry: { index: "src/index.ts" }, dts: true },
+  {
+    ...common,
+    entry: { index: "src/index.ts" },
+    // `Symbol.dispose`, for programs whose own target is older.
+    dts: { banner: '/// <reference lib="esnext.disposable" />' },
+  },
   { ...inWorker, entry: { "makemore-web/worker": "worker/worker.ts" } },
   {
     ...inWorker,

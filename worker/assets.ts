@@ -53,7 +53,7 @@ async function fetchWasm(name: keyof Files): Promise<Uint8Array> {
     if (response.ok && String(bytes.subarray(0, 4)) === "0,97,115,109") return bytes;
     got = `status ${response.status}, type ${response.headers.get("content-type")}, not WebAssembly`;
   } catch (error) {
-    got = String(error);
+    got = `${error}: it cannot be reached, or the Content-Security-Policy (connect-src) refuses it`;
   }
   throw new MakemoreError("LOAD_FAILED", `${url} did not load (${got}); ${FIX}`);
 }

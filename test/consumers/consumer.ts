@@ -4,13 +4,13 @@
  * driven in a browser until `scenario` has left its outcome.
  */
 import { exec, spawn } from "node:child_process";
-import { cp, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { chromium, type Page } from "playwright";
-import { expect, inject, onTestFinished } from "vitest";
+import { type Browser, chromium, type Page } from "playwright";
+import { afterAll, expect, inject, onTestFinished } from "vitest";
 import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
 import { type StaticServer, serve } from "../server";
 
@@ -44,8 +44,7 @@ export interface Consumer {
 export async function install(name: string, sources = "src"): Promise<Consumer> {
   const folder = join(inject("folder"), name);
   await cp(`${here}apps/${name}`, folder, { recursive: true });
-  await cp(`${here}scenario.js`, join(folder, sources, "scenario.js"));
-  await writeFile(join(folder, sources, "words.js"), `export default ${JSON.stringify(words)};\n`);
+  await addScenario(join(folder, sources));
   const consumer: Consumer = {
     folder,
     async run(command) {
@@ -106,6 +105,13 @@ export async function fenced(file: string, language: string, heading?: string): 
   return blocks.map((block) => block[1] ?? "");
 }
 
+/** The numbers in the row of a Markdown table that begins with `name`, as code. */
+export async function markdownTable(file: string, name: string): Promise<number[]> {
+  const row =
+    (await readFile(root + file, "utf8")).match(new RegExp(`^\\| *\`${name}\` *\\|(.*)$`, "m"))?.[1] ?? "";
+  return (row.match(/[\d,]+/g) ?? []).map((number) => Number(number.replaceAll(",", "")));
+}
+
 /** Serves folders, until the test is finished. */
 export async function host(...[folders, headers, pages]: Parameters<typeof serve>): Promise<StaticServer> {
   const server = await serve(folders, headers, pages);
@@ -113,15 +119,35 @@ export async function host(...[folders, headers, pages]: Parameters<typeof serve
   return server;
 }
 
+/** A folder with the scenario, its words, and a main file that says `main`. */
+export async function scenarioFolder(main: string): Promise<string> {
+  const folder = await mkdtemp(join(inject("folder"), "page-"));
+  await addScenario(folder);
+  await writeFile(join(folder, "main.js"), main);
+  return folder;
+}
+
+async function addScenario(folder: string): Promise<void> {
+  await cp(`${here}scenario.js`, join(folder, "scenario.js"));
+  await writeFile(join(folder, "words.js"), `export default ${JSON.stringify(words)};\n`);
+}
+
+const browsers = new Map<boolean, Promise<Browser>>();
+afterAll(async () => {
+  for (const browser of browsers.values()) await (await browser).close();
+});
+
 /**
  * A page in Chromium, until the test is finished. Without `gpu` there is no WebGPU, so that
  * tfjs runs on its WebAssembly.
  */
 export async function openPage({ gpu = false } = {}): Promise<Page> {
-  const args = gpu ? chromiumArgs : chromiumArgs.filter((arg) => !arg.includes("webgpu"));
-  const browser = await chromium.launch({ executablePath: chromiumPath(), args });
-  onTestFinished(() => browser.close());
-  return browser.newPage();
+  const args = chromiumArgs.filter((arg) => gpu || !arg.includes("webgpu"));
+  const browser = browsers.get(gpu) ?? chromium.launch({ executablePath: chromiumPath(), args });
+  browsers.set(gpu, browser);
+  const context = await (await browser).newContext();
+  onTestFinished(() => context.close());
+  return context.newPage();
 }
 
 /** Opens a page and waits for the outcome of its scenario, which must be as it should. */

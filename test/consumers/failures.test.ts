@@ -1,0 +1,96 @@
+/** Every way in which a file fails to load ends in a MakemoreError that names its URL and the fix. */
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, inject, test } from "vitest";
+import { host, openPage } from "./consumer";
+
+const inDist = (file: string) => `/dist/makemore-web/${file}`;
+
+/** What is wrong with a site. */
+interface Fault {
+  /** A file that is answered with a page of HTML and status 200, as many hosts do for one that is missing. */
+  html?: string;
+  /** The Content-Security-Policy of every response. */
+  csp?: string;
+  /** Taken from the worker's global object before its script runs. */
+  without?: string;
+  /** Of the `Makemore`. */
+  options?: { backend?: "wasm" | "tfjs"; assetsURL?: string };
+}
+
+/** What a page of such a site ends in, where it trains, and samples if it comes that far. */
+async function failure({ html, csp, without, options = {} }: Fault): Promise<string> {
+  const dist = join(inject("packed"), "dist");
+  const worker = join(await mkdtemp(join(inject("folder"), "worker-")), "worker.js");
+  const script = await readFile(`${dist}/makemore-web/worker.js`, "utf8");
+  await writeFile(worker, without === undefined ? script : `delete globalThis.${without};${script}`);
+  const site = await host(
+    { "/dist/": dist, [inDist("worker.js")]: worker },
+    csp === undefined ? {} : { "content-security-policy": csp },
+    { "/": "<!doctype html>", ...(html === undefined ? {} : { [html]: "<!doctype html>" }) },
+  );
+  const page = await openPage();
+  await page.goto(site.origin);
+  const message = await page.evaluate<string>(`(async () => {
+    const { Makemore } = await import("/dist/index.js");
+    const maker = new Makemore(${JSON.stringify({ backend: "wasm", ...options })});
+    try {
+      await maker.train(["emma", "olivia", "ava", "mia"], { steps: 2, model: { hidden: 4 } });
+      await maker.sample(1);
+      return "it did not fail";
+    } catch (error) {
+      return error.name + " " + error.code + ": " + error.message;
+    } finally {
+      maker.dispose();
+    }
+  })()`);
+  return message.replaceAll(site.origin, "");
+}
+
+test.each<[string, Fault, RegExp]>([
+  [
+    "a worker that is missing",
+    { options: { assetsURL: "/elsewhere" } },
+    /LOAD_FAILED: .*\/elsewhere\/worker\.js .*404.*assetsURL/,
+  ],
+  ["a worker that is served as HTML", { html: inDist("worker.js") }, /worker\.js .*text\/html.*assetsURL/],
+  [
+    "a worker that the CSP refuses",
+    { csp: "worker-src 'none'" },
+    /worker\.js .*Content-Security-Policy.*worker-src/,
+  ],
+  ["a .wasm that is served as HTML", { html: inDist("ort.wasm") }, /ort\.wasm .*text\/html.*assetsURL/],
+  [
+    "a chunk that is served as HTML",
+    { html: inDist("tfjs.js"), options: { backend: "tfjs" } },
+    /tfjs\.js .*assetsURL/,
+  ],
+  [
+    "a .wasm that the CSP refuses to fetch",
+    { csp: "script-src 'self' 'wasm-unsafe-eval'; connect-src 'none'" },
+    /ort\.wasm .*connect-src/,
+  ],
+  ["WebAssembly that the CSP refuses", { csp: "script-src 'self'" }, /wasm-unsafe-eval/],
+  ["a browser without WebAssembly", { without: "WebAssembly" }, /WebAssembly/],
+])("load failure: %s", async (_, fault, message) => {
+  const got = await failure(fault);
+  expect(got).toMatch(/^MakemoreError /);
+  expect(got).toMatch(message);
+});
+
+test("load failure: a .wasm under the wrong type is none, because its bytes are what counts", async () => {
+  const site = await host({ "/dist/": join(inject("packed"), "dist") }, {}, { "/": "<!doctype html>" });
+  const page = await openPage();
+  await page.context().route("**/*.wasm", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, headers: { ...response.headers(), "content-type": "text/plain" } });
+  });
+  await page.goto(site.origin);
+  const samples = await page.evaluate<string[]>(`(async () => {
+    const { Makemore } = await import("/dist/index.js");
+    const maker = new Makemore({ backend: "tfjs" });
+    await maker.train(["emma", "olivia", "ava", "mia"], { steps: 2, model: { hidden: 4 } });
+    return maker.sample(2);
+  })()`);
+  expect(samples).toHaveLength(2);
+});

@@ -1,0 +1,52 @@
+/** A strict TypeScript consumer compiles the README's examples as they stand there. */
+import { execFileSync } from "node:child_process";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, expect, inject, test } from "vitest";
+import { fenced } from "./consumer";
+
+const tsc = fileURLToPath(new URL("../../node_modules/typescript/bin/tsc", import.meta.url));
+let folder: string;
+
+beforeAll(async () => {
+  folder = join(inject("folder"), "types");
+  await mkdir(join(folder, "node_modules"), { recursive: true });
+  await symlink(inject("packed"), join(folder, "node_modules/makemore-web"));
+  await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+  // What the examples take for given.
+  await writeFile(join(folder, "given.d.ts"), "declare const words: string[];\n");
+  for (const [i, example] of (await fenced("README.md", "ts")).entries())
+    await writeFile(join(folder, `example${i + 1}.ts`), example);
+});
+
+test.each([
+  ["bundler", "esnext"],
+  ["node16", "node16"],
+])("types: the README's examples under moduleResolution %s", async (moduleResolution, module) => {
+  const tsconfig = join(folder, `tsconfig.${moduleResolution}.json`);
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    target: "es2022",
+    lib: ["es2022", "dom", "dom.iterable"],
+    types: [],
+    module,
+    moduleResolution,
+    // The package's own declarations are checked too.
+    skipLibCheck: false,
+  };
+  await writeFile(tsconfig, JSON.stringify({ compilerOptions, include: ["*.ts"] }));
+  const listed = run("--listFilesOnly");
+  expect(listed).toMatch(/example1\.ts/);
+  expect(listed).toMatch(/dist\/index\.d\.ts/);
+  expect(run()).toBe("");
+
+  function run(...args: string[]): string {
+    try {
+      return execFileSync(process.execPath, [tsc, "-p", tsconfig, ...args], { encoding: "utf8" });
+    } catch (error) {
+      return String(Reflect.get(Object(error), "stdout"));
+    }
+  }
+});
