@@ -34,7 +34,8 @@ export async function createJaxTrainer(setup: EngineSetup, device: "wasm" | "web
   return {
     device: `jax-js ${device}`,
     async run(firstStep, learningRates) {
-      const losses: np.Array[] = [];
+      const losses = new Float32Array(learningRates.length);
+      let reading = Promise.resolve();
       for (const [i, rate] of learningRates.entries()) {
         const contexts = new Int32Array(batchSize * chain.contextLength);
         const targets = new Int32Array(batchSize);
@@ -51,12 +52,14 @@ export async function createJaxTrainer(setup: EngineSetup, device: "wasm" | "web
         );
         weights = result.weights;
         running = result.running;
-        losses.push(result.loss);
+        // Work waits in a list until something is read, and every array carries that list: without a
+        // read each step, steps get slower and slower. One behind, so that no step waits for its own.
+        const read = result.loss.data().then((loss) => losses.set(loss, i));
+        await reading;
+        reading = read;
       }
-      // Read at the end only, so that nothing waits for the device in between.
-      const values = new Float32Array(losses.length);
-      for (const [i, loss] of losses.entries()) values.set(await loss.data(), i);
-      return values;
+      await reading;
+      return losses;
     },
     dispose() {
       tree.dispose(weights);
@@ -77,6 +80,7 @@ function trainingStep(chain: BlockChain, batchSize: number) {
     contexts: np.Array,
     targets: np.Array,
   ): [np.Array, Arrays] => {
+    // Not `take`, whose gradient (a scatter) jit refuses.
     const oneHot = lax.stopGradient(nn.oneHot(contexts.reshape([batchSize * contextLength]), vocabularySize));
     let x = np.matmul(oneHot, get(weights, embedding.weight));
     const moved: Arrays = {};
