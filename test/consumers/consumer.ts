@@ -42,7 +42,7 @@ export interface Consumer {
  * @param sources its folder with the main file, where the scenario goes
  */
 export async function install(name: string, sources = "src"): Promise<Consumer> {
-  const folder = join(inject("folder"), name);
+  const folder = await mkdtemp(join(inject("folder"), `${name}-`));
   await cp(`${here}apps/${name}`, folder, { recursive: true });
   await addScenario(join(folder, sources));
   const consumer: Consumer = {
