@@ -12,6 +12,8 @@ const STEPS = 3000;
 const REPEATS = 7;
 /** A repeat makes calls for about this long, ms, or one. */
 const REPEAT_MS = 300;
+/** Before that it makes calls for this long, ms, so that the browser has compiled it in earnest. */
+const WARM_UP_MS = 1000;
 /** Names of a call. */
 const COUNTS = [10, 1000];
 /** Float32 rounding of a mean over all examples. */
@@ -105,9 +107,7 @@ export async function benchSample({ page, engines, data, pytorch, say }: Context
     say(`sampling: ${count} names`);
     const runs: { sampler: Sampler; calls: number; rates: number[] }[] = [];
     for (const sampler of ready) {
-      await sampler.sample(count, 1);
-      const ms = await sampler.sample(count, 1);
-      runs.push({ sampler, calls: Math.max(1, Math.round(REPEAT_MS / ms)), rates: [] });
+      runs.push({ sampler, calls: await warmUp(sampler, count), rates: [] });
     }
     for (let repeat = 0; repeat < REPEATS; repeat++)
       for (const { sampler, calls, rates } of runs)
@@ -142,6 +142,15 @@ export async function benchSample({ page, engines, data, pytorch, say }: Context
     missing,
     ...(firstSampleMs === undefined ? {} : { firstSampleMs }),
   };
+}
+
+/** Calls until everything is compiled in earnest; gives the calls that make a repeat. */
+async function warmUp(sampler: Sampler, count: number): Promise<number> {
+  const start = performance.now();
+  for (let calls = 1; ; calls *= 2) {
+    const ms = await sampler.sample(count, calls);
+    if (performance.now() - start >= WARM_UP_MS) return Math.max(1, Math.round((REPEAT_MS * calls) / ms));
+  }
 }
 
 /** As tables. */
