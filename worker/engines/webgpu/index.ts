@@ -17,6 +17,7 @@ import { FACTORS, type Optimizer, stepFactors } from "../optimizer";
 import { openWebGPU, tf, type WebGPU } from "../tfjs/backend";
 import { inErrorScopes, onLoss } from "./faults";
 import { backwardKernel } from "./kernels/backward";
+import { characterSumsKernel } from "./kernels/characterSums";
 import { embeddingKernel } from "./kernels/embedding";
 import { forwardKernel } from "./kernels/forward";
 import { headKernel } from "./kernels/head";
@@ -25,7 +26,7 @@ import { lossKernel } from "./kernels/loss";
 import { minibatchKernel } from "./kernels/minibatch";
 import { updateKernel, WEIGHTS_AT_ONCE } from "./kernels/update";
 import { Memory } from "./memory";
-import { Buffers, type Plan, planChain } from "./plan";
+import { Buffers, NO_CHARACTER, type Plan, planChain } from "./plan";
 import { Program } from "./program";
 
 /** An engine whose numbers tfjs can use where they are. */
@@ -51,12 +52,11 @@ export async function createWebGPUEngine(setup: EngineSetup): Promise<WebGPUEngi
     );
   const gpu = await openWebGPU();
   const { device } = gpu;
-  const { network, parameters, moments, optimizer, stream, batchSize } = setup;
+  const { parameters, moments, optimizer, stream, batchSize } = setup;
   const plan = planChain(chain, batchSize, optimizer.type === "adamw");
   const capacity = chunkCapacity(batchSize);
   const memory = new Memory(device, plan, optimizer.type === "adamw", {
     [Buffers.steps]: Program.tableSize(capacity),
-    [Buffers.tokens]: batchSize * (network.contextLength + 1) * 4,
     [Buffers.stream]: stream.byteLength,
     [Buffers.positions]: capacity * batchSize * 4,
     [Buffers.exampleLosses]: capacity * batchSize * 4,
@@ -67,6 +67,10 @@ export async function createWebGPUEngine(setup: EngineSetup): Promise<WebGPUEngi
       memory.allocate();
       memory.write(parameters, moments);
       memory.writeWhole(Buffers.stream, stream);
+      memory.writeWhole(
+        Buffers.tokens,
+        new Uint32Array(memory.buffer(Buffers.tokens).size / 4).fill(NO_CHARACTER),
+      );
       return Program.compile(device, memory, stepKernels(plan, setup), lossKernel(plan));
     });
     return new FusedEngine(gpu, setup, memory, program, capacity);
@@ -99,6 +103,7 @@ function stepKernels(plan: Plan, { optimizer, stream, seed }: EngineSetup): Kern
     ...levels.map(forwardKernel),
     headKernel(plan),
     ...levels.map((level, i) => backwardKernel(level, blocks[i + 1] ?? head, optimizer)).reverse(),
+    characterSumsKernel(plan),
     embeddingKernel(plan, optimizer),
     ...updates,
   ];

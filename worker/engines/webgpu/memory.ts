@@ -236,12 +236,18 @@ function placesOf({ chain, dimensions4, embedding, blocks }: Plan, adamw: boolea
         norm.gamma,
         vector,
         padded,
-        { buffer, at: at("gamma") },
-        { buffer, m: at("gammaM"), v: at("gammaV") },
+        { buffer, at: at("GAMMA") },
+        { buffer, m: at("GAMMA_M"), v: at("GAMMA_V") },
       );
-      add(norm.beta, vector, padded, { buffer, at: at("beta") }, { buffer, m: at("betaM"), v: at("betaV") });
-      add(norm.runningMean, vector, padded, { buffer, at: at("runningMean") });
-      add(norm.runningVariance, vector, padded, { buffer, at: at("runningVariance") });
+      add(
+        norm.beta,
+        vector,
+        padded,
+        { buffer, at: at("BETA") },
+        { buffer, m: at("BETA_M"), v: at("BETA_V") },
+      );
+      add(norm.runningMean, vector, padded, { buffer, at: at("RUNNING_MEAN") });
+      add(norm.runningVariance, vector, padded, { buffer, at: at("RUNNING_VARIANCE") });
     }
   }
   return places;

@@ -18,9 +18,14 @@ export const Buffers = {
   steps: "steps",
   /** Inputs, outputs and gradients of all blocks for one minibatch. */
   activations: "activations",
+  /** For each character and place: the first block's gradient, summed over its rows. */
+  characterSums: "characterSums",
   /** Products of matrices, before the lanes that share a sum have added up; see kernels/forward.ts. */
   partials: "partials",
-  /** The minibatch: its contexts, [batch, contextLength], then its targets, [batch]. */
+  /**
+   * The minibatch: for each place of the first block's joined rows, the characters of all rows,
+   * [fold, tokenRows]; then the targets, [batch].
+   */
   tokens: "tokens",
   /** The training split. */
   stream: "stream",
@@ -68,6 +73,8 @@ export interface Plan {
   /** vec4s of an embedded token. */
   readonly dimensions4: number;
   readonly embedding: TrainedPlan;
+  /** Rows of the first block, filled up to a multiple of four with NO_CHARACTER. */
+  readonly tokenRows: number;
   /** From the characters up; the last is the head. */
   readonly blocks: readonly BlockPlan[];
   readonly head: BlockPlan;
@@ -80,21 +87,24 @@ export interface Plan {
  * four are AdamW's.
  */
 export const NormRow = {
-  gamma: 0,
-  beta: 1,
-  runningMean: 2,
-  runningVariance: 3,
+  GAMMA: 0,
+  BETA: 1,
+  RUNNING_MEAN: 2,
+  RUNNING_VARIANCE: 3,
   /** 1 / sqrt(variance + epsilon) of the minibatch, from the forward to the backward pass. */
-  inverseDeviation: 4,
-  gammaM: 5,
-  gammaV: 6,
-  betaM: 7,
-  betaV: 8,
+  INVERSE_DEVIATION: 4,
+  GAMMA_M: 5,
+  GAMMA_V: 6,
+  BETA_M: 7,
+  BETA_V: 8,
 } as const;
 const NORM_ROWS = 9;
 
+/** Where there is no row: an id that no character has. */
+export const NO_CHARACTER = 0xffff_ffff;
+
 /** Lanes of the largest workgroup: `laneShape` in kernels/kernel.ts. */
-export const MAX_LANES = 128;
+export const MAX_LANES = 256;
 
 /** vec4s that a row of `channels` numbers takes: an even number. */
 export function vec4s(channels: number): number {
@@ -142,16 +152,21 @@ export function planChain(chain: BlockChain, batch: number, adamw: boolean): Pla
   const head = blocks.at(-1);
   if (!head) throw new MakemoreError("INVALID_MODEL", "A model needs a Linear to make the logits.");
   sizes.set(Buffers.activations, activations.size);
+  const [first = head] = blocks;
+  const tokenRows = Math.ceil(first.rows / 4) * 4;
+  sizes.set(Buffers.tokens, Math.ceil((first.block.fold * tokenRows + batch) / 4));
+  sizes.set(Buffers.characterSums, chain.vocabularySize * first.block.fold * first.fanOut4);
   sizes.set(Buffers.partials, Math.max(1, ...blocks.slice(1).map((next, i) => partialsOf(blocks[i], next))));
   if (adamw) sizes.set(Buffers.moments, moments.size);
-  return { chain, batch, dimensions4, embedding, blocks, head, sizes };
+  return { chain, batch, dimensions4, embedding, tokenRows, blocks, head, sizes };
 }
 
 /** The most vec4s that the forward or the backward pass of a block writes to `partials`. */
 function partialsOf(plan: BlockPlan | undefined, next: BlockPlan): number {
-  const tiledRows = next.block.fold * Math.ceil(next.rows / 4) * 4;
-  // Fewer rows than four for each lane: their lanes' partial sums take as much as that.
-  return Math.max(tiledRows, 4 * MAX_LANES) * (plan?.fanOut4 ?? 0);
+  const tiledRows = next.block.fold * Math.ceil(next.rows / 8) * 8;
+  // Half of the lanes have a tile, or a part of one: eight rows of two pairs of vec4s.
+  const ofGroup = Math.max(tiledRows, 4 * MAX_LANES) * 4 + MAX_LANES * 2;
+  return Math.ceil((plan?.fanOut4 ?? 0) / 4) * ofGroup;
 }
 
 /** Hands out one buffer piece by piece. */

@@ -12,7 +12,8 @@ const LANES = 64;
 
 /** See the head of this file. */
 export function headKernel(plan: Plan): Kernel {
-  const { chain, batch, head } = plan;
+  const { chain, batch, head, tokenRows } = plan;
+  const [{ block } = head] = plan.blocks;
   let columns = 1;
   while (columns < head.fanOut4 && columns < LANES) columns *= 2;
   return {
@@ -35,7 +36,7 @@ ${sizes({
   FAN_OUT4: head.fanOut4,
   X: head.x,
   DLOGITS: head.gradient,
-  TARGETS: batch * chain.contextLength,
+  TARGETS: block.fold * tokenRows,
 })}
 
 var<workgroup> maxima: array<f32, LANES>;

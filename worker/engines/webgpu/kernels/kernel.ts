@@ -45,26 +45,34 @@ export function float(value: number): string {
 }
 
 /**
- * `sumOverRows(lane, value)`: the sum of all even lanes for an even one, of all odd ones for an odd
- * one; in the same order in every run. Workgroup memory is scarce, and software adapters clear it
- * slowly: hence no more than a vec4 a lane.
+ * What the lanes of a workgroup tell one another, in `partials`: first the parts of a product of
+ * matrices, then two sums over the rows. Through storage, not through workgroup memory: it is read
+ * a few times only, and software adapters pay for each barrier and each byte of workgroup memory.
+ *
+ * - `partialAt(group, part, row, vec)`: where a part of a product is, for one of the four vec4s
+ * - `sumOverRows(group, lane, own)`: sums over all lanes that have the same one of the four vec4s,
+ *   lane % 4, in the same order in every run
  */
-export const SUM_OVER_ROWS = /* wgsl */ `
-var<workgroup> laneValues: array<vec4f, LANES>;
-var<workgroup> columnSums: array<vec4f, 8>;
+export const PARTIALS = /* wgsl */ `
+const GROUP_SIZE = PARTS * TILED_ROWS * 4u + LANES * 2u;
 
-fn sumOverRows(lane: u32, value: vec4f) -> vec4f {
-  laneValues[lane] = value;
-  workgroupBarrier();
-  if lane < 8u {
-    var column = vec4f();
-    for (var i = lane; i < LANES; i += 8u) { column += laneValues[i]; }
-    columnSums[lane] = column;
+fn partialAt(group: u32, part: u32, row: u32, vec: u32) -> u32 {
+  return group * GROUP_SIZE + (part * TILED_ROWS + row) * 4u + vec;
+}
+
+struct Sums { first: vec4f, second: vec4f }
+
+fn sumOverRows(group: u32, lane: u32, own: Sums) -> Sums {
+  let at = group * GROUP_SIZE + PARTS * TILED_ROWS * 4u;
+  partials[at + lane] = own.first;
+  partials[at + LANES + lane] = own.second;
+  storageBarrier();
+  var sums = Sums();
+  for (var i = lane % 4u; i < LANES; i += 4u) {
+    sums.first += partials[at + i];
+    sums.second += partials[at + LANES + i];
   }
-  workgroupBarrier();
-  var sum = vec4f();
-  for (var i = lane % 2u; i < 8u; i += 2u) { sum += columnSums[i]; }
-  return sum;
+  return sums;
 }
 `;
 
@@ -92,19 +100,22 @@ fn learn(p: vec4f, g: vec4f, m: u32, v: u32) -> vec4f {
 `;
 }
 
-/** How the lanes of a workgroup divide a product of matrices among themselves. */
+/**
+ * How the lanes of a workgroup divide a product of matrices among themselves: into pairs of vec4s
+ * of channels (lane % 2), tiles of eight rows, and parts of the sum.
+ */
 export interface LaneShape {
   readonly LANES: number;
-  /** Tiles at a time: lane % TILES is the lane's. */
+  /** Tiles at a time: lane / 2 % TILES is the lane's. */
   readonly TILES: number;
-  /** Lanes that share a tile: lane / TILES is which, and it sums every PARTS-th term. */
+  /** Lanes that share a tile: lane / 2 / TILES is which, and it sums every PARTS-th term. */
   readonly PARTS: number;
 }
 
-/** 64 lanes, or MAX_LANES where there are tiles enough; fewer tiles leave more lanes to a sum. */
+/** 64 lanes, or up to MAX_LANES where there are tiles enough; fewer tiles leave more lanes to a sum. */
 export function laneShape(tiles: number): LaneShape {
-  const LANES = tiles > 64 ? MAX_LANES : 64;
   let TILES = 1;
-  while (TILES < tiles && TILES < LANES) TILES *= 2;
-  return { LANES, TILES, PARTS: LANES / TILES };
+  while (TILES < tiles && TILES < MAX_LANES / 2) TILES *= 2;
+  const LANES = Math.max(64, 2 * TILES);
+  return { LANES, TILES, PARTS: LANES / 2 / TILES };
 }

@@ -14,7 +14,8 @@ const LANES = 64;
 
 /** See the head of this file. */
 export function minibatchKernel(plan: Plan, stream: TokenStream, seed: number): Kernel {
-  const { chain, batch, dimensions4, blocks } = plan;
+  const { chain, batch, dimensions4, tokenRows } = plan;
+  const [{ block, x } = plan.head] = plan.blocks;
   return {
     name: "minibatch",
     workgroups: Math.ceil((batch * chain.contextLength) / LANES),
@@ -24,7 +25,7 @@ ${STEP}
 @group(1) @binding(0) var<storage, read> stream: array<u32>;               // tokens, packed
 @group(1) @binding(1) var<storage, read> positions: array<u32>;            // [steps, BATCH]
 @group(1) @binding(2) var<storage, read> embedding: array<vec4f>;          // [vocabulary, DIMENSIONS4]
-@group(1) @binding(3) var<storage, read_write> tokens: array<u32>;         // [BATCH, CONTEXT], [BATCH]
+@group(1) @binding(3) var<storage, read_write> tokens: array<u32>;         // [FOLD, TOKEN_ROWS], [BATCH]
 @group(1) @binding(4) var<storage, read_write> activations: array<vec4f>;  // X: [BATCH, CONTEXT, DIMENSIONS4]
 
 ${sizes({
@@ -37,7 +38,9 @@ ${sizes({
   BATCH: batch,
   CONTEXT: chain.contextLength,
   DIMENSIONS4: dimensions4,
-  X: blocks[0]?.x ?? 0,
+  FOLD: block.fold,
+  TOKEN_ROWS: tokenRows,
+  X: x,
 })}
 
 // The first of pcg4d's four outputs: randomBits of worker/data/random.ts.
@@ -77,7 +80,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let row = id.x / CONTEXT;
   let place = id.x % CONTEXT;
   let position = positionOf(row);
-  if place == 0u { tokens[BATCH * CONTEXT + row] = tokenAt(position); }
+  if place == 0u { tokens[FOLD * TOKEN_ROWS + row] = tokenAt(position); }
 
   // The token at this place, unless a boundary lies between it and the target.
   var token = 0u;
@@ -85,7 +88,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     token = tokenAt(position - back);
     if token == 0u { break; }
   }
-  tokens[id.x] = token;
+  tokens[id.x % FOLD * TOKEN_ROWS + id.x / FOLD] = token;
   for (var d = 0u; d < DIMENSIONS4; d++) {
     activations[X + id.x * DIMENSIONS4 + d] = embedding[token * DIMENSIONS4 + d];
   }

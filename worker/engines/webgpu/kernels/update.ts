@@ -96,24 +96,33 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let column = tile % (weight.fanOut4 / 2u) * 2u;
   if row4 >= weight.height4 { return; }
 
-  let ofBias = row4 == weight.fanIn4;
   var g00 = mat4x4f();
   var g01 = mat4x4f();
   var g10 = mat4x4f();
   var g11 = mat4x4f();
-  for (var row = 0u; row < weight.rows; row++) {
-    var x0 = vec4f(weight.one, 0, 0, 0);
-    var x1 = vec4f();
-    if !ofBias {
-      x0 = activations[weight.x + row * weight.fanIn4 + row4];
-      x1 = activations[weight.x + row * weight.fanIn4 + row4 + 1u];
+  var d = weight.dhpreact + column;
+  if row4 == weight.fanIn4 {
+    // db = dhpreact.sum(0)
+    for (var row = 0u; row < weight.rows; row++) {
+      g00[0] += weight.one * activations[d];
+      g01[0] += weight.one * activations[d + 1u];
+      d += weight.fanOut4;
     }
-    let d0 = activations[weight.dhpreact + row * weight.fanOut4 + column];
-    let d1 = activations[weight.dhpreact + row * weight.fanOut4 + column + 1u];
-    g00 += outer(x0, d0);
-    g01 += outer(x0, d1);
-    g10 += outer(x1, d0);
-    g11 += outer(x1, d1);
+  } else {
+    // dW = x.T @ dhpreact
+    var x = weight.x + row4;
+    for (var row = 0u; row < weight.rows; row++) {
+      let x0 = activations[x];
+      let x1 = activations[x + 1u];
+      let d0 = activations[d];
+      let d1 = activations[d + 1u];
+      g00 += outer(x0, d0);
+      g01 += outer(x0, d1);
+      g10 += outer(x1, d0);
+      g11 += outer(x1, d1);
+      x += weight.fanIn4;
+      d += weight.fanOut4;
+    }
   }
   apply(which, row4, column, g00);
   apply(which, row4, column + 1u, g01);
