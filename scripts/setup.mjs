@@ -44,21 +44,31 @@ export function installPackages() {
 }
 
 /**
- * Installs browsers that the tests need, where they are missing and this may be done: on Debian and
- * its relatives, as root.
+ * Installs Debian packages that are missing, where this may be done: on Debian and its relatives, as root.
  *
- * @param {Record<string, () => boolean>} missing by Debian's package name, whether it is missing
+ * @param {Record<string, () => boolean>} needed by package, whether it is missing; without these nothing goes on
+ * @param {Record<string, () => boolean>} wanted the same for packages without which some tests are skipped
  */
-export function installBrowsers(missing) {
-  const packages = Object.keys(missing).filter((name) => missing[name]?.());
-  if (packages.length === 0) return;
-  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) {
+export function installSystemPackages(needed, wanted) {
+  const missingOf = (/** @type {Record<string, () => boolean>} */ packages) =>
+    Object.keys(packages).filter((name) => packages[name]?.());
+  const missing = missingOf(needed);
+  if (process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")) {
+    const all = [...missing, ...missingOf(wanted)];
+    if (all.length === 0) return;
+    process.env.DEBIAN_FRONTEND = "noninteractive";
+    run("Updating Debian's package lists", "apt-get", ["update", "-qq"]);
+    run("Installing what the tests need", "apt-get", [
+      "install",
+      "-y",
+      "-qq",
+      "--no-install-recommends",
+      ...all,
+    ]);
+  } else if (missing.length > 0) {
     console.error(
-      `Missing: ${packages.join(", ")}. Install them (Debian: sudo apt-get install ${packages.join(" ")}), or set CHROMIUM_PATH and FIREFOX_PATH.`,
+      `Missing: ${missing.join(", ")}. Install them (Debian: sudo apt-get install ${missing.join(" ")}), or set CHROMIUM_PATH and FIREFOX_PATH.`,
     );
     process.exit(1);
   }
-  process.env.DEBIAN_FRONTEND = "noninteractive";
-  run("Updating Debian's package lists", "apt-get", ["update", "-qq"]);
-  run("Installing browsers", "apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages]);
 }

@@ -2,11 +2,15 @@
  * `npm test`: installs what is missing (packages, and on Debian the browsers), then runs the whole
  * suite: style, types, the build and what is in it, and every test.
  */
+import { spawnSync } from "node:child_process";
 import { findChromium, findFirefox } from "./browsers.mjs";
-import { installBrowsers, installPackages, run } from "./setup.mjs";
+import { installPackages, installSystemPackages, run } from "./setup.mjs";
 
 installPackages();
-installBrowsers({ chromium: () => !findChromium(), "firefox-esr": () => !findFirefox() });
+installSystemPackages(
+  { chromium: () => !findChromium(), "firefox-esr": () => !findFirefox() },
+  { "python3-onnx": () => spawnSync("/usr/bin/python3", ["-c", "import onnx"]).status !== 0 },
+);
 run("Checking style", "npx", ["biome", "check", "."]);
 run("Building the package", "npm", ["run", "--silent", "build"]);
 // After the build, because the demo uses the package as any page would: by its own declarations.

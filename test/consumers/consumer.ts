@@ -108,7 +108,8 @@ export async function fenced(file: string, language: string, heading?: string): 
 /** The numbers in the row of a Markdown table that begins with `name`, as code. */
 export async function markdownTable(file: string, name: string): Promise<number[]> {
   const row =
-    (await readFile(root + file, "utf8")).match(new RegExp(`^\\| *\`${name}\` *\\|(.*)$`, "m"))?.[1] ?? "";
+    (await readFile(root + file, "utf8")).match(new RegExp(`^\\| *\`${name}\` *\\|([\\d,| ]*)$`, "m"))?.[1] ??
+    "";
   return (row.match(/[\d,]+/g) ?? []).map((number) => Number(number.replaceAll(",", "")));
 }
 

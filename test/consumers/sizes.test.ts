@@ -1,6 +1,6 @@
 /**
  * What a visitor downloads, from the server's own list of requests: enforces the budgets, and that
- * docs/bundlers.md says what is so.
+ * the README says what is so.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -55,7 +55,7 @@ test.each<[Backend, string[]]>([
   if (backend === "wasm") expect(progress.kB).toBeLessThan(100);
 
   const total = progress.kB + sample.kB;
-  const documented = await markdownTable("docs/bundlers.md", backend);
+  const documented = await markdownTable("README.md", backend);
   const measured = `${backend}: ${progress.kB.toFixed(0)} kB, ${total.toFixed(0)} kB`;
   expect(documented, measured).toHaveLength(2);
   // A tenth: the table is there to be believed, not to be changed with every commit.
