@@ -1,0 +1,169 @@
+/**
+ * What a step of the webgpu engine asks of a GPU, by kernel, worked out from the kernels themselves
+ * and from nothing measured: floating-point operations, bytes, workgroups, and from these an estimate
+ * of the time on two kinds of GPU. The tables of docs/performance.md.
+ *
+ *     node bench/gpu-arithmetic.mjs [batchSize] [sgd | adamw]
+ */
+import { buildDataset } from "../worker/data/dataset";
+import { backwardKernel } from "../worker/engines/webgpu/kernels/backward";
+import { characterSumsKernel } from "../worker/engines/webgpu/kernels/characterSums";
+import { embeddingKernel } from "../worker/engines/webgpu/kernels/embedding";
+import { forwardKernel } from "../worker/engines/webgpu/kernels/forward";
+import { headKernel } from "../worker/engines/webgpu/kernels/head";
+import type { Kernel } from "../worker/engines/webgpu/kernels/kernel";
+import { minibatchKernel } from "../worker/engines/webgpu/kernels/minibatch";
+import { updateKernel } from "../worker/engines/webgpu/kernels/update";
+import { planChain } from "../worker/engines/webgpu/plan";
+import { architecture } from "../worker/model/architectures";
+import { asBlocks } from "../worker/model/blocks";
+import { buildNetwork } from "../worker/model/network";
+import { table } from "./statistics";
+
+/** A kind of GPU, as far as the estimate goes. */
+interface GPU {
+  readonly name: string;
+  /** What a workgroup runs on: a streaming multiprocessor, a compute unit, an Xe core. */
+  readonly cores: number;
+  /** Fused multiply-adds a second of one core, at its best. */
+  readonly multiplyAdds: number;
+  /** From the cache that all cores share, bytes a second. */
+  readonly bandwidth: number;
+  /** From the end of a dispatch to the begin of the next one that waits for it, seconds. */
+  readonly gap: number;
+}
+
+const gpus: readonly GPU[] = [
+  { name: "integrated", cores: 8, multiplyAdds: 128 * 1.3e9, bandwidth: 100e9, gap: 8e-6 },
+  { name: "discrete", cores: 28, multiplyAdds: 128 * 1.8e9, bandwidth: 1000e9, gap: 4e-6 },
+];
+
+/**
+ * What 64 lanes, two warps or a wavefront, get out of a core: they cannot hide its latencies from one
+ * another, and each has only its own sums to go on with.
+ */
+const UTILISATION = 0.15;
+
+/** What a kernel does. Bytes are of what it reads and writes, each counted once. */
+interface Work {
+  readonly kernel: Kernel;
+  readonly flop: number;
+  readonly bytes: number;
+}
+
+/** The step of the default model, by kernel. */
+function workOf(batch: number, adamw: boolean): Work[] {
+  // Which words there are changes no size.
+  const { train } = buildDataset("emma\nolivia", { seed: 1, split: [1, 0, 0], shuffle: false });
+  const chain = asBlocks(buildNetwork(architecture("wavenet"), 27));
+  if (!chain) throw new Error("The default model is a chain of blocks.");
+  const plan = planChain(chain, batch, adamw);
+  const optimizer = adamw
+    ? ({ type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 } as const)
+    : ({ type: "sgd" } as const);
+  const { head } = plan;
+  const levels = plan.blocks.slice(0, -1);
+  const [first = head] = plan.blocks;
+  const VEC4 = 16;
+  const tokens = batch * chain.contextLength;
+  /** Parameter in and out, and AdamW's two moments too. */
+  const learned = (adamw ? 6 : 2) * VEC4;
+  const product = ({ rows, fanIn4, fanOut4 }: typeof head) => 2 * rows * fanIn4 * 4 * fanOut4 * 4;
+  const weights = ({ fanIn4, fanOut4 }: typeof head) => fanIn4 * 4 * fanOut4;
+  const sums = chain.vocabularySize * first.block.fold * first.fanOut4;
+  const embedding = chain.vocabularySize * plan.dimensions4;
+  return [
+    { kernel: minibatchKernel(plan, train, 1), flop: 0, bytes: tokens * (8 + 2 * plan.dimensions4 * VEC4) },
+    ...levels.map((level) => ({
+      kernel: forwardKernel(level),
+      flop: product(level),
+      bytes: (level.rows * (level.fanIn4 + 2 * level.fanOut4) + weights(level)) * VEC4,
+    })),
+    {
+      kernel: headKernel(plan),
+      flop: product(head),
+      bytes: (batch * (head.fanIn4 + head.fanOut4) + weights(head)) * VEC4,
+    },
+    ...levels
+      .map((level, i) => {
+        const next = plan.blocks[i + 1] ?? head;
+        return {
+          kernel: backwardKernel(level, next, optimizer),
+          flop: product(next),
+          bytes: (next.rows * next.fanOut4 + weights(next) + 3 * level.rows * level.fanOut4) * VEC4,
+        };
+      })
+      .reverse(),
+    {
+      kernel: characterSumsKernel(plan),
+      flop: tokens * first.fanOut4 * 4,
+      bytes: (first.rows * first.fanOut4 + sums) * VEC4 + tokens * 4,
+    },
+    {
+      kernel: embeddingKernel(plan, optimizer),
+      flop: 2 * embedding * 4 * first.block.fold * first.fanOut4 * 4,
+      bytes: (sums + weights(first)) * VEC4 + embedding * learned,
+    },
+    {
+      kernel: updateKernel(plan.blocks, optimizer),
+      flop: plan.blocks.reduce((sum, block) => sum + product(block), 0),
+      bytes: plan.blocks.reduce(
+        (sum, block) => sum + block.rows * (block.fanIn4 + block.fanOut4) * VEC4 + weights(block) * learned,
+        0,
+      ),
+    },
+  ];
+}
+
+/** Seconds: the wait, and then the slower of computing on the cores that have work and fetching. */
+function estimate({ kernel, flop, bytes }: Work, { cores, multiplyAdds, bandwidth, gap }: GPU): number {
+  const atOnce = Math.min(kernel.workgroups, cores) * multiplyAdds * UTILISATION * (lanesOf(kernel) / 64);
+  return gap + Math.max(flop / 2 / atOnce, bytes / bandwidth);
+}
+
+function lanesOf({ code }: Kernel): number {
+  return Number(/const LANES = (\d+)u/.exec(code)?.[1] ?? /@workgroup_size\((\d+)\)/.exec(code)?.[1]);
+}
+
+/** Prints it. */
+export function main([batchSize = "32", optimizer = "sgd"]: string[]): void {
+  const batch = Number(batchSize);
+  if (!Number.isInteger(batch) || batch < 2) throw new Error(`"${batchSize}" is no batch size.`);
+  if (optimizer !== "sgd" && optimizer !== "adamw") throw new Error(`There is no optimizer "${optimizer}".`);
+  const works = workOf(batch, optimizer === "adamw");
+  const row = (name: string, shape: string, flop: number, bytes: number, seconds: number[]) => [
+    name,
+    shape,
+    (flop / 1e6).toFixed(2),
+    (bytes / 1e3).toFixed(0),
+    ...seconds.map((s) => (s * 1e6).toFixed(0)),
+  ];
+  const total = (of: (work: Work) => number) => works.reduce((sum, work) => sum + of(work), 0);
+  const steps = gpus.map((gpu) => total((work) => estimate(work, gpu)));
+  console.log(`The default model, batch ${batch}, ${optimizer}; microseconds are estimates.\n`);
+  console.log(
+    table(
+      ["kernel", "workgroups x lanes", "MFLOP", "kB", ...gpus.map(({ name }) => `${name}, us`)],
+      [
+        ...works.map((work) =>
+          row(
+            work.kernel.name.replace(/of linear1\.weight, .*/, "of all weights"),
+            `${work.kernel.workgroups} x ${lanesOf(work.kernel)}`,
+            work.flop,
+            work.bytes,
+            gpus.map((gpu) => estimate(work, gpu)),
+          ),
+        ),
+        row(
+          "a step",
+          "",
+          total(({ flop }) => flop),
+          total(({ bytes }) => bytes),
+          steps,
+        ),
+      ],
+    ),
+  );
+  for (const [i, { name, cores }] of gpus.entries())
+    console.log(`${name}, ${cores} cores: about ${Math.round(1 / (steps[i] ?? 1) / 100) * 100} steps/s`);
+}
