@@ -214,6 +214,9 @@ test("dispose rejects what is in flight and what comes after, and ends the worke
 });
 
 test("a worker that never loads ends in LOAD_FAILED with its URL, and the next call tries again", async () => {
+  // It asks the server why.
+  const fetched = vi.fn(async () => new Response("", { status: 404 }));
+  vi.stubGlobal("fetch", fetched);
   FakeWorker.api = { configure: () => new Promise(() => {}) };
   const mm = new Makemore({ workerURL: "/nowhere/worker.js" });
   const calls = Promise.allSettled([mm.train(["ab"]), mm.sample()]);
@@ -222,8 +225,9 @@ test("a worker that never loads ends in LOAD_FAILED with its URL, and the next c
   for (const { reason } of (await calls) as PromiseRejectedResult[])
     expect(reason).toMatchObject({
       code: "LOAD_FAILED",
-      message: expect.stringContaining("/nowhere/worker.js"),
+      message: expect.stringMatching(/\/nowhere\/worker\.js did not start: the server answered 404/),
     });
+  expect(fetched).toHaveBeenCalledTimes(1);
   FakeWorker.api = { sample: async () => ({ value: ["ok"] }) };
   await expect(mm.sample(1)).resolves.toEqual(["ok"]);
   expect(FakeWorker.instances).toHaveLength(2);
