@@ -49,6 +49,11 @@ export function numberOf(form: HTMLFormElement, name: string): number | undefine
   return value.trim() === "" ? undefined : Number(value);
 }
 
+/** The number of a field that must be filled in; an empty one is NaN, which the library refuses by name. */
+export function requiredNumber(form: HTMLFormElement, name: string): number {
+  return numberOf(form, name) ?? Number.NaN;
+}
+
 /** What to tell a person about a failure. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
@@ -59,14 +64,26 @@ export function codeOf(error: unknown): MakemoreError["code"] | undefined {
   return error instanceof MakemoreError ? error.code : undefined;
 }
 
-/** Marks the fields of a form that a message names, and unmarks the others. */
+/**
+ * Marks the field of the option that a message is about, and unmarks the others. The library's
+ * messages begin with the call and the option's path: "train: learningRate.warmup is -1; …".
+ */
 export function markFields(form: HTMLFormElement, message: string): void {
-  for (const element of form.elements) {
-    if (!(element instanceof HTMLInputElement || element instanceof HTMLSelectElement)) continue;
-    const named = element.name !== "" && new RegExp(`\\b${element.name}\\b`).test(message);
-    if (named) element.setAttribute("aria-invalid", "true");
+  const path = /^\w+: ([\w.]+) is /.exec(message)?.[1]?.split(".") ?? [];
+  const fields = [...form.elements].filter(
+    (element) => element instanceof HTMLSelectElement || isTypedInto(element),
+  );
+  // Not every option has a field of its own: "learningRate.peak" is in the one called learningRate.
+  const name = path.reverse().find((part) => fields.some((element) => element.name === part));
+  for (const element of fields) {
+    if (element.name === name) element.setAttribute("aria-invalid", "true");
     else element.removeAttribute("aria-invalid");
   }
+}
+
+/** A radio button or a checkbox is never wrong by itself. */
+function isTypedInto(element: Element): element is HTMLInputElement {
+  return element instanceof HTMLInputElement && !["radio", "checkbox"].includes(element.type);
 }
 
 /** Calls `run` once, `milliseconds` after the last call. */

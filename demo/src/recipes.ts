@@ -1,11 +1,12 @@
 /** The presets of the form, and what the form comes to as options of `train`. */
-import type { ModelChoice, Schedule, TrainOptions } from "makemore-web";
-import { field, numberOf } from "./dom";
+import type { ModelChoice, ModelInfo, Schedule, TrainOptions } from "makemore-web";
+import { field, numberOf, requiredNumber } from "./dom";
 
 /** What a preset writes into the fields, by their names. */
 type Preset = Record<"steps" | "batchSize" | "learningRate" | "decay" | "warmup" | "optimizer", string>;
 
-const adamw = { batchSize: "64", learningRate: "0.002", decay: "cosine", warmup: "200", optimizer: "adamw" };
+/** Warm-up stays empty: it follows from the steps. */
+const adamw = { batchSize: "64", learningRate: "0.002", decay: "cosine", warmup: "", optimizer: "adamw" };
 
 /** The library's default recipe at three lengths, and the lecture's. */
 const presets: Record<string, Preset> = {
@@ -39,32 +40,45 @@ function modelOf(form: HTMLFormElement): ModelChoice {
     .value.match(/[^\s,x×]+/g)
     ?.map(Number);
   return {
-    contextLength: numberOf(form, "contextLength"),
-    embedding: numberOf(form, "embedding"),
-    hidden: numberOf(form, "hidden"),
+    contextLength: requiredNumber(form, "contextLength"),
+    embedding: requiredNumber(form, "embedding"),
+    hidden: requiredNumber(form, "hidden"),
     ...(folds ? { folds } : {}),
   };
 }
 
-/** The learning rate of the form; "linear" and "cosine" end at 0, "step" at a tenth. */
-function scheduleOf(form: HTMLFormElement): Schedule {
+/**
+ * The learning rate of the form; "linear" and "cosine" end at 0, "step" at a tenth. An empty warm-up
+ * is as long as the library's own.
+ */
+function scheduleOf(form: HTMLFormElement, steps: number): Schedule {
   const chosen = field(form, "decay").value;
   const decay = (["constant", "linear", "cosine", "step"] as const).find((name) => name === chosen);
   return {
-    peak: numberOf(form, "learningRate") ?? Number.NaN,
-    warmup: numberOf(form, "warmup"),
+    peak: requiredNumber(form, "learningRate"),
+    warmup: numberOf(form, "warmup") ?? Math.min(200, Math.floor(steps / 10)),
     decay,
   };
 }
 
 /** Everything of the form that `train` takes; a wrong number is for the library to refuse. */
-export function optionsOf(form: HTMLFormElement): TrainOptions {
+export function optionsOf(form: HTMLFormElement): TrainOptions & { steps: number } {
+  const steps = requiredNumber(form, "steps");
   return {
     model: modelOf(form),
-    steps: numberOf(form, "steps"),
-    batchSize: numberOf(form, "batchSize"),
-    learningRate: scheduleOf(form),
+    steps,
+    batchSize: requiredNumber(form, "batchSize"),
+    learningRate: scheduleOf(form, steps),
     optimizer: field(form, "optimizer").value === "sgd" ? "sgd" : "adamw",
-    seed: numberOf(form, "seed"),
+    seed: requiredNumber(form, "seed"),
   };
+}
+
+/**
+ * The steps that `resume` goes on to: the form's, or where so many are done, those that the training
+ * was to have.
+ */
+export function resumedSteps(form: HTMLFormElement, { step, steps }: ModelInfo): number {
+  const wanted = requiredNumber(form, "steps");
+  return wanted > 0 && wanted <= step ? steps : wanted;
 }
