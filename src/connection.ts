@@ -6,9 +6,11 @@
 import { type Remote, wrap } from "comlink";
 import { MakemoreError } from "./errors";
 import { type Files, locateFiles, startWorker } from "./files";
-import type { Outcome, WorkerAPI } from "./protocol";
-
+import type { Measurements, Outcome, WorkerAPI } from "./protocol";
 import type { MakemoreOptions } from "./types";
+
+/** Kept for the page's life, so that no second worker measures what a first one did. */
+export const measurements: Measurements = new Map();
 
 export class Connection {
   readonly #worker: Worker;
@@ -52,7 +54,7 @@ export class Connection {
     const lockName = `makemore-web ${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
     // A URL cannot be cloned; where it leads is in `files`.
     const { workerURL: _, assetsURL: __, ...checked } = options;
-    const outcome = await this.#api.configure({ options: checked, files, lockName });
+    const outcome = await this.#api.configure({ options: checked, files, lockName, measurements });
     this.#answered = true;
     if ("error" in outcome) {
       const error = new MakemoreError(outcome.error.code, outcome.error.message);

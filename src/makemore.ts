@@ -4,7 +4,7 @@
  * The worker starts at the first call that needs it.
  */
 import { proxy, transfer } from "comlink";
-import { Connection } from "./connection";
+import { Connection, measurements } from "./connection";
 import { MakemoreError } from "./errors";
 import type { Outcome, TrainEvent } from "./protocol";
 import type {
@@ -175,11 +175,11 @@ export class Makemore {
     const stop = () => connection.abort(id);
     signal?.addEventListener("abort", stop);
     try {
-      const value = await connection.race((api) => call(api, id));
-      signal?.throwIfAborted();
-      return value;
+      return await connection.race((api) => call(api, id));
     } finally {
       signal?.removeEventListener("abort", stop);
+      // Whatever it came to.
+      signal?.throwIfAborted();
     }
   }
 
@@ -200,14 +200,20 @@ export class Makemore {
         api,
         id,
         proxy((event: TrainEvent) => {
-          if ("model" in event) this.#model = event.model;
-          else if (!thrown)
-            try {
-              onProgress?.(event.progress);
-            } catch (reason) {
-              thrown = { reason };
-              void api.abort(id);
-            }
+          if ("model" in event) {
+            this.#model = event.model;
+            for (const [key, measured] of event.measurements) measurements.set(key, measured);
+            return;
+          }
+          const { step } = event.progress;
+          if (this.#model) this.#model = { ...this.#model, step };
+          if (thrown) return;
+          try {
+            onProgress?.(event.progress);
+          } catch (reason) {
+            thrown = { reason };
+            void api.abort(id);
+          }
         }),
       ),
     );

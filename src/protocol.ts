@@ -5,6 +5,7 @@
 import type { MakemoreErrorCode } from "./errors";
 import type { Files } from "./files";
 import type {
+  BackendMeasurement,
   ExportOptions,
   Losses,
   MakemoreOptions,
@@ -22,8 +23,11 @@ export type PlainTrainOptions = Omit<TrainOptions, "onProgress" | "signal">;
 export type PlainResumeOptions = Omit<ResumeOptions, "onProgress" | "signal" | "words">;
 export type PlainSampleOptions = Omit<SampleOptions, "signal">;
 
+/** What `auto` measured, by model, batch size and optimiser. The page keeps it, for every worker it starts. */
+export type Measurements = Map<string, BackendMeasurement[]>;
+
 /** What the worker tells the page while a call is under way. */
-export type TrainEvent = { model: ModelInfo } | { progress: Progress };
+export type TrainEvent = { model: ModelInfo; measurements: Measurements } | { progress: Progress };
 
 /**
  * What a call came to. Errors travel as data: a structured clone of an Error would lose its code.
@@ -37,6 +41,7 @@ export interface WorkerConfiguration {
   /** As given to the constructor, unchecked. */
   readonly options: Omit<MakemoreOptions, "workerURL" | "assetsURL">;
   readonly files: Files;
+  readonly measurements: Measurements;
   /** A Web Lock that the worker holds for life, so that the page learns of its death. */
   readonly lockName: string;
 }

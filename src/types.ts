@@ -225,8 +225,10 @@ export interface ModelInfo {
   layers: readonly LayerInfo[];
   /** Trainable numbers in all. */
   parameters: number;
-  /** Steps it was trained for. */
+  /** Steps it was trained for; during training, as of the last progress. */
   step: number;
+  /** Steps its training will have when it is finished. */
+  steps: number;
 }
 
 export interface SampleOptions {

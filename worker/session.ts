@@ -7,6 +7,7 @@
 import { type ProxyMarked, type Remote, releaseProxy, transfer } from "comlink";
 import { MakemoreError } from "../src/errors";
 import type {
+  Measurements,
   Outcome,
   PlainResumeOptions,
   PlainSampleOptions,
@@ -61,25 +62,28 @@ interface Start {
 
 export class Session implements WorkerAPI {
   #backend: NonNullable<MakemoreOptions["backend"]> = "auto";
+  #measurements: Measurements = new Map();
   #checkpoint: Checkpoint | undefined;
   #dataset: Dataset | undefined;
   #training: Training | undefined;
-  #trainingId = 0;
   /** A training is being set up or runs. */
   #busy = false;
+  /** Settles when the last choice of an engine is made, also one that nobody waits for any more. */
+  #choosing: Promise<unknown> = Promise.resolve();
   /** Settles when the training that was last asked for stands, or could not be set up. */
   #opening: Promise<unknown> = Promise.resolve();
   /** What runs the newest checkpoint that was asked for. */
   #inference: { of: Checkpoint; inference: Promise<Inference> } | undefined;
   #novelty: { of: Dataset; words: WordSet[] } | undefined;
-  /** Calls that were asked to end, some perhaps before they began. */
-  readonly #aborted = new Set<number>();
+  /** By call; a call may be asked to end before it begins. */
+  readonly #stops = new Map<number, AbortController>();
 
-  configure({ options, files, lockName }: WorkerConfiguration): Promise<Outcome<void>> {
+  configure({ options, files, lockName, measurements }: WorkerConfiguration): Promise<Outcome<void>> {
     return outcome(async () => {
       checkMakemoreOptions(options);
       this.#backend = options.backend ?? "auto";
       setFiles(files);
+      this.#measurements = measurements;
       // Held until this worker ends, however it ends. Only secure contexts have locks.
       if (navigator.locks)
         await new Promise<void>((resolve) => {
@@ -140,11 +144,11 @@ export class Session implements WorkerAPI {
   sample(id: number, options: PlainSampleOptions, count: number): Promise<Outcome<string[]>> {
     return outcome(async () => {
       const settings = sampleSettings(count, options);
-      const checkpoint = await this.#snapshot("sample");
+      const { signal } = this.#stop(id);
       try {
-        return await this.#sample(checkpoint, count, settings, () => this.#aborted.has(id));
+        return await this.#sample(await this.#snapshot("sample"), count, settings, () => signal.aborted);
       } finally {
-        this.#aborted.delete(id);
+        this.#stops.delete(id);
       }
     });
   }
@@ -187,8 +191,13 @@ export class Session implements WorkerAPI {
   }
 
   abort(id: number): void {
-    this.#aborted.add(id);
-    if (this.#trainingId === id) this.#training?.stop();
+    this.#stop(id).abort();
+  }
+
+  #stop(id: number): AbortController {
+    const stop = this.#stops.get(id) ?? new AbortController();
+    this.#stops.set(id, stop);
+    return stop;
   }
 
   /** One training from start to end; `prepare` checks everything and changes nothing. */
@@ -198,6 +207,7 @@ export class Session implements WorkerAPI {
     if (this.#busy) events[releaseProxy]();
     this.#refuseWhileBusy("train");
     this.#busy = true;
+    const { signal } = this.#stop(id);
     try {
       const { checkpoint, dataset, evalEvery, sampleEvery } = prepare();
       const setup = (from: Checkpoint): EngineSetup => ({
@@ -209,9 +219,14 @@ export class Session implements WorkerAPI {
         seed: from.recipe.seed,
         batchSize: from.recipe.batchSize,
       });
-      const choosing: Promise<Choice> = chooseEngine(this.#backend, setup(checkpoint), engines);
-      this.#opening = choosing.catch(() => {});
-      const choice = await choosing;
+      // One that was stopped in its choice may still be measuring, and would be measured along.
+      const choosing = this.#choosing.then(() =>
+        chooseEngine(this.#backend, setup(checkpoint), engines, this.#measurements),
+      );
+      this.#choosing = choosing.catch(() => {});
+      const chosen = orStopped(choosing, signal);
+      this.#opening = chosen.catch(() => {});
+      const choice = await chosen;
       this.#checkpoint = checkpoint;
       this.#dataset = dataset;
       const training = new Training(checkpoint, dataset, {
@@ -230,9 +245,9 @@ export class Session implements WorkerAPI {
         onProgress: (progress) => void events({ progress }),
       });
       this.#training = training;
-      this.#trainingId = id;
-      if (this.#aborted.has(id)) training.stop();
-      await events({ model: modelInfo(checkpoint) });
+      signal.addEventListener("abort", () => training.stop());
+      const tell = (of: Checkpoint) => events({ model: modelInfo(of), measurements: this.#measurements });
+      void tell(checkpoint);
       let last: Engine;
       try {
         last = await training.run(choice.engine);
@@ -240,7 +255,7 @@ export class Session implements WorkerAPI {
         this.#training = undefined;
         this.#checkpoint = training.checkpoint;
         // A call that was aborted ends without its result, and the page's `model` moves on all the same.
-        await events({ model: modelInfo(training.checkpoint) });
+        await tell(training.checkpoint);
       }
       const losses = training.losses.slice(0, training.step - checkpoint.step);
       return {
@@ -258,7 +273,7 @@ export class Session implements WorkerAPI {
       };
     } finally {
       this.#busy = false;
-      this.#aborted.delete(id);
+      this.#stops.delete(id);
       events[releaseProxy]();
     }
   }
@@ -294,16 +309,16 @@ export class Session implements WorkerAPI {
 
   /** Sampling and scoring for a checkpoint; the one before is released. */
   async #infer(checkpoint: Checkpoint): Promise<Inference> {
-    if (this.#inference?.of !== checkpoint) {
-      const previous = this.#inference;
-      const inference = loadONNXRuntime().then((ort) => new Inference(ort, checkpoint));
-      this.#inference = { of: checkpoint, inference };
-      inference.catch(() => {
-        this.#inference = undefined;
-      });
-      await previous?.inference.then((old) => old.dispose());
-    }
-    return this.#inference.inference;
+    if (this.#inference?.of === checkpoint) return this.#inference.inference;
+    const previous = this.#inference;
+    const inference = loadONNXRuntime().then((ort) => new Inference(ort, checkpoint));
+    this.#inference = { of: checkpoint, inference };
+    inference.catch(() => {
+      if (this.#inference?.inference === inference) this.#inference = undefined;
+    });
+    // One that never came has told those who asked for it.
+    await previous?.inference.then((old) => old.dispose()).catch(() => {});
+    return inference;
   }
 
   async #sample(
@@ -343,6 +358,19 @@ export class Session implements WorkerAPI {
       validation: await inference.evaluate(validation),
     };
   }
+}
+
+/** The choice, unless the call is stopped before it is made: then nothing changes, and the engine goes. */
+function orStopped(choosing: Promise<Choice>, signal: AbortSignal): Promise<Choice> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      reject(new Error("stopped before its first step"));
+      choosing.then(({ engine }) => engine.dispose()).catch(() => {});
+    };
+    if (signal.aborted) return stop();
+    signal.addEventListener("abort", stop);
+    choosing.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
 }
 
 /** The first whole words of a stream, at least one, up to about `length` tokens. */

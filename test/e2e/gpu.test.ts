@@ -22,6 +22,7 @@ interface Globals {
   Makemore: typeof Makemore;
   names: string;
   steps?: number;
+  auto?: Makemore;
 }
 
 let browser: Browser;
@@ -88,7 +89,7 @@ test("a device that is lost in mid-run costs a pause: training goes on, and says
   const training = inPage(async (globals) => {
     const notices: string[] = [];
     const { losses, backend, step, ...result } = await globals.mm.train(globals.names, {
-      steps: 300,
+      steps: 900,
       model: { embedding: 8, hidden: 24 },
       onProgress: (p) => {
         globals.steps = p.step;
@@ -108,8 +109,8 @@ test("a device that is lost in mid-run costs a pause: training goes on, and says
   await page.waitForFunction("globalThis.steps > 20", undefined, { timeout: 60_000 });
   await page.workers()[0]?.evaluate("devices.at(-1).destroy()");
   const got = await training;
-  expect(got.step).toBe(300);
-  expect(got.count).toBe(300);
+  expect(got.step).toBe(900);
+  expect(got.count).toBe(900);
   // What an untrained model does is 3.3.
   expect(got.last).toBeLessThan(2.9);
   expect(got.told).toEqual([
@@ -117,6 +118,75 @@ test("a device that is lost in mid-run costs a pause: training goes on, and says
   ]);
   expect(got.notices).toEqual(got.told);
   expect(got.samples).toHaveLength(2);
+});
+
+test("where every device is lost, the wasm engine ends the training", async () => {
+  await watchDevices();
+  const training = inPage(async (globals) => {
+    const { backend, step, notices } = await globals.mm.train(globals.names, {
+      steps: 2000,
+      model: { embedding: 8, hidden: 24 },
+      onProgress: (p) => {
+        globals.steps = p.step;
+      },
+    });
+    return { backend, step, notices };
+  });
+  await page.waitForFunction("globalThis.steps > 20", undefined, { timeout: 60_000 });
+  // From now on a device goes as soon as it is given work.
+  await page.workers()[0]?.evaluate(() => {
+    const { submit } = GPUQueue.prototype;
+    GPUQueue.prototype.submit = function (commands) {
+      submit.call(this, commands);
+      for (const device of (globalThis as unknown as { devices: GPUDevice[] }).devices) device.destroy();
+    };
+  });
+  const got = await training;
+  expect(got.backend).toBe("wasm");
+  expect(got.step).toBe(2000);
+  expect(got.notices.at(-1)).toMatch(/webgpu engine was lost.*went on from step \d+ on wasm/);
+});
+
+test("a training stopped before its first step changes nothing", async () => {
+  const got = await inPage(async ({ mm, names }) => {
+    await mm.train(names, { steps: 10, model: { hidden: 16 } });
+    const before = { model: mm.model, samples: await mm.sample(5, { seed: 1 }) };
+    const controller = new AbortController();
+    // Compiling takes far longer than this.
+    const training = mm.train(["other", "words"], { signal: controller.signal });
+    setTimeout(() => controller.abort(new Error("enough")), 10);
+    const reason = await training.then(String, (error: Error) => error.message);
+    return { reason, before, after: { model: mm.model, samples: await mm.sample(5, { seed: 1 }) } };
+  });
+  expect(got.reason).toBe("enough");
+  expect(got.after).toEqual(got.before);
+});
+
+test("20 trainings in one page leave as many GPU buffers as one", async () => {
+  await page.workers()[0]?.evaluate(() => {
+    const alive = new Set<GPUBuffer>();
+    const { createBuffer } = GPUDevice.prototype;
+    GPUDevice.prototype.createBuffer = function (descriptor) {
+      const buffer = createBuffer.call(this, descriptor);
+      alive.add(buffer);
+      return buffer;
+    };
+    const { destroy } = GPUBuffer.prototype;
+    GPUBuffer.prototype.destroy = function () {
+      alive.delete(this);
+      return destroy.call(this);
+    };
+    Object.assign(globalThis, { alive });
+  });
+  const train = () =>
+    inPage(({ mm, names }) =>
+      mm.train(names, { steps: 5, model: { embedding: 8, hidden: 8 } }).then(({ backend }) => backend),
+    );
+  const alive = () => page.workers()[0]?.evaluate<number>("alive.size");
+  expect(await train()).toBe("webgpu");
+  const afterOne = await alive();
+  for (let i = 1; i < 20; i++) await train();
+  expect(await alive()).toBe(afterOne);
 });
 
 test("where no adapter is given, the wasm engine trains, and says so", async () => {
@@ -129,6 +199,32 @@ test("where no adapter is given, the wasm engine trains, and says so", async () 
   });
   expect(got.backend).toBe("wasm");
   expect(got.notices).toEqual([expect.stringMatching(/webgpu engine cannot run this here/)]);
+});
+
+test("auto takes wasm on a GPU that is slower, because it measures", async () => {
+  await inPage(async (globals) => {
+    globals.auto = new globals.Makemore();
+    await globals.auto.sample().catch(() => {});
+  });
+  // The software adapter in disguise, so that it is not passed over for its name.
+  await page
+    .workers()
+    .at(-1)
+    ?.evaluate(() => {
+      for (const name of ["vendor", "architecture", "device"])
+        Object.defineProperty(GPUAdapterInfo.prototype, name, { get: () => "" });
+      Object.defineProperty(GPUAdapterInfo.prototype, "description", { get: () => "some GPU" });
+      Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });
+    });
+  const got = await inPage(async ({ auto, names }) => {
+    if (!auto) throw new Error("It was not made.");
+    const { backend, measured } = await auto.train(names, { steps: 10 });
+    return { backend, measured };
+  });
+  expect(got.backend).toBe("wasm");
+  const [wasm, webgpu] = got.measured ?? [];
+  expect(webgpu).toEqual({ backend: "webgpu", device: "some GPU", msPerStep: expect.any(Number) });
+  expect(webgpu?.msPerStep).toBeGreaterThan(wasm?.msPerStep ?? Number.POSITIVE_INFINITY);
 });
 
 test("auto measures, and never takes a software adapter", async () => {

@@ -1,10 +1,17 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import makemore, { Makemore } from "../../src";
-import type { TrainEvent } from "../../src/protocol";
+import type { TrainEvent, WorkerConfiguration } from "../../src/protocol";
 import type { ModelInfo, Progress, TrainResult } from "../../src/types";
 import { FakeWorker } from "./fakeWorker";
 
-const model: ModelInfo = { contextLength: 8, vocabulary: ["a", "b"], layers: [], parameters: 7, step: 0 };
+const model: ModelInfo = {
+  contextLength: 8,
+  vocabulary: ["a", "b"],
+  layers: [],
+  parameters: 7,
+  step: 0,
+  steps: 9,
+};
 const progress: Progress = {
   step: 1,
   steps: 2,
@@ -53,7 +60,7 @@ test("importing and constructing start no worker; the default export is a shared
 test("train hands over words as bytes and options as given, and reports what the worker tells", async () => {
   const train = vi.fn(
     async (_id: number, _o: unknown, _w: Uint8Array, onEvent: (event: TrainEvent) => void) => {
-      onEvent({ model });
+      onEvent({ model, measurements: new Map() });
       onEvent({ progress });
       await settle();
       return { value: result };
@@ -72,7 +79,7 @@ test("train hands over words as bytes and options as given, and reports what the
   });
   expect(trained).toEqual(result);
   expect(seen).toEqual([progress]);
-  expect(during).toEqual(model);
+  expect(during).toEqual({ ...model, step: progress.step });
   expect(mm.model?.step).toBe(2);
   expect(train.mock.calls[0]?.[1]).toEqual({ steps: 2 });
   expect(new TextDecoder().decode(train.mock.calls[0]?.[2])).toBe("emma\nolivia\n");
@@ -211,6 +218,27 @@ test("dispose rejects what is in flight and what comes after, and ends the worke
   ])
     await expect(call()).rejects.toMatchObject({ code: "DISPOSED" });
   mm.dispose();
+});
+
+test("what one worker measured, the next one is told", async () => {
+  const measured = [{ backend: "wasm" as const, device: "simd", msPerStep: 1 }];
+  const configure = vi.fn(async (_: WorkerConfiguration) => ({ value: undefined }));
+  FakeWorker.api = {
+    configure,
+    train: async (_id, _options, _words, onEvent) => {
+      onEvent({ model, measurements: new Map([["a model", measured]]) });
+      await settle();
+      return { value: result };
+    },
+  };
+  for (let i = 0; i < 2; i++) {
+    const mm = new Makemore();
+    await mm.train(["ab"]);
+    mm.dispose();
+  }
+  const [first, second] = configure.mock.calls.map(([{ measurements }]) => measurements);
+  expect(first?.has("a model")).toBe(false);
+  expect(second?.get("a model")).toEqual(measured);
 });
 
 test("a worker that never loads ends in LOAD_FAILED with its URL, and the next call tries again", async () => {

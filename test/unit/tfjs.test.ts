@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { MakemoreError } from "../../src/errors";
-import { isSoftware, openBackend } from "../../worker/engines/tfjs/backend";
+import { adapterName, isSoftware } from "../../worker/engines/adapter";
+import { openBackend } from "../../worker/engines/tfjs/backend";
 import { testTfjsEngine } from "../tfjsEngine";
 
 testTfjsEngine({ backend: "cpu" });
@@ -24,5 +25,14 @@ test.each([
   ["apple metal-3", false, false],
 ])("%s, fallback %s: a software adapter, %s", (description, isFallbackAdapter, software) => {
   const info = { vendor: "", architecture: "", device: "", subgroupMinSize: 4, subgroupMaxSize: 128 };
-  expect(isSoftware({ __brand: "GPUAdapterInfo", ...info, description, isFallbackAdapter })).toBe(software);
+  const adapter = {
+    info: { __brand: "GPUAdapterInfo", ...info, description, isFallbackAdapter },
+  } as const;
+  expect(isSoftware(adapter)).toBe(software);
+  expect(adapterName(adapter)).toBe(description);
+});
+
+test("a browser that does not tell what its adapter is has one all the same", () => {
+  expect(isSoftware({})).toBe(false);
+  expect(adapterName({})).toBe("WebGPU");
 });

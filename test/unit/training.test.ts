@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import type { Progress } from "../../src/types";
 import { buildDataset } from "../../worker/data/dataset";
 import { type Engine, EngineLost } from "../../worker/engines/engine";
@@ -6,7 +6,7 @@ import { architecture } from "../../worker/model/architectures";
 import type { Checkpoint } from "../../worker/model/checkpoint";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
 import { trainSettings } from "../../worker/options";
-import { chooseEngine } from "../../worker/training/chooseEngine";
+import { chooseEngine, type Engines, replaceEngine } from "../../worker/training/chooseEngine";
 import { smooth } from "../../worker/training/smooth";
 import { Training, type TrainingOptions } from "../../worker/training/training";
 
@@ -62,6 +62,12 @@ function training(options: Partial<TrainingOptions> = {}) {
   });
   return { run, progress };
 }
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
 
 const all = Float32Array.from({ length: 200 }, (_, i) => i);
 
@@ -162,43 +168,147 @@ test("a loss that is not a number ends in DIVERGED, and the state before it stay
   expect(run.checkpoint.step).toBe(50);
 });
 
-test("a backend that cannot run gives way to the next, with a notice", async () => {
-  const engine = new CountingEngine();
-  const setup = { ...start, optimizer: settings.optimizer, stream: dataset.train, seed: 1, batchSize: 4 };
-  const refuse = async () => {
-    throw new Error("no adapter");
-  };
-  const choice = await chooseEngine("webgpu", setup, {
-    webgpu: refuse,
-    wasm: async () => engine,
-    tfjs: refuse,
+test("numbers that are no numbers behind a loss that is one end in DIVERGED as well", async () => {
+  class Overflowing extends CountingEngine {
+    override async read() {
+      const value = this.steps > 60 ? Number.NaN : this.steps;
+      return { parameters: new Map([["count", Float32Array.of(value)]]) };
+    }
+  }
+  const { run } = training({ evalEvery: 50 });
+  await expect(run.run(new Overflowing())).rejects.toMatchObject({
+    code: "DIVERGED",
+    message: expect.stringMatching(/After step 100 count is not finite.*at step 50/),
   });
-  expect(choice.engine).toBe(engine);
-  expect(choice.notices).toEqual(["The webgpu engine cannot run this here: no adapter"]);
-  await expect(chooseEngine("tfjs", setup, { webgpu: refuse, wasm: refuse, tfjs: refuse })).rejects.toThrow(
-    "no adapter",
-  );
+  expect(run.checkpoint.step).toBe(50);
 });
 
-test("auto measures what can run, keeps what it found, and gives back what it measured with", async () => {
-  // A browser without WebGPU.
-  vi.stubGlobal("navigator", {});
+test("a training that was stopped opens no other engine for the one it lost", async () => {
+  const openEngine = vi.fn(async () => new CountingEngine());
+  const { run } = training({ openEngine, evalEvery: 50 });
+  const engine = new CountingEngine(0, (firstStep) => {
+    if (firstStep < 50) return;
+    run.stop();
+    throw new EngineLost("gone");
+  });
+  expect(await run.run(engine)).toBe(engine);
+  expect(openEngine).not.toHaveBeenCalled();
+  expect(run.step).toBe(50);
+  expect(run.checkpoint.step).toBe(50);
+});
+
+test("a clock that stands still does not make one chunk of everything", async () => {
+  vi.spyOn(performance, "now").mockReturnValue(0);
+  const chunks: number[] = [];
+  // Progress would wait for the clock.
+  const { run } = training({ onProgress: () => vi.restoreAllMocks() });
+  await run.run(new CountingEngine(0, (_, count) => void chunks.push(count)));
+  expect(chunks.slice(0, 4)).toEqual([1, 4, 16, 64]);
+});
+
+const setup = { ...start, optimizer: settings.optimizer, stream: dataset.train, seed: 1, batchSize: 4 };
+const refuse = async () => {
+  throw new Error("no adapter");
+};
+
+test("a backend that cannot run gives way to the next, with a notice", async () => {
+  const engine = new CountingEngine();
+  const engines = { webgpu: refuse, wasm: async () => engine, tfjs: refuse };
+  const choice = await chooseEngine("webgpu", setup, engines, new Map());
+  expect(choice.engine).toBe(engine);
+  expect(choice.notices).toEqual(["The webgpu engine cannot run this here: no adapter"]);
+  const none = { webgpu: refuse, wasm: refuse, tfjs: refuse };
+  await expect(chooseEngine("tfjs", setup, none, new Map())).rejects.toThrow("no adapter");
+});
+
+test("a lost engine is followed by one of its kind, and one lost again by the next kind", async () => {
+  const made = { webgpu: new CountingEngine(), wasm: new CountingEngine(), tfjs: new CountingEngine() };
+  const engines: Engines = {
+    webgpu: async () => made.webgpu,
+    wasm: async () => made.wasm,
+    tfjs: async () => made.tfjs,
+  };
+  const lost = new CountingEngine();
+  expect(await replaceEngine(lost, false, setup, engines)).toBe(made.webgpu);
+  expect(await replaceEngine(lost, true, setup, engines)).toBe(made.wasm);
+  expect(await replaceEngine(lost, false, setup, { ...engines, webgpu: refuse })).toBe(made.wasm);
+});
+
+/** Engines whose steps take as many milliseconds, and all that were made. */
+function timedEngines(ms: { wasm: number; webgpu: number }) {
   const made: CountingEngine[] = [];
-  const slow = async () => {
-    const engine = new CountingEngine(0, () => new Promise((resolve) => setTimeout(resolve, 5)));
+  const make = (msPerStep: number) => async () => {
+    const engine = new CountingEngine(0, async (_, count) => {
+      const until = performance.now() + msPerStep * count;
+      while (performance.now() < until);
+    });
     made.push(engine);
     return engine;
   };
-  const setup = { ...start, optimizer: settings.optimizer, stream: dataset.train, seed: 1, batchSize: 5 };
-  const engines = { webgpu: slow, wasm: slow, tfjs: slow };
-  const first = await chooseEngine("auto", setup, engines);
-  const [wasm, webgpu] = first.measured ?? [];
-  expect(wasm).toMatchObject({ backend: "wasm", msPerStep: expect.any(Number) });
-  expect(webgpu).toMatchObject({ backend: "webgpu", skipped: expect.any(String) });
-  expect(made.map((engine) => engine.disposed)).toEqual([1, 0]);
-  const second = await chooseEngine("auto", setup, engines);
+  const engines: Engines = { wasm: make(ms.wasm), webgpu: make(ms.webgpu), tfjs: refuse };
+  return { engines, made };
+}
+
+/** A browser whose GPU calls itself so; "" where it does not tell. */
+function stubGPU(description: string | undefined): void {
+  const info = description === undefined ? undefined : { description, isFallbackAdapter: false };
+  vi.stubGlobal("navigator", { gpu: { requestAdapter: async () => ({ info }) } });
+}
+
+test.each(["nvidia ampere", undefined])(
+  "auto takes what it measured to be faster, on a GPU %s",
+  async (gpu) => {
+    stubGPU(gpu);
+    // By a factor that no other process on the machine undoes.
+    for (const [ms, fastest] of [
+      [{ wasm: 4, webgpu: 0.1 }, 1],
+      [{ wasm: 0.1, webgpu: 4 }, 0],
+    ] as const) {
+      const { engines, made } = timedEngines(ms);
+      const { engine, measured = [] } = await chooseEngine("auto", setup, engines, new Map());
+      expect(measured.map(({ backend }) => backend)).toEqual(["wasm", "webgpu"]);
+      for (const { backend, msPerStep } of measured)
+        expect(msPerStep).toBeGreaterThanOrEqual(backend === "wasm" ? ms.wasm : ms.webgpu);
+      // The two that were measured are gone; the third is of the faster kind.
+      expect(made.map(({ disposed }) => disposed)).toEqual([1, 1, 0]);
+      expect(engine).toBe(made[2]);
+      expect(measured[fastest]?.msPerStep).toBeLessThan(measured[1 - fastest]?.msPerStep ?? 0);
+    }
+  },
+);
+
+test("auto does not wait for a GPU that never answers", async () => {
+  vi.stubGlobal("navigator", { gpu: { requestAdapter: () => new Promise(() => {}) } });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const { engines } = timedEngines({ wasm: 1, webgpu: 1 });
+  const choosing = chooseEngine("auto", setup, engines, new Map());
+  await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1));
+  await vi.runAllTimersAsync();
+  expect((await choosing).measured?.[1]).toMatchObject({ skipped: "it did not start in 5 s" });
+});
+
+test("auto passes over a software adapter, and over one that fails, and says why", async () => {
+  stubGPU("Google SwiftShader");
+  const { engines } = timedEngines({ wasm: 1, webgpu: 1 });
+  const software = await chooseEngine("auto", setup, engines, new Map());
+  expect(software.measured?.[1]).toMatchObject({ skipped: expect.stringContaining("software") });
+  stubGPU("nvidia ampere");
+  const failed = await chooseEngine("auto", setup, { ...engines, webgpu: refuse }, new Map());
+  expect(failed.measured?.[1]).toMatchObject({ skipped: "no adapter" });
+});
+
+test("auto measures once for a model, a batch size and an optimiser", async () => {
+  // A browser without WebGPU.
+  vi.stubGlobal("navigator", {});
+  const { engines, made } = timedEngines({ wasm: 1, webgpu: 1 });
+  const known = new Map();
+  const first = await chooseEngine("auto", setup, engines, known);
+  expect(made).toHaveLength(2);
+  const second = await chooseEngine("auto", setup, engines, known);
   expect(second.measured).toBe(first.measured);
   expect(made).toHaveLength(3);
+  await chooseEngine("auto", { ...setup, batchSize: 5 }, engines, known);
+  expect(made).toHaveLength(5);
 });
 
 test("the loss curve is smoothed as in the lecture: means over 1,000 steps", () => {

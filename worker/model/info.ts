@@ -3,7 +3,7 @@ import type { Checkpoint } from "./checkpoint";
 import { parameterCount } from "./network";
 
 /** What the page is told of a model. */
-export function modelInfo({ network, vocabulary, step }: Checkpoint): ModelInfo {
+export function modelInfo({ network, vocabulary, step, recipe }: Checkpoint): ModelInfo {
   return {
     contextLength: network.contextLength,
     vocabulary: vocabulary.characters,
@@ -16,5 +16,6 @@ export function modelInfo({ network, vocabulary, step }: Checkpoint): ModelInfo 
     })),
     parameters: parameterCount(network.parameters),
     step,
+    steps: recipe.steps,
   };
 }

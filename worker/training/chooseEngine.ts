@@ -1,18 +1,21 @@
 /**
  * Which engine trains. `auto` does not guess: it runs a few throw-away steps on each engine that
- * can run this model on this machine, and takes the fastest. What it found is kept for the
- * worker's life and reported in the result.
+ * can run this model on this machine, and takes the fastest. What it found is reported in the result,
+ * and the page keeps it for its life.
  */
+
+import type { Measurements } from "../../src/protocol";
 import type { Backend, BackendMeasurement, MakemoreOptions } from "../../src/types";
+import { adapterName, isSoftware, requestAdapter } from "../engines/adapter";
 import type { Engine, EngineFactory, EngineSetup } from "../engines/engine";
 import { asBlocks } from "../model/blocks";
 
-/** A throw-away measurement takes about this long once the engine stands, ms. */
-const MEASURE_MS = 25;
+/** The steps that count take at least this long, ms: clocks may tick in whole milliseconds. */
+const MEASURE_MS = 15;
+/** A first step that takes this long is measure enough, ms. */
+const SLOW_MS = 100;
 /** A GPU that has not got through its first steps by then is not worth the wait, ms. */
 const PATIENCE_MS = 5000;
-/** Software adapters by the names they give themselves. */
-const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
 /** The engines there are; each may load its code when it is first asked for. */
 export type Engines = Record<Backend, EngineFactory>;
@@ -24,21 +27,20 @@ export interface Choice {
   readonly notices: string[];
 }
 
-/** What was measured in this worker, by model, batch size and optimiser. */
-const known = new Map<string, BackendMeasurement[]>();
-
 /**
  * Opens an engine for a training.
  *
  * A backend that was asked for and cannot run here gives way, with a notice, to one that can:
  * `webgpu` to `wasm`, and either to `tfjs`.
  *
+ * @param known what was measured before, by model, batch size and optimiser; what is measured now is added
  * @throws MakemoreError `UNSUPPORTED` where nothing can run
  */
 export async function chooseEngine(
   backend: NonNullable<MakemoreOptions["backend"]>,
   setup: EngineSetup,
   engines: Engines,
+  known: Measurements,
 ): Promise<Choice> {
   if (backend !== "auto") return firstThatRuns(preference(backend), setup, engines);
   const key = JSON.stringify([
@@ -100,36 +102,35 @@ async function measureAll(setup: EngineSetup, engines: Engines): Promise<Backend
       { backend: "webgpu", device: "", skipped },
     ];
   }
-  const wasm = await measure("wasm", engines.wasm, setup);
-  const adapter = await describeAdapter();
-  if ("skipped" in adapter) return [wasm, { backend: "webgpu", ...adapter }];
-  const patience = new Promise<BackendMeasurement>((resolve) =>
-    setTimeout(
-      () =>
-        resolve({
-          backend: "webgpu",
-          device: adapter.device,
-          skipped: `it did not start in ${PATIENCE_MS / 1000} s`,
-        }),
-      PATIENCE_MS,
-    ),
-  );
-  return [wasm, await Promise.race([measure("webgpu", engines.webgpu, setup), patience])];
+  return [await measure("wasm", engines.wasm, setup), await measureGPU(engines.webgpu, setup)];
 }
 
-/** The GPU in question, or why there is none. */
-async function describeAdapter(): Promise<{ device: string } | { device: string; skipped: string }> {
-  if (!navigator.gpu) return { device: "", skipped: "this browser has no WebGPU" };
-  const adapter = await navigator.gpu.requestAdapter().catch(() => null);
-  if (!adapter) return { device: "", skipped: "there is no GPU adapter" };
-  const { vendor, architecture, device, description } = adapter.info;
-  const name = [vendor, architecture, device, description].filter(Boolean).join(" ");
-  if (adapter.info.isFallbackAdapter || SOFTWARE.test(name))
-    return { device: name, skipped: "a software adapter is never faster than wasm" };
-  return { device: name };
+/** The GPU, if there is a real one and it answers in time. */
+async function measureGPU(open: EngineFactory, setup: EngineSetup): Promise<BackendMeasurement> {
+  let device = "";
+  const look = async (): Promise<BackendMeasurement> => {
+    const adapter = await requestAdapter();
+    if (!adapter) return { backend: "webgpu", device, skipped: "there is no GPU adapter" };
+    device = adapterName(adapter);
+    if (isSoftware(adapter))
+      return { backend: "webgpu", device, skipped: "a software adapter is never faster than wasm" };
+    return measure("webgpu", open, setup);
+  };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const patience = new Promise<BackendMeasurement>((resolve) => {
+    const skipped = `it did not start in ${PATIENCE_MS / 1000} s`;
+    timer = setTimeout(() => resolve({ backend: "webgpu", device, skipped }), PATIENCE_MS);
+  });
+  try {
+    return await Promise.race([look(), patience]);
+  } catch (error) {
+    return { backend: "webgpu", device, skipped: error instanceof Error ? error.message : String(error) };
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
-/** Median time of a step, the first one (which warms up) left out. */
+/** Opens an engine, measures it, and throws it away. */
 async function measure(
   backend: Backend,
   open: EngineFactory,
@@ -138,24 +139,29 @@ async function measure(
   try {
     const engine = await open(setup);
     try {
-      const still = new Float32Array(1);
-      await engine.run(0, still);
-      const times: number[] = [];
-      const end = performance.now() + MEASURE_MS;
-      // A GPU hides its latency in a chunk; a few steps at once are nearer to how it will run.
-      const chunk = backend === "webgpu" ? 16 : 1;
-      do {
-        const started = performance.now();
-        await engine.run(0, new Float32Array(chunk));
-        times.push((performance.now() - started) / chunk);
-      } while (performance.now() < end);
-      times.sort((a, b) => a - b);
-      return { backend, device: engine.device, msPerStep: times[times.length >> 1] ?? 0 };
+      return { backend, device: engine.device, msPerStep: await msPerStep(engine) };
     } finally {
       engine.dispose();
     }
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     return { backend, device: "", skipped: error.message };
+  }
+}
+
+/** Over chunks of more and more steps, as training runs them: the longer, the less is overhead. */
+async function msPerStep(engine: Engine): Promise<number> {
+  const timed = async (steps: number) => {
+    const started = performance.now();
+    // At a rate of 0, whatever the weights are.
+    await engine.run(0, new Float32Array(steps));
+    return performance.now() - started;
+  };
+  // The first step compiles what is not compiled yet.
+  const first = await timed(1);
+  if (first > SLOW_MS) return first;
+  for (let steps = 2; ; steps *= 2) {
+    const ms = await timed(steps);
+    if (ms >= MEASURE_MS) return ms / steps;
   }
 }

@@ -13,7 +13,9 @@ import type { Checkpoint } from "../model/checkpoint";
 import { nextTask } from "./nextTask";
 
 /** What a chunk should take, ms: long enough to be worth its overhead, short enough to answer calls. */
-const CHUNK_MS = 40;
+const CHUNK_MS = 50;
+/** How many times as long as the one before a chunk may be: a short one is a bad measure. */
+const GROWTH = 4;
 /** Between two progress reports at the least, ms. */
 const PROGRESS_MS = 50;
 /** Between two snapshots at the most, ms: what a lost device can cost. */
@@ -64,8 +66,9 @@ export class Training {
     this.#stopped = true;
   }
 
-  /** The model as it is now, taken at the next chunk boundary. Only while `run` is under way. */
-  snapshot(): Promise<Checkpoint> {
+  /** The model as it is at the latest or the next chunk boundary. Only while `run` is under way. */
+  async snapshot(): Promise<Checkpoint> {
+    if (this.#checkpoint.step === this.#step && this.#step > this.#first) return this.#checkpoint;
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
@@ -88,6 +91,11 @@ export class Training {
           current.dispose();
           if (!isEngineLost(error)) throw error;
           const from = this.#checkpoint;
+          if (this.#stopped) {
+            // Nothing is to go on: what was last read is what was learned.
+            this.#step = from.step;
+            return current;
+          }
           lost = from.step === lostFrom ? lost + 1 : 1;
           lostFrom = from.step;
           if (lost > MAX_LOSSES) throw error;
@@ -109,7 +117,7 @@ export class Training {
     const { recipe } = this.#checkpoint;
     const { evalEvery, sampleEvery, onProgress } = this.options;
     const pace = new Pace();
-    let msPerStep = Number.POSITIVE_INFINITY;
+    let steps = 1;
     let snapshotAt = performance.now();
     let reportedAt = -PROGRESS_MS;
     let reportedStep = this.#step;
@@ -117,18 +125,16 @@ export class Training {
     const untilDue = (every: number) => (every > 0 ? every - (this.#step % every) : recipe.steps);
 
     while (this.#step < recipe.steps && !this.#stopped) {
-      const count = Math.min(
-        Math.max(1, Math.floor(CHUNK_MS / msPerStep)),
-        recipe.steps - this.#step,
-        untilDue(evalEvery),
-        untilDue(sampleEvery),
-      );
+      const count = Math.min(steps, recipe.steps - this.#step, untilDue(evalEvery), untilDue(sampleEvery));
       const started = performance.now();
       const losses = await engine.run(
         this.#step,
         learningRates(recipe.learningRate, this.#step, count, recipe.steps),
       );
-      msPerStep = (performance.now() - started) / count;
+      // Clocks may tick in whole milliseconds.
+      const ms = Math.max(1, performance.now() - started);
+      if (count === steps || ms > CHUNK_MS)
+        steps = Math.max(1, Math.min(GROWTH * steps, Math.floor((CHUNK_MS * count) / ms)));
       this.#refuseNonsense(losses);
       this.losses.set(losses, this.#step - this.#first);
       this.#step += count;
@@ -144,7 +150,7 @@ export class Training {
         finished ||
         performance.now() - snapshotAt > SNAPSHOT_MS
       ) {
-        this.#checkpoint = { ...this.#checkpoint, ...(await engine.read()), step: this.#step };
+        await this.#keep(engine);
         snapshotAt = performance.now();
       }
       for (const resolve of this.#waiting.splice(0)) resolve(this.#checkpoint);
@@ -178,18 +184,27 @@ export class Training {
       await nextTask();
     }
     // Stopped between two chunks, after the last snapshot.
-    if (this.#checkpoint.step !== this.#step)
-      this.#checkpoint = { ...this.#checkpoint, ...(await engine.read()), step: this.#step };
+    if (this.#checkpoint.step !== this.#step) await this.#keep(engine);
+  }
+
+  /** Takes the numbers as they are now, where they are numbers. */
+  async #keep(engine: Engine): Promise<void> {
+    const state = await engine.read();
+    for (const [name, values] of state.parameters)
+      if (!values.every(Number.isFinite))
+        throw this.#diverged(`After step ${this.#step} ${name} is not finite`);
+    this.#checkpoint = { ...this.#checkpoint, ...state, step: this.#step };
   }
 
   /** A loss that is not a number never becomes one again. */
   #refuseNonsense(losses: Float32Array): void {
     const bad = losses.findIndex((loss) => !Number.isFinite(loss));
-    if (bad < 0) return;
-    throw new MakemoreError(
-      "DIVERGED",
-      `The loss of step ${this.#step + bad} is ${losses[bad]}; try a lower learningRate. The model stays as it was at step ${this.#checkpoint.step}.`,
-    );
+    if (bad >= 0) throw this.#diverged(`The loss of step ${this.#step + bad} is ${losses[bad]}`);
+  }
+
+  #diverged(what: string): MakemoreError {
+    const stays = `The model stays as it was at step ${this.#checkpoint.step}.`;
+    return new MakemoreError("DIVERGED", `${what}; try a lower learningRate. ${stays}`);
   }
 
   /** Where the numbers were last known to be good. */

@@ -2,11 +2,12 @@
  * tfjs and its backends. tfjs has one current backend for the whole worker: whoever is about to
  * run operations opens the one that its tensors live on, which costs nothing where it is open.
  *
- * The webgpu and wasm backends are loaded when they are opened; what else `@tensorflow/tfjs` brings
+ * The wasm backend's code is loaded when it is opened; what else `@tensorflow/tfjs` brings
  * along (layers, converters, WebGL) is left out of the built file: see tsup.config.ts.
  */
 import * as tf from "@tensorflow/tfjs";
 import { MakemoreError } from "../../../src/errors";
+import { adapterName, isSoftware, requestAdapter } from "../adapter";
 
 export { tf };
 
@@ -18,8 +19,6 @@ export interface WebGPU {
   readonly device: GPUDevice;
   /** The adapter's name, for people. */
   readonly name: string;
-  /** Whether it is a CPU in disguise, which the wasm backends outrun. */
-  readonly software: boolean;
 }
 
 /** What `openBackend` settled for. */
@@ -57,24 +56,8 @@ export async function openBackend(backend?: TfBackend, wasmURL?: string | URL): 
 
 async function choose(wasmURL: string | URL | undefined): Promise<TfBackend> {
   const adapter = await requestAdapter();
-  if (adapter && !isSoftware(adapter.info)) return "webgpu";
+  if (adapter && !isSoftware(adapter)) return "webgpu";
   return wasmURL !== undefined && typeof WebAssembly === "object" ? "wasm" : "cpu";
-}
-
-/**
- * Whether an adapter computes on the CPU: the fallback adapters of browsers, and the software
- * rasterisers that call themselves GPUs (SwiftShader, Mesa's llvmpipe, Windows' WARP).
- */
-export function isSoftware(info: GPUAdapterInfo): boolean {
-  const words = [info.vendor, info.architecture, info.device, info.description].join(" ");
-  return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render|software/i.test(words);
-}
-
-/** An adapter to look at; tfjs requests its own, because a device uses an adapter up. */
-export async function requestAdapter(): Promise<GPUAdapter | undefined> {
-  // navigator.gpu is absent in older browsers, on insecure pages and in Node.
-  const gpu = typeof navigator === "object" && "gpu" in navigator ? navigator.gpu : undefined;
-  return (await gpu?.requestAdapter({ powerPreference: "high-performance" })) ?? undefined;
 }
 
 let opening: Promise<WebGPU> | undefined;
@@ -113,12 +96,7 @@ async function startWebGPU(): Promise<WebGPU> {
     throw new MakemoreError("UNSUPPORTED", "The GPU refused a WebGPU device; use the wasm backend.");
   }
   const { device } = backend;
-  const { info } = adapter;
-  opened = {
-    device,
-    name: info.description || [info.vendor, info.architecture].filter(Boolean).join(" ") || "WebGPU",
-    software: isSoftware(info),
-  };
+  opened = { device, name: adapterName(adapter) };
   device.lost.then(() => forget(device));
   return opened;
 }

@@ -10,7 +10,7 @@ import type * as TF from "@tensorflow/tfjs";
 import { MakemoreError } from "../../../src/errors";
 import { drawBatch, readContext } from "../../data/dataset";
 import type { Parameters } from "../../model/layer";
-import type { Engine, EngineSetup, EngineState } from "../engine";
+import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../engine";
 import { FACTORS, stepFactors } from "../optimizer";
 import { type OpenedBackend, openBackend, type TfBackend, tf } from "./backend";
 
@@ -69,11 +69,13 @@ class TfjsEngine implements Engine {
         );
       return await read(losses.length > 0 ? tf.stack(losses) : tf.tensor1d([]));
     } catch (cause) {
-      // Out of memory, or the GPU went away: tfjs's own words would not say what was under way.
+      // tfjs's own words would not say what was under way.
       const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new MakemoreError("WORKER_FAILED", `Training with tfjs on ${this.device} failed: ${reason}`, {
-        cause,
-      });
+      const message = `Training with tfjs on ${this.device} failed: ${reason}`;
+      // Whatever fails on a GPU, its memory or the GPU itself, another engine can go on from the last numbers.
+      throw this.#opened.gpu
+        ? new EngineLost(message, { cause })
+        : new MakemoreError("WORKER_FAILED", message, { cause });
     } finally {
       tf.dispose(losses);
     }
@@ -96,11 +98,7 @@ class TfjsEngine implements Engine {
   /** Makes this engine's backend the current one: another engine may have run in between. */
   async #enter(): Promise<void> {
     const { gpu } = await openBackend(this.#opened.backend);
-    if (gpu !== this.#opened.gpu)
-      throw new MakemoreError(
-        "WORKER_FAILED",
-        `The GPU (${this.device}) was lost, and what the model had learned on it since it was last read; resume() goes on from there.`,
-      );
+    if (gpu !== this.#opened.gpu) throw new EngineLost(`The GPU (${this.device}) was lost.`);
   }
 
   /** One step on the examples at `positions`; gives its loss, which the caller disposes of. */

@@ -31,8 +31,6 @@ import { Program } from "./program";
 
 /** An engine whose numbers tfjs can use where they are. */
 export interface WebGPUEngine extends Engine {
-  /** Whether the adapter computes on the CPU, where the wasm engine is faster. */
-  readonly software: boolean;
   /**
    * Every parameter as a tensor on tfjs's webgpu backend, which is the current one after this. A
    * tensor whose channels are a multiple of eight, and whose Linear has no bias, lies over the
@@ -112,7 +110,6 @@ function stepKernels(plan: Plan, { optimizer, stream, seed }: EngineSetup): Kern
 class FusedEngine implements WebGPUEngine {
   readonly backend = "webgpu";
   readonly device: string;
-  readonly software: boolean;
   readonly #gpu: GPUDevice;
   readonly #optimizer: Optimizer;
   readonly #batchSize: number;
@@ -130,7 +127,6 @@ class FusedEngine implements WebGPUEngine {
 
   constructor(gpu: WebGPU, setup: EngineSetup, memory: Memory, program: Program, capacity: number) {
     this.device = gpu.name;
-    this.software = gpu.software;
     this.#gpu = gpu.device;
     this.#optimizer = setup.optimizer;
     this.#batchSize = setup.batchSize;
