@@ -17,24 +17,36 @@ export class WordsPanel {
   readonly #count = find("words-count", HTMLElement);
   readonly #error = find("words-error", HTMLElement);
   readonly #all = find("words-all", HTMLButtonElement);
+  readonly #undo = find("words-undo", HTMLButtonElement);
   /** The whole text where the area shows only its beginning. */
   #aside: string | undefined;
   /** What `#list` was read from. */
   #text = "";
   #reading = new AbortController();
   #list: Promise<WordList> = Promise.resolve(NO_WORDS);
+  /** What stood there before other words took its place. */
+  #replaced = "";
+  /** Counts what was written or asked for, so that words that arrive late take nothing newer's place. */
+  #asked = 0;
 
   constructor() {
     const file = find("words-file", HTMLInputElement);
-    this.#area.addEventListener(
-      "input",
-      debounce(300, () => void this.current()),
-    );
+    const read = debounce(300, () => void this.current());
+    this.#area.addEventListener("input", () => {
+      this.#asked++;
+      read();
+    });
     this.#area.addEventListener("paste", (event) => this.#paste(event));
-    this.#all.addEventListener("click", () => this.#edit(this.#aside ?? ""));
+    this.#all.addEventListener("click", () => this.#edit(this.#whole()));
+    this.#undo.addEventListener("click", () => {
+      this.#undo.hidden = true;
+      this.#replace(this.#replaced);
+      this.#area.focus();
+    });
     find("words-bundled", HTMLButtonElement).addEventListener("click", () => this.showNames());
     find("words-own", HTMLButtonElement).addEventListener("click", () => {
-      this.#edit("");
+      this.#replace("");
+      this.#area.focus();
       this.#area.placeholder = "One word a line. A few hundred make a start.";
     });
     find("words-open", HTMLButtonElement).addEventListener("click", () => file.click());
@@ -47,18 +59,22 @@ export class WordsPanel {
 
   /** The words as they stand; what was typed a moment ago is read first. */
   current(): Promise<WordList> {
-    const text = this.#aside ?? this.#area.value;
+    const text = this.#whole();
     if (text !== this.#text) this.#read(text);
     return this.#list;
   }
 
   /** The bundled list. */
   async showNames(): Promise<void> {
+    const asked = ++this.#asked;
     try {
       const response = await fetch(namesURL);
       if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-      this.#show(await response.text());
+      const text = await response.text();
+      if (asked === this.#asked) this.#replace(text);
     } catch (error) {
+      if (asked !== this.#asked) return;
+      if (this.#text === "") this.#count.textContent = "No words yet.";
       this.showError(
         `The names did not arrive from ${namesURL} (${messageOf(error)}). Write or open a list.`,
       );
@@ -67,8 +83,10 @@ export class WordsPanel {
 
   /** A text file. */
   async open(file: File): Promise<void> {
+    const asked = ++this.#asked;
     try {
-      this.#show(await file.text());
+      const text = await file.text();
+      if (asked === this.#asked) this.#replace(text);
     } catch (error) {
       this.showError(`${file.name} could not be read: ${messageOf(error)}`);
     }
@@ -79,6 +97,21 @@ export class WordsPanel {
     this.#error.textContent = message;
     if (message) this.#area.setAttribute("aria-invalid", "true");
     else this.#area.removeAttribute("aria-invalid");
+  }
+
+  #whole(): string {
+    return this.#aside ?? this.#area.value;
+  }
+
+  /** Other words; there is a way back to those before them. */
+  #replace(text: string): void {
+    this.#asked++;
+    const before = this.#whole();
+    if (before !== "" && before !== text) {
+      this.#replaced = before;
+      this.#undo.hidden = false;
+    }
+    this.#show(text);
   }
 
   #show(text: string): void {
@@ -109,10 +142,11 @@ export class WordsPanel {
   /** A long text goes aside; what is pasted on the beginning of one replaces it. */
   #paste(event: ClipboardEvent): void {
     const pasted = event.clipboardData?.getData("text") ?? "";
-    if (this.#aside === undefined && pasted.length <= SHORT) return;
+    // An image, say, has no text.
+    if (pasted === "" || (this.#aside === undefined && pasted.length <= SHORT)) return;
     event.preventDefault();
     const { value, selectionStart, selectionEnd } = this.#area;
-    this.#show(
+    this.#replace(
       this.#aside === undefined
         ? value.slice(0, selectionStart) + pasted + value.slice(selectionEnd)
         : pasted,
