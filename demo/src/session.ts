@@ -14,6 +14,13 @@ import { NO_WORDS, type WordList } from "./words";
 
 export type BackendChoice = NonNullable<MakemoreOptions["backend"]>;
 
+/**
+ * What became of the model. A training was `asked` for; it has `begun`, with its first step; it is
+ * over, and what it `learnt` stays, however it ended; or it was `refused`, or stopped before its first
+ * step, and all is as it was. A file was `opened`.
+ */
+export type Change = "asked" | "begun" | "learnt" | "refused" | "opened";
+
 export class Session {
   /** The words that the model learnt from, or that stand in the page while a file is opened. */
   list: WordList = NO_WORDS;
@@ -21,7 +28,7 @@ export class Session {
   #backend: BackendChoice = "auto";
   #fromFile = false;
   #training = false;
-  readonly #watchers: (() => void)[] = [];
+  readonly #watchers: ((change: Change) => void)[] = [];
 
   /** What samples, scores and exports. */
   get makemore(): Makemore {
@@ -42,8 +49,8 @@ export class Session {
     return this.#training;
   }
 
-  /** Calls `watcher` when there is another model, or training begins or ends. */
-  watch(watcher: () => void): void {
+  /** Calls `watcher` at each change from now on. */
+  watch(watcher: (change: Change) => void): void {
     this.#watchers.push(watcher);
   }
 
@@ -55,16 +62,16 @@ export class Session {
   async train(list: WordList, options: TrainOptions, backend: BackendChoice): Promise<TrainResult> {
     const before = this.#makemore;
     const makemore = backend === this.#backend ? before : new Makemore({ backend });
-    const begun = () => {
+    const begin = () => {
       this.list = list;
       this.#fromFile = false;
-      if (makemore === before || this.#makemore === makemore) return;
+      if (makemore === before) return;
       this.#makemore = makemore;
       this.#backend = backend;
       before.dispose();
     };
     try {
-      return await this.#run(begun, options, (watched) => makemore.train(list.text, watched));
+      return await this.#run(begin, options, (watched) => makemore.train(list.text, watched));
     } finally {
       if (this.#makemore !== makemore) makemore.dispose();
     }
@@ -74,11 +81,11 @@ export class Session {
   resume(list: WordList, options: ResumeOptions): Promise<TrainResult> {
     const fromFile = this.#fromFile;
     const words = fromFile ? { words: list.text } : {};
-    const begun = () => {
+    const begin = () => {
       if (fromFile) this.list = list;
       this.#fromFile = false;
     };
-    return this.#run(begun, options, (watched) => this.#makemore.resume({ ...watched, ...words }));
+    return this.#run(begin, options, (watched) => this.#makemore.resume({ ...watched, ...words }));
   }
 
   /** Opens an .onnx file. */
@@ -86,38 +93,36 @@ export class Session {
     await this.#makemore.load(file);
     this.#fromFile = true;
     this.list = list;
-    this.#changed();
+    this.#changed("opened");
   }
 
   async #run<O extends Pick<TrainOptions, "onProgress">>(
-    begun: () => void,
+    begin: () => void,
     options: O,
     start: (options: O) => Promise<TrainResult>,
   ): Promise<TrainResult> {
-    let first = true;
+    let begun = false;
     this.#training = true;
-    this.#changed();
+    this.#changed("asked");
     try {
-      const result = await start({
+      return await start({
         ...options,
         onProgress: (progress) => {
-          if (first) {
-            first = false;
-            begun();
-            this.#changed();
+          if (!begun) {
+            begun = true;
+            begin();
+            this.#changed("begun");
           }
           options.onProgress?.(progress);
         },
       });
-      begun();
-      return result;
     } finally {
       this.#training = false;
-      this.#changed();
+      this.#changed(begun ? "learnt" : "refused");
     }
   }
 
-  #changed(): void {
-    for (const watcher of this.#watchers) watcher();
+  #changed(change: Change): void {
+    for (const watcher of this.#watchers) watcher(change);
   }
 }

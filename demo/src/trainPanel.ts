@@ -4,13 +4,13 @@
  * Progress comes up to 20 times a second. Numbers are text and cost nothing; the chart is drawn at
  * most four times a second.
  */
-import type { Progress, TrainResult } from "makemore-web";
+import type { BackendMeasurement, ModelInfo, Progress, TrainResult } from "makemore-web";
 import { Chart } from "./chart";
 import { LossCurve } from "./curve";
 import { Diary } from "./diary";
 import { codeOf, field, find, make, markFields, messageOf, numberOf } from "./dom";
 import { count, duration, loss, pace } from "./format";
-import { fillPreset, optionsOf } from "./recipes";
+import { fillPreset, optionsOf, resumedSteps } from "./recipes";
 import type { BackendChoice, Session } from "./session";
 import type { WordsPanel } from "./wordsPanel";
 
@@ -32,6 +32,7 @@ export class TrainPanel {
   readonly #diary = new Diary(find("diary", HTMLElement));
   readonly #losses = find("losses", HTMLElement);
   readonly #measured = find("measured", HTMLElement);
+  readonly #notMeasured = find("not-measured", HTMLElement);
   readonly #layers = find("layers", HTMLElement);
   readonly #figures = {
     step: find("figure-step", HTMLElement),
@@ -44,11 +45,10 @@ export class TrainPanel {
     train: find("train-error", HTMLElement),
   };
   readonly #chart = new Chart(find("chart", HTMLElement));
-  #curve = new LossCurve(5000);
+  #curve = new LossCurve(1);
   #drawnAt = 0;
-  #abort = new AbortController();
-  /** What is to be done at the first sign that a call was accepted. */
-  #begin: (() => void) | undefined;
+  /** Of the call under way, from the click to its end. */
+  #running: AbortController | undefined;
   /** What this training got over. */
   #notices: string[] = [];
   /** Quarters of the training that were said aloud. */
@@ -62,7 +62,13 @@ export class TrainPanel {
       void this.#start(false);
     });
     this.#resume.addEventListener("click", () => void this.#start(true));
-    this.#stop.addEventListener("click", () => this.#abort.abort());
+    this.#stop.addEventListener("click", () => this.#running?.abort());
+    // The focus goes to the button that undoes this one, where a held key would press on.
+    const controls: HTMLElement[] = [this.#form, this.#train, this.#stop, this.#resume];
+    for (const control of controls)
+      control.addEventListener("keydown", (event) => {
+        if (event.repeat && event.key === "Enter") event.preventDefault();
+      });
     this.#form.addEventListener("change", (event) => {
       if (!(event.target instanceof HTMLInputElement)) return;
       if (event.target.name === "recipe") fillPreset(this.#form);
@@ -70,52 +76,62 @@ export class TrainPanel {
         find("sizes", HTMLElement).hidden = field(this.#form, "model").value !== "own";
       if (event.target.name === "recipe" || event.target.name === "steps") this.#layOut();
     });
-    session.watch(() => this.#showModel());
+    session.watch((change) => {
+      if (change === "opened") this.#opened();
+      this.#showModel();
+    });
     fillPreset(this.#form);
     this.#layOut();
+    this.#showModel();
   }
 
-  /** Trains, or goes on with what there is. */
+  /** Trains, or goes on with what there is; one at a time. */
   async #start(resume: boolean): Promise<void> {
+    if (this.#running) return;
+    const running = new AbortController();
+    this.#running = running;
     this.#showError("");
-    const session = this.#session;
-    const list = await this.#words.current();
-    const options = optionsOf(this.#form);
-    // Steps that make no sense are refused before any of this counts.
-    const total = options.steps && options.steps > 0 ? options.steps : 1;
-    this.#abort = new AbortController();
-    const watching = {
-      evalEvery: Diary.every(total),
-      sampleEvery: Diary.every(total),
-      onProgress: (progress: Progress) => this.#progress(progress),
-      signal: this.#abort.signal,
-    };
-    const done = session.model?.step ?? 0;
-    const goesOn = resume && !session.fromFile;
-    this.#begin = goesOn
-      ? () => this.#diary.goOn(Math.max(total, this.#curve.steps), done)
-      : () => this.#clear(total, resume ? done : 0);
-    this.#said = 0;
-    this.#notices = [];
-    this.#note.textContent = "Getting ready: loading the trainer, finding what is fastest here…";
-    this.#live.textContent = resume ? "Training goes on." : "Training begins.";
+    const noteBefore = this.#note.textContent;
+    let begun = false;
+    let result: TrainResult | undefined;
     try {
-      const steps = total > done ? { steps: total } : {};
-      const result = resume
-        ? await session.resume(list, { ...watching, ...steps })
+      const list = await this.#words.current();
+      const session = this.#session;
+      const { model, fromFile } = session;
+      const options = optionsOf(this.#form);
+      const steps = resume && model ? resumedSteps(this.#form, model) : options.steps;
+      const done = resume ? (model?.step ?? 0) : 0;
+      const watching = {
+        evalEvery: Diary.every(steps),
+        sampleEvery: Diary.every(steps),
+        onProgress: (progress: Progress) => {
+          if (!begun) {
+            begun = true;
+            this.#begin(steps, done);
+          }
+          this.#progress(progress);
+        },
+        signal: running.signal,
+      };
+      this.#note.textContent = `Getting ready: loading the trainer, finding what is fastest here… ${resume ? whatResumeTakes(fromFile) : ""}`;
+      this.#live.textContent = resume ? "Training goes on." : "Training begins.";
+      result = resume
+        ? await session.resume(list, { ...watching, steps })
         : await session.train(
             list,
             { ...options, ...watching },
             backends.find((name) => name === field(this.#form, "backend").value) ?? "auto",
           );
-      await this.#finish(result);
+      this.#finished(result);
     } catch (error) {
-      if (this.#abort.signal.aborted) this.#stopped();
+      if (error === running.signal.reason) this.#stopped(begun);
       else {
-        this.#note.textContent = "";
+        this.#note.textContent = begun ? "" : noteBefore;
         this.#showError(messageOf(error), codeOf(error));
       }
     }
+    this.#running = undefined;
+    if (result) await this.#addLosses();
   }
 
   /** Empty rows and axes for a training of the form's steps, so that nothing moves later. */
@@ -124,24 +140,30 @@ export class TrainPanel {
     if (steps > 0 && !this.#session.training && !this.#session.model) this.#clear(steps);
   }
 
+  /** Nothing yet of a training of so many steps, of which the first `done` are not to be seen. */
   #clear(steps: number, done = 0): void {
     this.#curve = new LossCurve(steps, done);
     this.#draw();
     this.#losses.replaceChildren();
     this.#diary.begin(steps, done);
+    this.#showMeasured();
+  }
+
+  /** The first step was taken: what stands there of an earlier training goes, unless this goes on with it. */
+  #begin(steps: number, done: number): void {
+    if (done > 0) this.#diary.goOn(steps, done);
+    else this.#clear(steps);
+    this.#said = 0;
+    this.#notices = [];
   }
 
   #progress(progress: Progress): void {
     const { step, steps, evaluation } = progress;
-    this.#begin?.();
-    this.#begin = undefined;
     this.#curve.steps = steps;
     this.#curve.add(step, progress.loss);
     if (evaluation) this.#evaluated(step, evaluation.train, evaluation.validation);
     if (progress.samples) this.#diary.write(step, progress.samples);
-    this.#bar.max = steps;
-    this.#bar.value = step;
-    this.#figures.step.textContent = `${count(step)} / ${count(steps)}`;
+    this.#showStep(step, steps);
     this.#figures.pace.textContent = pace(progress.stepsPerSecond);
     this.#figures.left.textContent = duration(progress.secondsLeft);
     this.#figures.loss.textContent = loss(progress.loss);
@@ -157,6 +179,12 @@ export class TrainPanel {
     if (performance.now() - this.#drawnAt > CHART_PAUSE) this.#draw();
   }
 
+  #showStep(step: number, steps: number): void {
+    this.#bar.max = steps;
+    this.#bar.value = step;
+    this.#figures.step.textContent = `${count(step)} / ${count(steps)}`;
+  }
+
   #evaluated(step: number, train: number, validation: number): void {
     this.#curve.validate(step, validation);
     this.#losses.append(row(count(step), loss(train), loss(validation)));
@@ -167,22 +195,26 @@ export class TrainPanel {
     this.#chart.show(this.#curve.columns(), this.#curve.steps);
   }
 
-  async #finish(result: TrainResult): Promise<void> {
+  #finished(result: TrainResult): void {
     this.#ended();
-    this.#bar.value = result.step;
-    this.#measured.replaceChildren(
-      ...(result.measured ?? []).map(({ backend, device, msPerStep, skipped }) =>
-        row(backend, device, msPerStep?.toFixed(2) ?? skipped ?? "–"),
-      ),
-    );
+    this.#showMeasured(result.measured);
     const took = `Done: ${count(result.losses.length)} steps in ${duration(result.seconds)} on ${result.backend} (${result.device}).`;
     this.#note.textContent = [took, ...result.notices].join(" ");
-    const { train, validation, test } = await this.#session.makemore.evaluate();
-    // Another one may have begun meanwhile.
-    if (this.#session.training) return;
-    const losses = `Loss over all words: train ${loss(train)}, validation ${loss(validation)}, test ${loss(test)}.`;
-    this.#note.textContent = [took, ...result.notices, losses].join(" ");
-    this.#live.textContent = `${took} ${losses}`;
+    this.#live.textContent = took;
+  }
+
+  /** The losses over all words, below the note of the training that has just ended. */
+  async #addLosses(): Promise<void> {
+    const note = this.#note.textContent;
+    const losses = await this.#session.makemore.evaluate().then(
+      ({ train, validation, test }) =>
+        `Loss over all words: train ${loss(train)}, validation ${loss(validation)}, test ${loss(test)}.`,
+      (error) => `Its loss over all words is not known: ${messageOf(error)}`,
+    );
+    // Another training may have begun meanwhile, or a file been opened.
+    if (this.#note.textContent !== note) return;
+    this.#note.textContent = `${note} ${losses}`;
+    this.#live.textContent = losses;
   }
 
   #ended(): void {
@@ -190,15 +222,27 @@ export class TrainPanel {
     this.#figures.left.textContent = "–";
   }
 
-  #stopped(): void {
-    this.#ended();
-    const step = this.#session.model?.step;
+  #stopped(begun: boolean): void {
+    const { model } = this.#session;
+    if (begun) this.#ended();
     const said =
-      step === undefined
-        ? "Stopped before the first step."
-        : `Stopped at step ${count(step)}. Resume goes on from there.`;
+      begun && model
+        ? `Stopped at step ${count(model.step)} of ${count(model.steps)}. ${whatResumeTakes(false)}`
+        : `Stopped before the first step${model ? ": the model is as it was" : ""}.`;
     this.#note.textContent = said;
     this.#live.textContent = said;
+  }
+
+  /** Another model, whose training was not seen here. */
+  #opened(): void {
+    const { model } = this.#session;
+    if (!model) return;
+    this.#showError("");
+    this.#clear(model.steps, model.step);
+    this.#showStep(model.step, model.steps);
+    for (const figure of [this.#figures.pace, this.#figures.left, this.#figures.loss])
+      figure.textContent = "–";
+    this.#note.textContent = `A file is open. ${whatResumeTakes(true)}`;
   }
 
   #showModel(): void {
@@ -212,12 +256,16 @@ export class TrainPanel {
     const next = training ? this.#stop : model ? this.#resume : this.#train;
     if (focused && !buttons.some((button) => !button.disabled && button === document.activeElement))
       next.focus({ preventScroll: true });
-    this.#layers.replaceChildren(
-      ...(model?.layers ?? []).map((layer) =>
-        row(layer.name, layer.inputShape.join(" × "), layer.outputShape.join(" × "), count(layer.parameters)),
+    this.#layers.replaceChildren(...(model ? layerRows(model) : []));
+  }
+
+  #showMeasured(measured: readonly BackendMeasurement[] = []): void {
+    this.#measured.replaceChildren(
+      ...measured.map(({ backend, device, msPerStep, skipped }) =>
+        row(backend, device, msPerStep?.toFixed(2) ?? skipped ?? "–"),
       ),
-      row("all", "", "", count(model?.parameters ?? 0)),
     );
+    this.#notMeasured.hidden = measured.length > 0;
   }
 
   /** Words' failures belong to the words, a model's to the model; the rest stands by the button. */
@@ -230,6 +278,23 @@ export class TrainPanel {
     const details = this.#form.querySelector("details");
     if (details?.querySelector("[aria-invalid]")) details.open = true;
   }
+}
+
+/** What a training that goes on has its settings from. */
+function whatResumeTakes(fromFile: boolean): string {
+  const own = fromFile
+    ? "the model and recipe of the file, on the words above"
+    : "the same model, words and recipe";
+  return `Resume goes on with ${own}; of the form, only Steps counts.`;
+}
+
+function layerRows({ layers, parameters }: ModelInfo): HTMLTableRowElement[] {
+  return [
+    ...layers.map((layer) =>
+      row(layer.name, layer.inputShape.join(" × "), layer.outputShape.join(" × "), count(layer.parameters)),
+    ),
+    row("all", "", "", count(parameters)),
+  ];
 }
 
 /** A row of a table; the first cell is its header. */
