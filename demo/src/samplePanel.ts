@@ -1,8 +1,11 @@
 /** New words, and which of them are not new. */
 import type { SampleOptions } from "makemore-web";
-import { field, find, make, markFields, messageOf, numberOf } from "./dom";
+import { field, find, make, markFields, messageOf, numberOf, requiredNumber } from "./dom";
 import { count, plural } from "./format";
 import type { Session } from "./session";
+
+/** Words that a page lays out in no time. */
+const MOST = 1000;
 
 export class SamplePanel {
   readonly #session: Session;
@@ -11,7 +14,8 @@ export class SamplePanel {
   readonly #error = find("sample-error", HTMLElement);
   readonly #status = find("sample-status", HTMLElement);
   readonly #out = find("samples", HTMLElement);
-  #wasTraining = false;
+  /** The call under way. */
+  #writing: AbortController | undefined;
 
   constructor(session: Session) {
     this.#session = session;
@@ -21,19 +25,29 @@ export class SamplePanel {
     });
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      void this.#write();
+      if (!this.#writing) void this.#write();
     });
-    session.watch(() => {
+    session.watch((change) => {
       this.#button.disabled = session.model === undefined;
-      // The first words of a model that has just been trained come by themselves.
-      if (this.#wasTraining && !session.training && session.model) void this.#write();
-      this.#wasTraining = session.training;
+      if (change === "opened") this.#forget();
+      // The first words of another model come by themselves.
+      if (session.model && (change === "learnt" || change === "opened")) void this.#write();
     });
   }
 
+  /** Asks for words; what was asked before is not waited for any more. */
   async #write(): Promise<void> {
     this.#show("");
-    this.#button.disabled = true;
+    const wanted = requiredNumber(this.#form, "count");
+    if (wanted > MOST) {
+      this.#show(`sample: count is ${wanted}; this page shows at most ${MOST} words at once.`);
+      return;
+    }
+    this.#writing?.abort();
+    const writing = new AbortController();
+    this.#writing = writing;
+    // A button that is disabled under the focus would drop it.
+    this.#button.setAttribute("aria-disabled", "true");
     const options: SampleOptions = {
       temperature: numberOf(this.#form, "temperature"),
       topK: numberOf(this.#form, "topK"),
@@ -44,15 +58,18 @@ export class SamplePanel {
       seed: numberOf(this.#form, "seed"),
       novel: this.#checked("novel"),
       unique: this.#checked("unique"),
+      signal: writing.signal,
     };
     const began = performance.now();
     try {
-      const words = await this.#session.makemore.sample(numberOf(this.#form, "count"), options);
+      const words = await this.#session.makemore.sample(wanted, options);
       this.#list(words, performance.now() - began);
     } catch (error) {
-      this.#show(messageOf(error));
+      if (!writing.signal.aborted) this.#show(messageOf(error));
     }
-    this.#button.disabled = false;
+    if (this.#writing !== writing) return;
+    this.#writing = undefined;
+    this.#button.removeAttribute("aria-disabled");
   }
 
   #list(words: readonly string[], milliseconds: number): void {
@@ -66,6 +83,12 @@ export class SamplePanel {
       ),
     );
     this.#status.textContent = `${plural(words.length, "word")} in ${count(milliseconds)} ms: ${count(words.length - listed)} new, ${count(listed)} in your list.`;
+  }
+
+  /** Another model's words. */
+  #forget(): void {
+    this.#out.replaceChildren();
+    this.#status.textContent = "";
   }
 
   #checked(name: string): boolean {
