@@ -78,7 +78,9 @@ export class FilePanel {
       event.preventDefault();
       overlay.hidden = true;
       const [file] = event.dataTransfer?.files ?? [];
-      if (file?.type === "text/plain") void this.#words.open(file);
+      // Some systems know no type for .txt.
+      if (file?.type === "text/plain" || file?.name.toLowerCase().endsWith(".txt"))
+        void this.#words.open(file);
       else if (file) void this.#open(file);
     });
   }

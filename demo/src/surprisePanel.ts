@@ -28,14 +28,16 @@ export class SurprisePanel {
   constructor(session: Session, typed: HTMLInputElement) {
     this.#session = session;
     this.#typed = typed;
-    this.#showUnscored();
+    this.#showUnscored(this.#text.textContent);
     const score = debounce(120, () => void this.#score());
     typed.addEventListener("input", () => {
       if (session.model) score();
-      else this.#showUnscored();
+      else this.#showUnscored(this.#text.textContent);
     });
-    session.watch(() => {
-      if (session.training || !session.model) return;
+    session.watch((change) => {
+      // The list's places are those that the model before gave it.
+      if (change === "begun") this.#ranking = rankingOf([]);
+      if (!session.model || (change !== "learnt" && change !== "opened")) return;
       void this.#score();
       void this.#rank();
     });
@@ -47,6 +49,7 @@ export class SurprisePanel {
     const words = spread(list, SAMPLE, model?.vocabulary ?? []);
     try {
       const scores = words.length > 0 ? await makemore.score(words) : [];
+      if (this.#session.model !== model) return;
       this.#ranking = rankingOf(scores.map((score) => score.perCharacter));
       if (this.#shown) this.#show(this.#shown);
     } catch (error) {
@@ -59,7 +62,7 @@ export class SurprisePanel {
     const word = this.#typed.value.trim();
     this.#error.textContent = "";
     if (word === "") {
-      this.#showUnscored();
+      this.#showUnscored("Type a word.");
       return;
     }
     try {
@@ -67,13 +70,15 @@ export class SurprisePanel {
       if (score && asked === this.#asked) this.#show(score);
     } catch (error) {
       if (asked !== this.#asked) return;
-      this.#showUnscored();
+      this.#showUnscored("");
       this.#error.textContent = messageOf(error);
     }
   }
 
-  #showUnscored(): void {
+  /** The word's characters, and in place of its place, `text`. */
+  #showUnscored(text: string): void {
     this.#shown = undefined;
+    this.#text.textContent = text;
     this.#tiles.replaceChildren(...[...this.#typed.value.trim(), "end"].map((c) => tile(c)));
     this.#place.replaceChildren();
   }
@@ -105,20 +110,23 @@ function percent(share: number): string {
   return `${Math.min(99, Math.max(1, Math.round(100 * share)))}%`;
 }
 
+/** As a person would round it; 0 and 100 are for what cannot or must be. */
+function chance(surprise: number): string {
+  const percentage = 100 * Math.exp(-surprise);
+  if (percentage < 0.1) return "<0.1%";
+  return percentage < 10 ? `${percentage.toFixed(1)}%` : `${Math.min(99, Math.round(percentage))}%`;
+}
+
 function tile(character: string, surprise?: number): HTMLLIElement {
-  const chance =
-    surprise === undefined ? "" : `${(100 * Math.exp(-surprise)).toPrecision(2)}% was its chance`;
   const shown = character === " " ? "␣" : character;
   const li = make(
     "li",
     character === "end" ? "end" : "",
     make("span", "character", shown),
     make("span", "nats", surprise === undefined ? "–" : surprise.toFixed(1)),
+    make("span", "chance", surprise === undefined ? "" : chance(surprise)),
   );
-  if (surprise !== undefined) {
-    li.style.setProperty("--surprise", String(Math.min(1, surprise / FULL)));
-    li.title = chance;
-  }
+  if (surprise !== undefined) li.style.setProperty("--surprise", String(Math.min(1, surprise / FULL)));
   return li;
 }
 
