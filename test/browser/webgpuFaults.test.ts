@@ -73,6 +73,22 @@ test("workgroups have 64 to 256 lanes, and kernels keep to the default limits", 
   for (const [{ entries }] of layouts.mock.calls) expect([...entries].length).toBeLessThanOrEqual(8);
 });
 
+test("a device without any optional feature or raised limit trains all the same", async () => {
+  closeWebGPU();
+  const { requestDevice } = GPUAdapter.prototype;
+  vi.spyOn(GPUAdapter.prototype, "requestDevice").mockImplementation(function (this: GPUAdapter) {
+    return requestDevice.call(this);
+  });
+  const { device } = await openWebGPU();
+  // What WebGPU's specification guarantees.
+  expect(device.limits.maxStorageBuffersPerShaderStage).toBe(8);
+  expect(device.limits.maxComputeWorkgroupStorageSize).toBe(16384);
+  const engine = await create(someSetup(buildNetwork(architecture("wavenet"), 27)));
+  const losses = await engine.run(0, someRates(2));
+  for (const loss of losses) expect(loss).toBeGreaterThan(0);
+  closeWebGPU();
+});
+
 test("20 engines leave as many buffers as one: none", async () => {
   await openWebGPU();
   const { alive } = countBuffers();

@@ -39,11 +39,11 @@ export const Buffers = {
   losses: "losses",
 } as const;
 
-/** Where a tensor and its AdamW moments begin, in vec4s. */
+/**
+ * Where the AdamW moments of a tensor begin in the buffer of moments, in vec4s; the tensor itself
+ * begins its own buffer, which has its name.
+ */
 export interface TrainedPlan {
-  /** In its own buffer, which has the tensor's name. */
-  readonly at: number;
-  /** In the buffer of moments. */
   readonly m: number;
   readonly v: number;
 }
@@ -118,7 +118,7 @@ export function planChain(chain: BlockChain, batch: number, adamw: boolean): Pla
   const moments = new Allocator();
   const trained = (name: string, size: number): TrainedPlan => {
     sizes.set(name, size);
-    return { at: 0, m: adamw ? moments.take(size) : 0, v: adamw ? moments.take(size) : 0 };
+    return { m: adamw ? moments.take(size) : 0, v: adamw ? moments.take(size) : 0 };
   };
 
   const dimensions4 = vec4s(chain.embedding.dimensions);

@@ -91,9 +91,8 @@ export class Program {
       });
       return { pipeline, group, workgroups };
     };
-    const after = prepare(afterChunk);
-    const stages = await Promise.all(kernels.map(prepare));
-    return new Program(device, table, tableGroup, stages, await after);
+    const [after, stages] = await Promise.all([prepare(afterChunk), Promise.all(kernels.map(prepare))]);
+    return new Program(device, table, tableGroup, stages, after);
   }
 
   /**

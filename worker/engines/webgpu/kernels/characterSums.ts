@@ -4,7 +4,7 @@
  * `hpreact` belongs to it. The way from there to `demb` is linear, so the rows are added up first,
  * for each character and place, and `embedding` takes the sum the rest of the way, once.
  *
- * A lane owns four channels of one sum, and walks all rows. Every sum gathers its own, in their
+ * A lane owns eight channels of one sum, and walks all rows. Every sum gathers its own, in their
  * order, so no two lanes ever add to the same number, and each run gives the same bits.
  */
 import { Buffers, type Plan } from "../plan";
@@ -17,7 +17,7 @@ export function characterSumsKernel({ chain, blocks, head, tokenRows }: Plan): K
   const [{ block, fanOut4, gradient } = head] = blocks;
   return {
     name: "character sums",
-    workgroups: Math.ceil((chain.vocabularySize * block.fold * fanOut4) / LANES),
+    workgroups: Math.ceil((chain.vocabularySize * block.fold * fanOut4) / 2 / LANES),
     buffers: [Buffers.activations, Buffers.tokens, Buffers.characterSums],
     code: /* wgsl */ `
 ${STEP}
@@ -29,22 +29,26 @@ ${sizes({ TOKEN_ROWS: tokenRows, FOLD: block.fold, FAN_OUT4: fanOut4, DHPREACT: 
 
 @compute @workgroup_size(${LANES})
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  if id.x >= arrayLength(&sums) { return; }
-  let c = id.x % FAN_OUT4;
-  let place = id.x / FAN_OUT4 % FOLD;
-  let character = id.x / FAN_OUT4 / FOLD;
-  var sum = vec4f();
-  for (var row = 0u; row < TOKEN_ROWS; row += 4u) {
-    let has = tokens[(place * TOKEN_ROWS + row) / 4u] == vec4u(character);
-    if any(has) {
-      let at = DHPREACT + row * FAN_OUT4 + c;
-      if has.x { sum += activations[at]; }
-      if has.y { sum += activations[at + FAN_OUT4]; }
-      if has.z { sum += activations[at + 2u * FAN_OUT4]; }
-      if has.w { sum += activations[at + 3u * FAN_OUT4]; }
+  let sum = id.x * 2u;
+  if sum >= arrayLength(&sums) { return; }
+  let c = sum % FAN_OUT4;
+  let place = sum / FAN_OUT4 % FOLD;
+  let character = sum / FAN_OUT4 / FOLD;
+  var left = vec4f();
+  var right = vec4f();
+  var at = DHPREACT + c;
+  for (var row4 = place * (TOKEN_ROWS / 4u); row4 < (place + 1u) * (TOKEN_ROWS / 4u); row4++) {
+    // Four rows at a time; mostly none of them has the character, and then this is all.
+    let has = vec4u(tokens[row4] == vec4u(character));
+    for (var rows = has.x | (has.y << 1u) | (has.z << 2u) | (has.w << 3u); rows != 0u; rows &= rows - 1u) {
+      let row = at + firstTrailingBit(rows) * FAN_OUT4;
+      left += activations[row];
+      right += activations[row + 1u];
     }
+    at += 4u * FAN_OUT4;
   }
-  sums[id.x] = sum;
+  sums[sum] = left;
+  sums[sum + 1u] = right;
 }
 `,
   };

@@ -19,7 +19,7 @@ export interface Kernel {
 /** Numbers in `Step`. */
 export const STEP_WORDS = 6;
 
-/** The part of a step that comes from the CPU; `encodeSteps` in ../index.ts writes it. */
+/** The part of a step that comes from the CPU; `Program.encode` in ../program.ts writes it. */
 export const STEP = /* wgsl */ `
 struct Step {
   number: u32,  // steps done since the training began: the key of the minibatch
@@ -46,8 +46,8 @@ export function float(value: number): string {
 
 /**
  * What the lanes of a workgroup tell one another, in `partials`: first the parts of a product of
- * matrices, then two sums over the rows. Through storage, not through workgroup memory: it is read
- * a few times only, and software adapters pay for each barrier and each byte of workgroup memory.
+ * matrices, then two sums over the rows. Through storage, not through workgroup memory: a product
+ * takes 256 bytes a lane, and the default limit, 16 KiB, would be reached with 64 of them.
  *
  * - `partialAt(group, part, row, vec)`: where a part of a product is, for one of the four vec4s
  * - `sumOverRows(group, lane, own)`: sums over all lanes that have the same one of the four vec4s,
