@@ -1,9 +1,9 @@
 /**
- * `npm run results -- --words FILE`: whole trainings of the built package in a Chromium worker, from
- * words to losses, as docs/results.md records them. The file stays in its order: the lecture's is
- * shuffled already, and its first 80 %, next 10 % and last 10 % are the lecture's splits.
+ * `npm run results -- [--words FILE]`: whole trainings of the built package in a Chromium worker, from
+ * words to losses, as docs/results.md records them. A file that is given stays in its order: the
+ * lecture's is shuffled already, and its first 80 %, next 10 % and last 10 % are the lecture's splits.
  *
- *     npm run results -- --words FILE [--runs default,default-30k,lecture,lecture-small,lecture-mlp] [--seed 42]
+ *     npm run results -- [--words FILE] [--runs default,default-30k,lecture,lecture-small,lecture-mlp] [--seed 42]
  */
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -24,13 +24,18 @@ const trainings = {
 
 const { values } = parseArgs({
   options: {
-    words: { type: "string", default: fileURLToPath(new URL("../demo/words/names.txt", import.meta.url)) },
+    words: { type: "string" },
     runs: { type: "string", default: Object.keys(trainings).join() },
     seed: { type: "string", default: "42" },
   },
 });
-const words = readFileSync(values.words, "utf8");
-const runs = Object.entries(trainings).filter(([name]) => values.runs.split(",").includes(name));
+const words = readFileSync(values.words ?? new URL("../demo/words/names.txt", import.meta.url), "utf8");
+const shuffle = values.words === undefined;
+const chosen = values.runs.split(",");
+const unknown = chosen.find((name) => !(name in trainings));
+if (unknown !== undefined)
+  throw new Error(`--runs has "${unknown}"; there are ${Object.keys(trainings).join(", ")}.`);
+const runs = Object.entries(trainings).filter(([name]) => chosen.includes(name));
 
 const server = await preview({
   root: fileURLToPath(new URL("..", import.meta.url)),
@@ -56,15 +61,15 @@ try {
   await page.waitForFunction("globalThis.Makemore");
   for (const [name, options] of runs) {
     const row = await page.evaluate(
-      async ({ words, options, seed }) => {
+      async ({ words, options, seed, shuffle }) => {
         // @ts-expect-error the page's script has put it there
         const mm = new globalThis.Makemore();
-        const result = await mm.train(words, { ...options, seed, shuffle: false });
+        const result = await mm.train(words, { ...options, seed, shuffle });
         const losses = await mm.evaluate();
         mm.dispose();
         return { ...result, losses, batchSize: undefined, smoothed: undefined };
       },
-      { words, options, seed: Number(values.seed) },
+      { words, options, seed: Number(values.seed), shuffle },
     );
     const { train, validation, test } = row.losses;
     const batch = "recipe" in options ? 32 : 64;

@@ -19,15 +19,15 @@ export class Reference {
   /** Values of every parameter by name, running statistics included. */
   readonly parameters: Map<string, Values>;
   readonly #gradients = new Map<string, Values>();
-  readonly #m = new Map<string, Values>();
-  readonly #v = new Map<string, Values>();
+  /** AdamW's, by parameter; empty for SGD, and before the first step. */
+  readonly moments = { m: new Map<string, Values>(), v: new Map<string, Values>() };
 
   constructor(readonly setup: EngineSetup) {
     this.parameters = new Map(
       [...setup.parameters].map(([name, values]) => [name, Float64Array.from(values)]),
     );
-    for (const [name, values] of setup.moments?.m ?? []) this.#m.set(name, Float64Array.from(values));
-    for (const [name, values] of setup.moments?.v ?? []) this.#v.set(name, Float64Array.from(values));
+    for (const [name, values] of setup.moments?.m ?? []) this.moments.m.set(name, Float64Array.from(values));
+    for (const [name, values] of setup.moments?.v ?? []) this.moments.v.set(name, Float64Array.from(values));
   }
 
   /** As `Engine.run`. */
@@ -211,8 +211,8 @@ export class Reference {
         continue;
       }
       const { beta1, beta2, epsilon, weightDecay } = optimizer;
-      const m = zerosIn(this.#m, key, p.length);
-      const v = zerosIn(this.#v, key, p.length);
+      const m = zerosIn(this.moments.m, key, p.length);
+      const v = zerosIn(this.moments.v, key, p.length);
       for (const [i, gradient] of g.entries()) {
         m[i] = beta1 * at(m, i) + (1 - beta1) * gradient;
         v[i] = beta2 * at(v, i) + (1 - beta2) * gradient ** 2;

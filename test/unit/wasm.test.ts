@@ -1,11 +1,18 @@
+import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createWasmEngine } from "../../worker/engines/wasm";
+import { relaxed, simd } from "../../worker/engines/wasm/binaries";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
 import { testWasmEngine } from "../wasmEngine";
 
 // Node 20 has no relaxed SIMD; Chromium runs that build in test/browser.
 describe("simd", () => testWasmEngine("simd"));
+
+test("both builds together are small", () => {
+  // As they stand in the worker's file, base64 and gzipped.
+  expect(gzipSync(relaxed + simd).length).toBeLessThan(25_000);
+});
 
 describe("what a machine may lack", () => {
   const network = buildNetwork(architecture({ contextLength: 2, embedding: 4, hidden: 8 }), 5);

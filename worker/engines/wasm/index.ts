@@ -41,7 +41,7 @@ export async function createWasmEngine(setup: EngineSetup, build?: Build): Promi
     if (!(error instanceof WebAssembly.RuntimeError)) throw error;
     throw new MakemoreError(
       "UNSUPPORTED",
-      `A model of ${setup.network.parameters.length} tensors at batchSize ${setup.batchSize} needs more memory than WebAssembly has here (4 GB at most); take a smaller batchSize or fewer channels.`,
+      `A model of ${setup.network.parameters.length} tensors at batchSize ${setup.batchSize} needs more memory than the wasm engine can have; take a smaller batchSize or fewer channels.`,
       { cause: error },
     );
   }

@@ -1,6 +1,6 @@
 /** Memory is laid out once, when the engine is made, and never given back or grown. */
 
-/** Room for `count` numbers of four bytes, zeroed, on a cache line of its own. Traps past 4 GB. */
+/** Room for `count` numbers of four bytes, zeroed, on a cache line of its own. */
 export function allocate(count: u64): usize {
   const bytes = (count << 2) + 64;
   if (bytes > 0xf0000000) unreachable();
