@@ -26,6 +26,8 @@ export class FilePanel {
       if (chosen) await this.#open(chosen);
       file.value = "";
     });
+    // Firefox keeps over a reload which buttons were disabled.
+    this.#download.disabled = true;
     session.watch(() => {
       this.#download.disabled = session.model === undefined;
     });

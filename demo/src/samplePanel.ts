@@ -27,6 +27,8 @@ export class SamplePanel {
       event.preventDefault();
       if (!this.#writing) void this.#write();
     });
+    // Firefox keeps over a reload which buttons were disabled.
+    this.#button.disabled = true;
     session.watch((change) => {
       this.#button.disabled = session.model === undefined;
       if (change === "opened") this.#forget();
