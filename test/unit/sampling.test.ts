@@ -92,6 +92,35 @@ test("what was sampled before, with whatever options, changes nothing", async ()
   await inference.dispose();
 });
 
+test("memory that is full again and again, and calls that end at any step, change no word", async () => {
+  const checkpoint = namer();
+  const plain = sampleSettings(60, { seed: 2, minLength: 8 });
+  const fromE = sampleSettings(60, { seed: 2, prefix: "e" });
+  const expected = [
+    await sample(checkpoint, 60, { seed: 2, minLength: 8 }),
+    await sample(checkpoint, 60, { seed: 2, prefix: "e" }),
+  ];
+  // From so little that one word at a time is under way to about as much as a call asks for.
+  for (const memory of [0, 20_000, 60_000, 200_000]) {
+    const inference = new Inference(ort, checkpoint, memory);
+    for (let call = 0; call < 25; call++) {
+      let asked = 0;
+      // Longer than any level looks back, so that what is kept is no more found from the root.
+      const prefix = "christopher".slice(0, call % 12);
+      const settings = sampleSettings(500, { seed: call, prefix, minLength: 12 });
+      await inference.sample(500, settings, [], () => ++asked > 3 * call);
+      expect([await inference.sample(60, plain), await inference.sample(60, fromE)]).toEqual(expected);
+    }
+    await inference.dispose();
+  }
+});
+
+test("a model so large that only one word at a time is under way is sampled", async () => {
+  const checkpoint = randomCheckpoint({ contextLength: 64, embedding: 2, hidden: 2 }, vocabularyOf(40_000));
+  const words = await sample(checkpoint, 2, { maxLength: 5 });
+  expect(words.map((word) => [...word].length)).toEqual([5, 5]);
+});
+
 test("a model that is no chain of blocks is sampled by its window form", async () => {
   const checkpoint = randomCheckpoint([
     { type: "Embedding", dimensions: 4 },

@@ -21,6 +21,7 @@ import { surprises, type TreeSession, wordsOf } from "./surprises";
 export class Inference {
   readonly #ort: Runtime;
   readonly #checkpoint: Checkpoint;
+  readonly #memory: number | undefined;
   #prefixes: Promise<Prefixes> | undefined;
   #tree: Promise<TreeSession> | undefined;
   readonly #sessions: GraphSession[] = [];
@@ -33,10 +34,12 @@ export class Inference {
    * Opens nothing yet.
    *
    * @param ort ONNX Runtime's namespace, for the web or for Node
+   * @param memory bytes for the beginnings of words that sampling has met; see `Prefixes`
    */
-  constructor(ort: Runtime, checkpoint: Checkpoint) {
+  constructor(ort: Runtime, checkpoint: Checkpoint, memory?: number) {
     this.#ort = ort;
     this.#checkpoint = checkpoint;
+    this.#memory = memory;
   }
 
   /**
@@ -130,11 +133,8 @@ export class Inference {
           states: [],
         };
     const { graph, ...rest } = stepper;
-    return Prefixes.create({
-      ...rest,
-      session: await this.#open(graph),
-      vocabularySize: network.vocabularySize,
-    });
+    const session = await this.#open(graph);
+    return Prefixes.create({ ...rest, session, vocabularySize: network.vocabularySize }, this.#memory);
   }
 
   #openTree(): Promise<TreeSession> {

@@ -12,7 +12,7 @@ import { BOUNDARY } from "../data/vocabulary";
 import type { State } from "../onnx/incremental";
 import type { Feed, GraphSession } from "./runtime";
 
-/** Bytes for what nodes remember, about. */
+/** Bytes for what nodes remember, about, where nothing else is said. */
 const MEMORY = 32 << 20;
 
 /** A graph that is run once a character, ready to run: `worker/onnx/incremental.ts`, or the window form. */
@@ -34,6 +34,8 @@ interface Computed {
 
 /** Stands for "no node" in the lists of children; the root is nobody's child. */
 const NONE = 0;
+/** The parent of a node that is no more found from above. */
+const FORGOTTEN = -1;
 
 export class Prefixes {
   /** No character yet. */
@@ -54,12 +56,12 @@ export class Prefixes {
   readonly #feeds: Float32Array[];
   #count = 1;
 
-  private constructor(graph: StepSession) {
+  private constructor(graph: StepSession, memory: number) {
     const { vocabularySize, states, width } = graph;
     this.#graph = graph;
     this.reach = Math.max(width, ...states.map((state) => state.delay));
     const numbers = states.reduce((sum, state) => sum + state.channels, vocabularySize + 4);
-    this.#capacity = Math.max(4 * (this.reach + 2), Math.floor(MEMORY / (4 * numbers)));
+    this.#capacity = Math.max(4 * (this.reach + 2), Math.floor(memory / (4 * numbers)));
     this.#feeds = states.map(() => new Float32Array(0));
     this.#parents = new Int32Array(this.#capacity);
     this.#tokens = new Int32Array(this.#capacity);
@@ -67,9 +69,13 @@ export class Prefixes {
     this.#siblings = new Int32Array(this.#capacity);
   }
 
-  /** With the root computed. */
-  static async create(graph: StepSession): Promise<Prefixes> {
-    const prefixes = new Prefixes(graph);
+  /**
+   * With the root computed.
+   *
+   * @param memory bytes for what nodes remember, about; what one walk needs at the least
+   */
+  static async create(graph: StepSession, memory = MEMORY): Promise<Prefixes> {
+    const prefixes = new Prefixes(graph, memory);
     const { vocabularySize, states } = graph;
     prefixes.#computed[Prefixes.root] = {
       first: 0,
@@ -114,7 +120,8 @@ export class Prefixes {
   }
 
   /**
-   * Forgets all nodes but the root, these, and the ancestors that steps down from them look up.
+   * Forgets all nodes but the root, these, and the ancestors that steps down from them look up. All
+   * are computed.
    *
    * @param nodes become the same nodes' new numbers
    */
@@ -124,7 +131,7 @@ export class Prefixes {
     for (let node of nodes)
       for (let i = 0; i <= this.reach; i++) {
         kept[node] = 1;
-        node = this.#parents[node] ?? 0;
+        node = this.#parent(node);
       }
     const { vocabularySize, states } = this.#graph;
     const total = kept.reduce((sum, one) => sum + one, 0);
@@ -143,12 +150,14 @@ export class Prefixes {
       copyRow(from.logits, node - from.first, computed.logits, this.#count, vocabularySize);
       for (const [i, { channels }] of states.entries())
         copyRow(from.memories[i], node - from.first, computed.memories[i], this.#count, channels);
-      const parent = this.#parents[node] ?? 0;
+      const parent = this.#parents[node] ?? FORGOTTEN;
+      const token = this.#tokens[node] ?? BOUNDARY;
       moved[node] = this.#count;
       // A parent comes before its children. One that is forgotten is further up than any step looks:
-      // the child stays as it is, but is no more found from above.
-      if (kept[parent] && node !== Prefixes.root) this.#add(moved[parent] ?? 0, this.#tokens[node] ?? 0);
-      else this.#place(Prefixes.root, this.#tokens[node] ?? 0);
+      // the child stays as it is, but is no more found from above, now or after the next time.
+      if (node === Prefixes.root) this.#place(Prefixes.root, BOUNDARY);
+      else if (parent !== FORGOTTEN && kept[parent]) this.#add(moved[parent] ?? 0, token);
+      else this.#place(FORGOTTEN, token);
     }
     this.#computed.length = 0;
     while (this.#computed.length < this.#count) this.#computed.push(computed);
@@ -163,11 +172,17 @@ export class Prefixes {
   }
 
   #place(parent: number, token: number): number {
+    if (this.isFull(1)) throw new Error("There is no room for a node; keep() makes some.");
     const node = this.#count++;
     this.#parents[node] = parent;
     this.#tokens[node] = token;
     this.#children[node] = NONE;
     return node;
+  }
+
+  /** For looking up: above a forgotten parent nothing is asked for, so any node will do. */
+  #parent(node: number): number {
+    return Math.max(this.#parents[node] ?? 0, Prefixes.root);
   }
 
   #at(node: number): Computed {
@@ -202,7 +217,7 @@ export class Prefixes {
       let node = first + row;
       for (let i = width - 1; i >= 0; i--) {
         recent[row * width + i] = this.#tokens[node] ?? BOUNDARY;
-        node = this.#parents[node] ?? 0;
+        node = this.#parent(node);
       }
     }
     return recent;
@@ -217,7 +232,7 @@ export class Prefixes {
     }
     for (let row = 0; row < end - first; row++) {
       let node = first + row;
-      for (let i = 0; i < delay; i++) node = this.#parents[node] ?? 0;
+      for (let i = 0; i < delay; i++) node = this.#parent(node);
       const at = this.#at(node);
       copyRow(at.memories[state], node - at.first, values, row, channels);
     }

@@ -48,13 +48,22 @@ export async function sampleWords(
     const isKnown = novel && known.some((set) => set.has(tokens));
     found.end(number, isKnown ? undefined : vocabulary.decode(tokens));
   };
-  const nodes = new Int32Array(prefixes.walks);
+  // Of each walk, and of where walks start.
+  const nodes = new Int32Array(prefixes.walks + 1);
   const walks: Walk[] = [];
   let started = 0;
   let start = await walkDown(prefixes, prefix);
   let turn = performance.now();
   for (;;) {
-    while (walks.length < nodes.length - 1 && started < found.wanted) {
+    // First of all, because the call before may have ended right after a step.
+    await prefixes.compute();
+    if (prefixes.isFull(prefixes.walks)) {
+      nodes[walks.length] = start;
+      const kept = nodes.subarray(0, walks.length + 1);
+      prefixes.keep(kept);
+      start = kept[walks.length] ?? Prefixes.root;
+    }
+    while (walks.length < prefixes.walks && started < found.wanted) {
       nodes[walks.length] = start;
       walks.push({ number: started++, tokens: [...prefix] });
     }
@@ -82,13 +91,6 @@ export async function sampleWords(
     walks.length = going;
     found.decide();
     if (found.words.length === count || stopped()) return found.words;
-    await prefixes.compute();
-    if (prefixes.isFull(nodes.length)) {
-      nodes[going] = start;
-      const kept = nodes.subarray(0, going + 1);
-      prefixes.keep(kept);
-      start = kept[going] ?? Prefixes.root;
-    }
     if (performance.now() - turn > TURN_MS) {
       await nextTask();
       turn = performance.now();
@@ -167,13 +169,13 @@ function encodePrefix(vocabulary: Vocabulary, { prefix, maxLength }: SampleSetti
 async function walkDown(prefixes: Prefixes, tokens: readonly number[]): Promise<number> {
   let node = Prefixes.root;
   for (const token of tokens) {
+    await prefixes.compute();
     if (prefixes.isFull(1)) {
       const kept = Int32Array.of(node);
       prefixes.keep(kept);
-      node = kept[0] ?? 0;
+      node = kept[0] ?? Prefixes.root;
     }
     node = prefixes.step(node, token);
-    await prefixes.compute();
   }
   return node;
 }
