@@ -35,6 +35,6 @@ export function startPyTorch(): PyTorch {
       if (done) throw new Error(`PyTorch ended with ${child.exitCode ?? child.signalCode}.`);
       return JSON.parse(value);
     },
-    close: () => child.stdin.end(),
+    close: () => void child.kill(),
   };
 }

@@ -84,35 +84,37 @@ export async function benchTrain({ page, engines, data, pytorch, say }: Context)
     const description = await describe(page, task);
     const model = `WaveNet ${description.parameterCount.toLocaleString("en-US")}, ${recipe.name}`;
     const ready: { runner: Runner; steps: number; times: number[] }[] = [];
-    for (const engine of recipe.engines.filter((engine) => engines.includes(engine))) {
-      say(`${model}: starting ${engine}`);
-      try {
-        if (engine === "pytorch" && !pytorch) throw new Error(howToInstall);
-        const runner =
-          engine === "pytorch"
-            ? await openPyTorch(description, task, learningRate)
-            : await openInBrowser(page, engine, task, learningRate);
-        ready.push({ runner, steps: await warmUp(runner), times: [] });
-      } catch (error) {
-        missing.push({ engine, model, reason: firstLine(error) });
+    try {
+      for (const engine of recipe.engines.filter((engine) => engines.includes(engine))) {
+        say(`${model}: starting ${engine}`);
+        try {
+          if (engine === "pytorch" && !pytorch) throw new Error(howToInstall);
+          const runner =
+            engine === "pytorch"
+              ? await openPyTorch(description, task, learningRate)
+              : await openInBrowser(page, engine, task, learningRate);
+          ready.push({ runner, steps: await warmUp(runner), times: [] });
+        } catch (error) {
+          missing.push({ engine, model, reason: firstLine(error) });
+        }
       }
-    }
-    checkAgreement(ready.map(({ runner }) => runner));
-    for (let round = 0; round < REPEATS; round++) {
-      say(`${model}: round ${round + 1} of ${REPEATS}`);
-      // Nobody always follows the same neighbour.
-      const turn = round % Math.max(1, ready.length);
-      for (const { runner, steps, times } of [...ready.slice(turn), ...ready.slice(0, turn)])
-        times.push((await runner.run(steps)).ms / steps);
+      checkAgreement(ready.map(({ runner }) => runner));
+      for (let round = 0; round < REPEATS; round++) {
+        say(`${model}: round ${round + 1} of ${REPEATS}`);
+        // Nobody always follows the same neighbour.
+        const turn = round % Math.max(1, ready.length);
+        for (const { runner, steps, times } of [...ready.slice(turn), ...ready.slice(0, turn)])
+          times.push((await runner.run(steps)).ms / steps);
+      }
+    } finally {
+      for (const { runner } of ready) await runner.close();
     }
     for (const { runner, steps, times } of ready) {
       const { engine, device, firstStepMs, checkedLoss } = runner;
-      await runner.close();
-      const msPerStep = summarise(times);
       train.push({
         engine,
         model,
-        msPerStep,
+        msPerStep: summarise(times),
         repeats: times.length,
         stepsPerRepeat: steps,
         device,

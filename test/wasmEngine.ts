@@ -4,11 +4,10 @@ import { MakemoreError } from "../src/errors";
 import type { AdamW, LayerSpec, SGD } from "../src/types";
 import { drawBatch, type TokenStream } from "../worker/data/dataset";
 import type { Engine, EngineSetup } from "../worker/engines/engine";
-import type { Moments } from "../worker/engines/optimizer";
 import { type Build, createWasmEngine } from "../worker/engines/wasm";
 import { architecture } from "../worker/model/architectures";
 import { buildNetwork, initialParameters, type Network } from "../worker/model/network";
-import { allowedDifference, largestDifference, pytorchRun } from "./pytorch";
+import { allowedDifference, expectMoments, largestDifference, pytorchRun } from "./pytorch";
 import { Reference } from "./reference";
 
 const sgd: Required<SGD> = { type: "sgd" };
@@ -91,23 +90,6 @@ export const odd: [what: string, specs: readonly LayerSpec[], vocabulary: number
   ],
   ["batch 4,096", architecture({ contextLength: 3, embedding: 2, hidden: 5 }), 5, 4096],
 ];
-
-/** AdamW's moments beside the float64 reference: to float32 rounding of the largest of a parameter. */
-export function expectMoments(
-  moments: Moments | undefined,
-  expected: Record<keyof Moments, ReadonlyMap<string, Float64Array>>,
-): void {
-  for (const kind of ["m", "v"] as const) {
-    expect([...(moments?.[kind].keys() ?? [])].sort()).toEqual([...expected[kind].keys()].sort());
-    for (const [name, values] of expected[kind]) {
-      // A gradient that is 0 in float64, as that of a bias before a norm, is all rounding in float32.
-      const allowed = 1e-4 * values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) + 1e-8;
-      expect(largestDifference(moments?.[kind].get(name) ?? [], values), `${kind} of ${name}`).toBeLessThan(
-        allowed,
-      );
-    }
-  }
-}
 
 /** Defines the tests of a build. */
 export function testWasmEngine(build: Build): void {
