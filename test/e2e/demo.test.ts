@@ -33,8 +33,8 @@ afterEach(async () => {
   expect(complaints).toEqual([]);
 });
 
-/** Opens the demo anew and waits for its names. */
-async function open(options: Parameters<Browser["newPage"]>[0] = {}): Promise<void> {
+/** Opens the demo anew and waits for its names, which come so many milliseconds late. */
+async function open(options: Parameters<Browser["newPage"]>[0] = {}, late = 0): Promise<void> {
   await page?.close();
   complaints = [];
   page = await browser.newPage(options);
@@ -47,9 +47,33 @@ async function open(options: Parameters<Browser["newPage"]>[0] = {}): Promise<vo
     if (!/^(data|blob):/.test(request.url()) && new URL(request.url()).origin !== server.origin)
       complaints.push(`asked ${request.url()}`);
   });
+  await page.addInitScript(watchLayout);
+  await page.route("**/names-*.txt", async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, late));
+    await route.continue();
+  });
   await page.goto(`${server.origin}/some/folder/`);
   await eventually(() => text("#words-count")).toContain("30,294 words of 26 different characters");
 }
+
+declare global {
+  /** What has moved by itself since the page began to load. */
+  var moved: string[];
+}
+
+/** Runs in the page, before it. */
+function watchLayout(): void {
+  globalThis.moved = [];
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      // TypeScript's library does not know Chromium's LayoutShift.
+      const { hadRecentInput, value } = entry.toJSON();
+      if (!hadRecentInput) globalThis.moved.push(`${value} at ${Math.round(entry.startTime)} ms`);
+    }
+  }).observe({ type: "layout-shift", buffered: true });
+}
+
+const movements = () => page.evaluate(() => globalThis.moved);
 
 const text = async (selector: string) => (await page.locator(selector).textContent()) ?? "";
 
@@ -76,12 +100,11 @@ test("trains on the bundled names, shows it, and writes words of which the liste
   await set({ steps: "600" });
   const before = await height();
   await page.click("#train");
-  await eventually(() => text("#figure-step")).toMatch(/\d \/ 600/);
-  // Nothing has moved for the progress, the chart, the samples and the words.
-  expect(await height()).toBe(before);
   await eventually(() => text("#train-note")).toContain("Loss over all words");
   await eventually(() => text("#sample-status")).toMatch(/^24 words/);
+  // Nothing has moved for the names, the progress, the chart, the samples and the words.
   expect(await height()).toBe(before);
+  expect(await movements()).toEqual([]);
 
   const validation = Number(/validation (\d\.\d+)/.exec(await text("#train-note"))?.[1]);
   expect(validation).toBeLessThan(2.6);
@@ -113,18 +136,119 @@ test("trains on the bundled names, shows it, and writes words of which the liste
   );
 });
 
-test("stops and resumes", async () => {
-  await page.check("[value=small]");
-  await set({ steps: "400" });
+test("reaches a validation loss below 2.2 after 5,000 steps of the default model and recipe", async () => {
+  await set({ steps: "5000" });
   await page.click("#train");
-  await eventually(() => text("#figure-step")).toMatch(/\d \/ 400/);
+  await eventually(() => text("#train-note")).toContain("Loss over all words");
+  expect(await text("#figure-step")).toBe("5,000 / 5,000");
+  expect(Number(/validation (\d\.\d+)/.exec(await text("#train-note"))?.[1])).toBeLessThan(2.2);
+});
+
+/** Trains more steps than can be done by then, and stops after some. */
+async function trainAndStop(): Promise<number> {
+  await page.check("[value=small]");
+  await set({ steps: "1000000" });
+  await page.click("#train");
+  await eventually(() => text("#figure-step")).toMatch(/\d \/ 1,000,000/);
   await page.click("#stop");
-  await eventually(() => text("#train-note")).toMatch(/^Stopped at step \d+/);
-  const stopped = Number(/\d+/.exec(await text("#train-note"))?.[0]);
-  expect(stopped).toBeLessThan(400);
+  await eventually(() => text("#train-note")).toMatch(/^Stopped at step [\d,]+ of 1,000,000/);
+  return Number((await text("#train-note")).match(/[\d,]+/)?.[0].replaceAll(",", ""));
+}
+
+test("stops, and resumes to another total, which its diary is laid out for", async () => {
+  const stopped = await trainAndStop();
+  await set({ steps: String(stopped + 50) });
   await page.click("#resume");
-  await eventually(() => text("#train-note")).toMatch(/^Done: /);
-  expect(await text("#train-note")).toContain(`Done: ${400 - stopped} steps`);
+  await eventually(() => text("#train-note")).toMatch(/^Done: 50 steps/);
+  expect(await page.locator("#diary li:not(.written)").count()).toBe(0);
+  expect(await page.locator("#diary li").count()).toBeGreaterThan(0);
+
+  // As many as are done: the library says what is needed.
+  await page.click("#resume");
+  await eventually(() => text("#train-error")).toMatch(/give more steps/);
+  expect(await page.locator("[name=steps]").getAttribute("aria-invalid")).toBe("true");
+  expect(await text("#train-note")).toMatch(/^Done: 50 steps/);
+});
+
+test("leaves everything as it was by a training that is stopped before its first step", async () => {
+  await trainToTheEnd(40);
+  await eventually(() => text("#sample-status")).toMatch(/^24 words/);
+  const shown = () =>
+    page.evaluate(() =>
+      ["samples", "sample-status", "figure-step", "losses", "diary", "layers"].map(
+        (id) => document.getElementById(id)?.textContent,
+      ),
+    );
+  const before = await shown();
+  // The steps that it takes to find the fastest engine are none of the training's.
+  await page.selectOption("[name=backend]", "auto");
+  await page.check("[value=wavenet]");
+  await page.click("#train");
+  await page.click("#stop");
+  await eventually(() => text("#train-note")).toBe("Stopped before the first step: the model is as it was.");
+  expect(await shown()).toEqual(before);
+  expect(await page.locator("#resume").isEnabled()).toBe(true);
+  await page.click("#sample");
+  await eventually(() => text("#sample-status")).not.toBe(before[1]);
+  expect(await text("#layers")).toBe(before[5]);
+});
+
+test("writes words, downloads and takes other words while it trains", async () => {
+  await page.check("[value=small]");
+  await set({ steps: "1000000" });
+  await page.click("#train");
+  await eventually(() => text("#figure-step")).toMatch(/\d \/ 1,000,000/);
+  await page.click("#sample");
+  await eventually(() => text("#sample-status")).toMatch(/^24 words/);
+  // What is under the focus keeps it.
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe("sample");
+  const download = page.waitForEvent("download");
+  await page.click("#download");
+  expect((await download).suggestedFilename()).toMatch(/^makemore-window-[1-9]\d*\.onnx$/);
+  await page.click("#words-own");
+  await page.fill("#words", "abba\nbaab");
+  await eventually(() => text("#words-count")).toBe("2 words of 2 different characters.");
+  await page.click("#words-undo");
+  await eventually(() => text("#words-count")).toMatch(/^30,294 words/);
+  expect(await text("#train-note")).toMatch(/^Training on wasm/);
+  await page.click("#stop");
+  await eventually(() => text("#train-note")).toMatch(/^Stopped at step/);
+});
+
+test("trains and stops by the keyboard alone, held keys included", async () => {
+  await page.check("[value=small]");
+  await set({ steps: "1000000" });
+  const focus = () => page.evaluate(() => document.activeElement?.id);
+  await page.locator("#train").focus();
+  // Enter, held: the second press of the same key is a repeat.
+  await page.keyboard.down("Enter");
+  await eventually(focus).toBe("stop");
+  await page.keyboard.down("Enter");
+  await page.keyboard.up("Enter");
+  await eventually(() => text("#figure-step")).toMatch(/\d \/ 1,000,000/);
+  await page.keyboard.press("Enter");
+  await eventually(() => text("#train-note")).toMatch(/^Stopped at step/);
+  expect(await focus()).toBe("resume");
+
+  const temperature = page.getByRole("slider", { name: /Temperature/ });
+  await temperature.focus();
+  await page.keyboard.press("ArrowRight");
+  expect(await text("#temperature-value")).toBe("1.1");
+  expect(await page.getByRole("slider", { name: /Step along the word/ }).count()).toBe(1);
+});
+
+test("has the design's recipe chosen, and the lecture's as a preset", async () => {
+  const values = () =>
+    page.evaluate(() =>
+      ["steps", "batchSize", "learningRate", "decay", "warmup", "optimizer"].map((name) => {
+        const field = document.querySelector(`[name=${name}]`);
+        return field instanceof HTMLInputElement || field instanceof HTMLSelectElement ? field.value : "";
+      }),
+    );
+  // Warm-up is empty where it is the library's own.
+  expect(await values()).toEqual(["10000", "64", "0.002", "cosine", "", "adamw"]);
+  await page.check("[value=lecture]");
+  expect(await values()).toEqual(["200000", "32", "0.1", "step", "0", "sgd"]);
 });
 
 test("shows each error where it belongs, and keeps the model", async () => {
@@ -133,6 +257,15 @@ test("shows each error where it belongs, and keeps the model", async () => {
   await page.click("#train");
   await eventually(() => text("#train-error")).toMatch(/steps is -3/);
   expect(await page.locator("[name=steps]").getAttribute("aria-invalid")).toBe("true");
+
+  // An empty number is none, for Train as for Resume.
+  await set({ steps: "" });
+  for (const button of ["#train", "#resume"]) {
+    await page.click(button);
+    await eventually(() => text("#train-error")).toMatch(
+      button === "#train" ? /^train: steps/ : /^resume: steps/,
+    );
+  }
 
   await set({ steps: "40" });
   await page.check("[value=own]");
@@ -148,6 +281,11 @@ test("shows each error where it belongs, and keeps the model", async () => {
   await page.fill("#words", "aaa\naa");
   await page.click("#train");
   await eventually(() => text("#words-error")).toMatch(/only one character/);
+
+  await page.fill("[name=count]", "1000000");
+  await page.click("#sample");
+  await eventually(() => text("#sample-error")).toMatch(/at most 1000 words/);
+  await page.fill("[name=count]", "24");
 
   await page.fill("[name=prefix]", "Ω");
   await page.click("#sample");
@@ -184,6 +322,7 @@ test("keeps a model as a file that opens in another visit, dropped or chosen, an
   expect(await page.locator("#drop").isVisible()).toBe(false);
   await page.setInputFiles("#file", { name: "mine.onnx", mimeType: "", buffer });
   await eventually(() => text("#file-status")).toMatch(/22,397 parameters, trained for 60 steps/);
+  expect(await text("#figure-step")).toBe("60 / 60");
   await page.click("#sample");
   await eventually(() => text("#sample-status")).toMatch(/^24 words/);
   await set({ steps: "90" });
@@ -208,6 +347,12 @@ test("shows the surprise of a typed word, its place, and its tree", async () => 
   expect(await page.locator("#tree circle.new").count()).toBe(3);
   expect(await page.locator("#tree circle.shared").count()).toBe(4);
   expect(await text("#tree-text")).toContain("a tree of 7 nodes");
+  await page.fill("#typed", "xqΩ");
+  await eventually(() => text("#typed-error")).toMatch(/Ω/);
+  expect(await text("#place-text")).toBe("");
+  await page.fill("#typed", "");
+  await eventually(() => text("#place-text")).toBe("Type a word.");
+  await page.fill("#typed", "xqzvvk");
   await page.locator("#tree-at").focus();
   await page.keyboard.press("ArrowLeft");
   expect(await text("#tree-text")).toContain("“k” after “xqzvv”");
@@ -232,6 +377,10 @@ test("takes words of one's own, typed or pasted", async () => {
 test("axe finds nothing wrong, in light and in dark", async () => {
   await trainToTheEnd(40);
   await eventually(() => text("#place-text")).toMatch(/likelier/);
+  await page.check("[value=own]");
+  await set({ steps: "-3" });
+  await page.click("#train");
+  await eventually(() => text("#train-error")).toMatch(/steps is -3/);
   await page.evaluate(() => {
     for (const details of document.querySelectorAll("details")) details.open = true;
   });
@@ -246,7 +395,8 @@ test("axe finds nothing wrong, in light and in dark", async () => {
 });
 
 test("fits a phone, and nothing moves while it trains", async () => {
-  await open({ viewport: { width: 360, height: 740 } });
+  // Late enough that the page is drawn without them.
+  await open({ viewport: { width: 360, height: 740 } }, 500);
   const size = () =>
     page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]);
   await page.check("[value=small]");
@@ -257,4 +407,5 @@ test("fits a phone, and nothing moves while it trains", async () => {
   await eventually(() => text("#train-note")).toContain("Loss over all words");
   await eventually(() => text("#place-text")).toMatch(/likelier/);
   expect(await size()).toEqual(before);
+  expect(await movements()).toEqual([]);
 });
