@@ -52,7 +52,7 @@ export class TreePanel {
     this.#step.value = `${at} of ${characters.length - 1}`;
     this.#place.replaceChildren(treeDrawing(folds, characters, at));
     // Where the drawing is wider than its place, the newest character stays in sight.
-    this.#place.scrollLeft = LEFT + (at + context + 1) * COLUMN - this.#place.clientWidth;
+    this.#place.scrollLeft = LEFT + (at + context + 2) * COLUMN - this.#place.clientWidth;
     const shared = all - fresh;
     this.#text.textContent = `To guess ${guess} after “${seen}”: a tree of ${plural(all, "node")}, of which ${shared === 0 ? "none was" : `${shared} ${shared === 1 ? "was" : "were"}`} computed before and ${fresh} ${fresh === 1 ? "is" : "are"} new, one a level.`;
   }
