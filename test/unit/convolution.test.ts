@@ -3,9 +3,12 @@ import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
 import type { LayerSpec } from "../../src/types";
 import { randomBelow, randomBits } from "../../worker/data/random";
+import { Vocabulary } from "../../worker/data/vocabulary";
 import { asBlocks } from "../../worker/model/blocks";
 import { writeONNX } from "../../worker/onnx/write";
 import { Inference } from "../../worker/sampling/inference";
+import type { Feed } from "../../worker/sampling/runtime";
+import { surprises } from "../../worker/sampling/surprises";
 import { pytorchCheckpoint, randomCheckpoint, vocabularyOf } from "../checkpoint";
 import {
   convolutionLogits,
@@ -129,6 +132,47 @@ test("a word longer than any run of the graph is scored in pieces, and nothing s
   expect(await largestSurpriseDifference(checkpoint, words, referenceLogits(checkpoint, words))).toBeLessThan(
     1e-5,
   );
+});
+
+test("a large vocabulary is scored in runs of a bounded size", async () => {
+  const size = 5000;
+  const words = randomWords(300, 9, size);
+  // Han, which NFC leaves as it is.
+  const vocabulary = new Vocabulary(
+    Array.from({ length: size - 1 }, (_, i) => String.fromCodePoint(0x4e00 + i)),
+  );
+  const checkpoint = randomCheckpoint({ contextLength: 4, embedding: 3, hidden: 4 }, vocabulary);
+  const expected = referenceLogits(checkpoint, words);
+  expect(await largestSurpriseDifference(checkpoint, words, expected)).toBeLessThan(1e-5);
+  const contexts: number[] = [];
+  const run = async ({ context }: Record<string, Feed>) => {
+    const [count = 0] = context?.dimensions ?? [];
+    contexts.push(count);
+    return { logProbabilities: new Float32Array(count * size) };
+  };
+  const session = { session: { run }, levels: [{ input: "context", fold: 4 }], vocabularySize: size };
+  let positions = 0;
+  const slices = words.map((tokens) => ({ tokens, start: 0, end: tokens.length }));
+  await surprises(session, slices, () => positions++);
+  expect(positions).toBe(words.flat().length + words.length);
+  expect(contexts.length).toBeGreaterThan(2);
+  // 10 MB an output; a word is added as a whole.
+  for (const count of contexts) expect(count * size * 4).toBeLessThan(10e6);
+});
+
+test("evaluate gives the tree's mean cross entropy to 1e-5, over more than one run", async () => {
+  const checkpoint = pytorchCheckpoint("wavenet");
+  const words = randomWords(5000, 12, 27);
+  const targets = words.flatMap((word) => [...word, 0]);
+  const tree = await windowLogits(checkpoint, words);
+  const sum = targets.reduce((sum, target, position) => {
+    const row = tree.subarray(position * 27, (position + 1) * 27);
+    return sum + Math.log(row.reduce((total, x) => total + Math.exp(x), 0)) - (row[target] ?? 0);
+  }, 0);
+  const inference = new Inference(ort, checkpoint);
+  const loss = await inference.evaluate(Uint8Array.from([0, ...targets]));
+  expect(Math.abs(loss - sum / targets.length)).toBeLessThan(1e-5);
+  await inference.dispose();
 });
 
 /** How far `score` is from what logits, by position, say. */

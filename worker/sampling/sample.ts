@@ -11,6 +11,7 @@ import { BOUNDARY, type Vocabulary } from "../data/vocabulary";
 import type { SampleSettings } from "../options";
 import { nextTask } from "../training/nextTask";
 import { Chooser } from "./choose";
+import { diverged } from "./diverged";
 import { Prefixes } from "./prefixes";
 
 /** Words in a row that may be refused (known, or found before) before the call gives up. */
@@ -141,14 +142,8 @@ class Found {
   }
 }
 
-function diverged(): MakemoreError {
-  return new MakemoreError(
-    "SAMPLING_FAILED",
-    "The model's predictions are not numbers: its training diverged. Train again with a lower learningRate.",
-  );
-}
-
-function encodePrefix(vocabulary: Vocabulary, { prefix, maxLength }: SampleSettings): number[] {
+/** The ids of a prefix; refuses one that the model or `maxLength` cannot have. */
+export function encodePrefix(vocabulary: Vocabulary, { prefix, maxLength }: SampleSettings): number[] {
   const tokens = Array.from(prefix.normalize("NFC"), (character) => {
     const id = vocabulary.id(character);
     if (id === undefined)

@@ -6,11 +6,14 @@
 import type { TokenStream } from "../data/dataset";
 import { BOUNDARY } from "../data/vocabulary";
 import { nextTask } from "../training/nextTask";
+import { diverged } from "./diverged";
 import type { Feed, GraphSession } from "./runtime";
 import { Windows } from "./windows";
 
 /** Distinct contexts of one run: enough to keep ONNX Runtime busy, few enough for 50 ms. */
-const CONTEXTS = 8192;
+const CONTEXTS = { most: 8192, fewest: 64 };
+/** Numbers in the output of one run, [contexts, vocabulary]: 8 MB, and each operator's as much. */
+const NUMBERS = 2 ** 21;
 /** Positions of one run, which may share a few contexts. */
 const POSITIONS = 65_536;
 
@@ -23,7 +26,7 @@ export interface WordSlice {
 
 /** A graph of `worker/onnx/sharedTree.ts`, ready to run. */
 export interface TreeSession {
-  readonly session: GraphSession;
+  readonly session: Pick<GraphSession, "run">;
   readonly levels: readonly { readonly input: string; readonly fold: number }[];
   readonly vocabularySize: number;
 }
@@ -37,13 +40,18 @@ export function* wordsOf(stream: TokenStream): Generator<WordSlice> {
   }
 }
 
-/** Calls back with the surprise, in nats, of each position in turn: a word's characters, then its end. */
+/**
+ * Calls back with the surprise, in nats, of each position in turn: a word's characters, then its end.
+ *
+ * @throws MakemoreError `SAMPLING_FAILED` where one is not a number
+ */
 export async function surprises(
   { session, levels, vocabularySize }: TreeSession,
   words: Iterable<WordSlice>,
   visit: (surprise: number) => void,
 ): Promise<void> {
   const windows = new Windows(levels.map((level) => level.fold));
+  const contexts = Math.max(CONTEXTS.fewest, Math.min(CONTEXTS.most, Math.floor(NUMBERS / vocabularySize)));
   const rows = new Int32Array(POSITIONS);
   const targets = new Int32Array(POSITIONS);
   let count = 0;
@@ -56,8 +64,13 @@ export async function surprises(
       ]),
     );
     const { logProbabilities } = await session.run(feeds);
-    for (let i = 0; i < count; i++)
-      visit(-(logProbabilities?.[(rows[i] ?? 0) * vocabularySize + (targets[i] ?? 0)] ?? Number.NaN));
+    for (let i = 0; i < count; i++) {
+      const surprise = -(
+        logProbabilities?.[(rows[i] ?? 0) * vocabularySize + (targets[i] ?? 0)] ?? Number.NaN
+      );
+      if (Number.isNaN(surprise)) throw diverged();
+      visit(surprise);
+    }
     windows.clear();
     count = 0;
     await nextTask();
@@ -65,12 +78,12 @@ export async function surprises(
   for (const { tokens, start, end } of words) {
     // A word of any length, in pieces that fit.
     for (let from = start; from <= end; ) {
-      const to = Math.min(end, from + Math.min(CONTEXTS, POSITIONS - count) - 1);
+      const to = Math.min(end, from + Math.min(contexts, POSITIONS - count) - 1);
       windows.add(tokens, start, from, to, rows, count);
       for (let position = from; position <= to; position++)
         targets[count++] = position === end ? BOUNDARY : (tokens[position] ?? BOUNDARY);
       from = to + 1;
-      if (count === POSITIONS || windows.contexts >= CONTEXTS) await run();
+      if (count === POSITIONS || windows.contexts >= contexts) await run();
     }
   }
   if (count > 0) await run();
