@@ -1,5 +1,5 @@
 import * as ort from "onnxruntime-node";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import type { SampleOptions } from "../../src/types";
 import { WordSet } from "../../worker/data/dataset";
 import { randomBits, randomUnit, Stream } from "../../worker/data/random";
@@ -216,10 +216,34 @@ test.each([
   });
 });
 
-test("a model whose training diverged is not sampled from", async () => {
+test.each([
+  ["are not numbers", "linear4.bias", Number.NaN],
+  ["are too large to multiply", "linear4.weight", 3e38],
+])("a model whose weights %s is neither sampled from nor scored by", async (_, name, value) => {
   const checkpoint = namer();
-  checkpoint.parameters.get("linear4.bias")?.fill(Number.NaN);
-  await expect(sample(checkpoint, 1)).rejects.toMatchObject({ code: "SAMPLING_FAILED" });
+  checkpoint.parameters.get(name)?.fill(value);
+  const inference = new Inference(ort, checkpoint);
+  const stream = Uint8Array.from([0, ...LETTERS.encode("emma"), 0]);
+  for (const failure of [
+    inference.sample(1, sampleSettings(1, { seed: 1 })),
+    inference.score(["emma"]),
+    inference.evaluate(stream),
+  ])
+    await expect(failure).rejects.toMatchObject({ code: "SAMPLING_FAILED" });
+  await inference.dispose();
+});
+
+test("a graph that did not open is opened again by the next call", async () => {
+  const create = vi.spyOn(ort.InferenceSession, "create");
+  onTestFinished(() => create.mockRestore());
+  for (let i = 0; i < 2; i++) create.mockRejectedValueOnce(new Error("out of memory"));
+  const inference = new Inference(ort, namer());
+  const settings = sampleSettings(1, { seed: 1 });
+  await expect(inference.sample(1, settings)).rejects.toThrow("out of memory");
+  await expect(inference.score(["emma"])).rejects.toThrow("out of memory");
+  expect(await inference.sample(1, settings)).toHaveLength(1);
+  expect(await inference.score(["emma"])).toHaveLength(1);
+  await inference.dispose();
 });
 
 test("temperature, topK and topP choose among the likeliest", () => {
@@ -260,6 +284,24 @@ test("a stopped call ends soon with what it has", async () => {
   await inference.dispose();
 });
 
+test("a call that is stopped while another is under way ends at once, and the next one waits", async () => {
+  const inference = new Inference(ort, namer());
+  const ended: string[] = [];
+  const call = (name: string, count: number, stopped = () => false) =>
+    inference.sample(count, sampleSettings(count, { seed: 1 }), [], stopped).then((words) => {
+      ended.push(name);
+      return words.length;
+    });
+  let stop = false;
+  const calls = [call("long", 60_000), call("stopped", 10, () => stop), call("next", 10)];
+  setTimeout(() => {
+    stop = true;
+  });
+  expect(await Promise.all(calls)).toEqual([60_000, 0, 10]);
+  expect(ended).toEqual(["stopped", "long", "next"]);
+  await inference.dispose();
+});
+
 test("the event loop turns while words are sampled and scored", async () => {
   const inference = new Inference(ort, namer());
   const words = Array.from({ length: 20_000 }, (_, i) => `a${i.toString(26).replace(/\d/g, "z")}`);
@@ -271,7 +313,7 @@ test("the event loop turns while words are sampled and scored", async () => {
     const timer = setInterval(() => turns++, 1);
     await work();
     clearInterval(timer);
-    expect(turns).toBeGreaterThan(0);
+    expect(turns).toBeGreaterThan(3);
   }
   await inference.dispose();
 });

@@ -18,6 +18,9 @@ import { GraphSession, type Runtime } from "./runtime";
 import { sampleWords } from "./sample";
 import { surprises, type TreeSession, wordsOf } from "./surprises";
 
+/** Milliseconds in which a call that waits for others hears that it is stopped. */
+const STOP_MS = 20;
+
 export class Inference {
   readonly #ort: Runtime;
   readonly #checkpoint: Checkpoint;
@@ -46,7 +49,8 @@ export class Inference {
    * New words; see `SampleOptions`.
    *
    * @param known the sets of words that `novel` leaves out
-   * @param stopped asked between steps; once true, the call ends with what it has
+   * @param stopped asked between steps, and while others are under way; once true, the call ends with
+   *   what it has
    */
   sample(
     count: number,
@@ -54,10 +58,10 @@ export class Inference {
     known: readonly WordSet[] = [],
     stopped: () => boolean = () => false,
   ): Promise<string[]> {
-    return this.#call(async () => {
-      this.#prefixes ??= this.#openPrefixes();
-      return sampleWords(await this.#prefixes, this.#checkpoint.vocabulary, count, settings, known, stopped);
-    });
+    const { vocabulary } = this.#checkpoint;
+    const work = async () =>
+      sampleWords(await this.#openPrefixes(), vocabulary, count, settings, known, stopped);
+    return this.#call(work, { stopped, instead: [] });
   }
 
   /** What the model makes of words, each trimmed and not empty. */
@@ -103,10 +107,18 @@ export class Inference {
     await Promise.all(this.#sessions.splice(0).map((session) => session.release()));
   }
 
-  async #call<T>(work: () => Promise<T>): Promise<T> {
+  /** Does its work when the calls before have ended; one that is stopped before gives `instead`. */
+  async #call<T>(
+    work: () => Promise<T>,
+    stop?: { readonly stopped: () => boolean; readonly instead: T },
+  ): Promise<T> {
     this.#calls++;
-    const mine = this.#last.then(work);
-    this.#last = mine.catch(() => {});
+    const before = this.#last;
+    const mine = stop
+      ? endsFirst(before, stop.stopped).then((ended) => (ended ? work() : stop.instead))
+      : before.then(work);
+    // Those after it wait for those before it, too.
+    this.#last = Promise.allSettled([before, mine]).then(() => {});
     try {
       return await mine;
     } finally {
@@ -121,7 +133,16 @@ export class Inference {
     return session;
   }
 
-  async #openPrefixes(): Promise<Prefixes> {
+  /** Opened once; a failure is not kept. */
+  #openPrefixes(): Promise<Prefixes> {
+    this.#prefixes ??= this.#makePrefixes().catch((error) => {
+      this.#prefixes = undefined;
+      throw error;
+    });
+    return this.#prefixes;
+  }
+
+  async #makePrefixes(): Promise<Prefixes> {
     const { network, parameters } = this.#checkpoint;
     const chain = asBlocks(network);
     const stepper: Stepper = chain
@@ -137,16 +158,32 @@ export class Inference {
     return Prefixes.create({ ...rest, session, vocabularySize: network.vocabularySize }, this.#memory);
   }
 
+  /** Opened once; a failure is not kept. */
   #openTree(): Promise<TreeSession> {
-    const { network, parameters } = this.#checkpoint;
-    const open = async () => {
-      const chain = asBlocks(network);
-      const { graph, levels } = chain
-        ? sharedTreeGraph(network, chain, parameters)
-        : singleLevelGraph(network, parameters);
-      return { session: await this.#open(graph), levels, vocabularySize: network.vocabularySize };
-    };
-    this.#tree ??= open();
+    this.#tree ??= this.#makeTree().catch((error) => {
+      this.#tree = undefined;
+      throw error;
+    });
     return this.#tree;
   }
+
+  async #makeTree(): Promise<TreeSession> {
+    const { network, parameters } = this.#checkpoint;
+    const chain = asBlocks(network);
+    const { graph, levels } = chain
+      ? sharedTreeGraph(network, chain, parameters)
+      : singleLevelGraph(network, parameters);
+    return { session: await this.#open(graph), levels, vocabularySize: network.vocabularySize };
+  }
+}
+
+/** Whether calls ended; false where `stopped` came first. */
+async function endsFirst(calls: Promise<unknown>, stopped: () => boolean): Promise<boolean> {
+  let ended = false;
+  const end = calls.then(() => {
+    ended = true;
+  });
+  while (!ended && !stopped())
+    await Promise.race([end, new Promise((resolve) => setTimeout(resolve, STOP_MS))]);
+  return ended;
 }
