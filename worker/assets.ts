@@ -79,8 +79,9 @@ export function loadONNXRuntime(): Promise<typeof ORT> {
 
 async function startONNXRuntime(): Promise<typeof ORT> {
   const [runtime, wasmBinary] = await Promise.all([loadChunk("ort"), fetchWasm("ortWasm")]);
-  // Threads need shared memory, which only isolated pages have.
-  if (!globalThis.crossOriginIsolated) runtime.env.wasm.numThreads = 1;
+  // Also where the page is isolated. ONNX Runtime would start its threads from this worker's own
+  // script, which answers the page and not it. docs/wavenet.md says what threads are worth.
+  runtime.env.wasm.numThreads = 1;
   runtime.env.wasm.wasmBinary = wasmBinary;
   runtime.env.logLevel = "error";
   return runtime;
