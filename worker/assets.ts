@@ -7,6 +7,8 @@ import { MakemoreError } from "../src/errors";
 import type { Files } from "../src/files";
 import type * as TfjsChunk from "./chunks/tfjs";
 import { createWasmEngine } from "./engines/wasm";
+import { GraphBuilder } from "./onnx/graph";
+import { GraphSession } from "./sampling/runtime";
 import type { Engines } from "./training/chooseEngine";
 
 /**
@@ -44,7 +46,7 @@ async function loadChunk<Name extends "tfjs" | "ort">(
 }
 
 /** A .wasm file as bytes: checked, because servers answer a missing file with a page of HTML. */
-async function fetchWasm(name: keyof Files): Promise<Uint8Array> {
+async function fetchWasm(name: keyof Files): Promise<Uint8Array<ArrayBuffer>> {
   const url = address(name);
   let got: string;
   try {
@@ -84,5 +86,12 @@ async function startONNXRuntime(): Promise<typeof ORT> {
   runtime.env.wasm.numThreads = 1;
   runtime.env.wasm.wasmBinary = wasmBinary;
   runtime.env.logLevel = "error";
+  // It starts with its first session. Then the binary is compiled, and would still be kept: 14 MB.
+  const graph = new GraphBuilder([], new Map());
+  const value = { type: "float", dimensions: [1], description: "" } as const;
+  graph.node("Identity", [graph.input({ name: "in", ...value })], {}, "identity", "out");
+  graph.output({ name: "out", ...value });
+  await (await GraphSession.open(runtime, graph)).release();
+  structuredClone(wasmBinary.buffer, { transfer: [wasmBinary.buffer] });
   return runtime;
 }
