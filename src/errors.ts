@@ -11,14 +11,15 @@
  * - `INVALID_MODEL`: a list of layers whose shapes do not fit.
  * - `INVALID_ONNX`: a file that is not ours, or is truncated or altered.
  * - `NO_MODEL`: nothing was trained or loaded yet.
- * - `NO_WORDS`: `resume` or `evaluate` after `load` needs the words.
+ * - `NO_WORDS`: `resume`, `evaluate` or `novel` after `load` needs the words.
  * - `BUSY`: one training at a time.
  * - `DISPOSED`: the instance was disposed.
- * - `UNSUPPORTED`: the backend that was asked for cannot run here.
+ * - `UNSUPPORTED`: nothing can train or run this model here, or there is no page at all.
  * - `LOAD_FAILED`: a file of the package (worker, chunk, .wasm) did not arrive.
  * - `WORKER_FAILED`: the worker died or threw something it should not have.
  * - `DIVERGED`: the loss is not a number any more; the model stays as it was shortly before.
- * - `SAMPLING_FAILED`: the constraints left fewer words than were asked for.
+ * - `SAMPLING_FAILED`: the constraints left fewer words than were asked for, or the model's numbers
+ *   overflow.
  */
 export type MakemoreErrorCode =
   | "INVALID_WORDS"

@@ -39,17 +39,33 @@ function besideMain(): Record<keyof Files, URL> {
 /**
  * The addresses, as the page's options and its base URL have it.
  *
- * @throws MakemoreError `LOAD_FAILED` in a classic script without `assetsURL`
+ * @throws MakemoreError `LOAD_FAILED` in a classic script without `assetsURL`, `INVALID_OPTION` for a URL
+ *   that is none, `UNSUPPORTED` where there is no page
  */
 export function locateFiles({ workerURL, assetsURL }: MakemoreOptions): Files {
+  if (typeof document === "undefined" || typeof Worker === "undefined")
+    throw new MakemoreError(
+      "UNSUPPORTED",
+      "Makemore runs in a page of a browser; on a server, and in a worker, only import it.",
+    );
   const files =
     assetsURL === undefined
       ? besideMain()
       : { worker: "worker.js", tfjs: "tfjs.js", tfjsWasm: "tfjs.wasm", ort: "ort.js", ortWasm: "ort.wasm" };
-  const folder = assetsURL === undefined ? document.baseURI : new URL(`${assetsURL}/`, document.baseURI);
+  const given = (name: string, url: string | URL) => {
+    try {
+      return new URL(url, document.baseURI);
+    } catch {
+      throw new MakemoreError(
+        "INVALID_OPTION",
+        `new Makemore: ${name} is ${JSON.stringify(url)}; it must be a URL, absolute or relative to the page.`,
+      );
+    }
+  };
+  const folder = assetsURL === undefined ? document.baseURI : given("assetsURL", `${assetsURL}/`);
   const at = (file: string | URL) => new URL(file, folder).href;
   return {
-    worker: workerURL === undefined ? at(files.worker) : new URL(workerURL, document.baseURI).href,
+    worker: workerURL === undefined ? at(files.worker) : given("workerURL", workerURL).href,
     tfjs: at(files.tfjs),
     tfjsWasm: at(files.tfjsWasm),
     ort: at(files.ort),
@@ -60,14 +76,25 @@ export function locateFiles({ workerURL, assetsURL }: MakemoreOptions): Files {
 /**
  * Starts a worker. A browser refuses a worker script of another origin (a CDN's), but not a local
  * one that imports it.
+ *
+ * @throws MakemoreError `LOAD_FAILED` where the browser refuses at once
  */
 export function startWorker(url: string): Worker {
-  if (new URL(url).origin === location.origin) return new Worker(url, { type: "module" });
-  const script = URL.createObjectURL(
-    new Blob([`import ${JSON.stringify(url)}`], { type: "text/javascript" }),
-  );
-  const worker = new Worker(script, { type: "module" });
-  // The script is fetched by then; revoking it at once would be too early.
-  worker.addEventListener("message", () => URL.revokeObjectURL(script), { once: true });
-  return worker;
+  try {
+    // Not location's: the origin of a sandboxed frame is none at all.
+    if (new URL(url).origin === self.origin) return new Worker(url, { type: "module" });
+    const script = URL.createObjectURL(
+      new Blob([`import ${JSON.stringify(url)}`], { type: "text/javascript" }),
+    );
+    const worker = new Worker(script, { type: "module" });
+    // The script is fetched by then; revoking it at once would be too early.
+    worker.addEventListener("message", () => URL.revokeObjectURL(script), { once: true });
+    return worker;
+  } catch (cause) {
+    throw new MakemoreError(
+      "LOAD_FAILED",
+      `The browser refuses to start the worker ${url} (${cause}): serve the page over http(s), and let its Content-Security-Policy allow the worker (worker-src, script-src).`,
+      { cause },
+    );
+  }
 }

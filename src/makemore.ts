@@ -6,7 +6,9 @@
 import { proxy, transfer } from "comlink";
 import { Connection, measurements } from "./connection";
 import { MakemoreError } from "./errors";
+import { checkOptions } from "./options";
 import type { Outcome, TrainEvent } from "./protocol";
+import { show } from "./show";
 import type {
   ExportOptions,
   Losses,
@@ -37,6 +39,7 @@ export class Makemore {
    * @param options which backend trains, and where the package's files are
    */
   constructor(options: MakemoreOptions = {}) {
+    checkOptions("new Makemore", options);
     this.#options = options;
   }
 
@@ -54,12 +57,13 @@ export class Makemore {
    *   `BUSY` while another training runs, `DIVERGED`, `LOAD_FAILED`, `WORKER_FAILED`, `DISPOSED`;
    *   the signal's reason when it aborts; what `onProgress` throws
    */
-  train(words: Iterable<string> | string, options: TrainOptions = {}): Promise<TrainResult> {
+  async train(words: Iterable<string> | string, options: TrainOptions = {}): Promise<TrainResult> {
+    checkOptions("train", options, ["onProgress"]);
     const { onProgress, signal, ...plain } = options;
-    return this.#learn("train", onProgress, signal, (api, id, onEvent) => {
-      const bytes = encodeWords(words, "train");
-      return api.train(id, plain, transfer(bytes, [bytes.buffer]), onEvent);
-    });
+    const bytes = encodeWords(words, "train");
+    return this.#learn("train", onProgress, signal, (api, id, onEvent) =>
+      api.train(id, plain, transfer(bytes, [bytes.buffer]), onEvent),
+    );
   }
 
   /**
@@ -68,12 +72,13 @@ export class Makemore {
    *
    * @throws MakemoreError as `train`, and `NO_MODEL`, `NO_WORDS`
    */
-  resume(options: ResumeOptions = {}): Promise<TrainResult> {
+  async resume(options: ResumeOptions = {}): Promise<TrainResult> {
+    checkOptions("resume", options, ["onProgress"]);
     const { onProgress, signal, words, ...plain } = options;
-    return this.#learn("resume", onProgress, signal, (api, id, onEvent) => {
-      const bytes = words === undefined ? undefined : encodeWords(words, "resume");
-      return api.resume(id, plain, bytes && transfer(bytes, [bytes.buffer]), onEvent);
-    });
+    const bytes = words === undefined ? undefined : encodeWords(words, "resume");
+    return this.#learn("resume", onProgress, signal, (api, id, onEvent) =>
+      api.resume(id, plain, bytes && transfer(bytes, [bytes.buffer]), onEvent),
+    );
   }
 
   /**
@@ -83,7 +88,8 @@ export class Makemore {
    * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION`, and `SAMPLING_FAILED` where the options
    *   leave fewer words than were asked for; the signal's reason when it aborts
    */
-  sample(count = 10, options: SampleOptions = {}): Promise<string[]> {
+  async sample(count = 10, options: SampleOptions = {}): Promise<string[]> {
+    checkOptions("sample", options);
     const { signal, ...plain } = options;
     return this.#stoppable("sample", signal, (api, id) => api.sample(id, plain, count));
   }
@@ -116,7 +122,8 @@ export class Makemore {
    *
    * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION`
    */
-  exportONNX(options: ExportOptions = {}): Promise<Uint8Array> {
+  async exportONNX(options: ExportOptions = {}): Promise<Uint8Array> {
+    checkOptions("exportONNX", options);
     return this.#call((api) => api.exportONNX(options));
   }
 
@@ -154,32 +161,38 @@ export class Makemore {
 
   #connect(): Connection {
     if (this.#disposed) throw disposed();
-    this.#connection ??= new Connection(this.#options, () => {
+    this.#connection ??= new Connection(this.#options, (ended) => {
+      if (this.#connection !== ended) return;
       this.#connection = undefined;
       this.#model = undefined;
     });
     return this.#connection;
   }
 
-  /** A call that a signal may stop: it is asked to end, and rejects with the reason once it has. */
+  /** A call that may be stopped: it is asked to end, and rejects with the reason once it has. */
   async #stoppable<T>(
     name: string,
     signal: AbortSignal | undefined,
-    call: (api: API, id: number) => Promise<Outcome<T>>,
+    call: (api: API, id: number, stop: AbortController) => Promise<Outcome<T>>,
   ): Promise<T> {
     if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw new MakemoreError("INVALID_OPTION", `${name}: signal is ${signal}; it must be an AbortSignal.`);
+      throw new MakemoreError(
+        "INVALID_OPTION",
+        `${name}: signal is ${show(signal)}; it must be an AbortSignal.`,
+      );
     signal?.throwIfAborted();
     const connection = this.#connect();
     const id = ++this.#calls;
-    const stop = () => connection.abort(id);
-    signal?.addEventListener("abort", stop);
+    const stop = new AbortController();
+    stop.signal.addEventListener("abort", () => connection.abort(id));
+    const follow = () => stop.abort(signal?.reason);
+    signal?.addEventListener("abort", follow);
     try {
-      return await connection.race((api) => call(api, id));
+      return await connection.race((api) => call(api, id, stop));
     } finally {
-      signal?.removeEventListener("abort", stop);
+      signal?.removeEventListener("abort", follow);
       // Whatever it came to.
-      signal?.throwIfAborted();
+      stop.signal.throwIfAborted();
     }
   }
 
@@ -192,45 +205,51 @@ export class Makemore {
     if (onProgress !== undefined && typeof onProgress !== "function")
       throw new MakemoreError(
         "INVALID_OPTION",
-        `${name}: onProgress is ${onProgress}; it must be a function.`,
+        `${name}: onProgress is ${show(onProgress)}; it must be a function.`,
       );
-    let thrown: { reason: unknown } | undefined;
-    const result = await this.#stoppable(name, signal, (api, id) =>
-      call(
-        api,
-        id,
-        proxy((event: TrainEvent) => {
+    let over = false;
+    try {
+      const result = await this.#stoppable(name, signal, (api, id, stop) => {
+        const onEvent = (event: TrainEvent) => {
+          // A message may still be on its way when the worker is gone.
+          if (over) return;
           if ("model" in event) {
             this.#model = event.model;
             for (const [key, measured] of event.measurements) measurements.set(key, measured);
             return;
           }
-          const { step } = event.progress;
-          if (this.#model) this.#model = { ...this.#model, step };
-          if (thrown) return;
+          if (this.#model) this.#model = { ...this.#model, step: event.progress.step };
+          // After the call was stopped nobody is told any more.
+          if (stop.signal.aborted) return;
           try {
             onProgress?.(event.progress);
           } catch (reason) {
-            thrown = { reason };
-            void api.abort(id);
+            stop.abort(reason);
           }
-        }),
-      ),
-    );
-    this.#model = result.model;
-    if (thrown) throw thrown.reason;
-    return result;
+        };
+        return call(api, id, proxy(onEvent));
+      });
+      this.#model = result.model;
+      return result;
+    } finally {
+      over = true;
+    }
   }
 }
 
 /** A copy to give away: what the caller holds stays theirs. */
 async function copyBytes(onnx: Uint8Array | ArrayBuffer | Blob): Promise<Uint8Array<ArrayBuffer>> {
-  if (onnx instanceof Blob) return new Uint8Array(await onnx.arrayBuffer());
+  if (onnx instanceof Blob)
+    return new Uint8Array(
+      await onnx.arrayBuffer().catch((cause) => {
+        throw new MakemoreError("INVALID_ONNX", `load: the file cannot be read: ${cause}`, { cause });
+      }),
+    );
   if (onnx instanceof Uint8Array) return new Uint8Array(onnx);
   if (onnx instanceof ArrayBuffer) return new Uint8Array(onnx.slice(0));
   throw new MakemoreError(
     "INVALID_ONNX",
-    `load: the file is ${onnx === null ? "null" : `of type ${typeof onnx}`}; it must be a Uint8Array, an ArrayBuffer or a Blob.`,
+    `load: the file is ${show(onnx)}; it must be a Uint8Array, an ArrayBuffer or a Blob.`,
   );
 }
 

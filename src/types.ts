@@ -18,9 +18,15 @@ export type LayerSpec =
   | { type: "Embedding"; dimensions: number }
   /** Joins every `n` neighbouring positions into one, as `FlattenConsecutive(n)` does. */
   | { type: "FlattenConsecutive"; n: number }
-  /** `x @ W + b`; W is [fanIn, fanOut]. The last Linear's `fanOut` is the vocabulary: leave it out. */
+  /**
+   * `x @ W + b`; W is [fanIn, fanOut]; `bias` is true by default. The last Linear's `fanOut` is the
+   * vocabulary: leave it out.
+   */
   | { type: "Linear"; fanIn?: number; fanOut?: number; bias?: boolean }
-  /** Normalises each channel over batch and positions; `features` is the number of channels. */
+  /**
+   * Normalises each channel over batch and positions; `features` is the number of channels, `momentum`
+   * 0.1 and `epsilon` 1e-5 by default.
+   */
   | { type: "BatchNorm1d"; features?: number; momentum?: number; epsilon?: number }
   | { type: "Tanh" };
 
@@ -49,7 +55,7 @@ export type ModelChoice = "wavenet" | "mlp" | ModelSizes | readonly LayerSpec[];
 
 /**
  * A learning rate over the training: `warmup` steps of linear growth to `peak`, then `decay`
- * to `final` at the last step. Decay `"step"` holds `peak` until `at` (a fraction of the steps)
+ * towards `final`, which it reaches as the training ends. Decay `"step"` holds `peak` until `at` (a fraction of the steps)
  * and `final` from there on.
  */
 export interface Schedule {
@@ -134,6 +140,7 @@ export interface TrainOptions {
   batchSize?: number;
   /** A number is a constant rate. Default: the recipe's, at 0.1 for SGD and 2e-3 for AdamW. */
   learningRate?: number | Schedule;
+  /** A name stands for its defaults. Default: the recipe's. */
   optimizer?: "sgd" | "adamw" | SGD | AdamW;
   /** A whole number, 0 to 4,294,967,295. Default 42. Same seed, words and backend: same weights. */
   seed?: number;
@@ -157,10 +164,15 @@ export interface ResumeOptions {
   words?: Iterable<string> | string;
   /** A new total, for going on beyond the end. */
   steps?: number;
+  /** A new rate or schedule, over the whole training, from its first step on. */
   learningRate?: number | Schedule;
+  /** Steps between evaluations in `onProgress`; 0, the default, is never. */
   evalEvery?: number;
+  /** Steps between samples in `onProgress`; 0, the default, is never. */
   sampleEvery?: number;
+  /** If it throws, training stops and `resume` rejects with what it threw. */
   onProgress?: (progress: Progress) => void;
+  /** Stops training as `fetch` does; what was learned stays. */
   signal?: AbortSignal;
 }
 
@@ -250,6 +262,7 @@ export interface SampleOptions {
   novel?: boolean;
   /** No word twice. Default false. */
   unique?: boolean;
+  /** Stops sampling as `fetch` does. */
   signal?: AbortSignal;
 }
 
@@ -279,12 +292,13 @@ export interface ExportOptions {
 export interface MakemoreOptions {
   /**
    * `"auto"`, the default, measures what is fastest here. `"webgpu"` and `"wasm"` are this
-   * package's own engines; `"tfjs"` trains any model by automatic differentiation.
+   * package's own engines; `"tfjs"` trains any model by automatic differentiation. One that cannot
+   * train the model here gives way to the next, and the result's `notices` say so.
    */
   backend?: "auto" | Backend;
   /**
    * The folder that the package's other files are served from, for pages whose bundler does not copy
-   * them. Default: `makemore-web/` beside the main file.
+   * them; absolute, or relative to the page. Default: `makemore-web/` beside the main file.
    */
   assetsURL?: string | URL;
   /** The worker file, where it is not in that folder. */

@@ -1,4 +1,5 @@
 import { MakemoreError } from "./errors";
+import { show } from "./show";
 
 /**
  * Words as UTF-8, one a line: one buffer, which is transferred to the worker whatever their number.
@@ -12,7 +13,7 @@ export function encodeWords(words: Iterable<string> | string, call: string): Uin
   if (typeof words?.[Symbol.iterator] !== "function")
     throw new MakemoreError(
       "INVALID_WORDS",
-      `${call}: the words are ${words === null ? "null" : `of type ${typeof words}`}; they must be an iterable of strings, or one string with a word a line.`,
+      `${call}: the words are ${show(words)}; they must be an iterable of strings, or one string with a word a line.`,
     );
   const lines: string[] = [];
   for (const word of words) {
@@ -20,7 +21,7 @@ export function encodeWords(words: Iterable<string> | string, call: string): Uin
     if (trimmed === undefined || /[\r\n]/.test(trimmed))
       throw new MakemoreError(
         "INVALID_WORDS",
-        `${call}: word ${lines.length} is ${JSON.stringify(word) ?? typeof word}; each word must be a string on one line.`,
+        `${call}: word ${lines.length} is ${show(word)}; each word must be a string on one line.`,
       );
     lines.push(trimmed);
   }

@@ -187,20 +187,30 @@ function check(schema: v.GenericSchema, value: unknown, call: string): void {
     path === null
       ? `${call}: the options are ${show(issue.input)}; they must be an object.`
       : issue.expected === "never"
-        ? `${call}: there is no option "${path}"${path.includes(".") ? "" : `; there are ${optionNames(schema)}`}.`
+        ? `${call}: there is no option "${path}"${path.includes(".") ? "" : `; there are ${optionNames(schema, call)}`}.`
         : `${call}: ${path} is ${show(issue.input)}; it must be ${issue.message}.`,
   );
 }
 
-/** The names that a schema of an object knows, and those that the page takes out on the way. */
-function optionNames(schema: v.GenericSchema): string {
-  return "entries" in schema ? Object.keys(Object(schema.entries)).join(", ") : "none";
+/** Names of options that the page takes out on the way. */
+const onThePage: Readonly<Record<string, readonly string[]>> = {
+  train: ["onProgress", "signal"],
+  resume: ["words", "onProgress", "signal"],
+  sample: ["signal"],
+  "new Makemore": ["assetsURL", "workerURL"],
+};
+
+/** The names that a call knows. */
+function optionNames(schema: v.GenericSchema, call: string): string {
+  const entries = "entries" in schema ? Object.keys(Object(schema.entries)) : [];
+  return [...entries, ...(onThePage[call] ?? [])].join(", ");
 }
 
 /** A value for a message. */
 function show(value: unknown): string {
   if (typeof value === "number" || value === undefined) return String(value);
-  const text = typeof value === "function" ? "a function" : (JSON.stringify(value) ?? String(value));
+  if (typeof value === "bigint") return `${value}n`;
+  const text = JSON.stringify(value) ?? `a ${typeof value}`;
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 

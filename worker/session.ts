@@ -84,13 +84,16 @@ export class Session implements WorkerAPI {
       this.#backend = options.backend ?? "auto";
       setFiles(files);
       this.#measurements = measurements;
-      // Held until this worker ends, however it ends. Only secure contexts have locks.
+      // Held until this worker ends, however it ends. Only secure contexts have locks, and not all: a
+      // browser refuses them where it refuses storage.
       if (navigator.locks)
         await new Promise<void>((resolve) => {
-          void navigator.locks.request(lockName, () => {
-            resolve();
-            return new Promise(() => {});
-          });
+          navigator.locks
+            .request(lockName, () => {
+              resolve();
+              return new Promise(() => {});
+            })
+            .catch(() => resolve());
         });
     });
   }
@@ -102,7 +105,7 @@ export class Session implements WorkerAPI {
     onEvent: OnEvent,
   ): Promise<Outcome<TrainResult>> {
     return outcome(() =>
-      this.#learn(id, onEvent, () => {
+      this.#learn("train", id, onEvent, () => {
         const settings = trainSettings(options);
         const dataset = buildDataset(new TextDecoder().decode(words), settings);
         const network = buildNetwork(architecture(settings.model), dataset.vocabulary.size);
@@ -122,7 +125,7 @@ export class Session implements WorkerAPI {
     onEvent: OnEvent,
   ): Promise<Outcome<TrainResult>> {
     return outcome(() =>
-      this.#learn(id, onEvent, () => {
+      this.#learn("resume", id, onEvent, () => {
         const { evalEvery, sampleEvery, ...changes } = resumeSettings(options);
         const from: Checkpoint = this.#model("resume");
         const recipe = { ...from.recipe, ...changes };
@@ -201,11 +204,11 @@ export class Session implements WorkerAPI {
   }
 
   /** One training from start to end; `prepare` checks everything and changes nothing. */
-  async #learn(id: number, onEvent: OnEvent, prepare: () => Start): Promise<TrainResult> {
+  async #learn(call: string, id: number, onEvent: OnEvent, prepare: () => Start): Promise<TrainResult> {
     const events = onEvent as Remote<OnEvent & ProxyMarked>;
     const started = performance.now();
     if (this.#busy) events[releaseProxy]();
-    this.#refuseWhileBusy("train");
+    this.#refuseWhileBusy(call);
     this.#busy = true;
     const { signal } = this.#stop(id);
     try {
@@ -225,6 +228,7 @@ export class Session implements WorkerAPI {
       );
       this.#choosing = choosing.catch(() => {});
       const chosen = orStopped(choosing, signal);
+      // Before it is awaited here: whoever waits for it comes after the training stands.
       this.#opening = chosen.catch(() => {});
       const choice = await chosen;
       this.#checkpoint = checkpoint;

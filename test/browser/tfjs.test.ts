@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { MakemoreError } from "../../src/errors";
 import { createTfjsEngine } from "../../worker/engines/tfjs";
 import { closeWebGPU, openBackend, openWebGPU, tf } from "../../worker/engines/tfjs/backend";
@@ -38,6 +38,20 @@ describe("wasm", () => {
   });
 
   testTfjsEngine({ backend: "wasm", wasmURL });
+});
+
+test("a GPU that refuses gives way to wasm", async () => {
+  closeWebGPU();
+  // The software adapter in disguise, so that it is not passed over for its name.
+  vi.spyOn(GPUAdapterInfo.prototype, "description", "get").mockReturnValue("some GPU");
+  vi.spyOn(GPUAdapterInfo.prototype, "vendor", "get").mockReturnValue("");
+  vi.spyOn(GPUAdapterInfo.prototype, "architecture", "get").mockReturnValue("");
+  vi.spyOn(GPUAdapterInfo.prototype, "device", "get").mockReturnValue("");
+  vi.spyOn(GPUAdapterInfo.prototype, "isFallbackAdapter", "get").mockReturnValue(false);
+  const request = vi.spyOn(GPUAdapter.prototype, "requestDevice").mockRejectedValue(new Error("no"));
+  onTestFinished(() => void vi.restoreAllMocks());
+  expect(await openBackend(undefined, wasmURL)).toMatchObject({ backend: "wasm" });
+  expect(request).toHaveBeenCalled();
 });
 
 describe("webgpu", () => {

@@ -42,7 +42,10 @@ beforeEach(() => {
   FakeWorker.api = {};
   vi.stubGlobal("Worker", FakeWorker);
 });
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
 
 function lastWorker(): FakeWorker {
   const worker = FakeWorker.instances.at(-1);
@@ -103,7 +106,8 @@ test.each([
   [["emma", null], /word 1 is null/],
   [["em\nma"], /word 0 is "em\\nma".*one line/],
   [[], /there are no words/],
-  [42, /of type number/],
+  [42, /the words are 42/],
+  [[{}], /word 0 is an object/],
   [null, /null/],
 ])("words %j are refused", async (words, message) => {
   const mm = new Makemore();
@@ -151,6 +155,9 @@ test("when onProgress throws, training is asked to stop and train rejects with w
       await new Promise<void>((resolve) => {
         end = resolve;
       });
+      // As the worker does at the end of every training.
+      onEvent({ model: result.model, measurements: new Map() });
+      await settle();
       return { value: result };
     },
   };
@@ -179,10 +186,12 @@ test("a signal stops a training, which rejects with its reason and keeps what wa
   let end: () => void = () => {};
   FakeWorker.api = {
     abort: () => end(),
-    train: async () => {
+    train: async (_id, _options, _words, onEvent) => {
       await new Promise<void>((resolve) => {
         end = resolve;
       });
+      onEvent({ model: result.model, measurements: new Map() });
+      await settle();
       return { value: result };
     },
   };
@@ -192,6 +201,109 @@ test("a signal stops a training, which rejects with its reason and keeps what wa
   await settle();
   controller.abort();
   await expect(call).rejects.toMatchObject({ name: "AbortError" });
+  expect(mm.model).toEqual(result.model);
+  mm.dispose();
+});
+
+test("options that are no object, or hold what cannot cross, are refused before a worker starts", async () => {
+  const mm = new Makemore();
+  const none = null as never;
+  for (const call of [
+    () => mm.train(["ab"], none),
+    () => mm.resume(none),
+    () => mm.sample(1, none),
+    () => mm.exportONNX(none),
+    () => mm.train(["ab"], 5 as never),
+    () => mm.train(["ab"], { onprogress: () => {} } as never),
+    () => mm.train(["ab"], { steps: 10n } as never),
+    () => mm.train(["ab"], { signal: Symbol("no") } as never),
+  ])
+    await expect(call()).rejects.toMatchObject({ name: "MakemoreError", code: "INVALID_OPTION" });
+  expect(() => new Makemore(none)).toThrow("the options are null");
+  await expect(new Makemore({ assetsURL: "http://[" }).sample()).rejects.toMatchObject({
+    code: "INVALID_OPTION",
+    message: expect.stringContaining("http://["),
+  });
+  expect(FakeWorker.instances).toHaveLength(0);
+});
+
+test("words are read at once: what happens to the list after the call does not matter", async () => {
+  const train = vi.fn(async (_id: number, _options: unknown, _words: Uint8Array) => ({ value: result }));
+  FakeWorker.api = { train };
+  const mm = new Makemore();
+  const words = ["emma"];
+  const call = mm.train(words);
+  words.length = 0;
+  await call;
+  expect(new TextDecoder().decode(train.mock.calls[0]?.[2])).toBe("emma\n");
+  mm.dispose();
+});
+
+test("a browser that refuses a worker at once ends in LOAD_FAILED with its URL", async () => {
+  vi.stubGlobal(
+    "Worker",
+    class {
+      constructor() {
+        throw new DOMException("refused by policy", "SecurityError");
+      }
+    },
+  );
+  await expect(new Makemore({ workerURL: "/worker.js" }).sample()).rejects.toMatchObject({
+    code: "LOAD_FAILED",
+    message: expect.stringMatching(/\/worker\.js.*refused by policy.*worker-src/),
+  });
+});
+
+test("a worker that never says a word is given up", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  FakeWorker.api = { configure: () => new Promise(() => {}) };
+  const mm = new Makemore();
+  const call = expect(mm.sample()).rejects.toMatchObject({
+    code: "LOAD_FAILED",
+    message: expect.stringContaining("not this package's"),
+  });
+  await vi.advanceTimersByTimeAsync(61_000);
+  await call;
+  expect(lastWorker().terminated).toBe(true);
+});
+
+test("the news of a worker's death that comes late does not touch the next worker", async () => {
+  const granted: (() => void)[] = [];
+  vi.stubGlobal("navigator", {
+    locks: {
+      request: async (_: string, callback: () => void) => void granted.push(callback),
+    },
+  });
+  FakeWorker.api = { sample: () => new Promise(() => {}) };
+  const mm = new Makemore();
+  const lost = expect(mm.sample()).rejects.toMatchObject({ code: "WORKER_FAILED" });
+  await settle();
+  lastWorker().fail("boom");
+  await lost;
+  FakeWorker.api = {
+    load: async () => ({ value: model }),
+    sample: async () => ({ value: ["again"] }),
+  };
+  await mm.load(new Uint8Array(1));
+  // Terminating the first worker freed its lock.
+  granted[0]?.();
+  expect(mm.model).toEqual(model);
+  await expect(mm.sample(1)).resolves.toEqual(["again"]);
+  expect(FakeWorker.instances).toHaveLength(2);
+  mm.dispose();
+});
+
+test("where the browser refuses locks, everything else works", async () => {
+  vi.stubGlobal("navigator", {
+    locks: {
+      request: async () => {
+        throw new DOMException("storage is blocked", "SecurityError");
+      },
+    },
+  });
+  FakeWorker.api = { sample: async () => ({ value: ["ok"] }) };
+  const mm = new Makemore();
+  await expect(mm.sample(1)).resolves.toEqual(["ok"]);
   mm.dispose();
 });
 

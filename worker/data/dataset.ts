@@ -193,7 +193,7 @@ export class WordSet {
     this.#mask = slots - 1;
   }
 
-  /** All words of the splits of a dataset. */
+  /** All words of a stream. */
   static of(stream: TokenStream): WordSet {
     let words = 0;
     for (let i = 1; i < stream.length; i++) if (stream[i] === BOUNDARY) words++;

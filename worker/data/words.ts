@@ -1,7 +1,7 @@
 /**
  * Words as bytes. The page joins the words with line breaks and hands over one UTF-8 buffer, so
  * that a million words cross the thread as a transfer, not as a million clones; this file walks
- * that buffer without ever holding a string per word.
+ * them one at a time, without ever holding them all.
  */
 
 /** The words of a text, one a line, trimmed and in NFC; empty ones come as "". */

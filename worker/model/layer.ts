@@ -21,7 +21,7 @@ export interface Parameter {
   readonly shape: readonly number[];
   /** False for running statistics: they move with the forward pass, not with the gradient. */
   readonly trainable: boolean;
-  /** How it begins: a constant, or normal numbers times `scale`. */
+  /** How it begins: a constant, or normal numbers times `normal`. */
   readonly initial: { readonly fill: number } | { readonly normal: number };
 }
 

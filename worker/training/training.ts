@@ -190,9 +190,10 @@ export class Training {
   /** Takes the numbers as they are now, where they are numbers. */
   async #keep(engine: Engine): Promise<void> {
     const state = await engine.read();
-    for (const [name, values] of state.parameters)
+    const { m = [], v = [] } = state.moments ?? {};
+    for (const [name, values] of [...state.parameters, ...m, ...v])
       if (!values.every(Number.isFinite))
-        throw this.#diverged(`After step ${this.#step} ${name} is not finite`);
+        throw this.#diverged(`After step ${this.#step} ${name} or its moments are not finite`);
     this.#checkpoint = { ...this.#checkpoint, ...state, step: this.#step };
   }
 

@@ -33,32 +33,44 @@ export interface OpenedBackend {
 /**
  * Makes a backend tfjs's current one, and opens it where that was not done before.
  *
- * @param backend which; without it, webgpu where there is a real GPU, else wasm, else cpu
+ * @param backend which; without it, the first that this machine has: webgpu on a real GPU, wasm, cpu
  * @param wasmURL where `tfjs-backend-wasm-simd.wasm` is served, under any name; without it there is
  *   no wasm
  * @throws MakemoreError `UNSUPPORTED` where this machine does not have the backend that was asked
  *   for, `LOAD_FAILED` where its file does not arrive
  */
 export async function openBackend(backend?: TfBackend, wasmURL?: string | URL): Promise<OpenedBackend> {
-  switch (backend ?? (await choose(wasmURL))) {
+  if (backend) return open(backend, wasmURL);
+  const adapter = await requestAdapter();
+  const gpu = adapter && !isSoftware(adapter) && gpusLost < MOST_LOST;
+  for (const candidate of [...(gpu ? ["webgpu" as const] : []), ...(wasmURL ? ["wasm" as const] : [])])
+    try {
+      return await open(candidate, wasmURL);
+    } catch (error) {
+      // A file that does not arrive is a mistake to be told, not a machine to make do with.
+      if (!(error instanceof MakemoreError) || error.code !== "UNSUPPORTED") throw error;
+    }
+  return open("cpu");
+}
+
+async function open(backend: TfBackend, wasmURL?: string | URL): Promise<OpenedBackend> {
+  switch (backend) {
     case "webgpu": {
       const { device, name } = await openWebGPU();
-      return { backend: "webgpu", device: name, gpu: device };
+      return { backend, device: name, gpu: device };
     }
     case "wasm":
       await openWasm(wasmURL);
-      return { backend: "wasm", device: "wasm (tfjs)" };
+      return { backend, device: "wasm (tfjs)" };
     case "cpu":
       await tf.setBackend("cpu");
-      return { backend: "cpu", device: "cpu (tfjs)" };
+      return { backend, device: "cpu (tfjs)" };
   }
 }
 
-async function choose(wasmURL: string | URL | undefined): Promise<TfBackend> {
-  const adapter = await requestAdapter();
-  if (adapter && !isSoftware(adapter)) return "webgpu";
-  return wasmURL !== undefined && typeof WebAssembly === "object" ? "wasm" : "cpu";
-}
+/** A GPU that was lost so often, by itself, is passed over. */
+const MOST_LOST = 2;
+let gpusLost = 0;
 
 let opening: Promise<WebGPU> | undefined;
 let opened: WebGPU | undefined;
@@ -97,7 +109,10 @@ async function startWebGPU(): Promise<WebGPU> {
   }
   const { device } = backend;
   opened = { device, name: adapterName(adapter) };
-  device.lost.then(() => forget(device));
+  device.lost.then(({ reason }) => {
+    if (reason !== "destroyed") gpusLost++;
+    forget(device);
+  });
   return opened;
 }
 

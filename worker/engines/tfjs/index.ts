@@ -69,13 +69,7 @@ class TfjsEngine implements Engine {
         );
       return await read(losses.length > 0 ? tf.stack(losses) : tf.tensor1d([]));
     } catch (cause) {
-      // tfjs's own words would not say what was under way.
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      const message = `Training with tfjs on ${this.device} failed: ${reason}`;
-      // Whatever fails on a GPU, its memory or the GPU itself, another engine can go on from the last numbers.
-      throw this.#opened.gpu
-        ? new EngineLost(message, { cause })
-        : new MakemoreError("WORKER_FAILED", message, { cause });
+      throw this.#failure("Training", cause);
     } finally {
       tf.dispose(losses);
     }
@@ -83,9 +77,13 @@ class TfjsEngine implements Engine {
 
   async read(): Promise<EngineState> {
     await this.#enter();
-    const parameters = await readAll(this.#values);
-    if (this.#setup.optimizer.type === "sgd") return { parameters };
-    return { parameters, moments: { m: await readAll(this.#m), v: await readAll(this.#v) } };
+    try {
+      const parameters = await readAll(this.#values);
+      if (this.#setup.optimizer.type === "sgd") return { parameters };
+      return { parameters, moments: { m: await readAll(this.#m), v: await readAll(this.#v) } };
+    } catch (cause) {
+      throw this.#failure("Reading the model", cause);
+    }
   }
 
   dispose(): void {
@@ -97,8 +95,22 @@ class TfjsEngine implements Engine {
 
   /** Makes this engine's backend the current one: another engine may have run in between. */
   async #enter(): Promise<void> {
-    const { gpu } = await openBackend(this.#opened.backend);
+    const { gpu } = await openBackend(this.#opened.backend).catch((cause) => {
+      throw this.#failure("Going on", cause);
+    });
     if (gpu !== this.#opened.gpu) throw new EngineLost(`The GPU (${this.device}) was lost.`);
+  }
+
+  /**
+   * What tfjs throws, with what was under way. Whatever fails on a GPU, its memory or the GPU itself,
+   * another engine can go on from the last numbers.
+   */
+  #failure(what: string, cause: unknown): Error {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `${what} with tfjs on ${this.device} failed: ${reason}`;
+    return this.#opened.gpu
+      ? new EngineLost(message, { cause })
+      : new MakemoreError("WORKER_FAILED", message, { cause });
   }
 
   /** One step on the examples at `positions`; gives its loss, which the caller disposes of. */

@@ -6,8 +6,8 @@ const LAST_LAYER_SCALE = 0.1;
 
 /**
  * `x @ W + b` over the channels of every position; W is [fanIn, fanOut] and begins normal times
- * 1 / sqrt(fanIn) (Kaiming's rule with gain 1), b begins at 0. The lecture's `Linear`. The bias
- * is left out by default where the spec says so or a BatchNorm1d, which has its own, follows.
+ * 1 / sqrt(fanIn) (Kaiming's rule with gain 1), b begins at 0. The lecture's `Linear`, which
+ * leaves the bias out (`bias: false`) where a BatchNorm1d, which has its own, follows.
  */
 export function linear(
   spec: { type: "Linear"; fanIn?: number; fanOut?: number; bias?: boolean },
