@@ -19,34 +19,45 @@ beforeAll(async () => {
     expect(code.trimEnd().split("\n").length, heading).toBeLessThanOrEqual(30);
     await writeFile(join(app.folder, "src", file), code);
   }
-  await app.run("npx vite build");
+  // React's strict mode does its work in a development build only.
+  await app.run("NODE_ENV=development npx vite build --mode development");
 });
 
 test.each(recipes)(
-  "recipe: $name starts, shows progress, stops, samples, and cleans up",
+  "recipe: $name starts once, shows progress, stops, samples, and cleans up",
   async ({ name }) => {
     const { origin } = await host({ "/": join(app.folder, "dist") });
     const page = await openPage();
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(String(error)));
     await page.goto(`${origin}/${name}.html`);
+    const train = page.getByRole("button", { name: "Train" });
+    const output = page.locator("output");
+    const progress = () =>
+      page
+        .locator("progress")
+        .evaluate<{ value: number; max: number }, HTMLProgressElement>(({ value, max }) => ({ value, max }));
 
-    await page.getByRole("button", { name: "Train" }).click();
-    await poll(
-      async () =>
-        (await page
-          .locator("progress")
-          .evaluate((bar) => Number(bar.getAttribute("value") ?? Reflect.get(bar, "value")))) || undefined,
-    );
+    // The second click neither replaces what stops the training nor shows that there is one already.
+    await train.dblclick();
+    await poll(async () => (await progress()).value || undefined);
+    await train.click();
+    expect(await output.textContent()).toBe("");
     await page.getByRole("button", { name: "Stop" }).click();
-    const names = await poll(async () => (await page.locator("output").textContent()) || undefined);
+    const names = await poll(async () => (await output.textContent()) || undefined);
     expect(names.split(", ")).toHaveLength(10);
+    // It was stopped: it did not end by itself.
+    const { value, max } = await progress();
+    expect(value).toBeLessThan(max);
 
     // It goes while it trains: the worker goes with it, and nothing is left to complain.
-    await page.getByRole("button", { name: "Train" }).click();
+    await train.click();
+    await poll(async () => (await progress()).value !== value || undefined);
     await page.evaluate("unmount()");
     await poll(async () => page.workers().length === 0 || undefined);
     expect(await page.locator("button").count()).toBe(0);
+    // A promise that nobody handles is reported a task later.
+    await page.evaluate("new Promise((resolve) => setTimeout(resolve, 100))");
     expect(errors).toEqual([]);
   },
 );
