@@ -3,12 +3,12 @@
  * installed with the packed package, built by its own tool, served by a plain file server, and
  * driven in a browser until `scenario` has left its outcome.
  */
-import { exec, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { cp, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { type Browser, chromium, type Page } from "playwright";
 import { afterAll, expect, inject, onTestFinished } from "vitest";
 import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
@@ -23,8 +23,24 @@ export const words = (await readFile(`${root}demo/words/names.txt`, "utf8"))
   .slice(0, 400)
   .join("\n");
 
-/** No tool may ask questions or tell its makers. */
-const env = { ...process.env, CI: "1", NEXT_TELEMETRY_DISABLED: "1", PARCEL_WORKERS: "1" };
+/** What npm, Vite and Vitest set for this process: with it, tools would build as for a test. */
+const ours = /^(npm_.*|VITEST.*|NODE_ENV|TEST|MODE|DEV|PROD|SSR|BASE_URL)$/;
+
+const env = {
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name))),
+  // No tool may ask questions or tell its makers.
+  CI: "1",
+  NEXT_TELEMETRY_DISABLED: "1",
+  PARCEL_WORKERS: "1",
+};
+
+/**
+ * A tool that takes longer hangs, s. Two of these, two attempts to start and a scenario are less
+ * than the limits of vitest.config.ts, so that the failure shows what the tool said.
+ */
+const RUN_SECONDS = 180;
+/** A server that does not answer by then does not start, s. */
+const START_SECONDS = 60;
 
 /** An installed app. */
 export interface Consumer {
@@ -48,42 +64,71 @@ export async function install(name: string, sources = "src"): Promise<Consumer> 
   const consumer: Consumer = {
     folder,
     async run(command) {
-      try {
-        await promisify(exec)(command, { cwd: folder, env, timeout: 240_000, maxBuffer: 1 << 26 });
-      } catch (error) {
-        const { stdout, stderr } = error as { stdout?: string; stderr?: string };
-        throw new Error(`${name}: \`${command}\` failed.\n${stdout}\n${stderr}`);
-      }
+      const tool = launch(command, folder);
+      const limit = setTimeout(tool.kill, RUN_SECONDS * 1000);
+      const [code] = await tool.ended.finally(() => clearTimeout(limit));
+      const what = code === null ? `was ended after ${RUN_SECONDS} s` : "failed";
+      if (code !== 0) throw new Error(`${name}: \`${command}\` ${what}.\n${tool.output()}`);
     },
     async start(command) {
-      const port = await freePort();
-      const server = spawn(command(port), { cwd: folder, env, shell: true, detached: true, stdio: "pipe" });
-      let output = "";
-      for (const stream of [server.stdout, server.stderr])
-        stream.on("data", (chunk) => {
-          output += chunk;
-        });
-      onTestFinished(() => {
-        // The shell's whole group: tools start processes of their own.
-        if (server.pid !== undefined && server.exitCode === null) process.kill(-server.pid);
-      });
-      const url = `http://localhost:${port}/`;
-      while (server.exitCode === null) {
-        if (
-          await fetch(url)
-            .then((r) => r.ok)
-            .catch(() => false)
-        )
-          return url;
-        await new Promise((resolve) => setTimeout(resolve, 200));
-      }
-      throw new Error(`${name}: \`${command(port)}\` ended.\n${output}`);
+      const attempt = async () => {
+        const port = await freePort();
+        const server = launch(command(port), folder);
+        onTestFinished(server.kill);
+        const url = `http://localhost:${port}/`;
+        const deadline = Date.now() + START_SECONDS * 1000;
+        while (server.running() && Date.now() < deadline) {
+          const answer = await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
+          if (answer?.ok) return url;
+          await new Promise((resolve) => setTimeout(resolve, 200));
+        }
+        const what = server.running() ? `did not answer in ${START_SECONDS} s` : "ended";
+        throw new Error(`${name}: \`${command(port)}\` ${what}.\n${server.output()}`);
+      };
+      // Something else may take the port before the tool does.
+      return attempt().catch(attempt);
     },
   };
   await consumer.run(
     `npm install --ignore-scripts --no-audit --no-fund --prefer-offline "${inject("tarball")}"`,
   );
   return consumer;
+}
+
+/** A shell command that runs. */
+interface Running {
+  /** What it said so far. */
+  output(): string;
+  running(): boolean;
+  /** Its exit code, or null and the signal that ended it. */
+  readonly ended: Promise<[code: number | null, signal: string | null]>;
+  /** Ends it and the processes that it started. */
+  kill(): void;
+}
+
+function launch(command: string, folder: string): Running {
+  // Detached: a group of its own, because the shell's end is not that of the tools it started.
+  const child = spawn(command, {
+    cwd: folder,
+    env,
+    shell: true,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk) => {
+      output += chunk;
+    });
+  const running = () => child.exitCode === null && child.signalCode === null;
+  return {
+    output: () => output,
+    running,
+    ended: once(child, "close") as Running["ended"],
+    kill: () => {
+      if (child.pid !== undefined && running()) process.kill(-child.pid, "SIGKILL");
+    },
+  };
 }
 
 /** The commands under a heading of docs/bundlers.md, as a reader would copy them. */
@@ -144,7 +189,8 @@ afterAll(async () => {
  */
 export async function openPage({ gpu = false } = {}): Promise<Page> {
   const args = chromiumArgs.filter((arg) => gpu || !arg.includes("webgpu"));
-  const browser = browsers.get(gpu) ?? chromium.launch({ executablePath: chromiumPath(), args });
+  const browser =
+    browsers.get(gpu) ?? chromium.launch({ executablePath: chromiumPath(), args, timeout: 120_000 });
   browsers.set(gpu, browser);
   const context = await (await browser).newContext();
   onTestFinished(() => context.close());
@@ -173,7 +219,10 @@ export function outcome(page: Page, log: string[] = []): Promise<object> {
  */
 export async function poll<T>(ask: () => Promise<T>, log: string[] = []): Promise<NonNullable<T>> {
   for (let i = 0; i < 900; i++) {
-    const answer = await ask();
+    const answer = await ask().catch((error) => {
+      // The page is loaded anew, as Vite does once it knows what the app imports.
+      if (!String(error).includes("Execution context was destroyed")) throw error;
+    });
     if (answer !== undefined && answer !== null) return answer;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

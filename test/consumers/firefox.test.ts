@@ -11,7 +11,12 @@ test("Firefox, over WebDriver BiDi, without a bundler", async () => {
 
   const executablePath = findFirefox();
   expect(executablePath, "Firefox: set FIREFOX_PATH, or install one (Debian: firefox-esr)").toBeDefined();
-  const browser = await puppeteer.launch({ browser: "firefox", executablePath, headless: true });
+  const browser = await puppeteer.launch({
+    browser: "firefox",
+    executablePath,
+    headless: true,
+    timeout: 120_000,
+  });
   onTestFinished(() => browser.close());
   const page = await browser.newPage();
   await page.goto(origin);
