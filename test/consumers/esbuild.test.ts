@@ -5,16 +5,16 @@ import { documentedCommand, expectScenario, host, install, openPage, outcome } f
 test("esbuild, as docs/bundlers.md has it; as a classic script with assetsURL, and not without", async () => {
   const app = await install("esbuild");
   await app.run(await documentedCommand("esbuild"));
-  await app.run("cp index.html dist/");
+  await app.run("cp index.html classic.html dist/");
   const { origin } = await host({ "/": join(app.folder, "dist") });
   await expectScenario(origin);
 
-  await app.run("npx esbuild src/classic.js --bundle --outfile=dist/main.js --allow-overwrite");
-  await expectScenario(origin);
+  await app.run("npx esbuild src/classic.js --bundle --outfile=dist/classic.js");
+  await expectScenario(`${origin}/classic.html`);
 
-  await app.run("npx esbuild src/main.js --bundle --outfile=dist/main.js --allow-overwrite");
+  await app.run("npx esbuild src/main.js --bundle --outfile=dist/classic.js --allow-overwrite");
   const page = await openPage();
-  await page.goto(origin);
+  await page.goto(`${origin}/classic.html`);
   expect(await outcome(page)).toMatchObject({
     error: expect.stringMatching(/^MakemoreError: .*import\.meta\.url.*assetsURL/),
   });
