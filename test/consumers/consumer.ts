@@ -150,11 +150,12 @@ export async function fenced(file: string, language: string, heading?: string): 
   return blocks.map((block) => block[1] ?? "");
 }
 
-/** The numbers in the row of a Markdown table that begins with `name`, as code. */
+/** The numbers in the row of a Markdown table that has `name` in its first cell. */
 export async function markdownTable(file: string, name: string): Promise<number[]> {
   const row =
-    (await readFile(root + file, "utf8")).match(new RegExp(`^\\| *\`${name}\` *\\|([\\d,| ]*)$`, "m"))?.[1] ??
-    "";
+    (await readFile(root + file, "utf8")).match(
+      new RegExp(`^\\|[^|]*${name}[^|]*\\|([\\d,| ]*)$`, "m"),
+    )?.[1] ?? "";
   return (row.match(/[\d,]+/g) ?? []).map((number) => Number(number.replaceAll(",", "")));
 }
 
@@ -186,15 +187,24 @@ afterAll(async () => {
 /**
  * A page in Chromium, until the test is finished. Without `gpu` there is no WebGPU, so that
  * tfjs runs on its WebAssembly.
+ *
+ * @param profile one on disk, as visitors have: in memory, as in a private window, there is no
+ *   caching a file as large as ort.wasm
  */
-export async function openPage({ gpu = false } = {}): Promise<Page> {
+export async function openPage({ gpu = false, profile = false } = {}): Promise<Page> {
   const args = chromiumArgs.filter((arg) => gpu || !arg.includes("webgpu"));
-  const browser =
-    browsers.get(gpu) ?? chromium.launch({ executablePath: chromiumPath(), args, timeout: 120_000 });
-  browsers.set(gpu, browser);
-  const context = await (await browser).newContext();
+  const options = { executablePath: chromiumPath(), args, timeout: 120_000 };
+  const context = profile
+    ? await chromium.launchPersistentContext(await mkdtemp(join(inject("folder"), "profile-")), options)
+    : await (await browser()).newContext();
   onTestFinished(() => context.close());
   return context.newPage();
+
+  function browser(): Promise<Browser> {
+    const launched = browsers.get(gpu) ?? chromium.launch(options);
+    browsers.set(gpu, launched);
+    return launched;
+  }
 }
 
 /** Opens a page and waits for the outcome of its scenario, which must be as it should. */
