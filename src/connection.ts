@@ -4,6 +4,7 @@
  * the worker is known to be gone.
  */
 import { type Remote, wrap } from "comlink";
+import { version } from "../package.json";
 import { MakemoreError } from "./errors";
 import { type Files, locateFiles, startWorker } from "./files";
 import type { Measurements, Outcome, WorkerAPI } from "./protocol";
@@ -64,13 +65,13 @@ export class Connection {
       this.end(
         new MakemoreError(
           "LOAD_FAILED",
-          `The worker ${files.worker} has not answered for ${seconds} s: it is not this package's, or not of this version. ${FIX}`,
+          `The worker ${files.worker} has not answered for ${seconds} s: the network is slow, or it is not this package's. ${FIX}`,
         ),
       );
     }, PATIENCE_MS);
     let outcome: Outcome<void>;
     try {
-      outcome = await this.#api.configure({ options: checked, files, lockName, measurements });
+      outcome = await this.#api.configure({ version, options: checked, files, lockName, measurements });
     } catch (error) {
       // An option that cannot be sent.
       this.end(new MakemoreError("INVALID_OPTION", `new Makemore: ${error}`));

@@ -83,9 +83,11 @@ export function startWorker(url: string): Worker {
   try {
     // Not location's: the origin of a sandboxed frame is none at all.
     if (new URL(url).origin === self.origin) return new Worker(url, { type: "module" });
-    const script = URL.createObjectURL(
-      new Blob([`import ${JSON.stringify(url)}`], { type: "text/javascript" }),
-    );
+    const line = `import ${JSON.stringify(url)}`;
+    // A sandboxed frame has no origin, and no blob of its own that a worker could start from.
+    if (self.origin === "null")
+      return new Worker(`data:text/javascript,${encodeURIComponent(line)}`, { type: "module" });
+    const script = URL.createObjectURL(new Blob([line], { type: "text/javascript" }));
     const worker = new Worker(script, { type: "module" });
     // The script is fetched by then; revoking it at once would be too early.
     worker.addEventListener("message", () => URL.revokeObjectURL(script), { once: true });

@@ -38,6 +38,8 @@ export type Outcome<T> =
 
 /** Told once, before any other call. */
 export interface WorkerConfiguration {
+  /** Of the package: a copy of the worker that was left behind by an update is found out. */
+  readonly version: string;
   /** As given to the constructor, unchecked. */
   readonly options: Omit<MakemoreOptions, "workerURL" | "assetsURL">;
   readonly files: Files;

@@ -1,7 +1,28 @@
-/** A value for a message: the value where that is short, else what it is. */
+/** A value for a message: itself where it is short, else its beginning, or what it is. */
 export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
-  if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
-  return ["function", "symbol"].includes(typeof value) ? `a ${typeof value}` : String(value);
+  switch (typeof value) {
+    case "bigint":
+      return `${value}n`;
+    case "function":
+    case "symbol":
+      return `a ${typeof value}`;
+    case "string":
+    case "object":
+      return shorten(asJSON(value));
+    default:
+      return String(value);
+  }
+}
+
+function asJSON(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? "an object";
+  } catch {
+    // A circle, or a BigInt.
+    return "an object";
+  }
+}
+
+function shorten(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

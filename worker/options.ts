@@ -6,7 +6,8 @@
 import * as v from "valibot";
 import { MakemoreError } from "../src/errors";
 import type { PlainResumeOptions, PlainSampleOptions, PlainTrainOptions } from "../src/protocol";
-import type { ExportOptions, MakemoreOptions, ModelChoice, Schedule } from "../src/types";
+import { show } from "../src/show";
+import type { AdamW, ExportOptions, MakemoreOptions, ModelChoice, Schedule } from "../src/types";
 import type { Optimizer } from "./engines/optimizer";
 import type { ResolvedSchedule } from "./engines/schedule";
 import type { Recipe } from "./model/checkpoint";
@@ -126,6 +127,8 @@ const during = {
 const steps = v.optional(whole(1, 10_000_000));
 const learningRate = v.optional(schedule);
 
+const SHARES = "three shares that add up to 1, the first above 0";
+
 const trainOptions = v.strictObject({
   model: v.optional(model),
   recipe: v.optional(oneOf("default", "lecture")),
@@ -136,13 +139,13 @@ const trainOptions = v.strictObject({
   seed: v.optional(whole(0, MAX_SEED)),
   split: v.optional(
     v.pipe(
-      v.array(between(0, 1)),
+      v.array(between(0, 1), SHARES),
       v.check(
         (shares) =>
           shares.length === 3 &&
           Number(shares[0]) > 0 &&
           Math.abs(shares.reduce((a, b) => a + b, 0) - 1) < 1e-6,
-        "three shares that add up to 1, the first above 0",
+        SHARES,
       ),
     ),
   ),
@@ -188,7 +191,9 @@ function check(schema: v.GenericSchema, value: unknown, call: string): void {
       ? `${call}: the options are ${show(issue.input)}; they must be an object.`
       : issue.expected === "never"
         ? `${call}: there is no option "${path}"${path.includes(".") ? "" : `; there are ${optionNames(schema, call)}`}.`
-        : `${call}: ${path} is ${show(issue.input)}; it must be ${issue.message}.`,
+        : issue.message.startsWith("Invalid key")
+          ? `${call}: ${path} is missing.`
+          : `${call}: ${path} is ${show(issue.input)}; it must be ${issue.message}.`,
   );
 }
 
@@ -204,14 +209,6 @@ const onThePage: Readonly<Record<string, readonly string[]>> = {
 function optionNames(schema: v.GenericSchema, call: string): string {
   const entries = "entries" in schema ? Object.keys(Object(schema.entries)) : [];
   return [...entries, ...(onThePage[call] ?? [])].join(", ");
-}
-
-/** A value for a message. */
-function show(value: unknown): string {
-  if (typeof value === "number" || value === undefined) return String(value);
-  if (typeof value === "bigint") return `${value}n`;
-  const text = JSON.stringify(value) ?? `a ${typeof value}`;
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
 /** Checks the options of `new Makemore`; its URLs stay on the page. */
@@ -285,9 +282,10 @@ export function exportSettings(options: ExportOptions): Required<ExportOptions> 
 }
 
 function resolveOptimizer(choice: NonNullable<PlainTrainOptions["optimizer"]>): Optimizer {
-  const given = typeof choice === "string" ? { type: choice } : choice;
-  if (given.type === "sgd") return { type: "sgd" };
-  return { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01, ...given };
+  if (choice === "sgd" || (typeof choice === "object" && choice.type === "sgd")) return { type: "sgd" };
+  const given: Partial<AdamW> = typeof choice === "object" ? choice : {};
+  const { beta1 = 0.9, beta2 = 0.99, epsilon = 1e-8, weightDecay = 0.01 } = given;
+  return { type: "adamw", beta1, beta2, epsilon, weightDecay };
 }
 
 function resolveSchedule(rate: number | Schedule): ResolvedSchedule {

@@ -5,6 +5,7 @@
  * sampling. It holds the little state there is; all the work is done in those rooms.
  */
 import { type ProxyMarked, type Remote, releaseProxy, transfer } from "comlink";
+import { version } from "../package.json";
 import { MakemoreError } from "../src/errors";
 import type {
   Measurements,
@@ -31,7 +32,8 @@ import type { Engine, EngineSetup } from "./engines/engine";
 import { architecture } from "./model/architectures";
 import type { Checkpoint } from "./model/checkpoint";
 import { modelInfo } from "./model/info";
-import { buildNetwork, initialParameters, type Network } from "./model/network";
+import { checkTrainable } from "./model/limits";
+import { buildNetwork, initialParameters } from "./model/network";
 import { readONNX } from "./onnx/read";
 import { writeONNX } from "./onnx/write";
 import {
@@ -78,8 +80,14 @@ export class Session implements WorkerAPI {
   /** By call; a call may be asked to end before it begins. */
   readonly #stops = new Map<number, AbortController>();
 
-  configure({ options, files, lockName, measurements }: WorkerConfiguration): Promise<Outcome<void>> {
+  configure(configuration: WorkerConfiguration): Promise<Outcome<void>> {
     return outcome(async () => {
+      const { options, files, lockName, measurements } = configuration;
+      if (configuration.version !== version)
+        throw new MakemoreError(
+          "LOAD_FAILED",
+          `The worker ${files.worker} is of makemore-web ${version}, and the page's part of ${configuration.version}; serve the files of one version together.`,
+        );
       checkMakemoreOptions(options);
       this.#backend = options.backend ?? "auto";
       setFiles(files);
@@ -109,7 +117,7 @@ export class Session implements WorkerAPI {
         const settings = trainSettings(options);
         const dataset = buildDataset(new TextDecoder().decode(words), settings);
         const network = buildNetwork(architecture(settings.model), dataset.vocabulary.size);
-        refuseSingleRows(network, settings.batchSize);
+        checkTrainable(network, settings.batchSize, "train");
         const { model: _, evalEvery, sampleEvery, ...recipe } = settings;
         const parameters = initialParameters(network, recipe.seed);
         const checkpoint = { vocabulary: dataset.vocabulary, network, parameters, step: 0, recipe };
@@ -129,6 +137,7 @@ export class Session implements WorkerAPI {
         const { evalEvery, sampleEvery, ...changes } = resumeSettings(options);
         const from: Checkpoint = this.#model("resume");
         const recipe = { ...from.recipe, ...changes };
+        checkTrainable(from.network, recipe.batchSize, "resume");
         if (from.step >= recipe.steps)
           throw new MakemoreError(
             "INVALID_OPTION",
@@ -188,7 +197,7 @@ export class Session implements WorkerAPI {
     return outcome(async () => {
       this.#refuseWhileBusy("load");
       this.#checkpoint = await readONNX(onnx);
-      this.#dataset = undefined;
+      this.#dataset = this.#novelty = undefined;
       return modelInfo(this.#checkpoint);
     });
   }
@@ -238,13 +247,13 @@ export class Session implements WorkerAPI {
         sampleEvery,
         notices: choice.notices,
         openEngine: (from, lost, again) => replaceEngine(lost, again, setup(from), engines),
-        evaluate: (at) => this.#progressEvaluation(at, dataset),
+        evaluate: (at) => this.#progressEvaluation(at, dataset, () => signal.aborted),
         sample: (at) =>
           this.#sample(
             at,
             PROGRESS_SAMPLES,
             sampleSettings(PROGRESS_SAMPLES, { seed: at.step }),
-            () => false,
+            () => signal.aborted,
           ),
         onProgress: (progress) => void events({ progress }),
       });
@@ -355,11 +364,12 @@ export class Session implements WorkerAPI {
   async #progressEvaluation(
     checkpoint: Checkpoint,
     { train, validation }: Dataset,
+    stopped: () => boolean,
   ): Promise<Progress["evaluation"]> {
     const inference = await this.#infer(checkpoint);
     return {
-      train: await inference.evaluate(head(train, validation.length)),
-      validation: await inference.evaluate(validation),
+      train: await inference.evaluate(head(train, validation.length), stopped),
+      validation: await inference.evaluate(validation, stopped),
     };
   }
 }
@@ -381,17 +391,6 @@ function orStopped(choosing: Promise<Choice>, signal: AbortSignal): Promise<Choi
 function head(stream: TokenStream, length: number): TokenStream {
   const end = stream.indexOf(0, Math.max(1, length - 1));
   return end < 0 ? stream : stream.slice(0, end + 1);
-}
-
-/** With one row, the unbiased variance of a BatchNorm1d is 0 / 0. */
-function refuseSingleRows(network: Network, batchSize: number): void {
-  if (batchSize > 1) return;
-  const norm = network.layers.find((layer) => layer.type === "BatchNorm1d" && layer.inputShape[0] === 1);
-  if (norm)
-    throw new MakemoreError(
-      "INVALID_OPTION",
-      `train: batchSize is 1, which leaves ${norm.name} one row to take a variance of; it must be at least 2.`,
-    );
 }
 
 /** Runs a call and packs what it came to. */

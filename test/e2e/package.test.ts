@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { type Browser, chromium, type Page } from "playwright";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
 import type { Makemore } from "../../src";
 import { type StaticServer, serve } from "../server";
@@ -164,10 +164,78 @@ test("a training stopped and resumed, or exported, loaded and resumed, ends as a
     return { unbroken, resumed, fromFile, abort, without, at, stoppedAt, loadedAt };
   });
   expect(got.abort.name).toBe("AbortError");
+  expect(got.stoppedAt).toBeGreaterThanOrEqual(got.at ?? Number.NaN);
+  expect(got.loadedAt).toBe(got.stoppedAt);
   expect(got.loadedAt).toBeLessThan(20_000);
   expect(got.without.code).toBe("NO_WORDS");
   expect(got.resumed).toBe(got.unbroken);
   expect(got.fromFile).toBe(got.unbroken);
+});
+
+test("calls beyond the first training: beyond its end, after load, of other words, in other forms", async () => {
+  const got = await inPage(async ({ mm, Makemore, names, failure }) => {
+    const tooEarly = await failure(mm.resume());
+    await mm.train(names, { steps: 20, model: { embedding: 4, hidden: 8 } });
+    const atEnd = await failure(mm.resume());
+    const beyond = await mm.resume({ steps: 30 });
+    const bare = await mm.exportONNX({ form: "convolution", trainingState: false });
+    const whole = await mm.exportONNX({ form: "incremental" });
+
+    const other = new Makemore({ backend: "wasm" });
+    await other.load(new Blob([bare.slice()]));
+    const noWords = [await failure(other.evaluate()), await failure(other.sample(1, { novel: true }))];
+    const strange = await failure(other.evaluate(["Ωmega"]));
+    const losses = [await mm.evaluate(names), await other.evaluate(names)];
+    const resumed = await other.resume({ words: names, steps: 40 });
+    await other.load(whole.slice().buffer);
+    other.dispose();
+    return {
+      tooEarly,
+      atEnd,
+      noWords: noWords.map(({ code }) => code),
+      strange,
+      losses,
+      beyond: { step: beyond.step, losses: beyond.losses.length },
+      resumed: resumed.step,
+      sizes: [bare.length, whole.length],
+    };
+  });
+  expect(got.tooEarly.code).toBe("NO_MODEL");
+  expect(got.atEnd).toMatchObject({
+    code: "INVALID_OPTION",
+    message: expect.stringContaining("has done 20"),
+  });
+  expect(got.beyond).toEqual({ step: 30, losses: 10 });
+  expect(got.noWords).toEqual(["NO_WORDS", "NO_WORDS"]);
+  expect(got.strange).toMatchObject({ code: "INVALID_WORDS", message: expect.stringContaining("Ω") });
+  expect(got.losses[1]).toEqual(got.losses[0]);
+  expect(got.resumed).toBe(40);
+  expect(got.sizes[0]).toBeLessThan(got.sizes[1] ?? 0);
+});
+
+test("a callback that throws ends the training with what it threw, and a signal ends a sample", async () => {
+  const got = await inPage(async ({ mm, names, failure }) => {
+    const options = { steps: 1_000_000, model: { embedding: 4, hidden: 8 } } as const;
+    const thrown = await failure(
+      mm.train(names, {
+        ...options,
+        onProgress: () => {
+          throw new Error("enough of it");
+        },
+      }),
+    );
+    const step = mm.model?.step;
+    const controller = new AbortController();
+    // More than it could have found by then.
+    const sampling = failure(mm.sample(1_000_000, { unique: true, signal: controller.signal }));
+    setTimeout(() => controller.abort(new Error("too many")), 100);
+    return { thrown, step, sampling: await sampling, after: await mm.sample(2) };
+  });
+  expect(got.thrown.message).toBe("enough of it");
+  expect(got.step).toBeGreaterThan(0);
+  expect(got.step).toBeLessThan(1_000_000);
+  expect(got.sampling.message).toBe("too many");
+  expect(got.after).toHaveLength(2);
 });
 
 test("while a training runs: samples come, a second one is refused, and so is load", async () => {
@@ -351,6 +419,38 @@ test.each([
   for (const failed of got.ends)
     expect(failed).toMatchObject({ name: "MakemoreError", code: "WORKER_FAILED" });
   expect(got.model).toBeUndefined();
+  // The next call starts another worker, which the news of the first one's death does not touch.
+  const after = await inPage(async ({ mm, names }) => {
+    await mm.train(names, { steps: 5, model: { hidden: 16 } });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return { samples: await mm.sample(2), step: mm.model?.step };
+  });
+  expect(after).toEqual({ samples: [expect.any(String), expect.any(String)], step: 5 });
+  expect(page.workers()).toHaveLength(1);
+});
+
+test("in a sandboxed frame, which has no origin, no storage and no locks, it works all the same", async () => {
+  const elsewhere = await serve({ "/dist/": dist }, { "access-control-allow-origin": "*" });
+  onTestFinished(() => elsewhere.close());
+  const program = `
+    const { Makemore } = await import("${elsewhere.origin}/dist/index.js");
+    const mm = new Makemore({ backend: "wasm" });
+    await mm.train(["emma", "olivia", "ava"], { steps: 5, split: [1, 0, 0], model: { hidden: 8 } });
+    return mm.sample(2);`;
+  const samples = await page.evaluate(
+    (program) =>
+      new Promise((resolve) => {
+        addEventListener("message", (event) => resolve(event.data), { once: true });
+        const frame = document.createElement("iframe");
+        frame.sandbox.add("allow-scripts");
+        frame.srcdoc = `<script type="module">
+          (async () => {${program}})().catch(String).then((end) => parent.postMessage(end, "*"));
+        </${"script"}>`;
+        document.body.append(frame);
+      }),
+    program,
+  );
+  expect(samples).toEqual([expect.any(String), expect.any(String)]);
 });
 
 test("dispose ends the worker, and an instance that was never used has none", async () => {
@@ -360,6 +460,5 @@ test("dispose ends the worker, and an instance that was never used has none", as
   });
   expect(page.workers()).toHaveLength(1);
   await inPage(async ({ mm }) => mm.dispose());
-  await page.waitForTimeout(200);
-  expect(page.workers()).toHaveLength(0);
+  await expect.poll(() => page.workers()).toHaveLength(0);
 });

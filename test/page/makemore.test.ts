@@ -107,7 +107,7 @@ test.each([
   [["em\nma"], /word 0 is "em\\nma".*one line/],
   [[], /there are no words/],
   [42, /the words are 42/],
-  [[{}], /word 0 is an object/],
+  [[{}], /word 0 is {}/],
   [null, /null/],
 ])("words %j are refused", async (words, message) => {
   const mm = new Makemore();

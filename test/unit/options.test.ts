@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
 import { learningRate } from "../../worker/engines/schedule";
+import { architecture } from "../../worker/model/architectures";
+import { checkTrainable } from "../../worker/model/limits";
+import { buildNetwork } from "../../worker/model/network";
 import {
   checkMakemoreOptions,
   exportSettings,
@@ -50,8 +53,12 @@ test.each([
   [{ model: "gpt" }, 'train: model is "gpt"; it must be "wavenet", "mlp", sizes, or a list of layers.'],
   [{ model: { hidden: 0 } }, "train: model.hidden is 0; it must be a whole number from 1 to 4096."],
   [{ model: { hiden: 3 } }, 'train: there is no option "model.hiden".'],
+  [{ model: [{ type: "Embedding" }] }, "train: model.0.dimensions is missing."],
+  [{ model: [{ type: "FlattenConsecutive" }] }, "train: model.0.n is missing."],
+  [{ learningRate: {} }, "train: learningRate.peak is missing."],
+  [{ split: 0.8 }, "train: split is 0.8; it must be three shares that add up to 1, the first above 0."],
   [{ model: [{ type: "ReLU" }] }, /train: model.0.type is "ReLU"; it must be a layer such as/],
-  [{ stepz: 3 }, /train: there is no option "stepz"; there are model, recipe, steps/],
+  [{ stepz: 3 }, /train: there is no option "stepz"; there are model, recipe, steps.*, onProgress, signal\./],
   [null, "train: the options are null; they must be an object."],
 ])("train options %j are refused", (options, message) => {
   expect(() => trainSettings(options as never)).toThrow(message);
@@ -75,6 +82,29 @@ test("other options are checked too", () => {
   expect(() => resumeSettings({ steps: -3 })).toThrow(/resume: steps is -3/);
   expect(() => checkMakemoreOptions({ backend: "cuda" as never })).toThrow(/backend is "cuda"/);
   expect(() => checkMakemoreOptions({ worker: "x" } as never)).toThrow(/no option "worker"/);
+});
+
+test("an option that is given as undefined is not given", () => {
+  const none = undefined;
+  expect(trainSettings({ optimizer: { type: "adamw", beta1: none } as never }).optimizer).toEqual(
+    trainSettings({}).optimizer,
+  );
+  expect(architecture({ hidden: none, contextLength: none } as never)).toEqual(architecture("wavenet"));
+});
+
+test("models and batches beyond any machine are refused before memory is taken", () => {
+  const huge = buildNetwork(
+    architecture({ contextLength: 256, folds: [256], embedding: 4096, hidden: 4096 }),
+    27,
+  );
+  expect(() => checkTrainable(huge, 32, "train")).toThrow(
+    /train: the model has \d+ parameters, 4294967296 of them in linear1.weight; at most 50000000/,
+  );
+  const wide = buildNetwork(architecture({ contextLength: 256, embedding: 512, hidden: 8 }), 27);
+  expect(() => checkTrainable(wide, 4096, "resume")).toThrow(/resume: batchSize is 4096; .* at most \d+\./);
+  expect(() => checkTrainable(wide, 32, "train")).not.toThrow();
+  const mlp = buildNetwork(architecture("mlp"), 27);
+  expect(() => checkTrainable(mlp, 1, "train")).toThrow(/batchSize is 1, which leaves batchNorm1d1 one row/);
 });
 
 test("schedules: warm-up, cosine, linear and the lecture's step", () => {

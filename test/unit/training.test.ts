@@ -1,4 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
+import { MakemoreError } from "../../src/errors";
 import type { Progress } from "../../src/types";
 import { buildDataset } from "../../worker/data/dataset";
 import { type Engine, EngineLost } from "../../worker/engines/engine";
@@ -159,12 +160,10 @@ test("a loss that is not a number ends in DIVERGED, and the state before it stay
     }
   }
   const { run } = training({ evalEvery: 50 });
-  const snapshot = new Promise((resolve) => setTimeout(() => resolve(run.step), 0));
   await expect(run.run(new Diverging())).rejects.toMatchObject({
     code: "DIVERGED",
     message: expect.stringMatching(/step 60 is NaN.*at step 50/),
   });
-  await snapshot;
   expect(run.checkpoint.step).toBe(50);
 });
 
@@ -295,6 +294,28 @@ test("auto passes over a software adapter, and over one that fails, and says why
   stubGPU("nvidia ampere");
   const failed = await chooseEngine("auto", setup, { ...engines, webgpu: refuse }, new Map());
   expect(failed.measured?.[1]).toMatchObject({ skipped: "no adapter" });
+});
+
+test("auto asks again where what it found may pass", async () => {
+  stubGPU("nvidia ampere");
+  const { engines } = timedEngines({ wasm: 1, webgpu: 1 });
+  const webgpu = vi.fn(engines.webgpu).mockRejectedValueOnce(new Error("the network hiccuped"));
+  const known = new Map();
+  const first = await chooseEngine("auto", setup, { ...engines, webgpu }, known);
+  expect(first.measured?.[1]).toEqual({ backend: "webgpu", device: "", skipped: "the network hiccuped" });
+  const second = await chooseEngine("auto", setup, { ...engines, webgpu }, known);
+  expect(second.measured?.[1]).toMatchObject({ msPerStep: expect.any(Number) });
+});
+
+test("where nothing runs, the error says why for each", async () => {
+  const refuse = (why: string) => async () => {
+    throw new MakemoreError("UNSUPPORTED", why);
+  };
+  const engines = { webgpu: refuse("no adapter"), wasm: refuse("no SIMD"), tfjs: refuse("no file") };
+  await expect(chooseEngine("webgpu", setup, engines, new Map())).rejects.toMatchObject({
+    code: "UNSUPPORTED",
+    message: expect.stringMatching(/webgpu.*no adapter.*wasm.*no SIMD.*tfjs.*no file/),
+  });
 });
 
 test("auto measures once for a model, a batch size and an optimiser", async () => {

@@ -85,12 +85,16 @@ export class Inference {
     });
   }
 
-  /** Mean cross entropy over all examples of a stream, nats; NaN where there are none. */
-  evaluate(stream: TokenStream): Promise<number> {
+  /**
+   * Mean cross entropy over all examples of a stream, nats; NaN where there are none.
+   *
+   * @param stopped asked between words; once true, the mean is of what was done until then
+   */
+  evaluate(stream: TokenStream, stopped: () => boolean = () => false): Promise<number> {
     return this.#call(async () => {
       let sum = 0;
       let count = 0;
-      await surprises(await this.#openTree(), wordsOf(stream), (surprise) => {
+      await surprises(await this.#openTree(), until(stopped, wordsOf(stream)), (surprise) => {
         sum += surprise;
         count++;
       });
@@ -186,4 +190,11 @@ async function endsFirst(calls: Promise<unknown>, stopped: () => boolean): Promi
   while (!ended && !stopped())
     await Promise.race([end, new Promise((resolve) => setTimeout(resolve, STOP_MS))]);
   return ended;
+}
+
+function* until<T>(stopped: () => boolean, items: Iterable<T>): Generator<T> {
+  for (const item of items) {
+    if (stopped()) return;
+    yield item;
+  }
 }

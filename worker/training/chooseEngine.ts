@@ -4,6 +4,7 @@
  * and the page keeps it for its life.
  */
 
+import { MakemoreError } from "../../src/errors";
 import type { Measurements } from "../../src/protocol";
 import type { Backend, BackendMeasurement, MakemoreOptions } from "../../src/types";
 import { adapterName, isSoftware, requestAdapter } from "../engines/adapter";
@@ -49,8 +50,13 @@ export async function chooseEngine(
     setup.batchSize,
     setup.optimizer.type,
   ]);
-  const measured = known.get(key) ?? (await measureAll(setup, engines));
-  known.set(key, measured);
+  let measured = known.get(key);
+  if (!measured) {
+    const found = await measureAll(setup, engines);
+    measured = found.map(({ passing: _, ...measurement }) => measurement);
+    // A file that did not arrive, or a GPU that was busy, may be otherwise the next time.
+    if (!found.some(({ passing }) => passing)) known.set(key, measured);
+  }
   const fastest = measured
     .filter((m) => m.msPerStep !== undefined)
     .sort((a, b) => (a.msPerStep ?? 0) - (b.msPerStep ?? 0));
@@ -86,15 +92,18 @@ async function firstThatRuns(order: Backend[], setup: EngineSetup, engines: Engi
       return { engine: await engines[backend](setup), notices };
     } catch (error) {
       failure = error;
-      notices.push(
-        `The ${backend} engine cannot run this here: ${error instanceof Error ? error.message : error}`,
-      );
+      notices.push(`The ${backend} engine cannot run this here: ${messageOf(error)}`);
     }
   }
-  throw failure;
+  if (notices.length === 1 || !(failure instanceof MakemoreError)) throw failure;
+  // Why the one that was asked for failed is said as well.
+  throw new MakemoreError(failure.code, notices.join(" "), { cause: failure });
 }
 
-async function measureAll(setup: EngineSetup, engines: Engines): Promise<BackendMeasurement[]> {
+/** `passing`: why an engine was skipped may not be so the next time. */
+type Finding = BackendMeasurement & { readonly passing?: boolean };
+
+async function measureAll(setup: EngineSetup, engines: Engines): Promise<Finding[]> {
   if (!asBlocks(setup.network)) {
     const skipped = "it does not cover this list of layers";
     return [
@@ -106,36 +115,33 @@ async function measureAll(setup: EngineSetup, engines: Engines): Promise<Backend
 }
 
 /** The GPU, if there is a real one and it answers in time. */
-async function measureGPU(open: EngineFactory, setup: EngineSetup): Promise<BackendMeasurement> {
+async function measureGPU(open: EngineFactory, setup: EngineSetup): Promise<Finding> {
+  const backend = "webgpu";
   let device = "";
-  const look = async (): Promise<BackendMeasurement> => {
+  const look = async (): Promise<Finding> => {
     const adapter = await requestAdapter();
-    if (!adapter) return { backend: "webgpu", device, skipped: "there is no GPU adapter" };
+    if (!adapter) return { backend, device, skipped: "there is no GPU adapter" };
     device = adapterName(adapter);
     if (isSoftware(adapter))
-      return { backend: "webgpu", device, skipped: "a software adapter is never faster than wasm" };
-    return measure("webgpu", open, setup);
+      return { backend, device, skipped: "a software adapter is never faster than wasm" };
+    return measure(backend, open, setup);
   };
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const patience = new Promise<BackendMeasurement>((resolve) => {
+  const patience = new Promise<Finding>((resolve) => {
     const skipped = `it did not start in ${PATIENCE_MS / 1000} s`;
-    timer = setTimeout(() => resolve({ backend: "webgpu", device, skipped }), PATIENCE_MS);
+    timer = setTimeout(() => resolve({ backend, device, skipped, passing: true }), PATIENCE_MS);
   });
   try {
     return await Promise.race([look(), patience]);
   } catch (error) {
-    return { backend: "webgpu", device, skipped: error instanceof Error ? error.message : String(error) };
+    return { backend, device, skipped: messageOf(error), passing: true };
   } finally {
     clearTimeout(timer);
   }
 }
 
 /** Opens an engine, measures it, and throws it away. */
-async function measure(
-  backend: Backend,
-  open: EngineFactory,
-  setup: EngineSetup,
-): Promise<BackendMeasurement> {
+async function measure(backend: Backend, open: EngineFactory, setup: EngineSetup): Promise<Finding> {
   try {
     const engine = await open(setup);
     try {
@@ -144,9 +150,12 @@ async function measure(
       engine.dispose();
     }
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    return { backend, device: "", skipped: error.message };
+    return { backend, device: "", skipped: messageOf(error), passing: true };
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Over chunks of more and more steps, as training runs them: the longer, the less is overhead. */

@@ -162,6 +162,8 @@ export class Training {
           ...(evaluates ? { evaluation: await this.options.evaluate(this.#checkpoint) } : {}),
           ...(samples ? { samples: await this.options.sample(this.#checkpoint) } : {}),
         };
+        // Then they may be cut short, and nobody is told of them.
+        if (this.#stopped) break;
         const late = reportedAt + PROGRESS_MS - performance.now();
         if (late > 0) await new Promise((resolve) => setTimeout(resolve, late));
         const stepsPerSecond = pace.stepsPerSecond();
