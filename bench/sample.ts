@@ -2,14 +2,22 @@
  * Names a second, and seconds to evaluate the training split: this package beside PyTorch on one
  * thread, on the same briefly trained model, taking turns.
  */
+import { spawnSync } from "node:child_process";
+import { createServer } from "node:http";
+import { fileURLToPath } from "node:url";
+import type { Browser, Page } from "playwright";
+import { preview } from "vite";
 import type { Context } from "./bench";
 import { howToInstall, startPyTorch } from "./pytorch";
 import { type Summary, show, summarise, table } from "./statistics";
 import type { Task } from "./web/trainers";
+import type { Description } from "./web/worker";
 
 /** Steps that the model is trained before; enough for names of a usual length. */
 const STEPS = 3000;
 const REPEATS = 7;
+/** Workers of the built package, each with its first sample. */
+const FIRST_REPEATS = 5;
 /** A repeat makes calls for about this long, ms, or one. */
 const REPEAT_MS = 300;
 /** Before that it makes calls for this long, ms, so that the browser has compiled it in earnest. */
@@ -17,12 +25,14 @@ const WARM_UP_MS = 1000;
 /** Names of a call. */
 const COUNTS = [10, 1000];
 /** Float32 rounding of a mean over all examples. */
-const TOLERANCE = 1e-4;
+const TOLERANCE = 1e-5;
+const THREADS = "makemore-web-2-threads";
 
 /** What `--engines` may name; the words say what is measured. */
 export const samplers: Readonly<Record<string, string>> = {
   "makemore-web": "a model that was just trained",
   "makemore-web-again": "a model that sampled before and remembers beginnings",
+  [THREADS]: "makemore-web, if it took two threads where the page is isolated",
   "pytorch-notebook": "the lecture's loop, a name at a time",
   "pytorch-batched": "all names in lock-step, finished ones dropped",
 };
@@ -31,7 +41,7 @@ export interface SampleResults {
   readonly sample: readonly { engine: string; count: number; namesPerSecond: Summary; repeats: number }[];
   readonly evaluate: readonly { engine: string; examples: number; seconds: Summary; loss: number }[];
   /** The first `sample(10)` after training, ONNX Runtime's start included, ms. */
-  readonly firstSampleMs?: number;
+  readonly firstSampleMs?: Summary;
   readonly missing: readonly { engine: string; reason: string }[];
 }
 
@@ -54,94 +64,191 @@ export async function benchSample({ page, engines, data, pytorch, say }: Context
     batchSize: 64,
     optimizer: { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 },
   };
+  const browser = page.context().browser();
+  if (!browser) throw new Error("The page has no browser.");
   const asked = Object.keys(samplers).filter((engine) => engines.includes(engine));
   const missing: { engine: string; reason: string }[] = [];
   const ready: Sampler[] = [];
   const evaluators: { engine: string; evaluate(): Promise<Evaluation>; all: Evaluation[] }[] = [];
 
-  say(`sampling: training ${STEPS} steps`);
-  const model = await page.evaluate(([task, steps]) => bench.remote("sample").train(task, steps), [
-    task,
-    STEPS,
-  ] as const);
   const ours = asked.filter((engine) => engine.startsWith("makemore-web"));
-  let firstSampleMs: number | undefined;
-  if (ours.length > 0) {
-    firstSampleMs = await page.evaluate(() => bench.remote("sample").firstSample(10));
-    evaluators.push({
-      engine: "makemore-web",
-      evaluate: () => page.evaluate(() => bench.remote("sample").evaluate()),
-      all: [],
-    });
+  const firstSampleMs = ours.length > 0 ? await timeFirstSamples(browser, task, say) : undefined;
+
+  say(`sampling: training ${STEPS} steps`);
+  const model = await train(page, task);
+  const plain = ours.filter((engine) => engine !== THREADS);
+  if (plain.length > 0) evaluators.push(await openEvaluator("makemore-web", page));
+  for (const engine of plain) ready.push(inBrowser(engine, page, engine === "makemore-web"));
+  const isolated = ours.includes(THREADS) ? await openIsolated(browser, page.url()) : undefined;
+  if (isolated) {
+    await train(isolated.page, task);
+    evaluators.push(await openEvaluator(THREADS, isolated.page));
+    ready.push(inBrowser(THREADS, isolated.page, true));
   }
-  for (const engine of ours)
-    ready.push({
-      engine,
-      sample: (count, calls) =>
-        page.evaluate(([count, calls, fresh]) => bench.remote("sample").sample(count, calls, fresh), [
-          count,
-          calls,
-          engine === "makemore-web",
-        ] as const),
-    });
 
   const peers = asked.filter((engine) => engine.startsWith("pytorch"));
   if (!pytorch) for (const engine of peers) missing.push({ engine, reason: howToInstall });
   const torch = pytorch && peers.length > 0 ? startPyTorch() : undefined;
-  if (torch) {
-    const { batchSize, optimizer } = task;
-    await torch.ask({ set_up: { ...model, batchSize, optimizer, learningRate: 0 } });
-    evaluators.push({ engine: "pytorch", evaluate: () => torch.ask({ evaluate: true }), all: [] });
-    for (const engine of peers)
-      ready.push({
-        engine,
-        sample: async (count, calls) => {
-          const how = engine.replace("pytorch-", "");
-          return (await torch.ask<{ ms: number }>({ sample: count, how, calls })).ms;
-        },
-      });
-  }
-
   const sample: { engine: string; count: number; namesPerSecond: Summary; repeats: number }[] = [];
-  for (const count of COUNTS) {
-    say(`sampling: ${count} names`);
-    const runs: { sampler: Sampler; calls: number; rates: number[] }[] = [];
-    for (const sampler of ready) {
-      runs.push({ sampler, calls: await warmUp(sampler, count), rates: [] });
+  try {
+    if (torch) {
+      const { batchSize, optimizer } = task;
+      await torch.ask({ set_up: { ...model, batchSize, optimizer, learningRate: 0 } });
+      evaluators.push({ engine: "pytorch", evaluate: () => torch.ask({ evaluate: true }), all: [] });
+      for (const engine of peers)
+        ready.push({
+          engine,
+          sample: async (count, calls) => {
+            const how = engine.replace("pytorch-", "");
+            return (await torch.ask<{ ms: number }>({ sample: count, how, calls })).ms;
+          },
+        });
     }
-    for (let repeat = 0; repeat < REPEATS; repeat++)
-      for (const { sampler, calls, rates } of runs)
-        rates.push((1000 * count * calls) / (await sampler.sample(count, calls)));
-    for (const { sampler, rates } of runs)
-      sample.push({
-        engine: sampler.engine,
-        count,
-        namesPerSecond: summarise(rates),
-        repeats: rates.length,
-      });
-  }
 
-  say("sampling: evaluating the training split");
-  for (let repeat = 0; repeat < 3; repeat++)
-    for (const { evaluate, all } of evaluators) all.push(await evaluate());
+    for (const count of COUNTS) {
+      say(`sampling: ${count} names`);
+      const runs: { sampler: Sampler; calls: number; rates: number[] }[] = [];
+      for (const sampler of ready) runs.push({ sampler, calls: await warmUp(sampler, count), rates: [] });
+      for (let repeat = 0; repeat < REPEATS; repeat++)
+        for (const { sampler, calls, rates } of runs)
+          rates.push((1000 * count * calls) / (await sampler.sample(count, calls)));
+      for (const { sampler, rates } of runs)
+        sample.push({
+          engine: sampler.engine,
+          count,
+          namesPerSecond: summarise(rates),
+          repeats: rates.length,
+        });
+    }
+
+    say("sampling: evaluating the training split");
+    for (let repeat = 0; repeat < 3; repeat++)
+      for (const { evaluate, all } of evaluators) all.push(await evaluate());
+  } finally {
+    torch?.close();
+    await isolated?.close();
+    await page.evaluate(() => bench.close("sample"));
+  }
   const evaluations = evaluators.map(({ engine, all }) => ({
     engine,
     examples: all[0]?.examples ?? 0,
     seconds: summarise(all.map(({ ms }) => ms / 1000)),
     loss: all[0]?.loss ?? Number.NaN,
   }));
-  const [a, b] = evaluations;
-  if (a && b && !(Math.abs(a.loss - b.loss) < TOLERANCE))
-    throw new Error(`${a.engine} and ${b.engine} do not have the same model: ${a.loss} and ${b.loss} nats.`);
-
-  torch?.close();
-  await page.evaluate(() => bench.close("sample"));
+  const [a, ...others] = evaluations;
+  for (const b of others)
+    if (a && !(Math.abs(a.loss - b.loss) < TOLERANCE))
+      throw new Error(
+        `${a.engine} and ${b.engine} do not have the same model: ${a.loss} and ${b.loss} nats.`,
+      );
   return {
     sample,
     evaluate: evaluations,
     missing,
     ...(firstSampleMs === undefined ? {} : { firstSampleMs }),
   };
+}
+
+function train(page: Page, task: Task): Promise<Description> {
+  return page.evaluate(([task, steps]) => bench.remote("sample").train(task, steps), [task, STEPS] as const);
+}
+
+/** Starts ONNX Runtime in a page whose worker has trained. */
+async function openEvaluator(engine: string, page: Page) {
+  await page.evaluate(() => bench.remote("sample").firstSample(10));
+  const all: Evaluation[] = [];
+  return { engine, evaluate: () => page.evaluate(() => bench.remote("sample").evaluate()), all };
+}
+
+function inBrowser(engine: string, page: Page, fresh: boolean): Sampler {
+  return {
+    engine,
+    sample: (count, calls) =>
+      page.evaluate(([count, calls, fresh]) => bench.remote("sample").sample(count, calls, fresh), [
+        count,
+        calls,
+        fresh,
+      ] as const),
+  };
+}
+
+/**
+ * The bench's page again, cross-origin isolated: only there ONNX Runtime may have threads. The
+ * headers come from a server in between, because the workers of workers need them as well.
+ */
+async function openIsolated(browser: Browser, url: string): Promise<{ page: Page; close(): Promise<void> }> {
+  const server = createServer(async (request, response) => {
+    const answer = await fetch(new URL(request.url ?? "/", url));
+    response.writeHead(answer.status, {
+      "content-type": answer.headers.get("content-type") ?? "text/plain",
+      "cross-origin-opener-policy": "same-origin",
+      "cross-origin-embedder-policy": "require-corp",
+    });
+    response.end(new Uint8Array(await answer.arrayBuffer()));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
+  const address = server.address();
+  const page = await browser.newPage();
+  await page.goto(`http://localhost:${typeof address === "object" ? address?.port : ""}`);
+  if (!(await page.evaluate(() => crossOriginIsolated))) throw new Error("The page is not isolated.");
+  const close = async () => {
+    await page.close();
+    server.close();
+  };
+  return { page, close };
+}
+
+/** The first `sample(10)` of workers that have just trained, as the built package does it, ms. */
+async function timeFirstSamples(
+  browser: Browser,
+  { words, seed, shuffle }: Task,
+  say: Context["say"],
+): Promise<Summary> {
+  say("sampling: building the package");
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const build = spawnSync("npm", ["run", "--silent", "build"], { cwd: root, encoding: "utf8" });
+  if (build.status !== 0) throw new Error(`The package does not build:\n${build.stderr}`);
+  const server = await preview({
+    root,
+    configFile: false,
+    logLevel: "error",
+    build: { outDir: "dist" },
+    preview: { port: 0, host: "localhost" },
+  });
+  const page = await browser.newPage();
+  try {
+    say(`sampling: the first of ${FIRST_REPEATS} workers`);
+    const origin = server.resolvedUrls?.local[0] ?? "";
+    await page.route(origin, (route) =>
+      route.fulfill({
+        contentType: "text/html",
+        body: `<script type="module">import { Makemore } from "./index.js"; globalThis.Makemore = Makemore;</script>`,
+      }),
+    );
+    await page.goto(origin);
+    await page.waitForFunction("globalThis.Makemore");
+    const times: number[] = [];
+    for (let repeat = 0; repeat < FIRST_REPEATS; repeat++)
+      times.push(
+        await page.evaluate(
+          async ({ words, options }) => {
+            // @ts-expect-error the page's script has put it there
+            const mm = new globalThis.Makemore({ backend: "wasm" });
+            await mm.train(words, options);
+            const start = performance.now();
+            await mm.sample(10);
+            const ms = performance.now() - start;
+            mm.dispose();
+            return ms;
+          },
+          { words, options: { steps: STEPS, seed, shuffle } },
+        ),
+      );
+    return summarise(times);
+  } finally {
+    await page.close();
+    await server.close();
+  }
 }
 
 /** Calls until everything is compiled in earnest; gives the calls that make a repeat. */
@@ -176,10 +283,14 @@ export function printSample({ sample, evaluate, missing, firstSampleMs }: Sample
       ),
     );
   out.push(...missing.map(({ engine, reason }) => `${engine}: ${reason}`));
-  if (firstSampleMs !== undefined)
-    out.push(
-      `The first sample(10) after training took ${show(firstSampleMs / 1000)} s, ONNX Runtime's start included.`,
+  if (firstSampleMs) {
+    const [median, min, max] = [firstSampleMs.median, firstSampleMs.min, firstSampleMs.max].map((ms) =>
+      show(ms / 1000),
     );
+    out.push(
+      `The built package's first sample(10) after training took ${median} s (${min} to ${max}), ONNX Runtime's start included.`,
+    );
+  }
   if (evaluate.length > 0)
     out.push(
       "\nEvaluating the training split",
