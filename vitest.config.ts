@@ -9,6 +9,9 @@ import { chromiumArgs, chromiumPath } from "./scripts/browsers.mjs";
  * - browser: inside real Chromium, for WebGPU and for what only a browser has
  * - e2e: under Node, driving what was built in real Chromium
  * - consumers: under Node, small apps that install the packed package, driven in real browsers
+ *
+ * The three with browsers come one after another (`groupOrder`), after the rest: each of them keeps
+ * a small machine busy, with WebGPU in software.
  */
 export default defineConfig({
   test: {
@@ -31,6 +34,7 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -42,6 +46,7 @@ export default defineConfig({
           testTimeout: 600_000,
           hookTimeout: 600_000,
           fileParallelism: false,
+          sequence: { groupOrder: 3 },
         },
       },
       { test: { name: "page", include: ["test/page/**/*.test.ts"], environment: "happy-dom" } },
@@ -63,6 +68,7 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
           browser: {
             enabled: true,
             headless: true,
