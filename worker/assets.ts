@@ -30,15 +30,21 @@ function address(name: keyof Files): string {
   return files[name];
 }
 
+const failures = new Map<string, number>();
+
 async function loadChunk<Name extends "tfjs" | "ort">(
   name: Name,
 ): Promise<NonNullable<NonNullable<typeof globalThis.makemoreWebChunks>[Name]>> {
   const url = address(name);
+  // Browsers keep a module that failed to arrive, by its whole address.
+  const failed = failures.get(name) ?? 0;
+  const attempt = failed === 0 ? url : `${url}#${failed}`;
   let reason: unknown = "it is not the package's file";
   try {
-    await import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ url);
+    await import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ attempt);
   } catch (error) {
     reason = error;
+    failures.set(name, failed + 1);
   }
   const chunk = globalThis.makemoreWebChunks?.[name];
   if (chunk) return chunk;
@@ -80,6 +86,7 @@ export function loadONNXRuntime(): Promise<typeof ORT> {
 }
 
 async function startONNXRuntime(): Promise<typeof ORT> {
+  if (typeof WebAssembly !== "object") throw cannotRun("there is no WebAssembly");
   const [runtime, wasmBinary] = await Promise.all([loadChunk("ort"), fetchWasm("ortWasm")]);
   // Also where the page is isolated. ONNX Runtime would start its threads from this worker's own
   // script, which answers the page and not it. docs/wavenet.md says what threads are worth.
@@ -91,7 +98,17 @@ async function startONNXRuntime(): Promise<typeof ORT> {
   const value = { type: "float", dimensions: [1], description: "" } as const;
   graph.node("Identity", [graph.input({ name: "in", ...value })], {}, "identity", "out");
   graph.output({ name: "out", ...value });
-  await (await GraphSession.open(runtime, graph)).release();
+  const first = await GraphSession.open(runtime, graph).catch((error) => {
+    throw cannotRun(error);
+  });
+  await first.release();
   structuredClone(wasmBinary.buffer, { transfer: [wasmBinary.buffer] });
   return runtime;
+}
+
+function cannotRun(reason: unknown): MakemoreError {
+  return new MakemoreError(
+    "UNSUPPORTED",
+    `${address("ortWasm")} cannot run here (${reason}): to sample, score and evaluate takes a browser that has WebAssembly with SIMD (Chrome 91, Firefox 89, Safari 16.4 or later), and 'wasm-unsafe-eval' in the script-src of a Content-Security-Policy.`,
+  );
 }

@@ -393,6 +393,16 @@ test("files of the worker that are missing end in LOAD_FAILED with their URL, an
   });
 });
 
+test("a file that did not arrive is asked for again by the next call", async () => {
+  await page.route("**/ort.js", (route) => route.abort(), { times: 1 });
+  const got = await inPage(async ({ mm, names, failure }) => {
+    await mm.train(names, { steps: 5, model: { hidden: 16 } });
+    return { first: await failure(mm.sample()), second: await mm.sample(2) };
+  });
+  expect(got.first.code).toBe("LOAD_FAILED");
+  expect(got.second).toHaveLength(2);
+});
+
 test.each([
   ["closes", () => self.close()],
   [
