@@ -1,6 +1,6 @@
 import * as ort from "onnxruntime-node";
 import { expect, onTestFinished, test, vi } from "vitest";
-import type { SampleOptions } from "../../src/types";
+import type { LayerSpec, ModelChoice, SampleOptions } from "../../src/types";
 import { WordSet } from "../../worker/data/dataset";
 import { randomBits, randomUnit, Stream } from "../../worker/data/random";
 import type { Checkpoint } from "../../worker/model/checkpoint";
@@ -134,11 +134,16 @@ test("a model that is no chain of blocks is sampled by its window form", async (
   expect(await sample(checkpoint, 20, { seed: 2 })).toEqual(await plainLoop(checkpoint, 20, 2));
 });
 
-test.each([
+test.each<[string, number, ModelChoice | LayerSpec[]]>([
   ["two characters", 3, { contextLength: 4, embedding: 3, hidden: 5 }],
   ["too many characters for a table", 300, { contextLength: 4, embedding: 3, hidden: 5 }],
   ["folds of 3 and 2", 27, { contextLength: 6, embedding: 3, hidden: 5, folds: [3, 2] }],
-  ["no levels but the head's", 27, { contextLength: 1, embedding: 3, hidden: 5 }],
+  ["a context of one character", 27, { contextLength: 1, embedding: 3, hidden: 5 }],
+  [
+    "no levels but the head's",
+    27,
+    [{ type: "Embedding", dimensions: 3 }, { type: "FlattenConsecutive", n: 3 }, { type: "Linear" }],
+  ],
   ["a long context", 27, { contextLength: 64, embedding: 3, hidden: 5 }],
 ])("the words are the plain loop's for %s", async (_, size, model) => {
   const checkpoint = randomCheckpoint(model, vocabularyOf(size));

@@ -10,7 +10,7 @@ import type { Parameters } from "../model/layer";
 import type { Network } from "../model/network";
 import { GraphBuilder } from "./graph";
 import { sum, takeApart, term } from "./sums";
-import { windowGraph } from "./window";
+import { windowLogits } from "./window";
 
 /** A graph over distinct nodes. Its output `logProbabilities` is [contexts, vocabulary]. */
 export interface SharedTree {
@@ -51,9 +51,8 @@ export function sharedTreeGraph(network: Network, chain: BlockChain, parameters:
 
 /** For any network: one level that joins the whole context, and shares nothing but whole contexts. */
 export function singleLevelGraph(network: Network, parameters: Parameters): SharedTree {
-  const graph = windowGraph(network, parameters);
-  graph.outputs.length = 0;
-  logProbabilities(graph, "logits", network.vocabularySize);
+  const graph = new GraphBuilder(network.parameters, parameters);
+  logProbabilities(graph, windowLogits(graph, network), network.vocabularySize);
   return { graph, levels: [{ input: "context", fold: network.contextLength }] };
 }
 

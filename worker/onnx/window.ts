@@ -7,8 +7,22 @@ import { GraphBuilder } from "./graph";
  * network has this form; its layers write it.
  */
 export function windowGraph(network: Network, parameters: Parameters): GraphBuilder {
-  const { contextLength, vocabularySize, layers } = network;
   const graph = new GraphBuilder(network.parameters, parameters);
+  windowLogits(graph, network);
+  graph.output({
+    name: "logits",
+    type: "float",
+    dimensions: ["batch", network.vocabularySize],
+    description: "Of the next character; id 0 is the end of the word.",
+  });
+  return graph;
+}
+
+/** Its input `context` and its nodes; gives the name of the logits. */
+export function windowLogits(
+  graph: GraphBuilder,
+  { contextLength, vocabularySize, layers }: Network,
+): string {
   const context = graph.input({
     name: "context",
     type: "int32",
@@ -17,12 +31,5 @@ export function windowGraph(network: Network, parameters: Parameters): GraphBuil
   });
   const last = layers.reduce((value, layer) => layer.onnx(graph, value), context);
   // One position is left: [batch, 1, vocabulary].
-  graph.node("Reshape", [last, graph.integers([0, vocabularySize], "logits")], {}, "logits", "logits");
-  graph.output({
-    name: "logits",
-    type: "float",
-    dimensions: ["batch", vocabularySize],
-    description: "Of the next character; id 0 is the end of the word.",
-  });
-  return graph;
+  return graph.node("Reshape", [last, graph.integers([0, vocabularySize], "logits")], {}, "logits", "logits");
 }
