@@ -1,5 +1,7 @@
 import * as ort from "onnxruntime-web/wasm";
 import { beforeAll, describe, expect, test } from "vitest";
+import { asBlocks } from "../../worker/model/blocks";
+import { incrementalGraph } from "../../worker/onnx/incremental";
 import { writeONNX } from "../../worker/onnx/write";
 import { sampleSettings } from "../../worker/options";
 import { Inference } from "../../worker/sampling/inference";
@@ -31,6 +33,45 @@ describe.each(["mlp", "wavenet"] as const)("%s in onnxruntime-web", (name) => {
     const perWord = values.length / contexts.length;
     // Of the convolution's positions, the last sees the whole context.
     const last = contexts.flatMap((_, row) => values.slice((row + 1) * perWord - width, (row + 1) * perWord));
+    expect(largestDifference(last, logits.flat())).toBeLessThan(1e-4);
+    await session.release();
+  });
+
+  test("the incremental form, a character at a time, gives PyTorch's logits", async () => {
+    const { network, parameters } = checkpoint;
+    const chain = asBlocks(network);
+    if (!chain) throw new Error("The lecture's models are chains of blocks.");
+    const { states, width } = incrementalGraph(network, chain, parameters);
+    const file = writeONNX(checkpoint, { form: "incremental", trainingState: true });
+    const session = await ort.InferenceSession.create(file);
+    const batch = contexts.length;
+    // All contexts side by side, and before them boundaries, until every queue is full.
+    const past = contexts.map((context) => [
+      ...new Array<number>(2 * network.contextLength).fill(0),
+      ...context,
+    ]);
+    const queues = states.map(({ delay, channels }) =>
+      new Array<ort.Tensor>(delay).fill(
+        new ort.Tensor("float32", new Float32Array(batch * channels), [batch, channels]),
+      ),
+    );
+    let last: readonly number[] = [];
+    for (let t = width; t <= (past[0]?.length ?? 0); t++) {
+      const recent = past.flatMap((tokens) => tokens.slice(t - width, t));
+      const feeds: Record<string, ort.Tensor> = {
+        tokens: new ort.Tensor("int32", Int32Array.from(recent), [batch, width]),
+      };
+      for (const [i, { input }] of states.entries()) {
+        const earlier = queues[i]?.shift();
+        if (earlier) feeds[input] = earlier;
+      }
+      const outputs = await session.run(feeds);
+      for (const [i, { output }] of states.entries()) {
+        const later = outputs[output];
+        if (later) queues[i]?.push(later);
+      }
+      last = outputs.logits?.data instanceof Float32Array ? [...outputs.logits.data] : [];
+    }
     expect(largestDifference(last, logits.flat())).toBeLessThan(1e-4);
     await session.release();
   });

@@ -1,6 +1,6 @@
 /** Exported files in other tools' hands: ONNX's checker, and the snippets of docs/onnx.md. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";
@@ -104,6 +104,22 @@ async function expectScores(lines: string[], word: string): Promise<void> {
   for (const [i, line] of lines.entries())
     expect(Number(line.split(" ")[1])).toBeCloseTo(expected[i]?.[1] ?? Number.NaN, 3);
 }
+
+test("each block of code in docs/onnx.md stands in the snippet that is named before it", () => {
+  const parts = readFileSync("docs/onnx.md", "utf8").split(/^```(?:python|js)\n(.*?)^```$/msu);
+  const blocks = parts.flatMap((part, i) =>
+    i % 2 === 1 ? [{ code: part, before: parts[i - 1] ?? "" }] : [],
+  );
+  expect(blocks).toHaveLength(2);
+  for (const { code, before } of blocks) {
+    const [name = ""] =
+      before
+        .split("\n## ")
+        .at(-1)
+        ?.match(/snippets\/[a-z]+\.(?:py|mjs)/u) ?? [];
+    expect(readFileSync(`docs/${name}`, "utf8")).toContain(code);
+  }
+});
 
 test("the Node snippets sample and score", async () => {
   expect(run("node", "sample.mjs", files.window ?? "", "20").join("")).toMatch(/^[a-z]{20,}$/);
