@@ -8,6 +8,8 @@ const inDist = (file: string) => `/dist/makemore-web/${file}`;
 
 /** What is wrong with a site. */
 interface Fault {
+  /** A file that is answered with status 404. */
+  missing?: string;
   /** A file that is answered with a page of HTML and status 200, as many hosts do for one that is missing. */
   html?: string;
   /** The Content-Security-Policy of every response. */
@@ -19,13 +21,17 @@ interface Fault {
 }
 
 /** What a page of such a site ends in, where it trains, and samples if it comes that far. */
-async function failure({ html, csp, without, options = {} }: Fault): Promise<string> {
+async function failure({ missing, html, csp, without, options = {} }: Fault): Promise<string> {
   const dist = join(inject("packed"), "dist");
   const worker = join(await mkdtemp(join(inject("folder"), "worker-")), "worker.js");
   const script = await readFile(`${dist}/makemore-web/worker.js`, "utf8");
   await writeFile(worker, without === undefined ? script : `delete globalThis.${without};${script}`);
   const site = await host(
-    { "/dist/": dist, [inDist("worker.js")]: worker },
+    {
+      "/dist/": dist,
+      [inDist("worker.js")]: worker,
+      ...(missing === undefined ? {} : { [missing]: join(dist, "nothing") }),
+    },
     csp === undefined ? {} : { "content-security-policy": csp },
     { "/": "<!doctype html>", ...(html === undefined ? {} : { [html]: "<!doctype html>" }) },
   );
@@ -47,35 +53,65 @@ async function failure({ html, csp, without, options = {} }: Fault): Promise<str
   return message.replaceAll(site.origin, "");
 }
 
-test.each<[string, Fault, RegExp]>([
+/** @param message what it says of the reason and the fix */
+function expectFailure(got: string, code: "LOAD_FAILED" | "UNSUPPORTED", url: string, message: RegExp): void {
+  expect(got).toMatch(new RegExp(`^MakemoreError ${code}: `));
+  expect(got).toContain(url);
+  expect(got).toMatch(message);
+}
+
+test.each([
+  ["worker.js", /404.*assetsURL/, /text\/html.*assetsURL/],
+  // Browsers do not say why an import failed.
+  ["ort.js", /assetsURL/, /assetsURL/],
+  ["ort.wasm", /404.*assetsURL/, /text\/html.*assetsURL/],
+  ["tfjs.js", /assetsURL/, /assetsURL/],
+  ["tfjs.wasm", /404.*assetsURL/, /text\/html.*assetsURL/],
+])("load failure: %s is missing, or served as HTML", async (file, whenMissing, whenHTML) => {
+  const url = inDist(file);
+  const options = file.startsWith("tfjs") ? { backend: "tfjs" as const } : {};
+  expectFailure(await failure({ missing: url, options }), "LOAD_FAILED", url, whenMissing);
+  expectFailure(await failure({ html: url, options }), "LOAD_FAILED", url, whenHTML);
+});
+
+test.each<[string, Fault, Parameters<typeof expectFailure>[1], string, RegExp]>([
   [
-    "a worker that is missing",
+    "a folder that is not there",
     { options: { assetsURL: "/elsewhere" } },
-    /LOAD_FAILED: .*\/elsewhere\/worker\.js .*404.*assetsURL/,
+    "LOAD_FAILED",
+    "/elsewhere/worker.js",
+    /404.*assetsURL/,
   ],
-  ["a worker that is served as HTML", { html: inDist("worker.js") }, /worker\.js .*text\/html.*assetsURL/],
   [
     "a worker that the CSP refuses",
     { csp: "worker-src 'none'" },
-    /worker\.js .*Content-Security-Policy.*worker-src/,
-  ],
-  ["a .wasm that is served as HTML", { html: inDist("ort.wasm") }, /ort\.wasm .*text\/html.*assetsURL/],
-  [
-    "a chunk that is served as HTML",
-    { html: inDist("tfjs.js"), options: { backend: "tfjs" } },
-    /tfjs\.js .*assetsURL/,
+    "LOAD_FAILED",
+    inDist("worker.js"),
+    /Content-Security-Policy.*worker-src/,
   ],
   [
     "a .wasm that the CSP refuses to fetch",
     { csp: "script-src 'self' 'wasm-unsafe-eval'; connect-src 'none'" },
-    /ort\.wasm .*connect-src/,
+    "LOAD_FAILED",
+    inDist("ort.wasm"),
+    /Content-Security-Policy.*connect-src/,
   ],
-  ["WebAssembly that the CSP refuses", { csp: "script-src 'self'" }, /wasm-unsafe-eval/],
-  ["a browser without WebAssembly", { without: "WebAssembly" }, /WebAssembly/],
-])("load failure: %s", async (_, fault, message) => {
-  const got = await failure(fault);
-  expect(got).toMatch(/^MakemoreError /);
-  expect(got).toMatch(message);
+  [
+    "WebAssembly that the CSP refuses",
+    { csp: "script-src 'self'" },
+    "UNSUPPORTED",
+    inDist("ort.wasm"),
+    /'wasm-unsafe-eval' in the script-src of a Content-Security-Policy/,
+  ],
+  [
+    "a browser without WebAssembly",
+    { without: "WebAssembly" },
+    "UNSUPPORTED",
+    inDist("ort.wasm"),
+    /no WebAssembly.*a browser that has/,
+  ],
+])("load failure: %s", async (_, fault, code, url, message) => {
+  expectFailure(await failure(fault), code, url, message);
 });
 
 test("load failure: a .wasm under the wrong type is none, because its bytes are what counts", async () => {
