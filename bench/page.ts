@@ -6,14 +6,19 @@
  * all taken that includes waiting for one of them. And by the processor time that the thread itself
  * used, from Chromium's trace: what the page's code is to answer for.
  */
-import { spawnSync } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright";
+import type { Makemore } from "../src";
 import { openPage } from "./browser";
+import { buildPackage, withBuiltPage } from "./built";
+import { type Summary, show, summarise } from "./statistics";
 
 /** Watched before the click on Train, for comparison, and after it. */
 const IDLE_SECONDS = 3;
 const SECONDS = 10;
+/** Calls of each kind whose answers are timed. */
+const ANSWERS = 30;
 /** A frame of a 60 Hz display, ms. */
 const FRAME_MS = 1000 / 60;
 
@@ -36,15 +41,15 @@ export interface PageResults {
     readonly busiestTaskMs: number;
     /** The same page just before. */
     readonly idle: Watched;
+    /** From a call to its answer while a training runs, ms; by call. */
+    readonly answers: Readonly<Record<string, Summary>>;
   };
 }
 
 /** Builds the package and the demo, and runs it. */
 export async function benchPage(say: (line: string) => void): Promise<PageResults> {
   say("page: building the package and the demo");
-  const root = fileURLToPath(new URL("..", import.meta.url));
-  const build = spawnSync("npm", ["run", "--silent", "build"], { cwd: root, encoding: "utf8" });
-  if (build.status !== 0) throw new Error(`The package does not build:\n${build.stderr}`);
+  buildPackage();
   const { page, close } = await openPage(fileURLToPath(new URL("../demo", import.meta.url)));
   try {
     await page.locator("#words-count").filter({ hasText: /\d/ }).waitFor();
@@ -57,10 +62,42 @@ export async function benchPage(say: (line: string) => void): Promise<PageResult
     const watched = await training;
     const busiestTaskMs = longestTask(String(await browser?.stopTracing()));
     const steps = await stepsShown(page);
-    return { page: { ...watched, steps, busiestTaskMs, idle } };
+    if (!browser) throw new Error("The page has no browser.");
+    say("page: calls while it trains");
+    const answers = await withBuiltPage(browser, timeAnswers);
+    return { page: { ...watched, steps, busiestTaskMs, idle, answers } };
   } finally {
     await close();
   }
+}
+
+/** Calls in the middle of a training of the default model on the wasm engine. */
+async function timeAnswers(page: Page): Promise<Record<string, Summary>> {
+  const words = await readFile(new URL("../demo/words/names.txt", import.meta.url), "utf8");
+  const times = await page.evaluate(
+    async ({ words, repeats }) => {
+      // @ts-expect-error the page's script has put it there
+      const mm: Makemore = new globalThis.Makemore({ backend: "wasm" });
+      mm.train(words, { steps: 1_000_000 }).catch(() => {});
+      const calls = { "sample(1)": () => mm.sample(1), "score of a word": () => mm.score(["emma"]) };
+      // The first of each starts ONNX Runtime.
+      for (const call of Object.values(calls)) await call();
+      const times: Record<string, number[]> = {};
+      for (const [name, call] of Object.entries(calls)) {
+        const all: number[] = [];
+        for (let repeat = 0; repeat < repeats; repeat++) {
+          const start = performance.now();
+          await call();
+          all.push(performance.now() - start);
+        }
+        times[name] = all;
+      }
+      mm.dispose();
+      return times;
+    },
+    { words, repeats: ANSWERS },
+  );
+  return Object.fromEntries(Object.entries(times).map(([name, all]) => [name, summarise(all)]));
 }
 
 async function stepsShown(page: Page): Promise<string> {
@@ -124,7 +161,7 @@ function watchThread({ seconds, frame }: { seconds: number; frame: number }) {
 
 /** In words. */
 export function printPage({ page }: PageResults): string {
-  const { seconds, steps, longTasks, busiestTaskMs, idle } = page;
+  const { seconds, steps, longTasks, busiestTaskMs, idle, answers } = page;
   const longest =
     longTasks.length > 0
       ? `${longTasks.length} took over 50 ms by the clock, the longest ${Math.max(...longTasks).toFixed(0)} ms`
@@ -133,6 +170,10 @@ export function printPage({ page }: PageResults): string {
     `\nThe demo page while it trains (${seconds} s, ${steps} steps)`,
     `Of the tasks of the page's thread ${longest}; the thread itself worked for ${busiestTaskMs.toFixed(0)} ms at most in one.`,
     `Training, ${frames(page)}. Idle, just before, ${frames(idle)}.`,
+    ...Object.entries(answers).map(
+      ([call, { median, max }]) =>
+        `While a training runs, ${call} is answered in ${show(median)} ms (median of ${ANSWERS}), at most ${show(max)} ms.`,
+    ),
   ].join("\n");
 }
 

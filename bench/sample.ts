@@ -2,12 +2,10 @@
  * Names a second, and seconds to evaluate the training split: this package beside PyTorch on one
  * thread, on the same briefly trained model, taking turns.
  */
-import { spawnSync } from "node:child_process";
 import { createServer } from "node:http";
-import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright";
-import { preview } from "vite";
 import type { Context } from "./bench";
+import { buildPackage, withBuiltPage } from "./built";
 import { howToInstall, startPyTorch } from "./pytorch";
 import { type Summary, show, summarise, table } from "./statistics";
 import type { Task } from "./web/trainers";
@@ -205,28 +203,9 @@ async function timeFirstSamples(
   say: Context["say"],
 ): Promise<Summary> {
   say("sampling: building the package");
-  const root = fileURLToPath(new URL("..", import.meta.url));
-  const build = spawnSync("npm", ["run", "--silent", "build"], { cwd: root, encoding: "utf8" });
-  if (build.status !== 0) throw new Error(`The package does not build:\n${build.stderr}`);
-  const server = await preview({
-    root,
-    configFile: false,
-    logLevel: "error",
-    build: { outDir: "dist" },
-    preview: { port: 0, host: "localhost" },
-  });
-  const page = await browser.newPage();
-  try {
-    say(`sampling: the first of ${FIRST_REPEATS} workers`);
-    const origin = server.resolvedUrls?.local[0] ?? "";
-    await page.route(origin, (route) =>
-      route.fulfill({
-        contentType: "text/html",
-        body: `<script type="module">import { Makemore } from "./index.js"; globalThis.Makemore = Makemore;</script>`,
-      }),
-    );
-    await page.goto(origin);
-    await page.waitForFunction("globalThis.Makemore");
+  buildPackage();
+  say(`sampling: the first of ${FIRST_REPEATS} workers`);
+  return withBuiltPage(browser, async (page) => {
     const times: number[] = [];
     for (let repeat = 0; repeat < FIRST_REPEATS; repeat++)
       times.push(
@@ -245,10 +224,7 @@ async function timeFirstSamples(
         ),
       );
     return summarise(times);
-  } finally {
-    await page.close();
-    await server.close();
-  }
+  });
 }
 
 /** Calls until everything is compiled in earnest; gives the calls that make a repeat. */

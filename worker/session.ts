@@ -77,6 +77,8 @@ export class Session implements WorkerAPI {
   /** What runs the newest checkpoint that was asked for. */
   #inference: { of: Checkpoint; inference: Promise<Inference> } | undefined;
   #novelty: { of: Dataset; words: WordSet[] } | undefined;
+  /** Calls under way beside a training. */
+  readonly #others = new Set<Promise<unknown>>();
   /** By call; a call may be asked to end before it begins. */
   readonly #stops = new Map<number, AbortController>();
 
@@ -154,7 +156,7 @@ export class Session implements WorkerAPI {
   }
 
   sample(id: number, options: PlainSampleOptions, count: number): Promise<Outcome<string[]>> {
-    return outcome(async () => {
+    return this.#beside(async () => {
       const settings = sampleSettings(count, options);
       const { signal } = this.#stop(id);
       try {
@@ -166,7 +168,7 @@ export class Session implements WorkerAPI {
   }
 
   score(words: Uint8Array): Promise<Outcome<WordScore[]>> {
-    return outcome(async () => {
+    return this.#beside(async () => {
       const inference = await this.#infer(await this.#snapshot("score"));
       const list = [...eachWord(new TextDecoder().decode(words))].filter((word) => word !== "");
       return inference.score(list);
@@ -174,7 +176,7 @@ export class Session implements WorkerAPI {
   }
 
   evaluate(words: Uint8Array | undefined): Promise<Outcome<Losses>> {
-    return outcome(async () => {
+    return this.#beside(async () => {
       const checkpoint = await this.#snapshot("evaluate");
       const dataset = this.#words("evaluate", checkpoint, words);
       const inference = await this.#infer(checkpoint);
@@ -187,7 +189,7 @@ export class Session implements WorkerAPI {
   }
 
   exportONNX(options: ExportOptions): Promise<Outcome<Uint8Array>> {
-    return outcome(async () => {
+    return this.#beside(async () => {
       const settings = exportSettings(options);
       return writeONNX(await this.#snapshot("exportONNX"), settings);
     }).then((result) => ("value" in result ? transfer(result, [result.value.buffer]) : result));
@@ -210,6 +212,17 @@ export class Session implements WorkerAPI {
     const stop = this.#stops.get(id) ?? new AbortController();
     this.#stops.set(id, stop);
     return stop;
+  }
+
+  /** A call that a training gives way to. */
+  async #beside<T>(call: () => Promise<T>): Promise<Outcome<T>> {
+    const answer = outcome(call);
+    this.#others.add(answer);
+    try {
+      return await answer;
+    } finally {
+      this.#others.delete(answer);
+    }
   }
 
   /** One training from start to end; `prepare` checks everything and changes nothing. */
@@ -256,6 +269,7 @@ export class Session implements WorkerAPI {
             () => signal.aborted,
           ),
         onProgress: (progress) => void events({ progress }),
+        others: () => (this.#others.size > 0 ? Promise.allSettled(this.#others) : undefined),
       });
       this.#training = training;
       signal.addEventListener("abort", () => training.stop());

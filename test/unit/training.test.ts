@@ -59,6 +59,7 @@ function training(options: Partial<TrainingOptions> = {}) {
     evaluate: async () => ({ train: 1, validation: 2 }),
     sample: async () => ["x"],
     onProgress: (p) => progress.push(p),
+    others: () => undefined,
     ...options,
   });
   return { run, progress };
@@ -114,6 +115,21 @@ test("a snapshot is taken between two chunks, and a stop keeps what was learned"
   expect(run.step).toBeLessThan(200);
   expect(run.checkpoint.step).toBe(run.step);
   expect(run.checkpoint.parameters.get("count")).toEqual(Float32Array.of(run.step));
+});
+
+test("between two chunks the other calls go on, for as long as a chunk", async () => {
+  let answered = 0;
+  const { run } = training({
+    // A call of three tasks, each of which would wait for a chunk; and one that never ends.
+    others: () => (answered < 3 ? nextTasks().then(() => answered++) : new Promise(() => {})),
+  });
+  const nextTasks = async () => {
+    for (let i = 0; i < 3; i++) await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+  const chunks: number[] = [];
+  await run.run(new CountingEngine(0, () => void chunks.push(answered)));
+  expect(chunks.slice(0, 4)).toEqual([0, 1, 2, 3]);
+  expect(run.step).toBe(200);
 });
 
 test("a lost engine is replaced, training goes on from the last snapshot, and the user is told once", async () => {

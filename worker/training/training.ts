@@ -36,6 +36,8 @@ export interface TrainingOptions {
   readonly evaluate: (checkpoint: Checkpoint) => Promise<Progress["evaluation"]>;
   readonly sample: (checkpoint: Checkpoint) => Promise<string[]>;
   readonly onProgress: (progress: Progress) => void;
+  /** Settles when the calls that are under way beside the training are answered; undefined where there are none. */
+  readonly others: () => Promise<unknown> | undefined;
 }
 
 export class Training {
@@ -165,7 +167,7 @@ export class Training {
         // Then they may be cut short, and nobody is told of them.
         if (this.#stopped) break;
         const late = reportedAt + PROGRESS_MS - performance.now();
-        if (late > 0) await new Promise((resolve) => setTimeout(resolve, late));
+        if (late > 0) await delay(late);
         const stepsPerSecond = pace.stepsPerSecond();
         const notice = this.notices.slice(this.#noticesReported).join(" ");
         this.#noticesReported = this.notices.length;
@@ -184,6 +186,9 @@ export class Training {
         reportedStep = this.#step;
       }
       await nextTask();
+      // They have the thread for as long as a chunk; without that, each of their steps would wait for one.
+      const others = this.options.others();
+      if (others) await Promise.race([others, delay(CHUNK_MS)]);
     }
     // Stopped between two chunks, after the last snapshot.
     if (this.#checkpoint.step !== this.#step) await this.#keep(engine);
@@ -239,6 +244,10 @@ class Pace {
     // A clock may be as coarse as a millisecond.
     return ((last.steps - first.steps) * 1000) / Math.max(1, last.time - first.time);
   }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function mean(values: Float32Array): number {
