@@ -117,7 +117,7 @@ test("a snapshot is taken between two chunks, and a stop keeps what was learned"
   expect(run.checkpoint.parameters.get("count")).toEqual(Float32Array.of(run.step));
 });
 
-test("between two chunks the other calls go on, for as long as a chunk", async () => {
+test("between two chunks the other calls go on, for a while", async () => {
   let answered = 0;
   const { run } = training({
     // A call of three tasks, each of which would wait for a chunk; and one that never ends.

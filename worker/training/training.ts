@@ -14,6 +14,8 @@ import { nextTask } from "./nextTask";
 
 /** What a chunk should take, ms: long enough to be worth its overhead, short enough to answer calls. */
 const CHUNK_MS = 50;
+/** What the calls beside a training may take between two chunks, ms. */
+const OTHERS_MS = 100;
 /** How many times as long as the one before a chunk may be: a short one is a bad measure. */
 const GROWTH = 4;
 /** Between two progress reports at the least, ms. */
@@ -145,17 +147,10 @@ export class Training {
       const finished = this.#step === recipe.steps || this.#stopped;
       const evaluates = due(evalEvery);
       const samples = due(sampleEvery);
-      if (
-        this.#waiting.length > 0 ||
-        evaluates ||
-        samples ||
-        finished ||
-        performance.now() - snapshotAt > SNAPSHOT_MS
-      ) {
+      if (evaluates || samples || finished || performance.now() - snapshotAt > SNAPSHOT_MS) {
         await this.#keep(engine);
         snapshotAt = performance.now();
       }
-      for (const resolve of this.#waiting.splice(0)) resolve(this.#checkpoint);
 
       // What falls due is always reported, and never too soon: training waits the rest of the time.
       const wait = reportedAt + PROGRESS_MS - performance.now();
@@ -186,9 +181,14 @@ export class Training {
         reportedStep = this.#step;
       }
       await nextTask();
-      // They have the thread for as long as a chunk; without that, each of their steps would wait for one.
+      // Calls that came during the chunk have begun by now. They get the model as it is, and the thread
+      // for a while; without that, each of their steps would wait for one.
+      if (this.#waiting.length > 0) {
+        if (this.#checkpoint.step !== this.#step) await this.#keep(engine);
+        for (const resolve of this.#waiting.splice(0)) resolve(this.#checkpoint);
+      }
       const others = this.options.others();
-      if (others) await Promise.race([others, delay(CHUNK_MS)]);
+      if (others) await Promise.race([others, delay(OTHERS_MS)]);
     }
     // Stopped between two chunks, after the last snapshot.
     if (this.#checkpoint.step !== this.#step) await this.#keep(engine);
