@@ -153,7 +153,7 @@ function train(page: Page, task: Task): Promise<Description> {
 
 /** Starts ONNX Runtime in a page whose worker has trained. */
 async function openEvaluator(engine: string, page: Page) {
-  await page.evaluate(() => bench.remote("sample").firstSample(10));
+  await page.evaluate(() => bench.remote("sample").startSampling(10));
   const all: Evaluation[] = [];
   return { engine, evaluate: () => page.evaluate(() => bench.remote("sample").evaluate()), all };
 }

@@ -51,8 +51,9 @@ export class Makemore {
   /**
    * Trains a new model on words, in place of the one there was.
    *
-   * @param words any iterable of strings, or one string with a word a line. Ends are trimmed, empty
-   *   words dropped; a character is a Unicode code point after NFC
+   * @param words any iterable of strings, or one string with a word a line, which costs the page less
+   *   where there are a million. Ends are trimmed, empty words dropped; a character is a Unicode code
+   *   point after NFC
    * @throws MakemoreError `INVALID_WORDS`, `INVALID_OPTION`, `INVALID_MODEL` (the old model stays),
    *   `BUSY` while another training runs, `DIVERGED`, `LOAD_FAILED`, `WORKER_FAILED`, `DISPOSED`;
    *   the signal's reason when it aborts; what `onProgress` throws
@@ -96,7 +97,7 @@ export class Makemore {
 
   /**
    * What the model makes of each word: its log-likelihood in nats, and the surprise of each of its
-   * characters.
+   * characters. Words are trimmed and in NFC; empty ones are left out.
    *
    * @throws MakemoreError `NO_MODEL`, and `INVALID_WORDS` for a character the model never saw
    */

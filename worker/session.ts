@@ -45,6 +45,7 @@ import {
   trainSettings,
 } from "./options";
 import { Inference } from "./sampling/inference";
+import { encodePrefix } from "./sampling/sample";
 import { type Choice, chooseEngine, replaceEngine } from "./training/chooseEngine";
 import { smooth } from "./training/smooth";
 import { Training } from "./training/training";
@@ -169,9 +170,13 @@ export class Session implements WorkerAPI {
 
   score(words: Uint8Array): Promise<Outcome<WordScore[]>> {
     return this.#beside(async () => {
-      const inference = await this.#infer(await this.#snapshot("score"));
+      const checkpoint = await this.#snapshot("score");
       const list = [...eachWord(new TextDecoder().decode(words))].filter((word) => word !== "");
-      return inference.score(list);
+      if (list.length === 0)
+        throw new MakemoreError("INVALID_WORDS", "score: there are no words; give at least one.");
+      // Refused before ONNX Runtime is fetched for it.
+      for (const word of list) checkpoint.vocabulary.encode(word);
+      return (await this.#infer(checkpoint)).score(list);
     });
   }
 
@@ -355,6 +360,8 @@ export class Session implements WorkerAPI {
     stopped: () => boolean,
   ): Promise<string[]> {
     const known = settings.novel ? this.#knownWords() : [];
+    // Refused before ONNX Runtime is fetched for it.
+    encodePrefix(checkpoint.vocabulary, settings);
     return (await this.#infer(checkpoint)).sample(count, settings, known, stopped);
   }
 

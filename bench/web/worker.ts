@@ -63,7 +63,7 @@ const bench = {
     sampler = new Sampler(checkpoint, stream);
     return describe(task, checkpoint.parameters);
   },
-  firstSample: (count: number) => open().first(count),
+  startSampling: (count: number) => open().first(count),
   sample: (count: number, calls: number, fresh: boolean) => open().repeat(count, calls, fresh),
   evaluate: () => open().evaluate(),
 };
