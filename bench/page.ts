@@ -19,6 +19,8 @@ const IDLE_SECONDS = 3;
 const SECONDS = 10;
 /** Calls of each kind whose answers are timed. */
 const ANSWERS = 30;
+/** Pages whose first step is timed, for each backend. */
+const STARTS = 5;
 /** A frame of a 60 Hz display, ms. */
 const FRAME_MS = 1000 / 60;
 
@@ -43,6 +45,8 @@ export interface PageResults {
     readonly idle: Watched;
     /** From a call to its answer while a training runs, ms; by call. */
     readonly answers: Readonly<Record<string, Summary>>;
+    /** From the call of `train` in a fresh page to the end of its first step, ms; by backend. */
+    readonly starts: Readonly<Record<string, Summary>>;
   };
 }
 
@@ -65,7 +69,9 @@ export async function benchPage(say: (line: string) => void): Promise<PageResult
     if (!browser) throw new Error("The page has no browser.");
     say("page: calls while it trains");
     const answers = await withBuiltPage(browser, timeAnswers);
-    return { page: { ...watched, steps, busiestTaskMs, idle, answers } };
+    say("page: first steps");
+    const starts = await withBuiltPage(browser, timeStarts);
+    return { page: { ...watched, steps, busiestTaskMs, idle, answers, starts } };
   } finally {
     await close();
   }
@@ -98,6 +104,32 @@ async function timeAnswers(page: Page): Promise<Record<string, Summary>> {
     { words, repeats: ANSWERS },
   );
   return Object.fromEntries(Object.entries(times).map(([name, all]) => [name, summarise(all)]));
+}
+
+/** What `auto` costs before the first step: in turns with the engine that it chooses here. */
+async function timeStarts(page: Page): Promise<Record<string, Summary>> {
+  const words = await readFile(new URL("../demo/words/names.txt", import.meta.url), "utf8");
+  const times = { auto: [] as number[], wasm: [] as number[] };
+  for (let repeat = 0; repeat < STARTS; repeat++)
+    for (const backend of ["auto", "wasm"] as const) {
+      // A page keeps what it measured.
+      await page.reload();
+      await page.waitForFunction("globalThis.Makemore");
+      const ms = await page.evaluate(
+        async ({ words, backend }) => {
+          // @ts-expect-error the page's script has put it there
+          const mm: Makemore = new globalThis.Makemore({ backend });
+          // The worker has started by then.
+          await mm.sample(1).catch(() => {});
+          const start = performance.now();
+          await mm.train(words, { steps: 1 });
+          return performance.now() - start;
+        },
+        { words, backend },
+      );
+      times[backend].push(ms);
+    }
+  return { auto: summarise(times.auto), wasm: summarise(times.wasm) };
 }
 
 async function stepsShown(page: Page): Promise<string> {
@@ -161,7 +193,7 @@ function watchThread({ seconds, frame }: { seconds: number; frame: number }) {
 
 /** In words. */
 export function printPage({ page }: PageResults): string {
-  const { seconds, steps, longTasks, busiestTaskMs, idle, answers } = page;
+  const { seconds, steps, longTasks, busiestTaskMs, idle, answers, starts } = page;
   const longest =
     longTasks.length > 0
       ? `${longTasks.length} took over 50 ms by the clock, the longest ${Math.max(...longTasks).toFixed(0)} ms`
@@ -173,6 +205,10 @@ export function printPage({ page }: PageResults): string {
     ...Object.entries(answers).map(
       ([call, { median, max }]) =>
         `While a training runs, ${call} is answered in ${show(median)} ms (median of ${ANSWERS}), at most ${show(max)} ms.`,
+    ),
+    ...Object.entries(starts).map(
+      ([backend, { median, max }]) =>
+        `From train to the end of its first step, ${backend}: ${show(median)} ms (median of ${STARTS} pages), at most ${show(max)} ms.`,
     ),
   ].join("\n");
 }
