@@ -105,21 +105,25 @@ async function expectScores(lines: string[], word: string): Promise<void> {
     expect(Number(line.split(" ")[1])).toBeCloseTo(expected[i]?.[1] ?? Number.NaN, 3);
 }
 
-test("each block of code in docs/onnx.md stands in the snippet that is named before it", () => {
-  const parts = readFileSync("docs/onnx.md", "utf8").split(/^```(?:python|js)\n(.*?)^```$/msu);
-  const blocks = parts.flatMap((part, i) =>
-    i % 2 === 1 ? [{ code: part, before: parts[i - 1] ?? "" }] : [],
-  );
-  expect(blocks).toHaveLength(2);
-  for (const { code, before } of blocks) {
-    const [name = ""] =
-      before
-        .split("\n## ")
-        .at(-1)
-        ?.match(/snippets\/[a-z]+\.(?:py|mjs)/u) ?? [];
-    expect(readFileSync(`docs/${name}`, "utf8")).toContain(code);
-  }
-});
+test.each(["README.md", "docs/onnx.md"])(
+  "the code in %s stands in the snippet that is named before it",
+  (file) => {
+    const parts = readFileSync(file, "utf8").split(/^```(?:python|js)\n(.*?)^```$/msu);
+    const blocks = parts.flatMap((part, i) =>
+      i % 2 === 1 ? [{ code: part, before: parts[i - 1] ?? "" }] : [],
+    );
+    expect(blocks).toHaveLength(2);
+    for (const { code, before } of blocks) {
+      // The first one of its section or, where a section has several blocks, after the block before.
+      const [name = ""] =
+        before
+          .split("\n## ")
+          .at(-1)
+          ?.match(/snippets\/[a-z]+\.(?:py|mjs)/u) ?? [];
+      expect(readFileSync(`docs/${name}`, "utf8")).toContain(code);
+    }
+  },
+);
 
 test("the Node snippets sample and score", async () => {
   expect(run("node", "sample.mjs", files.window ?? "", "20").join("")).toMatch(/^[a-z]{20,}$/);
