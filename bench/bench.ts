@@ -29,8 +29,9 @@ export interface Context {
 const known: readonly string[] = [...trainers, ...Object.keys(samplers)];
 const parts: readonly string[] = ["train", "sample", "page"];
 
-function options() {
+function options(args: string[]) {
   const { values } = parseArgs({
+    args,
     options: {
       only: { type: "string" },
       engines: { type: "string" },
@@ -56,8 +57,8 @@ function options() {
 }
 
 /** The command. */
-export async function main(): Promise<void> {
-  const { runs, json, engines, data } = options();
+export async function main(args: string[]): Promise<void> {
+  const { runs, json, engines, data } = options(args);
   const started = performance.now();
   const say = (line: string) => process.stderr.write(`${line}\n`);
   say("building the page");
@@ -67,8 +68,9 @@ export async function main(): Promise<void> {
   let train: TrainResults | undefined;
   let sample: SampleResults | undefined;
   try {
-    if (runs("train")) train = await benchTrain(context);
-    if (runs("sample")) sample = await benchSample(context);
+    const asked = (names: readonly string[]) => names.some((name) => engines.includes(name));
+    if (runs("train") && asked(trainers)) train = await benchTrain(context);
+    if (runs("sample") && asked(Object.keys(samplers))) sample = await benchSample(context);
   } finally {
     await close();
   }

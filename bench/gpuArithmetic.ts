@@ -3,7 +3,7 @@
  * and from nothing measured: floating-point operations, bytes, workgroups, and from these an estimate
  * of the time on two kinds of GPU. The tables of docs/performance.md.
  *
- *     node bench/gpu-arithmetic.mjs [batchSize] [sgd | adamw]
+ *     npm run bench:gpu -- [batchSize] [sgd | adamw]
  */
 import { buildDataset } from "../worker/data/dataset";
 import { backwardKernel } from "../worker/engines/webgpu/kernels/backward";

@@ -1,3 +1,7 @@
+/**
+ * `npm run figures`: draws the figures of docs/wavenet.md and prints its numbers, from a model that it
+ * trains first (about half a minute).
+ */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as ort from "onnxruntime-node";
 import { buildDataset, type TokenStream } from "../worker/data/dataset";
