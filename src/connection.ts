@@ -21,6 +21,7 @@ export class Connection {
   readonly #api: Remote<WorkerAPI>;
   readonly #ready: Promise<void>;
   readonly #pending = new Set<(error: MakemoreError) => void>();
+  readonly #impatience: ReturnType<typeof setTimeout>;
   #answered = false;
   #ended = false;
 
@@ -45,12 +46,16 @@ export class Connection {
           ? new MakemoreError("WORKER_FAILED", `The worker failed: ${event.message}.`)
           : new MakemoreError(
               "LOAD_FAILED",
-              `The worker ${files.worker} did not start: ${event.message || (await whyNot(files.worker))}. ${FIX}`,
+              `The worker ${files.worker} did not start: ${event.message ? `${event.message}. ${FIX}` : await whyNot(files.worker)}`,
             ),
       );
     };
     this.#worker.onmessageerror = () =>
       this.end(new MakemoreError("WORKER_FAILED", "A message of the worker could not be read."));
+    this.#impatience = setTimeout(() => {
+      const what = `has not answered for ${PATIENCE_MS / 1000} s: the network is slow, or it is not this package's`;
+      this.end(new MakemoreError("LOAD_FAILED", `The worker ${files.worker} ${what}. ${FIX}`));
+    }, PATIENCE_MS);
     this.#ready = this.#configure(options, files);
     // Whoever calls first hears of it; nobody else has to.
     this.#ready.catch(() => {});
@@ -60,15 +65,6 @@ export class Connection {
     const lockName = `makemore-web ${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
     // A URL cannot be cloned; where it leads is in `files`.
     const { workerURL: _, assetsURL: __, ...checked } = options;
-    const impatience = setTimeout(() => {
-      const seconds = PATIENCE_MS / 1000;
-      this.end(
-        new MakemoreError(
-          "LOAD_FAILED",
-          `The worker ${files.worker} has not answered for ${seconds} s: the network is slow, or it is not this package's. ${FIX}`,
-        ),
-      );
-    }, PATIENCE_MS);
     let outcome: Outcome<void>;
     try {
       outcome = await this.#api.configure({ version, options: checked, files, lockName, measurements });
@@ -76,9 +72,8 @@ export class Connection {
       // An option that cannot be sent.
       this.end(new MakemoreError("INVALID_OPTION", `new Makemore: ${error}`));
       throw error;
-    } finally {
-      clearTimeout(impatience);
     }
+    clearTimeout(this.#impatience);
     this.#answered = true;
     if ("error" in outcome) {
       const error = new MakemoreError(outcome.error.code, outcome.error.message);
@@ -128,6 +123,7 @@ export class Connection {
   end(error: MakemoreError): void {
     if (this.#ended) return;
     this.#ended = true;
+    clearTimeout(this.#impatience);
     this.#worker.onerror = this.#worker.onmessageerror = null;
     this.#worker.terminate();
     for (const reject of this.#pending) reject(error);
@@ -138,16 +134,17 @@ export class Connection {
 
 const FIX = "Serve the package's files together, or say where they are with assetsURL.";
 
-/** Why a script did not start: a browser's error event does not say. */
+/** Why a script did not start, and what to do: a browser's error event does not say. */
 async function whyNot(url: string): Promise<string> {
   const response = await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
-  const elsewhere = new URL(url).origin !== self.origin;
+  const { origin } = new URL(url);
   // From another origin it is a local script of one line that imports it.
-  const policy = `the page's Content-Security-Policy refuses it (${elsewhere ? `worker-src and script-src need blob: and ${new URL(url).origin}` : "worker-src, script-src"})`;
-  if (!response) return `it cannot be reached, or ${policy}`;
-  if (!response.ok) return `the server answered ${response.status}`;
+  const needs =
+    origin === self.origin ? "worker-src, script-src" : `worker-src and script-src need blob: and ${origin}`;
+  const policy = `the page's Content-Security-Policy refuses it (${needs})`;
+  if (!response) return `it cannot be reached, or ${policy}. ${FIX}`;
+  if (!response.ok) return `the server answered ${response.status}. ${FIX}`;
   const type = response.headers.get("content-type");
-  return /javascript/.test(type ?? "")
-    ? `${policy}, or it is damaged`
-    : `it is served as ${type}, not as JavaScript`;
+  if (!/javascript/.test(type ?? "")) return `it is served as ${type}, not as JavaScript. ${FIX}`;
+  return `${policy}, or it is damaged.`;
 }
