@@ -92,6 +92,8 @@ test.each<[string, Uint8Array, RegExp]>([
   ["a vocabulary that is no list", forged({ vocabulary: { length: 26 } }), /vocabulary is not a list/],
   ["a character that is a word", forged({ vocabulary: ["ab", "c"] }), /"ab", which is not one character/],
   ["a character that is a number", forged({ vocabulary: ["a", 5] }), /5, which is not one character/],
+  ["a line break", forged({ vocabulary: ["a", "\n"] }), /"\\n", which is not one character/],
+  ["a character not in NFC", forged({ vocabulary: ["a", "\u212b"] }), /which is not one character/],
   ["a character twice", forged({ vocabulary: [..."abcdefghijklmnopqrstuvwxyy"] }), /character twice/],
   [
     "a vocabulary of another size",
@@ -158,6 +160,16 @@ test.each([
   const weight = parameters.get("linear1.weight")?.slice();
   if (weight) parameters.set("linear1.weight", weight.fill(value, 3, 4));
   expect(refusal(forged({}, { parameters })).message).toMatch(message);
+});
+
+test("a negative variance is refused", () => {
+  const parameters = new Map(checkpoint.parameters);
+  const name = "batchNorm1d1.runningVariance";
+  const variance = parameters.get(name)?.slice();
+  if (variance) parameters.set(name, variance.fill(-1, 2, 3));
+  expect(refusal(forged({}, { parameters })).message).toMatch(
+    /number 2 of its tensor batchNorm1d1\.runningVariance is -1; it must not be negative/,
+  );
 });
 
 test("a length far beyond the file, groups, and numbers for messages are refused", () => {

@@ -86,7 +86,12 @@ function readVocabulary(value: unknown): Vocabulary {
   if (!Array.isArray(value) || value.length < 2)
     throw new Error("its vocabulary is not a list of characters.");
   const characters = value.map((character: unknown) => {
-    if (typeof character !== "string" || [...character].length !== 1)
+    if (
+      typeof character !== "string" ||
+      [...character].length !== 1 ||
+      character !== character.normalize("NFC") ||
+      /[\r\n]/.test(character)
+    )
       throw new Error(`its vocabulary has ${JSON.stringify(character)}, which is not one character.`);
     return character;
   });
@@ -162,6 +167,12 @@ function numbers(
   new Uint8Array(values.buffer).set(bytes);
   const bad = values.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) throw new Error(`number ${bad} of its tensor ${name} is ${values[bad]}; it must be finite.`);
+  // Means of squares, of which roots are taken.
+  const negative = /\.(runningVariance|v)$/.test(name) ? values.findIndex((value) => value < 0) : -1;
+  if (negative >= 0)
+    throw new Error(
+      `number ${negative} of its tensor ${name} is ${values[negative]}; it must not be negative.`,
+    );
   return values;
 }
 
