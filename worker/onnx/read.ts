@@ -90,7 +90,7 @@ function readVocabulary(value: unknown): Vocabulary {
       typeof character !== "string" ||
       [...character].length !== 1 ||
       character !== character.normalize("NFC") ||
-      /[\r\n]/.test(character)
+      character === "\n"
     )
       throw new Error(`its vocabulary has ${JSON.stringify(character)}, which is not one character.`);
     return character;
