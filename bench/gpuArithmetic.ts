@@ -6,14 +6,8 @@
  *     npm run bench:gpu -- [batchSize] [sgd | adamw]
  */
 import { buildDataset } from "../worker/data/dataset";
-import { backwardKernel } from "../worker/engines/webgpu/kernels/backward";
-import { characterSumsKernel } from "../worker/engines/webgpu/kernels/characterSums";
-import { embeddingKernel } from "../worker/engines/webgpu/kernels/embedding";
-import { forwardKernel } from "../worker/engines/webgpu/kernels/forward";
-import { headKernel } from "../worker/engines/webgpu/kernels/head";
+import { stepKernels } from "../worker/engines/webgpu/kernels";
 import type { Kernel } from "../worker/engines/webgpu/kernels/kernel";
-import { minibatchKernel } from "../worker/engines/webgpu/kernels/minibatch";
-import { updateKernel } from "../worker/engines/webgpu/kernels/update";
 import { planChain } from "../worker/engines/webgpu/plan";
 import { architecture } from "../worker/model/architectures";
 import { asBlocks } from "../worker/model/blocks";
@@ -72,40 +66,32 @@ function workOf(batch: number, adamw: boolean): Work[] {
   const weights = ({ fanIn4, fanOut4 }: typeof head) => fanIn4 * 4 * fanOut4;
   const sums = chain.vocabularySize * first.block.fold * first.fanOut4;
   const embedding = chain.vocabularySize * plan.dimensions4;
-  return [
-    { kernel: minibatchKernel(plan, train, 1), flop: 0, bytes: tokens * (8 + 2 * plan.dimensions4 * VEC4) },
+  // In the order of the kernels.
+  const works: Omit<Work, "kernel">[] = [
+    { flop: 0, bytes: tokens * (8 + 2 * plan.dimensions4 * VEC4) },
     ...levels.map((level) => ({
-      kernel: forwardKernel(level),
       flop: product(level),
       bytes: (level.rows * (level.fanIn4 + 2 * level.fanOut4) + weights(level)) * VEC4,
     })),
-    {
-      kernel: headKernel(plan),
-      flop: product(head),
-      bytes: (batch * (head.fanIn4 + head.fanOut4) + weights(head)) * VEC4,
-    },
+    { flop: product(head), bytes: (batch * (head.fanIn4 + head.fanOut4) + weights(head)) * VEC4 },
     ...levels
       .map((level, i) => {
         const next = plan.blocks[i + 1] ?? head;
         return {
-          kernel: backwardKernel(level, next, optimizer),
           flop: product(next),
           bytes: (next.rows * next.fanOut4 + weights(next) + 3 * level.rows * level.fanOut4) * VEC4,
         };
       })
       .reverse(),
     {
-      kernel: characterSumsKernel(plan),
       flop: tokens * first.fanOut4 * 4,
       bytes: (first.rows * first.fanOut4 + sums) * VEC4 + tokens * 4,
     },
     {
-      kernel: embeddingKernel(plan, optimizer),
       flop: 2 * embedding * 4 * first.block.fold * first.fanOut4 * 4,
       bytes: (sums + weights(first)) * VEC4 + embedding * learned,
     },
     {
-      kernel: updateKernel(plan.blocks, optimizer),
       flop: plan.blocks.reduce((sum, block) => sum + product(block), 0),
       bytes: plan.blocks.reduce(
         (sum, block) => sum + block.rows * (block.fanIn4 + block.fanOut4) * VEC4 + weights(block) * learned,
@@ -113,6 +99,12 @@ function workOf(batch: number, adamw: boolean): Work[] {
       ),
     },
   ];
+  const kernels = stepKernels(plan, { optimizer, stream: train, seed: 1 });
+  return kernels.map((kernel, i) => {
+    const work = works[i];
+    if (!work || kernels.length !== works.length) throw new Error(`What is the work of ${kernel.name}?`);
+    return { kernel, ...work };
+  });
 }
 
 /** Seconds: the wait, and then the slower of computing on the cores that have work and fetching. */

@@ -4,6 +4,7 @@
  * worker is told the addresses, so that no bundler has to understand it.
  */
 import { MakemoreError } from "./errors";
+import { show } from "./show";
 import type { MakemoreOptions } from "./types";
 
 /** Addresses by what is there. */
@@ -58,7 +59,7 @@ export function locateFiles({ workerURL, assetsURL }: MakemoreOptions): Files {
     } catch {
       throw new MakemoreError(
         "INVALID_OPTION",
-        `new Makemore: ${name} is ${JSON.stringify(url)}; it must be a URL, absolute or relative to the page.`,
+        `new Makemore: ${name} is ${show(String(url))}; it must be a URL, absolute or relative to the page.`,
       );
     }
   };

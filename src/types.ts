@@ -55,8 +55,8 @@ export type ModelChoice = "wavenet" | "mlp" | ModelSizes | readonly LayerSpec[];
 
 /**
  * A learning rate over the training: `warmup` steps of linear growth to `peak`, then `decay`
- * towards `final`, which it reaches as the training ends. Decay `"step"` holds `peak` until `at` (a fraction of the steps)
- * and `final` from there on.
+ * towards `final`, which it reaches as the training ends. Decay `"step"` holds `peak` until `at` (a
+ * fraction of the steps) and `final` from there on.
  */
 export interface Schedule {
   peak: number;

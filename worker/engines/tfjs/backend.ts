@@ -42,8 +42,10 @@ export interface OpenedBackend {
 export async function openBackend(backend?: TfBackend, wasmURL?: string | URL): Promise<OpenedBackend> {
   if (backend) return open(backend, wasmURL);
   const adapter = await requestAdapter();
-  const gpu = adapter && !isSoftware(adapter) && gpusLost < MOST_LOST;
-  for (const candidate of [...(gpu ? ["webgpu" as const] : []), ...(wasmURL ? ["wasm" as const] : [])])
+  const candidates: TfBackend[] = [];
+  if (adapter && !isSoftware(adapter) && gpusLost < MOST_LOST) candidates.push("webgpu");
+  if (wasmURL !== undefined && typeof WebAssembly === "object") candidates.push("wasm");
+  for (const candidate of candidates)
     try {
       return await open(candidate, wasmURL);
     } catch (error) {

@@ -16,17 +16,10 @@ import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../
 import { FACTORS, type Optimizer, stepFactors } from "../optimizer";
 import { openWebGPU, tf, type WebGPU } from "../tfjs/backend";
 import { inErrorScopes, onLoss } from "./faults";
-import { backwardKernel } from "./kernels/backward";
-import { characterSumsKernel } from "./kernels/characterSums";
-import { embeddingKernel } from "./kernels/embedding";
-import { forwardKernel } from "./kernels/forward";
-import { headKernel } from "./kernels/head";
-import type { Kernel } from "./kernels/kernel";
+import { stepKernels } from "./kernels";
 import { lossKernel } from "./kernels/loss";
-import { minibatchKernel } from "./kernels/minibatch";
-import { updateKernel, WEIGHTS_AT_ONCE } from "./kernels/update";
 import { Memory } from "./memory";
-import { Buffers, NO_CHARACTER, type Plan, planChain } from "./plan";
+import { Buffers, NO_CHARACTER, planChain } from "./plan";
 import { Program } from "./program";
 
 /** An engine whose numbers tfjs can use where they are. */
@@ -87,24 +80,6 @@ export async function createWebGPUEngine(setup: EngineSetup): Promise<WebGPUEngi
 function chunkCapacity(batchSize: number): number {
   // Positions, and losses of single examples, stay within 2 MB each.
   return Math.min(2048, Math.max(64, Math.floor(2 ** 19 / batchSize)));
-}
-
-/** The kernels of a step, in the order they run. */
-function stepKernels(plan: Plan, { optimizer, stream, seed }: EngineSetup): Kernel[] {
-  const { blocks, head } = plan;
-  const levels = blocks.slice(0, -1);
-  const updates: Kernel[] = [];
-  for (let i = 0; i < blocks.length; i += WEIGHTS_AT_ONCE)
-    updates.push(updateKernel(blocks.slice(i, i + WEIGHTS_AT_ONCE), optimizer));
-  return [
-    minibatchKernel(plan, stream, seed),
-    ...levels.map(forwardKernel),
-    headKernel(plan),
-    ...levels.map((level, i) => backwardKernel(level, blocks[i + 1] ?? head, optimizer)).reverse(),
-    characterSumsKernel(plan),
-    embeddingKernel(plan, optimizer),
-    ...updates,
-  ];
 }
 
 class FusedEngine implements WebGPUEngine {

@@ -232,20 +232,11 @@ function placesOf({ chain, dimensions4, embedding, blocks }: Plan, adamw: boolea
     if (norm) {
       const at = (row: keyof typeof NormRow) => NormRow[row] * fanOut4;
       const buffer = norm.gamma;
-      add(
-        norm.gamma,
-        vector,
-        padded,
-        { buffer, at: at("GAMMA") },
-        { buffer, m: at("GAMMA_M"), v: at("GAMMA_V") },
-      );
-      add(
-        norm.beta,
-        vector,
-        padded,
-        { buffer, at: at("BETA") },
-        { buffer, m: at("BETA_M"), v: at("BETA_V") },
-      );
+      for (const [name, row] of [
+        [norm.gamma, "GAMMA"],
+        [norm.beta, "BETA"],
+      ] as const)
+        add(name, vector, padded, { buffer, at: at(row) }, { buffer, m: at(`${row}_M`), v: at(`${row}_V`) });
       add(norm.runningMean, vector, padded, { buffer, at: at("RUNNING_MEAN") });
       add(norm.runningVariance, vector, padded, { buffer, at: at("RUNNING_VARIANCE") });
     }
