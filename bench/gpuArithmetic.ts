@@ -99,7 +99,7 @@ function workOf(batch: number, adamw: boolean): Work[] {
       ),
     },
   ];
-  const kernels = stepKernels(plan, { optimizer, stream: train, seed: 1 });
+  const kernels = stepKernels(plan, { optimizer, stream: train, seed: 1 }, true);
   return kernels.map((kernel, i) => {
     const work = works[i];
     if (!work || kernels.length !== works.length) throw new Error(`What is the work of ${kernel.name}?`);

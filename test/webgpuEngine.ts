@@ -2,7 +2,7 @@
 import type { AdamW, SGD } from "../src/types";
 import type { TokenStream } from "../worker/data/dataset";
 import type { EngineSetup } from "../worker/engines/engine";
-import { createWebGPUEngine, type WebGPUEngine } from "../worker/engines/webgpu";
+import { createWebGPUEngine, type WebGPUEngine, type WebGPUEngineOptions } from "../worker/engines/webgpu";
 import { architecture } from "../worker/model/architectures";
 import { buildNetwork, initialParameters, type Network } from "../worker/model/network";
 
@@ -49,8 +49,8 @@ export function someRates(steps: number, peak = 0.01): Float32Array<ArrayBuffer>
 const engines = new Set<WebGPUEngine>();
 
 /** An engine that `disposeAll` disposes of. */
-export async function create(setup: EngineSetup): Promise<WebGPUEngine> {
-  const engine = await createWebGPUEngine(setup);
+export async function create(setup: EngineSetup, options?: WebGPUEngineOptions): Promise<WebGPUEngine> {
+  const engine = await createWebGPUEngine(setup, options);
   engines.add(engine);
   return engine;
 }

@@ -3,7 +3,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { LayerSpec } from "../../src/types";
 import { drawBatch } from "../../worker/data/dataset";
 import type { EngineSetup } from "../../worker/engines/engine";
-import { tf } from "../../worker/engines/tfjs/backend";
+import { openWebGPU, tf } from "../../worker/engines/tfjs/backend";
+import { usableSubgroups } from "../../worker/engines/webgpu/subgroups";
 import { architecture } from "../../worker/model/architectures";
 import type { Parameters } from "../../worker/model/layer";
 import { buildNetwork, type Network } from "../../worker/model/network";
@@ -27,10 +28,24 @@ function expectFollows(
   }
 }
 
-test.each(["mlp", "wavenet"] as const)("follows PyTorch step by step: %s", async (name) => {
+/** Software adapters have the feature, so all is tested with it and without. */
+const withAndWithout = [{ subgroups: true }, { subgroups: false }];
+
+test("the GPU of these tests has usable subgroups", async () => {
+  const { device } = await openWebGPU();
+  expect(device.features.has("subgroups")).toBe(true);
+  expect(await usableSubgroups(device)).toBe(true);
+});
+
+test.each(
+  (["mlp", "wavenet"] as const).flatMap((name) => withAndWithout.map((options) => ({ name, ...options }))),
+)("follows PyTorch step by step: $name, subgroups $subgroups", async ({ name, subgroups }) => {
   const run = pytorchRun(name);
   const { network, parameters, stream, batchSize } = run;
-  const engine = await create({ network, parameters, stream, batchSize, optimizer: sgd, seed: 0 });
+  const engine = await create(
+    { network, parameters, stream, batchSize, optimizer: sgd, seed: 0 },
+    { subgroups },
+  );
   expect(engine.backend).toBe("webgpu");
   const losses = await engine.run(0, run.learningRates, run.positions);
   expect(largestDifference(losses, run.losses)).toBeLessThan(1e-5);
@@ -92,24 +107,37 @@ type Case = readonly [
 ];
 const cases: readonly Case[] = [
   ["two ids, hidden 5, folds 3 and 4, batch 7", wavenet(12, 3, 5, [3, 4]), 2, 7, sgd],
-  ["28 ids, hidden 68, batch 100: more rows than one pass takes", wavenet(8, 10, 68), 28, 100, smoothAdamw],
+  [
+    "28 ids, hidden 68, batch 100: one or two vec4s of channels a workgroup",
+    wavenet(8, 10, 68),
+    28,
+    100,
+    smoothAdamw,
+  ],
+  ["batch 300: more rows than one pass takes", wavenet(8, 40, 36), 5, 300, smoothAdamw],
+  ["batch 300, two vec4s of channels a workgroup", wavenet(8, 6, 12), 5, 300, sgd],
   ["300 ids, two bytes each, hidden 200, fold 4", wavenet(4, 70, 200, [4]), 300, 7, smoothAdamw],
   ["biases, norms and tanhs left out, seven weights", mixed, 28, 7, smoothAdamw],
   ["one example", oneExample, 28, 1, sgd],
   ["nothing but a head", bare, 28, 100, smoothAdamw],
 ];
 
-test.each(cases)("follows the float64 reference: %s", async (_, specs, vocabulary, batchSize, optimizer) => {
-  const network = buildNetwork(specs, vocabulary);
-  const setup = someSetup(network, { optimizer, batchSize });
-  const reference = new Reference(setup);
-  const engine = await create(setup);
-  const rates = someRates(6, optimizer.type === "sgd" ? 0.1 : 0.002);
-  expect(largestDifference(await engine.run(0, rates), reference.run(0, rates))).toBeLessThan(1e-5);
-  const { parameters, moments } = await engine.read();
-  expectFollows(parameters, reference.parameters, setup.parameters, rates.length);
-  if (optimizer.type === "sgd") expect(moments).toBeUndefined();
-  else expectMoments(moments, reference.moments);
+describe.each(withAndWithout)("subgroups $subgroups", (options) => {
+  test.each(cases)(
+    "follows the float64 reference: %s",
+    async (_, specs, vocabulary, batchSize, optimizer) => {
+      const network = buildNetwork(specs, vocabulary);
+      const setup = someSetup(network, { optimizer, batchSize });
+      const reference = new Reference(setup);
+      const engine = await create(setup, options);
+      const rates = someRates(6, optimizer.type === "sgd" ? 0.1 : 0.002);
+      expect(largestDifference(await engine.run(0, rates), reference.run(0, rates))).toBeLessThan(1e-5);
+      const { parameters, moments } = await engine.read();
+      expectFollows(parameters, reference.parameters, setup.parameters, rates.length);
+      if (optimizer.type === "sgd") expect(moments).toBeUndefined();
+      else expectMoments(moments, reference.moments);
+    },
+  );
 });
 
 test("draws the minibatches that drawBatch draws", async () => {

@@ -8,8 +8,10 @@ import type { LayerSpec } from "../../src/types";
 import { isEngineLost } from "../../worker/engines/engine";
 import { closeWebGPU, openWebGPU } from "../../worker/engines/tfjs/backend";
 import { createWebGPUEngine } from "../../worker/engines/webgpu";
+import { usableSubgroups } from "../../worker/engines/webgpu/subgroups";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork } from "../../worker/model/network";
+import { largestDifference } from "../pytorch";
 import { create, disposeAll, small, someRates, someSetup } from "../webgpuEngine";
 
 afterEach(() => {
@@ -59,21 +61,62 @@ test("a chunk is one submit and one mapAsync, a step eleven dispatches and no ne
   expect(pipelines).not.toHaveBeenCalled();
 });
 
-test("workgroups have 64 to 256 lanes, and kernels keep to the default limits", async () => {
-  const modules = vi.spyOn(GPUDevice.prototype, "createShaderModule");
-  const layouts = vi.spyOn(GPUDevice.prototype, "createBindGroupLayout");
-  await create(someSetup(buildNetwork(architecture("wavenet"), 27), { batchSize: 128 }));
-  expect(modules).toHaveBeenCalledTimes(12);
-  for (const [{ code }] of modules.mock.calls) {
-    const lanes = Number(/const LANES = (\d+)u/.exec(code)?.[1] ?? /workgroup_size\((\d+)\)/.exec(code)?.[1]);
-    expect(lanes).toBeGreaterThanOrEqual(64);
-    expect(lanes).toBeLessThanOrEqual(256);
-    expect(code).not.toMatch(/^\s*(enable|requires)\b/m);
-  }
-  for (const [{ entries }] of layouts.mock.calls) expect([...entries].length).toBeLessThanOrEqual(8);
+test.each([true, false])(
+  "workgroups have 64 to 256 lanes, and kernels keep to the default limits: subgroups %s",
+  async (subgroups) => {
+    const { device } = await openWebGPU();
+    await usableSubgroups(device);
+    const modules = vi.spyOn(GPUDevice.prototype, "createShaderModule");
+    const layouts = vi.spyOn(GPUDevice.prototype, "createBindGroupLayout");
+    await create(someSetup(buildNetwork(architecture("wavenet"), 27), { batchSize: 128 }), { subgroups });
+    expect(modules).toHaveBeenCalledTimes(12);
+    const codes = modules.mock.calls.map(([{ code }]) => code);
+    for (const code of codes) {
+      const lanes = Number(
+        /const LANES = (\d+)u/.exec(code)?.[1] ?? /workgroup_size\((\d+)\)/.exec(code)?.[1],
+      );
+      expect(lanes).toBeGreaterThanOrEqual(64);
+      expect(lanes).toBeLessThanOrEqual(256);
+    }
+    // Three levels forward and back, and the weights.
+    expect(codes.filter((code) => /^\s*enable subgroups;/m.test(code))).toHaveLength(subgroups ? 7 : 0);
+    expect(codes.filter((code) => /\b(subgroup|quad)[A-Z]/.test(code))).toHaveLength(subgroups ? 7 : 0);
+    for (const [{ entries }] of layouts.mock.calls) expect([...entries].length).toBeLessThanOrEqual(8);
+  },
+);
+
+test("the default training has workgroups for the cores of a GPU", async () => {
+  const engine = await create(someSetup(buildNetwork(architecture("wavenet"), 27), { batchSize: 64 }));
+  const dispatch = vi.spyOn(GPUComputePassEncoder.prototype, "dispatchWorkgroups");
+  await engine.run(0, someRates(1));
+  const workgroups = dispatch.mock.calls.map(([count]) => count);
+  // Three levels forward and back, and the weights: one for each core of an integrated GPU twice over.
+  expect(workgroups.filter((count) => count >= 16)).toHaveLength(7);
+  // What takes longest, a level forward, one back, and the weights: of a discrete GPU with 28.
+  expect(workgroups.filter((count) => count >= 28)).toHaveLength(3);
+});
+
+test("a GPU that numbers its lanes in another way trains without subgroups", async () => {
+  await closeWebGPU();
+  const { createShaderModule } = GPUDevice.prototype;
+  const codes: string[] = [];
+  vi.spyOn(GPUDevice.prototype, "createShaderModule").mockImplementation(function (this: GPUDevice, given) {
+    // To the kernel that looks around, lanes with even numbers look wrong.
+    const code = given.code.replace("regular[lane] =", "regular[lane] = lane &");
+    codes.push(code);
+    return createShaderModule.call(this, { ...given, code });
+  });
+  const engine = await create(someSetup(small));
+  const losses = await engine.run(0, someRates(2));
+  for (const loss of losses) expect(loss).toBeGreaterThan(0);
+  expect(codes.filter((code) => code.includes("enable subgroups"))).toHaveLength(1);
+  vi.restoreAllMocks();
+  await closeWebGPU();
 });
 
 test("a device without any optional feature or raised limit trains all the same", async () => {
+  const setup = someSetup(buildNetwork(architecture("wavenet"), 27));
+  const expected = await (await create(setup)).run(0, someRates(3));
   closeWebGPU();
   const { requestDevice } = GPUAdapter.prototype;
   vi.spyOn(GPUAdapter.prototype, "requestDevice").mockImplementation(function (this: GPUAdapter) {
@@ -83,9 +126,10 @@ test("a device without any optional feature or raised limit trains all the same"
   // What WebGPU's specification guarantees.
   expect(device.limits.maxStorageBuffersPerShaderStage).toBe(8);
   expect(device.limits.maxComputeWorkgroupStorageSize).toBe(16384);
-  const engine = await create(someSetup(buildNetwork(architecture("wavenet"), 27)));
-  const losses = await engine.run(0, someRates(2));
-  for (const loss of losses) expect(loss).toBeGreaterThan(0);
+  expect(device.features.has("subgroups")).toBe(false);
+  const losses = await (await create(setup)).run(0, someRates(3));
+  // Float32 sums in another order.
+  expect(largestDifference(losses, expected)).toBeLessThan(1e-5);
   closeWebGPU();
 });
 

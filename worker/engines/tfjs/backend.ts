@@ -103,6 +103,9 @@ async function startWebGPU(): Promise<WebGPU> {
       "This browser gives no WebGPU adapter (or the page is not https); use the wasm backend.",
     );
   const { WebGPUBackend } = await import("@tensorflow/tfjs-backend-webgpu");
+  // The backend as it registers itself would ask for a device of its own, without our optional feature.
+  if (tf.findBackendFactory("webgpu")) tf.removeBackend("webgpu");
+  tf.registerBackend("webgpu", async () => new WebGPUBackend(await requestDevice(adapter), adapter.info));
   const started = await tf.setBackend("webgpu");
   const backend = started ? tf.backend() : undefined;
   if (!(backend instanceof WebGPUBackend)) {
@@ -116,6 +119,27 @@ async function startWebGPU(): Promise<WebGPU> {
     forget(device);
   });
   return opened;
+}
+
+/**
+ * A device with what tfjs asks for itself, which is the adapter's own limits where its kernels gain by
+ * them, and with the optional feature that the webgpu engine uses where there is one.
+ */
+function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  const { limits } = adapter;
+  return adapter.requestDevice({
+    requiredFeatures: (["timestamp-query", "subgroups"] as const).filter((name) =>
+      adapter.features.has(name),
+    ),
+    requiredLimits: {
+      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+      maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+      maxBufferSize: limits.maxBufferSize,
+      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+    },
+  });
 }
 
 /** Takes the webgpu backend out of tfjs and destroys its device; safe where there is none. */

@@ -21,6 +21,7 @@ import { lossKernel } from "./kernels/loss";
 import { Memory } from "./memory";
 import { Buffers, NO_CHARACTER, planChain } from "./plan";
 import { Program } from "./program";
+import { usableSubgroups } from "./subgroups";
 
 /** An engine whose numbers tfjs can use where they are. */
 export interface WebGPUEngine extends Engine {
@@ -33,8 +34,17 @@ export interface WebGPUEngine extends Engine {
   tensors(): Promise<Map<string, TF.Tensor>>;
 }
 
+/** How to train on a GPU; nothing a user chooses. */
+export interface WebGPUEngineOptions {
+  /** Whether to use the optional feature `subgroups` where the GPU has it. Default: true. */
+  readonly subgroups?: boolean;
+}
+
 /** An engine for any chain of blocks, on the device that tfjs's webgpu backend has. */
-export async function createWebGPUEngine(setup: EngineSetup): Promise<WebGPUEngine> {
+export async function createWebGPUEngine(
+  setup: EngineSetup,
+  options: WebGPUEngineOptions = {},
+): Promise<WebGPUEngine> {
   const chain = asBlocks(setup.network);
   if (!chain)
     throw new MakemoreError(
@@ -46,6 +56,7 @@ export async function createWebGPUEngine(setup: EngineSetup): Promise<WebGPUEngi
   const { parameters, moments, optimizer, stream, batchSize } = setup;
   const plan = planChain(chain, batchSize, optimizer.type === "adamw");
   const capacity = chunkCapacity(batchSize);
+  const subgroups = (options.subgroups ?? true) && (await usableSubgroups(device));
   const memory = new Memory(device, plan, optimizer.type === "adamw", {
     [Buffers.steps]: Program.tableSize(capacity),
     [Buffers.stream]: stream.byteLength,
@@ -62,7 +73,8 @@ export async function createWebGPUEngine(setup: EngineSetup): Promise<WebGPUEngi
         Buffers.tokens,
         new Uint32Array(memory.buffer(Buffers.tokens).size / 4).fill(NO_CHARACTER),
       );
-      return Program.compile(device, memory, stepKernels(plan, setup), lossKernel(plan));
+      const kernels = stepKernels(plan, setup, subgroups);
+      return Program.compile(device, memory, kernels, lossKernel(plan));
     });
     return new FusedEngine(gpu, setup, memory, program, capacity);
   } catch (cause) {

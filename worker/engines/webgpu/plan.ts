@@ -20,7 +20,7 @@ export const Buffers = {
   activations: "activations",
   /** For each character and place: the first block's gradient, summed over its rows. */
   characterSums: "characterSums",
-  /** Products of matrices, before the lanes that share a sum have added up; see kernels/forward.ts. */
+  /** Products of matrices, before the lanes that share a sum have added up; see kernels/lanes.ts. */
   partials: "partials",
   /**
    * The minibatch: for each place of the first block's joined rows, the characters of all rows,
@@ -73,7 +73,7 @@ export interface Plan {
   /** vec4s of an embedded token. */
   readonly dimensions4: number;
   readonly embedding: TrainedPlan;
-  /** Rows of the first block, filled up to a multiple of four with NO_CHARACTER. */
+  /** Rows of the first block, filled up to a multiple of 32 with NO_CHARACTER. */
   readonly tokenRows: number;
   /** From the characters up; the last is the head. */
   readonly blocks: readonly BlockPlan[];
@@ -103,7 +103,7 @@ const NORM_ROWS = 9;
 /** Where there is no row: an id that no character has. */
 export const NO_CHARACTER = 0xffff_ffff;
 
-/** Lanes of the largest workgroup: `laneShape` in kernels/kernel.ts. */
+/** Lanes of the largest workgroup: `laneShape` in kernels/lanes.ts. */
 export const MAX_LANES = 256;
 
 /** vec4s that a row of `channels` numbers takes: an even number. */
@@ -140,7 +140,8 @@ export function planChain(chain: BlockChain, batch: number, adamw: boolean): Pla
       x,
       normalized: block.norm ? activations.take(size) : 0,
       y: isHead ? 0 : activations.take(size),
-      gradient: activations.take(size),
+      // Rows of zeros up to a multiple of four, which is what `update` reads at once.
+      gradient: activations.take(Math.ceil(rows / 4) * 4 * fanOut4),
       // A bias is the weight's row for an input that is always 1. It comes with seven rows of zeros.
       weight: trained(block.weight, (fanIn4 + (block.bias ? 2 : 0)) * 4 * fanOut4),
     };
@@ -153,20 +154,14 @@ export function planChain(chain: BlockChain, batch: number, adamw: boolean): Pla
   if (!head) throw new MakemoreError("INVALID_MODEL", "A model needs a Linear to make the logits.");
   sizes.set(Buffers.activations, activations.size);
   const [first = head] = blocks;
-  const tokenRows = Math.ceil(first.rows / 4) * 4;
+  const tokenRows = Math.ceil(first.rows / 32) * 32;
   sizes.set(Buffers.tokens, Math.ceil((first.block.fold * tokenRows + batch) / 4));
   sizes.set(Buffers.characterSums, chain.vocabularySize * first.block.fold * first.fanOut4);
-  sizes.set(Buffers.partials, Math.max(1, ...blocks.slice(1).map((next, i) => partialsOf(blocks[i], next))));
+  // A workgroup has a vec4 of channels, and its lanes give four rows and two sums each: kernels/lanes.ts.
+  const owners = Math.max(1, ...blocks.slice(0, -1).map(({ fanOut4 }) => fanOut4));
+  sizes.set(Buffers.partials, owners * MAX_LANES * 6);
   if (adamw) sizes.set(Buffers.moments, moments.size);
   return { chain, batch, dimensions4, embedding, tokenRows, blocks, head, sizes };
-}
-
-/** The most vec4s that the forward or the backward pass of a block writes to `partials`. */
-function partialsOf(plan: BlockPlan | undefined, next: BlockPlan): number {
-  const tiledRows = next.block.fold * Math.ceil(next.rows / 8) * 8;
-  // Half of the lanes have a tile, or a part of one: eight rows of two pairs of vec4s.
-  const ofGroup = Math.max(tiledRows, 4 * MAX_LANES) * 4 + MAX_LANES * 2;
-  return Math.ceil((plan?.fanOut4 ?? 0) / 4) * ofGroup;
 }
 
 /** Hands out one buffer piece by piece. */

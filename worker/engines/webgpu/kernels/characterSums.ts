@@ -8,12 +8,13 @@
  * order, so no two lanes ever add to the same number, and each run gives the same bits.
  */
 import { Buffers, type Plan } from "../plan";
-import { type Kernel, STEP, sizes } from "./kernel";
+import { type Kernel, STEP, sizes, vec4Array } from "./kernel";
 
 const LANES = 64;
 
 /** See the head of this file. */
-export function characterSumsKernel({ chain, blocks, head, tokenRows }: Plan): Kernel {
+export function characterSumsKernel(plan: Plan): Kernel {
+  const { chain, blocks, head, tokenRows } = plan;
   const [{ block, fanOut4, gradient } = head] = blocks;
   return {
     name: "character sums",
@@ -21,31 +22,39 @@ export function characterSumsKernel({ chain, blocks, head, tokenRows }: Plan): K
     buffers: [Buffers.activations, Buffers.tokens, Buffers.characterSums],
     code: /* wgsl */ `
 ${STEP}
-@group(1) @binding(0) var<storage, read> activations: array<vec4f>;        // DHPREACT: [rows, FAN_OUT4]
-@group(1) @binding(1) var<storage, read> tokens: array<vec4u>;             // [FOLD, TOKEN_ROWS / 4]
-@group(1) @binding(2) var<storage, read_write> sums: array<vec4f>;         // [vocabulary, FOLD, FAN_OUT4]
+@group(1) @binding(0) var<storage, read> activations: ${vec4Array(plan, Buffers.activations)};  // DHPREACT: [rows, FAN_OUT4]
+@group(1) @binding(1) var<storage, read> tokens: ${vec4Array(plan, Buffers.tokens, "vec4u")};  // [FOLD, TOKEN_ROWS / 4]
+@group(1) @binding(2) var<storage, read_write> sums: ${vec4Array(plan, Buffers.characterSums)};  // [vocabulary, FOLD, FAN_OUT4]
 
-${sizes({ TOKEN_ROWS: tokenRows, FOLD: block.fold, FAN_OUT4: fanOut4, DHPREACT: gradient })}
+${sizes({
+  SUMS: chain.vocabularySize * block.fold * fanOut4,
+  TOKEN_ROWS: tokenRows,
+  FOLD: block.fold,
+  FAN_OUT4: fanOut4,
+  DHPREACT: gradient,
+})}
 
 @compute @workgroup_size(${LANES})
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let sum = id.x * 2u;
-  if sum >= arrayLength(&sums) { return; }
+  if sum >= SUMS { return; }
   let c = sum % FAN_OUT4;
   let place = sum / FAN_OUT4 % FOLD;
   let character = sum / FAN_OUT4 / FOLD;
   var left = vec4f();
   var right = vec4f();
-  var at = DHPREACT + c;
-  for (var row4 = place * (TOKEN_ROWS / 4u); row4 < (place + 1u) * (TOKEN_ROWS / 4u); row4++) {
-    // Four rows at a time; mostly none of them has the character, and then this is all.
-    let has = vec4u(tokens[row4] == vec4u(character));
-    for (var rows = has.x | (has.y << 1u) | (has.z << 2u) | (has.w << 3u); rows != 0u; rows &= rows - 1u) {
-      let row = at + firstTrailingBit(rows) * FAN_OUT4;
-      left += activations[row];
-      right += activations[row + 1u];
+  for (var row32 = 0u; row32 < TOKEN_ROWS / 32u; row32++) {
+    // Of 32 rows, those that have the character: mostly there are few.
+    var rows = 0u;
+    for (var i = 0u; i < 8u; i++) {
+      let has = vec4u(tokens[place * (TOKEN_ROWS / 4u) + row32 * 8u + i] == vec4u(character));
+      rows |= dot(has, vec4u(1, 2, 4, 8)) << (4u * i);
     }
-    at += 4u * FAN_OUT4;
+    for (; rows != 0u; rows &= rows - 1u) {
+      let at = DHPREACT + (row32 * 32u + firstTrailingBit(rows)) * FAN_OUT4 + c;
+      left += activations[at];
+      right += activations[at + 1u];
+    }
   }
   sums[sum] = left;
   sums[sum + 1u] = right;

@@ -7,7 +7,7 @@
  */
 import type { Optimizer } from "../../optimizer";
 import { Buffers, type Plan } from "../plan";
-import { type Kernel, learn, STEP, sizes } from "./kernel";
+import { type Kernel, learn, STEP, sizes, vec4Array } from "./kernel";
 
 const LANES = 64;
 
@@ -27,16 +27,23 @@ export function embeddingKernel(plan: Plan, optimizer: Optimizer): Kernel {
     ],
     code: /* wgsl */ `
 ${STEP}
-@group(1) @binding(0) var<storage, read> sums: array<vec4f>;               // [vocabulary, FOLD, FAN_OUT4]
-@group(1) @binding(1) var<storage, read> weight: array<vec4f>;             // [FOLD * DIMENSIONS4 * 4, FAN_OUT4]
-@group(1) @binding(2) var<storage, read_write> embedding: array<vec4f>;    // [vocabulary, DIMENSIONS4]
-${adamw ? "@group(1) @binding(3) var<storage, read_write> moments: array<vec4f>;" : ""}
+@group(1) @binding(0) var<storage, read> sums: ${vec4Array(plan, Buffers.characterSums)};  // [vocabulary, FOLD, FAN_OUT4]
+@group(1) @binding(1) var<storage, read> weight: ${vec4Array(plan, block.weight)};  // [FOLD * DIMENSIONS4 * 4, FAN_OUT4]
+@group(1) @binding(2) var<storage, read_write> embedding: ${vec4Array(plan, chain.embedding.weight)};  // [vocabulary, DIMENSIONS4]
+${adamw ? `@group(1) @binding(3) var<storage, read_write> moments: ${vec4Array(plan, Buffers.moments)};` : ""}
 
-${sizes({ FOLD: block.fold, FAN_OUT4: fanOut4, DIMENSIONS4: dimensions4, M: embedding.m, V: embedding.v })}
+${sizes({
+  NUMBERS4: chain.vocabularySize * dimensions4,
+  FOLD: block.fold,
+  FAN_OUT4: fanOut4,
+  DIMENSIONS4: dimensions4,
+  M: embedding.m,
+  V: embedding.v,
+})}
 
 @compute @workgroup_size(${LANES})
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  if id.x >= arrayLength(&embedding) { return; }
+  if id.x >= NUMBERS4 { return; }
   let d = id.x % DIMENSIONS4;
   let character = id.x / DIMENSIONS4;
   var demb = vec4f();

@@ -6,7 +6,7 @@
  * vec4 of a row of logits, and they meet for the row's maximum and for its sum of exponentials.
  */
 import { Buffers, type Plan } from "../plan";
-import { type Kernel, STEP, sizes } from "./kernel";
+import { type Kernel, STEP, sizes, vec4Array } from "./kernel";
 
 const LANES = 64;
 
@@ -22,8 +22,8 @@ export function headKernel(plan: Plan): Kernel {
     buffers: [Buffers.activations, head.block.weight, Buffers.tokens, Buffers.exampleLosses],
     code: /* wgsl */ `
 ${STEP}
-@group(1) @binding(0) var<storage, read_write> activations: array<vec4f>;  // X, and DLOGITS: [BATCH, FAN_OUT4]
-@group(1) @binding(1) var<storage, read> weight: array<vec4f>;             // [FAN_IN4 * 4, FAN_OUT4], bias
+@group(1) @binding(0) var<storage, read_write> activations: ${vec4Array(plan, Buffers.activations)};  // X, and DLOGITS: [BATCH, FAN_OUT4]
+@group(1) @binding(1) var<storage, read> weight: ${vec4Array(plan, head.block.weight)};  // [FAN_IN4 * 4, FAN_OUT4], bias
 @group(1) @binding(2) var<storage, read> tokens: array<u32>;               // contexts, [BATCH] targets
 @group(1) @binding(3) var<storage, read_write> exampleLosses: array<f32>;  // [steps, BATCH]
 

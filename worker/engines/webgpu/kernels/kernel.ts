@@ -5,7 +5,7 @@
  * step to the next, in group 0.
  */
 import type { Optimizer } from "../../optimizer";
-import { MAX_LANES } from "../plan";
+import type { Plan } from "../plan";
 
 export interface Kernel {
   /** For debuggers and error messages. */
@@ -39,42 +39,18 @@ export function sizes(values: Readonly<Record<string, number>>): string {
     .join("\n");
 }
 
+/**
+ * The WGSL type of a buffer of vec4s in the plan. With its length, because browsers check every index,
+ * and to compare with a number costs less than to look a length up.
+ */
+export function vec4Array({ sizes }: Plan, buffer: string, type = "vec4f"): string {
+  return `array<${type}, ${sizes.get(buffer)}>`;
+}
+
 /** A number as a WGSL f32 literal. */
 export function float(value: number): string {
   return `f32(${value})`;
 }
-
-/**
- * What the lanes of a workgroup tell one another, in `partials`: first the parts of a product of
- * matrices, then two sums over the rows. Through storage, not through workgroup memory: a product
- * takes 256 bytes a lane, and the default limit, 16 KiB, would be reached with 64 of them.
- *
- * - `partialAt(group, part, row, vec)`: where a part of a product is, for one of the four vec4s
- * - `sumOverRows(group, lane, own)`: sums over all lanes that have the same one of the four vec4s,
- *   lane % 4, in the same order in every run
- */
-export const PARTIALS = /* wgsl */ `
-const GROUP_SIZE = PARTS * TILED_ROWS * 4u + LANES * 2u;
-
-fn partialAt(group: u32, part: u32, row: u32, vec: u32) -> u32 {
-  return group * GROUP_SIZE + (part * TILED_ROWS + row) * 4u + vec;
-}
-
-struct Sums { first: vec4f, second: vec4f }
-
-fn sumOverRows(group: u32, lane: u32, own: Sums) -> Sums {
-  let at = group * GROUP_SIZE + PARTS * TILED_ROWS * 4u;
-  partials[at + lane] = own.first;
-  partials[at + LANES + lane] = own.second;
-  storageBarrier();
-  var sums = Sums();
-  for (var i = lane % 4u; i < LANES; i += 4u) {
-    sums.first += partials[at + i];
-    sums.second += partials[at + LANES + i];
-  }
-  return sums;
-}
-`;
 
 /**
  * `learn(p, g, m, v)`: parameter `p` after a step along gradient `g`, as
@@ -98,24 +74,4 @@ fn learn(p: vec4f, g: vec4f, m: u32, v: u32) -> vec4f {
   return step.keep * p - step.rate * mean / (step.root * sqrt(square) + ${float(epsilon)});
 }
 `;
-}
-
-/**
- * How the lanes of a workgroup divide a product of matrices among themselves: into pairs of vec4s
- * of channels (lane % 2), tiles of eight rows, and parts of the sum.
- */
-export interface LaneShape {
-  readonly LANES: number;
-  /** Tiles at a time: lane / 2 % TILES is the lane's. */
-  readonly TILES: number;
-  /** Lanes that share a tile: lane / 2 / TILES is which, and it sums every PARTS-th term. */
-  readonly PARTS: number;
-}
-
-/** 64 lanes, or up to MAX_LANES where there are tiles enough; fewer tiles leave more lanes to a sum. */
-export function laneShape(tiles: number): LaneShape {
-  let TILES = 1;
-  while (TILES < tiles && TILES < MAX_LANES / 2) TILES *= 2;
-  const LANES = Math.max(64, 2 * TILES);
-  return { LANES, TILES, PARTS: LANES / 2 / TILES };
 }

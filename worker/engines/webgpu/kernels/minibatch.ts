@@ -8,7 +8,7 @@
 import { exampleCount, type TokenStream } from "../../../data/dataset";
 import { Stream } from "../../../data/random";
 import { Buffers, type Plan } from "../plan";
-import { type Kernel, STEP, sizes } from "./kernel";
+import { type Kernel, STEP, sizes, vec4Array } from "./kernel";
 
 const LANES = 64;
 
@@ -24,9 +24,9 @@ export function minibatchKernel(plan: Plan, stream: TokenStream, seed: number): 
 ${STEP}
 @group(1) @binding(0) var<storage, read> stream: array<u32>;               // tokens, packed
 @group(1) @binding(1) var<storage, read> positions: array<u32>;            // [steps, BATCH]
-@group(1) @binding(2) var<storage, read> embedding: array<vec4f>;          // [vocabulary, DIMENSIONS4]
+@group(1) @binding(2) var<storage, read> embedding: ${vec4Array(plan, chain.embedding.weight)};  // [vocabulary, DIMENSIONS4]
 @group(1) @binding(3) var<storage, read_write> tokens: array<u32>;         // [FOLD, TOKEN_ROWS], [BATCH]
-@group(1) @binding(4) var<storage, read_write> activations: array<vec4f>;  // X: [BATCH, CONTEXT, DIMENSIONS4]
+@group(1) @binding(4) var<storage, read_write> activations: ${vec4Array(plan, Buffers.activations)};  // X: [BATCH, CONTEXT, DIMENSIONS4]
 
 ${sizes({
   SEED: seed,

@@ -3,25 +3,30 @@
  * `p.data += -lr * p.grad`. A gradient never reaches memory.
  *
  * One kernel for several blocks, and the last of a step: nobody reads the old weights any more, so
- * they change in place. A lane owns a tile of 8 x 8 numbers of one weight and walks all rows of
- * the minibatch, adding an outer product for each.
+ * they change in place. A lane owns four inputs by eight outputs of one weight and walks all rows of
+ * the minibatch, four at a time; four neighbouring lanes own the same outputs.
  */
 import type { Optimizer } from "../../optimizer";
-import { type BlockPlan, Buffers } from "../plan";
-import { type Kernel, learn, STEP, sizes } from "./kernel";
+import { type BlockPlan, Buffers, type Plan } from "../plan";
+import { type Kernel, learn, sizes, vec4Array } from "./kernel";
+import { fourRows, header } from "./lanes";
 
 const LANES = 64;
 /** The default limit is 8 storage buffers: these, the activations and the moments. */
 export const WEIGHTS_AT_ONCE = 6;
 
 /** See the head of this file. At most WEIGHTS_AT_ONCE blocks. */
-export function updateKernel(blocks: readonly BlockPlan[], optimizer: Optimizer): Kernel {
+export function updateKernel(
+  plan: Plan,
+  blocks: readonly BlockPlan[],
+  optimizer: Optimizer,
+  subgroups: boolean,
+): Kernel {
   let workgroups = 0;
-  const weights = blocks.map((plan) => {
-    const { block, fanIn4, fanOut4, rows, x, gradient, weight } = plan;
+  const weights = blocks.map(({ block, fanIn4, fanOut4, rows, x, gradient, weight }) => {
     const height4 = fanIn4 + (block.bias ? 2 : 0);
     const first = workgroups;
-    workgroups += Math.ceil((height4 * fanOut4) / 4 / LANES);
+    workgroups += Math.ceil((Math.ceil(height4 / 4) * 4 * fanOut4) / 2 / LANES);
     // A BatchNorm1d subtracts what a bias before it adds: its gradient is 0, not a rounding error.
     const one = block.norm ? 0 : 1;
     return `Weight(${[first, rows, fanIn4, height4, fanOut4, x, gradient, weight.m, weight.v, one].join(", ")})`;
@@ -37,16 +42,16 @@ export function updateKernel(blocks: readonly BlockPlan[], optimizer: Optimizer)
       ...blocks.map(({ block }) => block.weight),
     ],
     code: /* wgsl */ `
-${STEP}
-@group(1) @binding(0) var<storage, read> activations: array<vec4f>;  // every block's x and dhpreact
-${adamw ? "@group(1) @binding(1) var<storage, read_write> moments: array<vec4f>;" : ""}
-${blocks.map((_, i) => `@group(1) @binding(${at(i)}) var<storage, read_write> weight${i}: array<vec4f>;`).join("\n")}
+${header(subgroups)}
+@group(1) @binding(0) var<storage, read> activations: ${vec4Array(plan, Buffers.activations)};  // every block's x and dhpreact
+${adamw ? `@group(1) @binding(1) var<storage, read_write> moments: ${vec4Array(plan, Buffers.moments)};` : ""}
+${blocks.map(({ block }, i) => `@group(1) @binding(${at(i)}) var<storage, read_write> weight${i}: ${vec4Array(plan, block.weight)};`).join("\n")}
 
 ${sizes({ LANES })}
 
 struct Weight {
   firstGroup: u32,
-  rows: u32,
+  rows: u32,     // of x and dhpreact; up to a multiple of four, dhpreact has rows of zeros
   fanIn4: u32,   // vec4s of a row of x
   height4: u32,  // the same, and two for the bias
   fanOut4: u32,
@@ -56,35 +61,7 @@ struct Weight {
   v: u32,
   one: f32,      // the input of the bias
 }
-var<private> weights = array<Weight, ${blocks.length}>(${weights.join(", ")});
-
-fn load(which: u32, at: u32) -> vec4f {
-  switch which {
-    ${blocks.map((_, i) => `case ${i}u: { return weight${i}[at]; }`).join("\n    ")}
-    default: { return vec4f(); }
-  }
-}
-
-fn store(which: u32, at: u32, value: vec4f) {
-  switch which {
-    ${blocks.map((_, i) => `case ${i}u: { weight${i}[at] = value; }`).join("\n    ")}
-    default: {}
-  }
-}
-
-// Row i is x[i] * dhpreact.
-fn outer(x: vec4f, dhpreact: vec4f) -> mat4x4f {
-  return mat4x4f(x.x * dhpreact, x.y * dhpreact, x.z * dhpreact, x.w * dhpreact);
-}
-
-fn apply(which: u32, row4: u32, column: u32, gradient: mat4x4f) {
-  let weight = weights[which];
-  var rows = gradient;
-  for (var i = 0u; i < 4u; i++) {
-    let at = (row4 * 4u + i) * weight.fanOut4 + column;
-    store(which, at, learn(load(which, at), rows[i], weight.m + at, weight.v + at));
-  }
-}
+const weights = array<Weight, ${blocks.length}>(${weights.join(", ")});
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -92,44 +69,53 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var i = 1u; i < ${blocks.length}u; i++) { if group.x >= weights[i].firstGroup { which = i; } }
   let weight = weights[which];
   let tile = (group.x - weight.firstGroup) * LANES + lane;
-  let row4 = tile / (weight.fanOut4 / 2u) * 2u;
-  let column = tile % (weight.fanOut4 / 2u) * 2u;
-  if row4 >= weight.height4 { return; }
+  let tall = (weight.height4 + 3u) / 4u * 4u;
+  let row4 = tile % tall;
+  let column = tile / tall * 2u;
 
-  var g00 = mat4x4f();
-  var g01 = mat4x4f();
-  var g10 = mat4x4f();
-  var g11 = mat4x4f();
-  var d = weight.dhpreact + column;
-  if row4 == weight.fanIn4 {
-    // db = dhpreact.sum(0)
-    for (var row = 0u; row < weight.rows; row++) {
-      g00[0] += weight.one * activations[d];
-      g01[0] += weight.one * activations[d + 1u];
-      d += weight.fanOut4;
-    }
-  } else {
-    // dW = x.T @ dhpreact
-    var x = weight.x + row4;
-    for (var row = 0u; row < weight.rows; row++) {
-      let x0 = activations[x];
-      let x1 = activations[x + 1u];
-      let d0 = activations[d];
-      let d1 = activations[d + 1u];
-      g00 += outer(x0, d0);
-      g01 += outer(x0, d1);
-      g10 += outer(x1, d0);
-      g11 += outer(x1, d1);
-      x += weight.fanIn4;
-      d += weight.fanOut4;
-    }
+  // dW = x.T @ dhpreact
+  var left = mat4x4f();
+  var right = mat4x4f();
+  var x = weight.x + min(row4, weight.fanIn4 - 1u);
+  var d = weight.dhpreact + min(column, weight.fanOut4 - 2u);
+  for (var row = 0u; row < weight.rows; row += 4u) {
+    var xT = transpose(mat4x4f(
+      activations[x],
+      activations[x + weight.fanIn4],
+      activations[x + 2u * weight.fanIn4],
+      activations[x + 3u * weight.fanIn4],
+    ));
+    // db = dhpreact.sum(0): the input of the bias is always 1
+    if row4 >= weight.fanIn4 { xT = mat4x4f(vec4f(weight.one), vec4f(), vec4f(), vec4f()); }
+    left += dhpreactRows(d, weight.fanOut4, lane) * xT;
+    right += dhpreactRows(d + 1u, weight.fanOut4, lane) * xT;
+    x += 4u * weight.fanIn4;
+    d += 4u * weight.fanOut4;
   }
-  apply(which, row4, column, g00);
-  apply(which, row4, column + 1u, g01);
-  apply(which, row4 + 1u, column, g10);
-  apply(which, row4 + 1u, column + 1u, g11);
+  if row4 >= weight.height4 || column >= weight.fanOut4 { return; }
+  let at = row4 * 4u * weight.fanOut4 + column;
+  switch which {
+    ${blocks.map((_, i) => `case ${i}u: { learnTile${i}(at, left); learnTile${i}(at + 1u, right); }`).join("\n    ")}
+    default: {}
+  }
 }
+${blocks.map((_, i) => learnTile(i)).join("")}
+${fourRows("dhpreactRows", "activations", subgroups)}
 ${learn(optimizer, "moments")}
 `,
   };
+}
+
+function learnTile(i: number): string {
+  const rows = [0, 1, 2, 3].map(
+    (row) => `learnRow${i}(at + ${row}u * weights[${i}].fanOut4, gradient[${row}]);`,
+  );
+  return /* wgsl */ `
+fn learnRow${i}(at: u32, gradient: vec4f) {
+  weight${i}[at] = learn(weight${i}[at], gradient, weights[${i}].m + at, weights[${i}].v + at);
+}
+fn learnTile${i}(at: u32, gradient: mat4x4f) {
+  ${rows.join("\n  ")}
+}
+`;
 }
