@@ -34,9 +34,10 @@ const gpus: readonly GPU[] = [
 
 /**
  * What 64 lanes, two warps or a wavefront, get out of a core: they cannot hide its latencies from one
- * another, and each has only its own sums to go on with.
+ * another, and each has only its own sums to go on with. So up to MOST times as many get more out of it.
  */
 const UTILISATION = 0.15;
+const MOST = 4;
 
 /** What a kernel does. Bytes are of what it reads and writes, each counted once. */
 interface Work {
@@ -107,9 +108,10 @@ function workOf(batch: number, adamw: boolean): Work[] {
   });
 }
 
-/** Seconds: the wait, and then the slower of computing on the cores that have work and fetching. */
+/** Seconds: the wait, and then the slower of computing, on what cores have work, and fetching. */
 function estimate({ kernel, flop, bytes }: Work, { cores, multiplyAdds, bandwidth, gap }: GPU): number {
-  const atOnce = Math.min(kernel.workgroups, cores) * multiplyAdds * UTILISATION * (lanesOf(kernel) / 64);
+  const shares = Math.min((kernel.workgroups * lanesOf(kernel)) / 64, cores * MOST);
+  const atOnce = shares * multiplyAdds * UTILISATION;
   return gap + Math.max(flop / 2 / atOnce, bytes / bandwidth);
 }
 

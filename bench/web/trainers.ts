@@ -38,9 +38,10 @@ export async function createTrainer(name: string, setup: EngineSetup): Promise<T
       const { createWasmEngine } = await import("../../worker/engines/wasm");
       return createWasmEngine(setup, name === "wasm-relaxed" ? "relaxed-simd" : "simd");
     }
-    case "webgpu": {
+    case "webgpu":
+    case "webgpu-no-subgroups": {
       const { createWebGPUEngine } = await import("../../worker/engines/webgpu");
-      return createWebGPUEngine(setup);
+      return createWebGPUEngine(setup, { subgroups: name === "webgpu" });
     }
     case "tfjs-wasm":
       return createTfjsEngine(setup, {

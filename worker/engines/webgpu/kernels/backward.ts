@@ -2,7 +2,7 @@
  * A block backward, from the gradient of the next Linear's output to that of its own:
  * `dh = dhpreact_next @ W_next.T`, `dhpreact = (1 - h**2) * dh`, and back through BatchNorm1d.
  *
- * The shape is that of the forward pass: a workgroup owns four channels for all rows, so the two
+ * The shape is that of the forward pass: a workgroup owns channels for all rows, so the two
  * sums that BatchNorm1d's backward pass needs stay in it, and gamma and beta learn here. A tile is
  * four joined rows of the next block, and one of the FOLD places in them.
  */
@@ -25,7 +25,7 @@ export function backwardKernel(
   // Four tiles that follow one another have the same place, and so the same weights.
   const tilesOfPlace = Math.ceil(next.rows / 16) * 4;
   const tiles = fold * tilesOfPlace;
-  const { passes, ...shape } = laneShape(tiles, next.fanOut4);
+  const shape = laneShape(tiles, next.fanOut4);
   const { VECS } = shape;
   return {
     name: `backward of ${block.weight}`,
@@ -62,7 +62,7 @@ ${sizes({
 })}
 ${columnKernel({
   subgroups,
-  shape: { ...shape, passes },
+  shape,
   begin: norm
     ? each(VECS, (v) => `let gamma${v} = norm[GAMMA * FAN_OUT4 + c + ${v}u];\n    var own${v} = Sums();`)
     : "",

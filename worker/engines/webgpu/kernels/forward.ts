@@ -1,9 +1,9 @@
 /**
  * A block forward: `hpreact = x @ W + b`, BatchNorm1d, `h = tanh(hpreact)`.
  *
- * A workgroup owns four channels, one vec4, for all rows of the minibatch. So the mean and the
- * variance of a channel never leave the workgroup, one kernel does the whole block, and there are
- * as many workgroups as vec4s of channels. How its lanes work together: lanes.ts.
+ * A workgroup owns one or two vec4s of channels, for all rows of the minibatch. So the mean and the
+ * variance of a channel never leave the workgroup, and one kernel does the whole block. How its lanes
+ * work together: lanes.ts.
  */
 import type { Block } from "../../../model/blocks";
 import { type BlockPlan, Buffers, NormRow, type Plan } from "../plan";
@@ -14,7 +14,7 @@ import { columnKernel, each, fourRows, header, laneShape } from "./lanes";
 export function forwardKernel(plan: Plan, level: BlockPlan, subgroups: boolean): Kernel {
   const { block, rows, fanIn4, fanOut4, x, normalized, y } = level;
   const { norm, bias, tanh } = block;
-  const { passes, ...shape } = laneShape(Math.ceil(rows / 4), fanIn4);
+  const shape = laneShape(Math.ceil(rows / 4), fanIn4);
   const { VECS } = shape;
   return {
     name: `forward of ${block.weight}`,
@@ -46,7 +46,7 @@ ${sizes({
 })}
 ${columnKernel({
   subgroups,
-  shape: { ...shape, passes },
+  shape,
   begin: norm ? each(VECS, (v) => `var own${v} = Sums();\n    var origin${v} = vec4f();`) : "",
   product: product(VECS),
   take: take(VECS, norm !== undefined),

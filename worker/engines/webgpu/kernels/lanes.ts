@@ -31,8 +31,8 @@ export interface LaneShape {
   readonly TILES: number;
   /** Lanes that share a tile: lane / TILES is which, and it sums every PARTS-th term. */
   readonly PARTS: number;
-  /** How often TILES tiles make all. */
-  readonly passes: number;
+  /** How often TILES tiles make all of them. */
+  readonly PASSES: number;
 }
 
 /**
@@ -56,7 +56,7 @@ export function laneShape(tiles: number, terms: number): LaneShape {
   while (terms % PARTS !== 0) PARTS /= 2;
   // A tile takes 4 x 4 x 4 multiply-adds for each vec4 of terms.
   const work = (tiles * terms * 64) / LANES;
-  return { LANES, VECS: work < ENOUGH ? 2 : 1, TILES, PARTS, passes: Math.ceil(tiles / TILES) };
+  return { LANES, VECS: work < ENOUGH ? 2 : 1, TILES, PARTS, PASSES: Math.ceil(tiles / TILES) };
 }
 
 /**
@@ -102,7 +102,7 @@ export interface ColumnKernel {
  * What the pieces may use: `c`, the first vec4; `lane`; `part`, the lane's share of the terms; `workers`.
  */
 export function columnKernel({ subgroups, shape, begin, product, take, end }: ColumnKernel): string {
-  const { VECS, passes } = shape;
+  const { VECS, PASSES } = shape;
   const pass = /* wgsl */ `
     ${product}
     ${each(VECS, (v) => `giveRows(group.x, ${v}u, lane, product${v});`)}
@@ -119,14 +119,15 @@ fn main(
 ) {
   ${subgroups ? "" : "let workers = LANES;"}
   let c = group.x * VECS;
+  // Lanes beyond the last part repeat others' work, so that all go the same way; nobody takes theirs.
   let part = lane / TILES % PARTS;
   ${begin}
   ${
-    passes === 1
+    PASSES === 1
       ? `{
     let top = 0u;${pass}
   }`
-      : `for (var round = 0u; round < ${passes}u; round++) {
+      : `for (var round = 0u; round < PASSES; round++) {
     let top = round * TILES * 4u;${pass}
     storageBarrier();
   }`
