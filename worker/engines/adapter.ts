@@ -3,7 +3,7 @@
  * at all.
  */
 
-/** An adapter to look at; tfjs requests its own, because a device uses an adapter up. */
+/** An adapter, anew with each call, because a device uses its adapter up. */
 export async function requestAdapter(): Promise<GPUAdapter | undefined> {
   // navigator.gpu is absent in older browsers, on insecure pages and in Node.
   const gpu = typeof navigator === "object" && "gpu" in navigator ? navigator.gpu : undefined;
