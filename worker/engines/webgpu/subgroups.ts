@@ -1,8 +1,8 @@
 /**
  * Whether the kernels may use the optional feature `subgroups` on a device. They take for granted that
- * lanes are numbered as they stand in their subgroups: four neighbours are a quad, and the first
- * `subgroup_size` lanes are a subgroup. All GPUs known do it so, but WebGPU promises it nowhere; so each
- * device is asked once, by a kernel of 256 lanes that look around.
+ * lanes are numbered as they stand in their subgroups: four neighbours are a quad, and the first lanes are
+ * a subgroup, whatever its size. WebGPU promises that nowhere, so each device is asked once, by a kernel of
+ * 256 lanes that look around.
  */
 
 const LANES = 256;
@@ -12,7 +12,8 @@ enable subgroups;
 @group(0) @binding(0) var<storage, read_write> regular: array<u32>;  // [LANES], 1 where all is as expected
 
 @compute @workgroup_size(${LANES})
-fn main(@builtin(local_invocation_index) lane: u32, @builtin(subgroup_size) size: u32) {
+fn main(@builtin(local_invocation_index) lane: u32) {
+  let size = subgroupAdd(1u);
   let quad = vec4u(quadBroadcast(lane, 0u), quadBroadcast(lane, 1u), quadBroadcast(lane, 2u), quadBroadcast(lane, 3u));
   let isQuad = all(quad == vec4u(lane / 4u * 4u) + vec4u(0, 1, 2, 3));
   let first = lane / size * size;

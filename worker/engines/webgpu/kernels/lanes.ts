@@ -112,12 +112,9 @@ export function columnKernel({ subgroups, shape, begin, product, take, end }: Co
     }`;
   return /* wgsl */ `
 @compute @workgroup_size(LANES)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-  ${subgroups ? "@builtin(subgroup_size) workers: u32," : ""}
-) {
-  ${subgroups ? "" : "let workers = LANES;"}
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  // Counted, because a compiler may choose another size for each kernel.
+  let workers = ${subgroups ? "subgroupAdd(1u)" : "LANES"};
   let c = group.x * VECS;
   // Lanes beyond the last part repeat others' work, so that all go the same way; nobody takes theirs.
   let part = lane / TILES % PARTS;
