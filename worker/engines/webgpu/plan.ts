@@ -91,8 +91,8 @@ export const NormRow = {
   BETA: 1,
   RUNNING_MEAN: 2,
   RUNNING_VARIANCE: 3,
-  /** 1 / sqrt(variance + epsilon) of the minibatch, from the forward to the backward pass. */
-  INVERSE_DEVIATION: 4,
+  /** gamma / sqrt(variance + epsilon) of the minibatch, from the forward to the backward pass. */
+  SCALE: 4,
   GAMMA_M: 5,
   GAMMA_V: 6,
   BETA_M: 7,

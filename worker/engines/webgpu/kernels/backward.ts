@@ -63,12 +63,9 @@ ${sizes({
 ${columnKernel({
   subgroups,
   shape,
-  begin: norm
-    ? each(VECS, (v) => `let gamma${v} = norm[GAMMA * FAN_OUT4 + c + ${v}u];\n    var own${v} = Sums();`)
-    : "",
   product: product(VECS),
-  take: take(VECS, norm !== undefined, tanh),
-  end: norm ? each(VECS, backThroughNorm) : "",
+  take: tanh ? TAKE_THROUGH_TANH : TAKE,
+  end: norm ? BACK_THROUGH_NORM : "",
 })}
 // The row of this block that a row of a tile is; ROWS where it is none.
 fn rowAt(tiled: u32) -> u32 {
@@ -91,7 +88,7 @@ function product(vecs: number): string {
     let d1 = DHPREACT_NEXT + min(joined + 1u, NEXT_ROWS - 1u) * NEXT_OUT4;
     let d2 = DHPREACT_NEXT + min(joined + 2u, NEXT_ROWS - 1u) * NEXT_OUT4;
     let d3 = DHPREACT_NEXT + min(joined + 3u, NEXT_ROWS - 1u) * NEXT_OUT4;
-    let w = (place * FAN_OUT4 + c) * 4u * NEXT_OUT4;
+    let w = (place * FAN_OUT4 + group.x * VECS) * 4u * NEXT_OUT4;
     ${each(vecs, (v) => `var product${v} = mat4x4f();`)}
     for (var i = 0u; i < NEXT_OUT4 / PARTS; i++) {
       let j = i * PARTS + part;
@@ -101,50 +98,48 @@ function product(vecs: number): string {
 `;
 }
 
-function take(vecs: number, norm: boolean, tanh: boolean): string {
-  const takeOne = (v: number) => /* wgsl */ `
-      let at${v} = row * FAN_OUT4 + c + ${v}u;
-      let dh${v} = takeRow(group.x, ${v}u, i);
-      ${tanh ? `let h${v} = activations[Y + at${v}];` : ""}
-      let dhpreact${v} = ${tanh ? `(1 - h${v} * h${v}) * dh${v}` : `dh${v}`};
-      activations[DHPREACT + at${v}] = dhpreact${v};
-      ${
-        norm
-          ? `own${v}.first += dhpreact${v};
-      own${v}.second += dhpreact${v} * activations[NORMALIZED + at${v}];`
-          : ""
-      }`;
-  return /* wgsl */ `
-      let row = rowAt(top + i);
-      if row >= ROWS { continue; }
-      ${each(vecs, takeOne)}
+const TAKE = /* wgsl */ `
+        let row = rowAt(top + i);
+        if row >= ROWS { continue; }
+        activations[DHPREACT + row * FAN_OUT4 + c] = takeRow(group.x, v, i);
 `;
-}
 
-/**
- * N - 1, because the forward pass normalises with the unbiased variance. A lane reads the rows that
- * it wrote itself; all have read gamma before the first one changes it.
- */
-function backThroughNorm(v: number): string {
-  return /* wgsl */ `
-  {
-    let c = group.x * VECS + ${v}u;
-    let sums = sumOverRows(group.x, ${v}u, lane, own${v});
-    let dbeta = sums.first;
-    let dgamma = sums.second;
-    let scale = gamma${v} * norm[INVERSE_DEVIATION * FAN_OUT4 + c];
-    for (var tiled = lane; tiled < TILED_ROWS; tiled += workers) {
-      let row = rowAt(tiled);
-      if row >= ROWS { continue; }
-      let at = row * FAN_OUT4 + c;
-      let dbatch = dbeta / f32(ROWS) + activations[NORMALIZED + at] * dgamma / f32(ROWS - 1u);
-      activations[DHPREACT + at] = scale * (activations[DHPREACT + at] - dbatch);
-    }
-    if lane == 0u {
-      let beta = norm[BETA * FAN_OUT4 + c];
-      norm[GAMMA * FAN_OUT4 + c] = learn(gamma${v}, dgamma, GAMMA_M * FAN_OUT4 + c, GAMMA_V * FAN_OUT4 + c);
-      norm[BETA * FAN_OUT4 + c] = learn(beta, dbeta, BETA_M * FAN_OUT4 + c, BETA_V * FAN_OUT4 + c);
-    }
-  }
+const TAKE_THROUGH_TANH = /* wgsl */ `
+        let row = rowAt(top + i);
+        if row >= ROWS { continue; }
+        let at = row * FAN_OUT4 + c;
+        let dh = takeRow(group.x, v, i);
+        let h = activations[Y + at];
+        let dhpreact = (1 - h * h) * dh;
+        activations[DHPREACT + at] = dhpreact;
 `;
-}
+
+/** N - 1, because the forward pass normalises with the unbiased variance. A worker reads the rows that it wrote itself. */
+const BACK_THROUGH_NORM = /* wgsl */ `
+      var own = Sums();
+      for (var tiled = worker; tiled < TILED_ROWS; tiled += workers) {
+        let row = rowAt(tiled);
+        if row >= ROWS { continue; }
+        let at = row * FAN_OUT4 + c;
+        let dhpreact = activations[DHPREACT + at];
+        own.first += dhpreact;
+        own.second += dhpreact * activations[NORMALIZED + at];
+      }
+      let sums = sumOverRows(group.x, worker, own);
+      let dbeta = sums.first;
+      let dgamma = sums.second;
+      let scale = norm[SCALE * FAN_OUT4 + c];
+      for (var tiled = worker; tiled < TILED_ROWS; tiled += workers) {
+        let row = rowAt(tiled);
+        if row >= ROWS { continue; }
+        let at = row * FAN_OUT4 + c;
+        let dbatch = dbeta / f32(ROWS) + activations[NORMALIZED + at] * dgamma / f32(ROWS - 1u);
+        activations[DHPREACT + at] = scale * (activations[DHPREACT + at] - dbatch);
+      }
+      if worker == 0u {
+        let gamma = GAMMA * FAN_OUT4 + c;
+        let beta = BETA * FAN_OUT4 + c;
+        norm[gamma] = learn(norm[gamma], dgamma, GAMMA_M * FAN_OUT4 + c, GAMMA_V * FAN_OUT4 + c);
+        norm[beta] = learn(norm[beta], dbeta, BETA_M * FAN_OUT4 + c, BETA_V * FAN_OUT4 + c);
+      }
+`;

@@ -47,15 +47,10 @@ ${sizes({
 ${columnKernel({
   subgroups,
   shape,
-  begin: norm ? each(VECS, (v) => `var own${v} = Sums();\n    var origin${v} = vec4f();`) : "",
   product: product(VECS),
-  take: take(VECS, norm !== undefined),
-  end: norm ? each(VECS, (v) => normalize(v, norm)) : "",
+  take: take(norm !== undefined, bias !== undefined),
+  end: norm ? normalize(norm) : "",
 })}
-fn hpreactAt(group: u32, v: u32, row: u32) -> vec4f {
-  return takeRow(group, v, row)${bias ? " + weight[FAN_IN4 * 4u * FAN_OUT4 + group * VECS + v]" : ""};
-}
-
 fn activate(x: vec4f) -> vec4f {
   // Some drivers make tanh of exp, which overflows; beyond 15 a float32 tanh is 1 anyway.
   return ${tanh ? "tanh(clamp(x, vec4f(-15), vec4f(15)))" : "x"};
@@ -76,61 +71,55 @@ function product(vecs: number): string {
     for (var i = 0u; i < FAN_IN4 / PARTS; i++) {
       let k = i * PARTS + part;
       let x = mat4x4f(activations[x0 + k], activations[x1 + k], activations[x2 + k], activations[x3 + k]);
-      let w = k * 4u * FAN_OUT4 + c;
+      let w = k * 4u * FAN_OUT4 + group.x * VECS;
       ${each(vecs, (v) => `product${v} += weightRows(w + ${v}u, FAN_OUT4, lane) * x;`)}
     }
 `;
 }
 
-/**
- * A variance about the mean takes a second walk over the rows; about a value among them, `origin`, it
- * takes one, and loses no more digits than the number of rows has.
- */
-function take(vecs: number, norm: boolean): string {
-  const takeOne = (v: number) => /* wgsl */ `
-      let hpreact${v} = hpreactAt(group.x, ${v}u, i);
-      ${
-        norm
-          ? `if row == lane { origin${v} = hpreactAt(group.x, ${v}u, 0u); }
-      activations[NORMALIZED + row * FAN_OUT4 + c + ${v}u] = hpreact${v};
-      own${v}.first += hpreact${v} - origin${v};
-      own${v}.second += (hpreact${v} - origin${v}) * (hpreact${v} - origin${v});`
-          : `activations[Y + row * FAN_OUT4 + c + ${v}u] = activate(hpreact${v});`
-      }`;
+function take(norm: boolean, bias: boolean): string {
+  const hpreact = `takeRow(group.x, v, i)${bias ? " + weight[FAN_IN4 * 4u * FAN_OUT4 + c]" : ""}`;
   return /* wgsl */ `
-      let row = top + i;
-      if row >= ROWS { break; }
-      ${each(vecs, takeOne)}
+        let row = top + i;
+        if row >= ROWS { break; }
+        let hpreact = ${hpreact};
+        ${
+          norm
+            ? "activations[NORMALIZED + row * FAN_OUT4 + c] = hpreact;"
+            : "activations[Y + row * FAN_OUT4 + c] = activate(hpreact);"
+        }
 `;
 }
 
 /**
- * BatchNorm1d over all rows, with the unbiased variance, and the running statistics. A lane reads
- * the rows that it wrote itself.
+ * BatchNorm1d over all rows, with the unbiased variance, and the running statistics. A worker reads the
+ * rows that it wrote itself.
  */
-function normalize(v: number, { momentum, epsilon }: NonNullable<Block["norm"]>): string {
+function normalize({ momentum, epsilon }: NonNullable<Block["norm"]>): string {
   return /* wgsl */ `
-  {
-    let c = group.x * VECS + ${v}u;
-    let sums = sumOverRows(group.x, ${v}u, lane, own${v});
-    let mean = origin${v} + sums.first / f32(ROWS);
-    let variance = max(vec4f(), sums.second - sums.first * sums.first / f32(ROWS)) / f32(ROWS - 1u);
-    let inverseDeviation = inverseSqrt(variance + ${float(epsilon)});
-    let gamma = norm[GAMMA * FAN_OUT4 + c];
-    let beta = norm[BETA * FAN_OUT4 + c];
-    for (var row = lane; row < ROWS; row += workers) {
-      let at = row * FAN_OUT4 + c;
-      let normalized = (activations[NORMALIZED + at] - mean) * inverseDeviation;
-      activations[NORMALIZED + at] = normalized;
-      activations[Y + at] = activate(gamma * normalized + beta);
-    }
-    if lane == 0u {
-      let runningMean = RUNNING_MEAN * FAN_OUT4 + c;
-      let runningVariance = RUNNING_VARIANCE * FAN_OUT4 + c;
-      norm[runningMean] = ${float(1 - momentum)} * norm[runningMean] + ${float(momentum)} * mean;
-      norm[runningVariance] = ${float(1 - momentum)} * norm[runningVariance] + ${float(momentum)} * variance;
-      norm[INVERSE_DEVIATION * FAN_OUT4 + c] = inverseDeviation;
-    }
-  }
+      let column = NORMALIZED + c;
+      var own = Sums();
+      for (var row = worker; row < ROWS; row += workers) { own.first += activations[column + row * FAN_OUT4]; }
+      let mean = sumOverRows(group.x, worker, own).first / f32(ROWS);
+      for (var row = worker; row < ROWS; row += workers) {
+        let deviation = activations[column + row * FAN_OUT4] - mean;
+        own.second += deviation * deviation;
+      }
+      let variance = sumOverRows(group.x, worker, own).second / f32(ROWS - 1u);
+      let inverseDeviation = inverseSqrt(variance + ${float(epsilon)});
+      let gamma = norm[GAMMA * FAN_OUT4 + c];
+      let beta = norm[BETA * FAN_OUT4 + c];
+      for (var row = worker; row < ROWS; row += workers) {
+        let normalized = (activations[column + row * FAN_OUT4] - mean) * inverseDeviation;
+        activations[column + row * FAN_OUT4] = normalized;
+        activations[Y + row * FAN_OUT4 + c] = activate(gamma * normalized + beta);
+      }
+      if worker == 0u {
+        let runningMean = RUNNING_MEAN * FAN_OUT4 + c;
+        let runningVariance = RUNNING_VARIANCE * FAN_OUT4 + c;
+        norm[runningMean] = ${float(1 - momentum)} * norm[runningMean] + ${float(momentum)} * mean;
+        norm[runningVariance] = ${float(1 - momentum)} * norm[runningVariance] + ${float(momentum)} * variance;
+        norm[SCALE * FAN_OUT4 + c] = gamma * inverseDeviation;
+      }
 `;
 }

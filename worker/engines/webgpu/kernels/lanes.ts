@@ -4,18 +4,18 @@
  *
  * 1. Its lanes divide a product of matrices among themselves, in tiles of four rows; where there are
  *    fewer tiles than lanes, several lanes share the terms of a tile. Each gives its part.
- * 2. The `workers` among them take whole rows, add up their parts, and sum over them.
+ * 2. The workers of a vec4 take whole rows of it, add up their parts, and sum over them.
  *
  * The optional feature `subgroups`, where a GPU has it, makes both cheaper: neighbours show one another
- * what they read, and the workers are the lanes of the first subgroup, which add up without a barrier.
- * Without it each lane reads for itself, and all lanes are workers.
+ * what they read, and the workers of a vec4 are the lanes of a subgroup, which add up without a barrier.
+ * Without it each lane reads for itself, and all lanes are workers of all vec4s.
  */
 import { MAX_LANES } from "../plan";
 import { STEP } from "./kernel";
 
 /** The first lines of a kernel. */
 export function header(subgroups: boolean): string {
-  // What the compiler cannot see: lane < workers holds for a whole subgroup, or for none of it.
+  // What the compiler cannot see: v is the same for all lanes of a subgroup.
   const directives = /* wgsl */ `enable subgroups;
 diagnostic(off, subgroup_uniformity);
 `;
@@ -84,13 +84,11 @@ fn ${name}(at: u32, stride: u32, lane: u32) -> mat4x4f {
 export interface ColumnKernel {
   readonly subgroups: boolean;
   readonly shape: LaneShape;
-  /** Before the first pass over the rows. */
-  readonly begin: string;
   /** Leaves the lane's part of the rows from `top + lane % TILES * 4u` on in `product0`, `product1`, … */
   readonly product: string;
-  /** For the workers: takes row `top + i`, whose sums are `takeRow(group, v, i)` of vec4 v. */
+  /** For the workers of vec4 c: takes row `top + i`, whose product is `takeRow(group.x, v, i)`. */
   readonly take: string;
-  /** For the workers, after all rows: may call `sumOverRows(group, v, lane, own)` once for each vec4. */
+  /** For the workers of vec4 c, after all rows: may call `sumOverRows(group.x, worker, own)`. */
   readonly end: string;
 }
 
@@ -99,42 +97,49 @@ export interface ColumnKernel {
  * which the lanes exchange. Not workgroup memory: a browser must fill that with zeros before each
  * workgroup runs.
  *
- * What the pieces may use: `c`, the first vec4; `lane`; `part`, the lane's share of the terms; `workers`.
+ * What the pieces may use: `lane`; `part`, the lane's share of the terms; and of the vec4s of channels
+ * that the workgroup owns, `group.x * VECS + v`. Workers have `c`, theirs, and go through its rows from
+ * `worker` on in steps of `workers`.
  */
-export function columnKernel({ subgroups, shape, begin, product, take, end }: ColumnKernel): string {
+export function columnKernel({ subgroups, shape, product, take, end }: ColumnKernel): string {
   const { VECS, PASSES } = shape;
-  const pass = /* wgsl */ `
+  const give = /* wgsl */ `
     ${product}
     ${each(VECS, (v) => `giveRows(group.x, ${v}u, lane, product${v});`)}
-    storageBarrier();
-    for (var i = lane; i < TILES * 4u && lane < workers; i += workers) {
-      ${take}
+    storageBarrier();`;
+  const takeRows = /* wgsl */ `
+      for (var i = worker; i < TILES * 4u; i += workers) {
+        ${take}
+      }`;
+  // Each subgroup has vec4s of its own; without subgroups all lanes go through all of them.
+  const eachVec = (work: string) => /* wgsl */ `
+    for (var v = ${subgroups ? "lane / workers" : "0u"}; v < VECS; v += ${subgroups ? "LANES / workers" : "1u"}) {
+      let c = group.x * VECS + v;
+      ${work}
     }`;
   return /* wgsl */ `
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   // Counted, because a compiler may choose another size for each kernel.
   let workers = ${subgroups ? "subgroupAdd(1u)" : "LANES"};
-  let c = group.x * VECS;
+  let worker = ${subgroups ? "lane % workers" : "lane"};
   // Lanes beyond the last part repeat others' work, so that all go the same way; nobody takes theirs.
   let part = lane / TILES % PARTS;
-  ${begin}
   ${
     PASSES === 1
       ? `{
-    let top = 0u;${pass}
+    let top = 0u;${give}${eachVec(takeRows + end)}
   }`
       : `for (var round = 0u; round < PASSES; round++) {
-    let top = round * TILES * 4u;${pass}
+    let top = round * TILES * 4u;${give}${eachVec(takeRows)}
     storageBarrier();
-  }`
   }
-  ${end && subgroups ? "if lane >= workers { return; }" : ""}
-  ${end}
+  ${end && eachVec(end)}`
+  }
 }
 
-// Of partials: four rows of each vec4 and lane, then two sums of each.
-const GROUP_SIZE = LANES * VECS * 6u;
+// Of partials: four rows of each vec4 and lane, then two sums of each lane.
+const GROUP_SIZE = LANES * (VECS * 4u + 2u);
 
 fn giveRows(group: u32, v: u32, lane: u32, rows: mat4x4f) {
   let at = group * GROUP_SIZE + (lane * VECS + v) * 4u;
@@ -161,26 +166,27 @@ export function each(vecs: number, piece: (v: number) => string): string {
 }
 
 const SUM_IN_SUBGROUP = /* wgsl */ `
-fn sumOverRows(group: u32, v: u32, lane: u32, own: Sums) -> Sums {
+fn sumOverRows(group: u32, worker: u32, own: Sums) -> Sums {
   return Sums(subgroupAdd(own.first), subgroupAdd(own.second));
 }
 `;
 
 const SUM_THROUGH_STORAGE = /* wgsl */ `
-fn sumOverRows(group: u32, v: u32, lane: u32, own: Sums) -> Sums {
-  // Four lanes add up a quarter each, and everybody those four.
-  let at = group * GROUP_SIZE + LANES * (VECS * 4u + v * 2u);
-  partials[at + lane * 2u] = own.first;
-  partials[at + lane * 2u + 1u] = own.second;
+fn sumOverRows(group: u32, worker: u32, own: Sums) -> Sums {
+  // Four lanes add up a quarter each, and everybody those four, once all have read the sums before.
+  let at = group * GROUP_SIZE + LANES * VECS * 4u;
   storageBarrier();
-  if lane < 4u {
+  partials[at + worker * 2u] = own.first;
+  partials[at + worker * 2u + 1u] = own.second;
+  storageBarrier();
+  if worker < 4u {
     var quarter = own;
-    for (var i = lane + 4u; i < LANES; i += 4u) {
+    for (var i = worker + 4u; i < LANES; i += 4u) {
       quarter.first += partials[at + i * 2u];
       quarter.second += partials[at + i * 2u + 1u];
     }
-    partials[at + lane * 2u] = quarter.first;
-    partials[at + lane * 2u + 1u] = quarter.second;
+    partials[at + worker * 2u] = quarter.first;
+    partials[at + worker * 2u + 1u] = quarter.second;
   }
   storageBarrier();
   return Sums(
