@@ -157,9 +157,9 @@ export function planChain(chain: BlockChain, batch: number, adamw: boolean): Pla
   const tokenRows = Math.ceil(first.rows / 32) * 32;
   sizes.set(Buffers.tokens, Math.ceil((first.block.fold * tokenRows + batch) / 4));
   sizes.set(Buffers.characterSums, chain.vocabularySize * first.block.fold * first.fanOut4);
-  // For each vec4 of channels, the lanes of a workgroup give four rows and two sums: kernels/lanes.ts.
+  // For each vec4 of channels, the lanes of a workgroup give four rows and four sums: kernels/lanes.ts.
   const widest = Math.max(1, ...blocks.slice(0, -1).map(({ fanOut4 }) => fanOut4));
-  sizes.set(Buffers.partials, widest * MAX_LANES * 6);
+  sizes.set(Buffers.partials, widest * MAX_LANES * 8);
   if (adamw) sizes.set(Buffers.moments, moments.size);
   return { chain, batch, dimensions4, embedding, tokenRows, blocks, head, sizes };
 }

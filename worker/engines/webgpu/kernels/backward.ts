@@ -125,7 +125,7 @@ const BACK_THROUGH_NORM = /* wgsl */ `
         own.first += dhpreact;
         own.second += dhpreact * activations[NORMALIZED + at];
       }
-      let sums = sumOverRows(group.x, worker, own);
+      let sums = sumOverRows(group.x, 2u * v, worker, own);
       let dbeta = sums.first;
       let dgamma = sums.second;
       let scale = norm[SCALE * FAN_OUT4 + c];

@@ -100,12 +100,12 @@ function normalize({ momentum, epsilon }: NonNullable<Block["norm"]>): string {
       let column = NORMALIZED + c;
       var own = Sums();
       for (var row = worker; row < ROWS; row += workers) { own.first += activations[column + row * FAN_OUT4]; }
-      let mean = sumOverRows(group.x, worker, own).first / f32(ROWS);
+      let mean = sumOverRows(group.x, 2u * v, worker, own).first / f32(ROWS);
       for (var row = worker; row < ROWS; row += workers) {
         let deviation = activations[column + row * FAN_OUT4] - mean;
         own.second += deviation * deviation;
       }
-      let variance = sumOverRows(group.x, worker, own).second / f32(ROWS - 1u);
+      let variance = sumOverRows(group.x, 2u * v + 1u, worker, own).second / f32(ROWS - 1u);
       let inverseDeviation = inverseSqrt(variance + ${float(epsilon)});
       let gamma = norm[GAMMA * FAN_OUT4 + c];
       let beta = norm[BETA * FAN_OUT4 + c];

@@ -88,7 +88,7 @@ export interface ColumnKernel {
   readonly product: string;
   /** For the workers of vec4 c: takes row `top + i`, whose product is `takeRow(group.x, v, i)`. */
   readonly take: string;
-  /** For the workers of vec4 c, after all rows: may call `sumOverRows(group.x, worker, own)`. */
+  /** For the workers of vec4 c, after all rows: may call `sumOverRows(group.x, slot, worker, own)` with slots 2v and 2v + 1, once. */
   readonly end: string;
 }
 
@@ -138,8 +138,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
 }
 
-// Of partials: four rows of each vec4 and lane, then two sums of each lane.
-const GROUP_SIZE = LANES * (VECS * 4u + 2u);
+// Of partials, for each vec4 and lane: four rows, then two slots of two sums.
+const GROUP_SIZE = LANES * VECS * 8u;
 
 fn giveRows(group: u32, v: u32, lane: u32, rows: mat4x4f) {
   let at = group * GROUP_SIZE + (lane * VECS + v) * 4u;
@@ -166,16 +166,15 @@ export function each(vecs: number, piece: (v: number) => string): string {
 }
 
 const SUM_IN_SUBGROUP = /* wgsl */ `
-fn sumOverRows(group: u32, worker: u32, own: Sums) -> Sums {
+fn sumOverRows(group: u32, slot: u32, worker: u32, own: Sums) -> Sums {
   return Sums(subgroupAdd(own.first), subgroupAdd(own.second));
 }
 `;
 
 const SUM_THROUGH_STORAGE = /* wgsl */ `
-fn sumOverRows(group: u32, worker: u32, own: Sums) -> Sums {
-  // Four lanes add up a quarter each, and everybody those four, once all have read the sums before.
-  let at = group * GROUP_SIZE + LANES * VECS * 4u;
-  storageBarrier();
+fn sumOverRows(group: u32, slot: u32, worker: u32, own: Sums) -> Sums {
+  // Four lanes add up a quarter each, and everybody those four.
+  let at = group * GROUP_SIZE + LANES * (VECS * 4u + slot * 2u);
   partials[at + worker * 2u] = own.first;
   partials[at + worker * 2u + 1u] = own.second;
   storageBarrier();
