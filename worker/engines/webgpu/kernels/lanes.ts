@@ -36,11 +36,11 @@ export interface LaneShape {
 }
 
 /**
- * Multiply-adds of a lane from which on a workgroup has one vec4 of channels. Twice the workgroups are up
- * to twice the cores of a GPU, and twice the reads of the inputs; with less to do, a kernel is over in less
- * time than the next one takes to begin, on half of the cores as well.
+ * Multiply-adds of a lane from which on a workgroup has one vec4 of channels, not two. Twice the workgroups
+ * are up to twice the cores of a GPU, and twice the reads of the inputs; with less to do, a kernel is over in
+ * less time than the next one takes to begin, on half of the cores as well.
  */
-const ENOUGH = 1200;
+const ENOUGH = 600;
 
 /**
  * 64 lanes, or up to MAX_LANES where there are tiles enough; fewer tiles leave more lanes to a sum.
