@@ -88,7 +88,10 @@ export interface ColumnKernel {
   readonly product: string;
   /** For the workers of vec4 c: takes row `top + i`, whose product is `takeRow(group.x, v, i)`. */
   readonly take: string;
-  /** For the workers of vec4 c, after all rows: may call `sumOverRows(group.x, slot, worker, own)` with slots 2v and 2v + 1, once. */
+  /**
+   * For the workers of vec4 c, after all rows: may call `sumOverRows(group.x, slot, worker, own)`, once with
+   * slot 2v and once with 2v + 1.
+   */
   readonly end: string;
 }
 
