@@ -1,7 +1,7 @@
 /**
  * Where everything lies on the GPU. Think of a block chain as the lecture's tensors, each stored
  * row by row with its channels filled up to a multiple of eight, so that every kernel reads and
- * writes whole vec4s, two at a time. What is filled up is zero and stays zero: a zero weight of a zero input gets
+ * writes whole vec4s, one or two at a time. What is filled up is zero and stays zero: a zero weight of a zero input gets
  * a zero gradient.
  *
  * With rows stored so, FlattenConsecutive costs nothing: `n` rows that stand together, read as
