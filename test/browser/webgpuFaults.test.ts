@@ -114,6 +114,15 @@ test("a GPU that numbers its lanes in another way trains without subgroups", asy
   await closeWebGPU();
 });
 
+test("a GPU that is lost before it says how it numbers its lanes is one without subgroups", async () => {
+  await closeWebGPU();
+  vi.spyOn(GPUBuffer.prototype, "mapAsync").mockReturnValue(new Promise(() => {}));
+  const { device } = await openWebGPU();
+  const usable = usableSubgroups(device);
+  device.destroy();
+  expect(await usable).toBe(false);
+});
+
 test("a device without any optional feature or raised limit trains all the same", async () => {
   const setup = someSetup(buildNetwork(architecture("wavenet"), 27));
   const expected = await (await create(setup)).run(0, someRates(3));

@@ -4,6 +4,7 @@
  * a subgroup, whatever its size. WebGPU promises that nowhere, so each device is asked once, by a kernel of
  * 256 lanes that look around.
  */
+import { inErrorScopes } from "./faults";
 
 const LANES = 256;
 
@@ -25,44 +26,44 @@ fn main(@builtin(local_invocation_index) lane: u32) {
 
 const known = new WeakMap<GPUDevice, Promise<boolean>>();
 
-/** Never rejects: a device that cannot answer is one without. */
+/** Never rejects, and ends with the device: one that cannot answer is one without. */
 export function usableSubgroups(device: GPUDevice): Promise<boolean> {
   const before = known.get(device);
   if (before) return before;
   const answer = device.features.has("subgroups")
-    ? lookAround(device).catch(() => false)
+    ? Promise.race([lookAround(device), device.lost.then(() => false)]).catch(() => false)
     : Promise.resolve(false);
   known.set(device, answer);
   return answer;
 }
 
-async function lookAround(device: GPUDevice): Promise<boolean> {
-  const size = LANES * 4;
-  const regular = device.createBuffer({ size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
-  const staging = device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-  try {
-    const pipeline = await device.createComputePipelineAsync({
+function lookAround(device: GPUDevice): Promise<boolean> {
+  return inErrorScopes(device, async () => {
+    const size = LANES * 4;
+    const regular = device.createBuffer({ size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
+    const staging = device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    const pipeline = device.createComputePipeline({
       layout: "auto",
       compute: { module: device.createShaderModule({ code: LOOK_AROUND }) },
+    });
+    const group = device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: [{ binding: 0, resource: { buffer: regular } }],
     });
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     pass.setPipeline(pipeline);
-    pass.setBindGroup(
-      0,
-      device.createBindGroup({
-        layout: pipeline.getBindGroupLayout(0),
-        entries: [{ binding: 0, resource: { buffer: regular } }],
-      }),
-    );
+    pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(1);
     pass.end();
     encoder.copyBufferToBuffer(regular, 0, staging, 0, size);
     device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ);
-    return new Uint32Array(staging.getMappedRange()).every((lane) => lane === 1);
-  } finally {
-    regular.destroy();
-    staging.destroy();
-  }
+    try {
+      await staging.mapAsync(GPUMapMode.READ);
+      return new Uint32Array(staging.getMappedRange()).every((lane) => lane === 1);
+    } finally {
+      regular.destroy();
+      staging.destroy();
+    }
+  });
 }
