@@ -38,19 +38,25 @@ function countBuffers(): { alive: Set<GPUBuffer>; byLabel: Map<string, GPUBuffer
   return { alive, byLabel };
 }
 
-test("a chunk is one submit and one mapAsync, a step eleven dispatches and no new object", async () => {
+test("a chunk is a submit per 32 steps without a wait, and one mapAsync; a step makes no new object", async () => {
   const network = buildNetwork(architecture({ contextLength: 8, embedding: 8, hidden: 16 }), 27);
   const engine = await create(someSetup(network));
   const submit = vi.spyOn(GPUQueue.prototype, "submit");
+  const done = vi.spyOn(GPUQueue.prototype, "onSubmittedWorkDone");
   const map = vi.spyOn(GPUBuffer.prototype, "mapAsync");
   const write = vi.spyOn(GPUQueue.prototype, "writeBuffer");
   const dispatch = vi.spyOn(GPUComputePassEncoder.prototype, "dispatchWorkgroups");
   const buffers = vi.spyOn(GPUDevice.prototype, "createBuffer");
   const groups = vi.spyOn(GPUDevice.prototype, "createBindGroup");
   const pipelines = vi.spyOn(GPUDevice.prototype, "createComputePipelineAsync");
-  const steps = 30;
-  await engine.run(0, someRates(steps));
-  expect(submit).toHaveBeenCalledTimes(1);
+  const steps = 70;
+  const run = engine.run(0, someRates(steps));
+  // All of it is submitted before anything is awaited.
+  expect(submit).toHaveBeenCalledTimes(3);
+  expect(map).toHaveBeenCalledTimes(1);
+  expect(await run).toHaveLength(steps);
+  expect(submit).toHaveBeenCalledTimes(3);
+  expect(done).not.toHaveBeenCalled();
   expect(map).toHaveBeenCalledTimes(1);
   expect(write).toHaveBeenCalledTimes(1);
   // Minibatch, three levels forward, head, three levels back, character sums, embedding, weights; and

@@ -1,7 +1,7 @@
 /**
  * The fused WebGPU engine. Think of it as a list of ten or so kernels that makes one training step,
- * and a chunk of training as that list written down many times in one command buffer: the GPU goes
- * through it at its own pace, draws its own minibatches, and sends back nothing but the losses.
+ * and a chunk of training as that list recorded many times, in a few submits that wait for nothing:
+ * the GPU goes through them at its own pace, draws its own minibatches, and sends back only the losses.
  *
  * All buffers, pipelines and bind groups are made once. What differs from step to step (its number,
  * the optimiser's factors) is a table that goes up once a chunk. docs/webgpu.md has the whole plan,
@@ -88,7 +88,13 @@ export async function createWebGPUEngine(
   }
 }
 
-/** Steps that one command buffer may hold; `run` makes several where it is asked for more. */
+/**
+ * The browser records the next submit while the GPU works on this one. On an NVIDIA H200 anything from
+ * 8 to 64 steps was as fast, and a whole chunk in one submit up to twice as slow: docs/performance.md.
+ */
+const STEPS_PER_SUBMIT = 32;
+
+/** The most steps of one chunk; `run` makes several chunks if it is asked for more. */
 function chunkCapacity(batchSize: number): number {
   // Positions, and losses of single examples, stay within 2 MB each.
   return Math.min(2048, Math.max(64, Math.floor(2 ** 19 / batchSize)));
@@ -151,10 +157,17 @@ class FusedEngine implements WebGPUEngine {
 
       const count = factors.length / FACTORS;
       if (positions) this.#memory.writeWhole(Buffers.positions, positions);
-      const encoder = this.#gpu.createCommandEncoder();
-      this.#program.encode(encoder, firstStep, factors, positions !== undefined);
-      this.#memory.stageLosses(encoder, count);
-      this.#gpu.queue.submit([encoder.finish()]);
+      this.#program.uploadSteps(firstStep, factors, positions !== undefined);
+      for (let from = 0; from < count; from += STEPS_PER_SUBMIT) {
+        const to = Math.min(count, from + STEPS_PER_SUBMIT);
+        const encoder = this.#gpu.createCommandEncoder();
+        this.#program.encodeSteps(encoder, from, to);
+        if (to === count) {
+          this.#program.encodeEnd(encoder, count);
+          this.#memory.stageLosses(encoder, count);
+        }
+        this.#gpu.queue.submit([encoder.finish()]);
+      }
       return this.#memory.stagedLosses(count);
     });
   }

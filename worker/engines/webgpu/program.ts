@@ -1,7 +1,7 @@
 /**
  * The kernels of a training step, compiled and bound, and the table that tells one step from
- * another. A chunk of training is the list of kernels, dispatched once a step from one command
- * buffer; the bind groups are always the same, and only the offset into the table moves.
+ * another. A chunk of training is the list of kernels, dispatched once per step; the bind groups are
+ * always the same, and only the offset into the table moves.
  */
 import { MakemoreError } from "../../../src/errors";
 import { FACTORS } from "../optimizer";
@@ -96,13 +96,13 @@ export class Program {
   }
 
   /**
-   * Writes down a chunk.
+   * Uploads the table of a chunk.
    *
    * @param firstStep the number of its first step
    * @param factors of each step: `stepFactors`
    * @param given whether the minibatches are in the buffer of positions
    */
-  encode(encoder: GPUCommandEncoder, firstStep: number, factors: Float32Array, given: boolean): void {
+  uploadSteps(firstStep: number, factors: Float32Array, given: boolean): void {
     const steps = factors.length / FACTORS;
     const rows = new DataView(new ArrayBuffer(steps * STRIDE));
     for (let i = 0; i < steps; i++) {
@@ -113,11 +113,22 @@ export class Program {
       for (let f = 0; f < 3; f++) rows.setFloat32(at + 12 + f * 4, factors[i * FACTORS + f] ?? 0, true);
     }
     this.#device.queue.writeBuffer(this.#table, 0, rows);
+  }
+
+  /** Records steps [from, to) of the uploaded chunk. */
+  encodeSteps(encoder: GPUCommandEncoder, from: number, to: number): void {
     const pass = encoder.beginComputePass();
-    for (let i = 0; i < steps; i++) {
+    for (let i = from; i < to; i++) {
       pass.setBindGroup(0, this.#tableGroup, [i * STRIDE]);
       for (const stage of this.#stages) dispatch(pass, stage, stage.workgroups);
     }
+    pass.end();
+  }
+
+  /** Records what follows the last of a chunk's `steps`. */
+  encodeEnd(encoder: GPUCommandEncoder, steps: number): void {
+    const pass = encoder.beginComputePass();
+    pass.setBindGroup(0, this.#tableGroup, [0]);
     dispatch(pass, this.#afterChunk, steps);
     pass.end();
   }
