@@ -6,15 +6,15 @@
 import { proxy, transfer } from "comlink";
 import { Connection, measurements } from "./connection";
 import { MakemoreError } from "./errors";
-import { checkOptions } from "./options";
-import type { Outcome, TrainEvent } from "./protocol";
-import { show } from "./show";
+import { copyOptions } from "./options";
+import type { EncodedWords, Outcome, TrainEvent } from "./protocol";
+import { kindOf, show } from "./show";
 import type {
   ExportOptions,
+  LoadOptions,
   Losses,
   MakemoreOptions,
   ModelInfo,
-  Progress,
   ResumeOptions,
   SampleOptions,
   TrainOptions,
@@ -32,6 +32,8 @@ export class Makemore {
   #model: ModelInfo | undefined;
   #disposed = false;
   #calls = 0;
+  /** Each ends a training that is under way. */
+  readonly #stops = new Set<() => void>();
 
   /**
    * Starts nothing yet.
@@ -39,12 +41,17 @@ export class Makemore {
    * @param options which backend trains, and where the package's files are
    */
   constructor(options: MakemoreOptions = {}) {
-    checkOptions("new Makemore", options);
-    this.#options = options;
+    this.#options = copyOptions("new Makemore", options, ["assetsURL", "workerURL"]);
+  }
+
+  /** Names the class, which also keeps Vue from wrapping an instance in a reactive proxy. */
+  get [Symbol.toStringTag](): string {
+    return "Makemore";
   }
 
   /** The model as it stands: architecture, layers with shapes, parameters. Undefined before there is one. */
   get model(): ModelInfo | undefined {
+    Makemore.#check(this, "model");
     return this.#model;
   }
 
@@ -59,11 +66,11 @@ export class Makemore {
    *   the signal's reason when it aborts; what `onProgress` throws
    */
   async train(words: Iterable<string> | string, options: TrainOptions = {}): Promise<TrainResult> {
-    checkOptions("train", options, ["onProgress"]);
-    const { onProgress, signal, ...plain } = options;
-    const bytes = encodeWords(words, "train");
+    Makemore.#check(this, "train");
+    const { onProgress, signal, ...plain } = copyOptions("train", options, ["onProgress", "signal"]);
+    const encoded = encodeWords(words, "train");
     return this.#learn("train", onProgress, signal, (api, id, onEvent) =>
-      api.train(id, plain, transfer(bytes, [bytes.buffer]), onEvent),
+      api.train(id, plain, giveAway(encoded), onEvent),
     );
   }
 
@@ -74,12 +81,26 @@ export class Makemore {
    * @throws MakemoreError as `train`, and `NO_MODEL`, `NO_WORDS`
    */
   async resume(options: ResumeOptions = {}): Promise<TrainResult> {
-    checkOptions("resume", options, ["onProgress"]);
-    const { onProgress, signal, words, ...plain } = options;
-    const bytes = words === undefined ? undefined : encodeWords(words, "resume");
+    Makemore.#check(this, "resume");
+    const { onProgress, signal, words, ...plain } = copyOptions("resume", options, [
+      "onProgress",
+      "signal",
+      "words",
+    ]);
+    const encoded = words === undefined ? undefined : encodeWords(words, "resume");
     return this.#learn("resume", onProgress, signal, (api, id, onEvent) =>
-      api.resume(id, plain, bytes && transfer(bytes, [bytes.buffer]), onEvent),
+      api.resume(id, plain, giveAway(encoded), onEvent),
     );
+  }
+
+  /**
+   * Ends the training under way: `train` or `resume` resolves with the result so far and `stopped: true`, and
+   * `resume` goes on from there. A training that is still being set up ends when its engine is ready, at step 0.
+   * Does nothing when no training is under way, or a second time.
+   */
+  stop(): void {
+    Makemore.#check(this, "stop");
+    for (const stop of this.#stops) stop();
   }
 
   /**
@@ -90,9 +111,13 @@ export class Makemore {
    *   leave fewer words than were asked for; the signal's reason when it aborts
    */
   async sample(count = 10, options: SampleOptions = {}): Promise<string[]> {
-    checkOptions("sample", options);
-    const { signal, ...plain } = options;
-    return this.#stoppable("sample", signal, (api, id) => api.sample(id, plain, count));
+    Makemore.#check(this, "sample");
+    const { signal, novel, ...plain } = copyOptions("sample", options, ["signal", "novel"]);
+    const isList = novel !== undefined && typeof novel !== "boolean";
+    const encoded = isList ? encodeWords(novel, "sample: novel") : undefined;
+    return this.#stoppable("sample", signal, (api, id) =>
+      api.sample(id, { ...plain, novel: novel !== undefined && novel !== false }, count, giveAway(encoded)),
+    );
   }
 
   /**
@@ -102,8 +127,9 @@ export class Makemore {
    * @throws MakemoreError `NO_MODEL`, and `INVALID_WORDS` for a character the model never saw
    */
   async score(words: Iterable<string> | string): Promise<WordScore[]> {
-    const bytes = encodeWords(words, "score");
-    return this.#call((api) => api.score(transfer(bytes, [bytes.buffer])));
+    Makemore.#check(this, "score");
+    const encoded = encodeWords(words, "score");
+    return this.#call((api) => api.score(giveAway(encoded)));
   }
 
   /**
@@ -113,8 +139,9 @@ export class Makemore {
    * @throws MakemoreError `NO_MODEL`, `NO_WORDS`, `INVALID_WORDS`
    */
   async evaluate(words?: Iterable<string> | string): Promise<Losses> {
-    const bytes = words === undefined ? undefined : encodeWords(words, "evaluate");
-    return this.#call((api) => api.evaluate(bytes && transfer(bytes, [bytes.buffer])));
+    Makemore.#check(this, "evaluate");
+    const encoded = words === undefined ? undefined : encodeWords(words, "evaluate");
+    return this.#call((api) => api.evaluate(giveAway(encoded)));
   }
 
   /**
@@ -124,23 +151,30 @@ export class Makemore {
    * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION`
    */
   async exportONNX(options: ExportOptions = {}): Promise<Uint8Array> {
-    checkOptions("exportONNX", options);
-    return this.#call((api) => api.exportONNX(options));
+    Makemore.#check(this, "exportONNX");
+    const plain = copyOptions("exportONNX", options);
+    return this.#call((api) => api.exportONNX(plain));
   }
 
   /**
    * Takes the model out of a file that `exportONNX` wrote, to sample, score or resume from it.
    *
    * @throws MakemoreError `INVALID_ONNX` for a file that is not ours or is damaged (the current model
-   *   stays), `BUSY` while a training runs
+   *   stays), `INVALID_WORDS` for words other than the training's, `BUSY` while a training runs
    */
-  async load(onnx: Uint8Array | ArrayBuffer | Blob): Promise<void> {
+  async load(onnx: Uint8Array | ArrayBuffer | Blob | Response, options: LoadOptions = {}): Promise<void> {
+    Makemore.#check(this, "load");
+    const { words, ...plain } = copyOptions("load", options, ["words"]);
+    const encoded = words === undefined ? undefined : encodeWords(words, "load");
     const bytes = await copyBytes(onnx);
-    this.#model = await this.#call((api) => api.load(transfer(bytes, [bytes.buffer])));
+    this.#model = await this.#call((api) =>
+      api.load(transfer(bytes, [bytes.buffer]), plain, giveAway(encoded)),
+    );
   }
 
   /** Stops the worker; calls in flight reject with `DISPOSED`, and so does every later one. */
   dispose(): void {
+    Makemore.#check(this, "dispose");
     this.#disposed = true;
     this.#model = undefined;
     this.#connection?.end(disposed());
@@ -154,6 +188,17 @@ export class Makemore {
   /** As `dispose`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.dispose();
+  }
+
+  /** Refuses a `this` that is a proxy of an instance, or none: it has no private fields. */
+  static #check(self: unknown, member: string): void {
+    if (typeof self === "object" && self !== null && #options in self) return;
+    throw new MakemoreError(
+      "UNSUPPORTED",
+      self === undefined
+        ? `${member}: it was called without its Makemore; call it as mm.${member}(…).`
+        : `${member}: this Makemore is wrapped in a proxy (reactive state); keep the instance itself: markRaw(mm) in Vue, ref(mm) in Valtio, observable.ref in MobX.`,
+    );
   }
 
   async #call<T>(call: (api: API) => Promise<Outcome<T>>): Promise<T> {
@@ -176,15 +221,20 @@ export class Makemore {
     signal: AbortSignal | undefined,
     call: (api: API, id: number, stop: AbortController) => Promise<Outcome<T>>,
   ): Promise<T> {
-    if (signal !== undefined && !(signal instanceof AbortSignal))
+    // By what it can do: a signal of another realm (an iframe's) is no instance of this one's class.
+    if (
+      signal !== undefined &&
+      (typeof signal?.aborted !== "boolean" || typeof signal.addEventListener !== "function")
+    )
       throw new MakemoreError(
         "INVALID_OPTION",
         `${name}: signal is ${show(signal)}; it must be an AbortSignal.`,
       );
-    signal?.throwIfAborted();
+    const stop = new AbortController();
+    if (signal?.aborted) stop.abort(signal.reason);
+    stop.signal.throwIfAborted();
     const connection = this.#connect();
     const id = ++this.#calls;
-    const stop = new AbortController();
     stop.signal.addEventListener("abort", () => connection.abort(id));
     const follow = () => stop.abort(signal?.reason);
     signal?.addEventListener("abort", follow);
@@ -199,7 +249,7 @@ export class Makemore {
 
   async #learn(
     name: string,
-    onProgress: ((progress: Progress) => void) | undefined,
+    onProgress: TrainOptions["onProgress"],
     signal: AbortSignal | undefined,
     call: (api: API, id: number, onEvent: (event: TrainEvent) => void) => Promise<Outcome<TrainResult>>,
   ): Promise<TrainResult> {
@@ -209,8 +259,18 @@ export class Makemore {
         `${name}: onProgress is ${show(onProgress)}; it must be a function.`,
       );
     let over = false;
+    let stopped = false;
+    let tell = () => {};
+    const softly = () => {
+      if (stopped) return;
+      stopped = true;
+      tell();
+    };
+    this.#stops.add(softly);
     try {
       const result = await this.#stoppable(name, signal, (api, id, stop) => {
+        tell = () => void api.stop(id);
+        if (stopped) tell();
         const onEvent = (event: TrainEvent) => {
           // A message may still be on its way when the worker is gone.
           if (over) return;
@@ -223,7 +283,11 @@ export class Makemore {
           // After the call was stopped nobody is told any more.
           if (stop.signal.aborted) return;
           try {
-            onProgress?.(event.progress);
+            Promise.resolve(onProgress?.(event.progress)).catch((reason) => {
+              // Too late to stop anything: leave it an unhandled rejection.
+              if (over) throw reason;
+              stop.abort(reason);
+            });
           } catch (reason) {
             stop.abort(reason);
           }
@@ -234,24 +298,37 @@ export class Makemore {
       return result;
     } finally {
       over = true;
+      this.#stops.delete(softly);
     }
   }
 }
 
+/** Marks encoded words to be moved to the worker, not copied. */
+function giveAway<Words extends EncodedWords | undefined>(words: Words): Words {
+  return words && transfer(words, [words.bytes.buffer]);
+}
+
 /** A copy to give away: what the caller holds stays theirs. */
-async function copyBytes(onnx: Uint8Array | ArrayBuffer | Blob): Promise<Uint8Array<ArrayBuffer>> {
-  if (onnx instanceof Blob)
-    return new Uint8Array(
-      await onnx.arrayBuffer().catch((cause) => {
-        throw new MakemoreError("INVALID_ONNX", `load: the file cannot be read: ${cause}`, { cause });
-      }),
-    );
-  if (onnx instanceof Uint8Array) return new Uint8Array(onnx);
-  if (onnx instanceof ArrayBuffer) return new Uint8Array(onnx.slice(0));
+async function copyBytes(onnx: Uint8Array | ArrayBuffer | Blob | Response): Promise<Uint8Array<ArrayBuffer>> {
+  // By what it is and can do: objects of another realm (an iframe's) are no instances of this one's classes.
+  try {
+    if (ArrayBuffer.isView(onnx))
+      return new Uint8Array(onnx.buffer, onnx.byteOffset, onnx.byteLength).slice();
+    if (isArrayBuffer(onnx)) return new Uint8Array(onnx).slice();
+    if (typeof onnx?.arrayBuffer === "function") return new Uint8Array(await onnx.arrayBuffer());
+  } catch (cause) {
+    throw new MakemoreError("INVALID_ONNX", `load: the file cannot be read: ${cause}`, { cause });
+  }
+  const kind = kindOf(onnx);
+  const fix = kind === "Promise" ? ": await it" : kind === "String" ? ": fetch what it names" : "";
   throw new MakemoreError(
     "INVALID_ONNX",
-    `load: the file is ${show(onnx)}; it must be a Uint8Array, an ArrayBuffer or a Blob.`,
+    `load: the file is ${show(onnx)}${fix}; it must be a Uint8Array, an ArrayBuffer, a Blob or a Response.`,
   );
+}
+
+function isArrayBuffer(value: unknown): value is ArrayBuffer {
+  return /^(Shared)?ArrayBuffer$/.test(kindOf(value));
 }
 
 function disposed(): MakemoreError {

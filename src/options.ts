@@ -1,24 +1,49 @@
 /**
- * What is checked of options before they cross the thread; the worker, which knows them all, checks
- * the rest.
+ * Options on their way to the worker. They are copied here, because a proxy (Vue's or MobX's reactive
+ * state) cannot cross the thread; the worker, which knows every option, checks their values.
  */
 import { MakemoreError } from "./errors";
-import { show } from "./show";
+import { kindOf, show } from "./show";
+
+/** No option is nested deeper than this; a cycle is. */
+const MAX_DEPTH = 8;
 
 /**
- * @param functions names of options that are functions
- * @throws MakemoreError `INVALID_OPTION` for what is no object, and for what cannot cross
+ * Copies options, and reads through proxies.
+ *
+ * @param call the method they were given to, for messages
+ * @param stay names of options that stay on the page; their values are not copied
+ * @throws MakemoreError `INVALID_OPTION` for anything but plain data
  */
-export function checkOptions(call: string, options: object, functions: readonly string[] = []): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options))
+export function copyOptions<Options extends object>(
+  call: string,
+  options: Options,
+  stay: readonly (keyof Options & string)[] = [],
+): Options {
+  if (typeof options !== "object" || options === null || kindOf(options) !== "Object")
     throw new MakemoreError(
       "INVALID_OPTION",
       `${call}: the options are ${show(options)}; they must be an object.`,
     );
-  for (const [name, value] of Object.entries(options))
-    if (["function", "symbol", "bigint"].includes(typeof value) && !functions.includes(name))
-      throw new MakemoreError(
-        "INVALID_OPTION",
-        `${call}: ${name} is ${show(value)}; ${functions.length > 0 ? `only ${functions.join(", ")} takes a function` : "no option is one"}.`,
+  const copy = (value: unknown, path: readonly string[]): unknown => {
+    const [option = ""] = path;
+    if (path.length === 1 && stay.some((name) => name === option)) return value;
+    const refuse = (what: string): MakemoreError =>
+      new MakemoreError("INVALID_OPTION", `${call}: ${path.join(".")} is ${what}.`);
+    if (typeof value === "object" && value !== null) {
+      if (path.length > MAX_DEPTH) throw refuse("nested too deeply, or contains itself");
+      if (Array.isArray(value)) return value.map((item, i) => copy(item, [...path, String(i)]));
+      if (kindOf(value) !== "Object") throw refuse(`${show(value)}; it must be plain data`);
+      return Object.fromEntries(
+        Object.entries(value).map(([name, item]) => [name, copy(item, [...path, name])]),
       );
+    }
+    if (["function", "symbol", "bigint"].includes(typeof value))
+      throw refuse(
+        `${show(value)}; ${stay.some((name) => name === "onProgress") ? "only onProgress takes a function" : "no option is one"}`,
+      );
+    return value;
+  };
+  // The same names and values, less any proxies.
+  return copy(options, []) as Options;
 }

@@ -7,6 +7,7 @@ import type { Files } from "./files";
 import type {
   BackendMeasurement,
   ExportOptions,
+  LoadOptions,
   Losses,
   MakemoreOptions,
   ModelInfo,
@@ -21,7 +22,16 @@ import type {
 /** Options without what stays on the page's side. */
 export type PlainTrainOptions = Omit<TrainOptions, "onProgress" | "signal">;
 export type PlainResumeOptions = Omit<ResumeOptions, "onProgress" | "signal" | "words">;
-export type PlainSampleOptions = Omit<SampleOptions, "signal">;
+export type PlainSampleOptions = Omit<SampleOptions, "signal" | "novel"> & { novel?: boolean };
+export type PlainLoadOptions = Omit<LoadOptions, "words">;
+
+/** Words on their way to the worker. */
+export interface EncodedWords {
+  /** UTF-8, one word a line. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Whether they came as one string, which may turn out to be something else, such as a CSV file. */
+  readonly isText: boolean;
+}
 
 /** What `auto` measured, by model, batch size and optimiser. The page keeps it, for every worker it starts. */
 export type Measurements = Map<string, BackendMeasurement[]>;
@@ -50,26 +60,37 @@ export interface WorkerConfiguration {
 
 /**
  * The worker as the page sees it. A call that can be stopped takes an id first; `abort(id)` makes
- * it end soon, with what it has: a training keeps what it learned.
+ * it end soon, with what it has: a training keeps what it learned. `stop(id)` ends a training softly: its
+ * setup goes on, and it returns its result so far.
  */
 export interface WorkerAPI {
   configure(configuration: WorkerConfiguration): Promise<Outcome<void>>;
   train(
     id: number,
     options: PlainTrainOptions,
-    words: Uint8Array,
+    words: EncodedWords,
     onEvent: (event: TrainEvent) => void,
   ): Promise<Outcome<TrainResult>>;
   resume(
     id: number,
     options: PlainResumeOptions,
-    words: Uint8Array | undefined,
+    words: EncodedWords | undefined,
     onEvent: (event: TrainEvent) => void,
   ): Promise<Outcome<TrainResult>>;
-  sample(id: number, options: PlainSampleOptions, count: number): Promise<Outcome<string[]>>;
-  score(words: Uint8Array): Promise<Outcome<WordScore[]>>;
-  evaluate(words: Uint8Array | undefined): Promise<Outcome<Losses>>;
+  sample(
+    id: number,
+    options: PlainSampleOptions,
+    count: number,
+    novel: EncodedWords | undefined,
+  ): Promise<Outcome<string[]>>;
+  score(words: EncodedWords): Promise<Outcome<WordScore[]>>;
+  evaluate(words: EncodedWords | undefined): Promise<Outcome<Losses>>;
   exportONNX(options: ExportOptions): Promise<Outcome<Uint8Array>>;
-  load(onnx: Uint8Array): Promise<Outcome<ModelInfo>>;
+  load(
+    onnx: Uint8Array,
+    options: PlainLoadOptions,
+    words: EncodedWords | undefined,
+  ): Promise<Outcome<ModelInfo>>;
   abort(id: number): void;
+  stop(id: number): void;
 }

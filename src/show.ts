@@ -7,11 +7,23 @@ export function show(value: unknown): string {
     case "symbol":
       return `a ${typeof value}`;
     case "string":
-    case "object":
       return shorten(asJSON(value));
+    case "object": {
+      const kind = kindOf(value);
+      if (!["Null", "Array", "Object"].includes(kind)) return `${/^[AEIOU]/.test(kind) ? "an" : "a"} ${kind}`;
+      return shorten(asJSON(value));
+    }
     default:
       return String(value);
   }
+}
+
+/**
+ * The kind of a value: "Array", "Promise", "File". Unlike `instanceof` it also holds for objects of another
+ * realm (an iframe's) and behind a proxy.
+ */
+export function kindOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
 }
 
 function asJSON(value: unknown): string {

@@ -152,7 +152,10 @@ export interface TrainOptions {
   evalEvery?: number;
   /** Steps between samples in `onProgress`; 0, the default, is never. */
   sampleEvery?: number;
-  /** If it throws, training stops and `train` rejects with what it threw. */
+  /**
+   * If it throws, or returns a promise that rejects, training stops and `train` rejects with that. Training does
+   * not wait for the promise.
+   */
   onProgress?: (progress: Progress) => void;
   /** Stops training as `fetch` does; what was learned stays. */
   signal?: AbortSignal;
@@ -170,10 +173,22 @@ export interface ResumeOptions {
   evalEvery?: number;
   /** Steps between samples in `onProgress`; 0, the default, is never. */
   sampleEvery?: number;
-  /** If it throws, training stops and `resume` rejects with what it threw. */
+  /**
+   * If it throws, or returns a promise that rejects, training stops and `resume` rejects with that. Training does
+   * not wait for the promise.
+   */
   onProgress?: (progress: Progress) => void;
   /** Stops training as `fetch` does; what was learned stays. */
   signal?: AbortSignal;
+}
+
+/** Options of `load`. */
+export interface LoadOptions {
+  /**
+   * The words that the training had, for `novel`, `evaluate` and `resume`. For `novel` alone, give them to
+   * `sample` instead.
+   */
+  words?: Iterable<string> | string;
 }
 
 /** What the words came to. */
@@ -202,6 +217,8 @@ export interface TrainResult {
   /** Steps done since the training began. */
   step: number;
   steps: number;
+  /** Whether `stop()` ended it before its last step. */
+  stopped: boolean;
   backend: Backend;
   device: string;
   /** Wall time of this call in the worker, seconds, evaluation and sampling included. */
@@ -258,8 +275,8 @@ export interface SampleOptions {
   maxLength?: number;
   /** Same seed, same model: same words. Default: a new one each call. */
   seed?: number;
-  /** Leave out words of the training list. Default false. */
-  novel?: boolean;
+  /** `true` leaves out words of the training list; a list of words leaves out those. Default false. */
+  novel?: boolean | Iterable<string> | string;
   /** No word twice. Default false. */
   unique?: boolean;
   /** Stops sampling as `fetch` does. */

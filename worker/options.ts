@@ -5,7 +5,12 @@
  */
 import * as v from "valibot";
 import { MakemoreError } from "../src/errors";
-import type { PlainResumeOptions, PlainSampleOptions, PlainTrainOptions } from "../src/protocol";
+import type {
+  PlainLoadOptions,
+  PlainResumeOptions,
+  PlainSampleOptions,
+  PlainTrainOptions,
+} from "../src/protocol";
 import { show } from "../src/show";
 import type { AdamW, ExportOptions, MakemoreOptions, ModelChoice, Schedule } from "../src/types";
 import type { Optimizer } from "./engines/optimizer";
@@ -172,6 +177,8 @@ const exportOptions = v.strictObject({
   trainingState: flag,
 });
 
+const loadOptions = v.strictObject({});
+
 const makemoreOptions = v.strictObject({
   backend: v.optional(oneOf("auto", "webgpu", "wasm", "tfjs")),
 });
@@ -202,6 +209,7 @@ const onThePage: Readonly<Record<string, readonly string[]>> = {
   train: ["onProgress", "signal"],
   resume: ["words", "onProgress", "signal"],
   sample: ["signal"],
+  load: ["words"],
   "new Makemore": ["assetsURL", "workerURL"],
 };
 
@@ -273,6 +281,11 @@ export function sampleSettings(count: number, options: PlainSampleOptions): Samp
     novel: options.novel ?? false,
     unique: options.unique ?? false,
   };
+}
+
+/** Checks the options of `load`; the words come beside them. */
+export function checkLoadOptions(options: PlainLoadOptions): void {
+  check(loadOptions, options, "load");
 }
 
 /** The settings of an `exportONNX` call. */

@@ -8,8 +8,10 @@ import { type ProxyMarked, type Remote, releaseProxy, transfer } from "comlink";
 import { version } from "../package.json";
 import { MakemoreError } from "../src/errors";
 import type {
+  EncodedWords,
   Measurements,
   Outcome,
+  PlainLoadOptions,
   PlainResumeOptions,
   PlainSampleOptions,
   PlainTrainOptions,
@@ -37,6 +39,7 @@ import { buildNetwork, initialParameters } from "./model/network";
 import { readONNX } from "./onnx/read";
 import { writeONNX } from "./onnx/write";
 import {
+  checkLoadOptions,
   checkMakemoreOptions,
   exportSettings,
   resumeSettings,
@@ -82,6 +85,8 @@ export class Session implements WorkerAPI {
   readonly #others = new Set<Promise<unknown>>();
   /** By call; a call may be asked to end before it begins. */
   readonly #stops = new Map<number, AbortController>();
+  /** As `#stops`, for trainings that end softly. */
+  readonly #softStops = new Map<number, AbortController>();
 
   configure(configuration: WorkerConfiguration): Promise<Outcome<void>> {
     return outcome(async () => {
@@ -112,13 +117,13 @@ export class Session implements WorkerAPI {
   train(
     id: number,
     options: PlainTrainOptions,
-    words: Uint8Array,
+    words: EncodedWords,
     onEvent: OnEvent,
   ): Promise<Outcome<TrainResult>> {
     return outcome(() =>
       this.#learn("train", id, onEvent, () => {
         const settings = trainSettings(options);
-        const dataset = buildDataset(new TextDecoder().decode(words), settings);
+        const dataset = buildDataset(decode(words), settings);
         const network = buildNetwork(architecture(settings.model), dataset.vocabulary.size);
         checkTrainable(network, settings.batchSize, "train");
         const { model: _, evalEvery, sampleEvery, ...recipe } = settings;
@@ -132,7 +137,7 @@ export class Session implements WorkerAPI {
   resume(
     id: number,
     options: PlainResumeOptions,
-    words: Uint8Array | undefined,
+    words: EncodedWords | undefined,
     onEvent: OnEvent,
   ): Promise<Outcome<TrainResult>> {
     return outcome(() =>
@@ -144,7 +149,7 @@ export class Session implements WorkerAPI {
         if (from.step >= recipe.steps)
           throw new MakemoreError(
             "INVALID_OPTION",
-            `resume: steps is ${recipe.steps}, and the training has done ${from.step}; give more steps to go on.`,
+            `resume: steps is ${recipe.steps}, and the training has done ${from.step}; to go on, give a larger total, such as resume({ ${this.#dataset ? "" : "words, "}steps: ${2 * from.step} }).`,
           );
         return {
           checkpoint: { ...from, recipe },
@@ -156,22 +161,33 @@ export class Session implements WorkerAPI {
     );
   }
 
-  sample(id: number, options: PlainSampleOptions, count: number): Promise<Outcome<string[]>> {
+  sample(
+    id: number,
+    options: PlainSampleOptions,
+    count: number,
+    novel: EncodedWords | undefined,
+  ): Promise<Outcome<string[]>> {
     return this.#beside(async () => {
       const settings = sampleSettings(count, options);
       const { signal } = this.#stop(id);
       try {
-        return await this.#sample(await this.#snapshot("sample"), count, settings, () => signal.aborted);
+        const checkpoint = await this.#snapshot("sample");
+        const known = !settings.novel
+          ? []
+          : novel
+            ? [WordSet.ofText(decode(novel), checkpoint.vocabulary)]
+            : this.#knownWords();
+        return await this.#sample(checkpoint, count, settings, known, () => signal.aborted);
       } finally {
         this.#stops.delete(id);
       }
     });
   }
 
-  score(words: Uint8Array): Promise<Outcome<WordScore[]>> {
+  score(words: EncodedWords): Promise<Outcome<WordScore[]>> {
     return this.#beside(async () => {
       const checkpoint = await this.#snapshot("score");
-      const list = [...eachWord(new TextDecoder().decode(words))].filter((word) => word !== "");
+      const list = [...eachWord(decode(words))].filter((word) => word !== "");
       if (list.length === 0)
         throw new MakemoreError("INVALID_WORDS", "score: there are no words; give at least one.");
       // Refused before ONNX Runtime is fetched for it.
@@ -180,7 +196,7 @@ export class Session implements WorkerAPI {
     });
   }
 
-  evaluate(words: Uint8Array | undefined): Promise<Outcome<Losses>> {
+  evaluate(words: EncodedWords | undefined): Promise<Outcome<Losses>> {
     return this.#beside(async () => {
       const checkpoint = await this.#snapshot("evaluate");
       const dataset = this.#words("evaluate", checkpoint, words);
@@ -200,12 +216,20 @@ export class Session implements WorkerAPI {
     }).then((result) => ("value" in result ? transfer(result, [result.value.buffer]) : result));
   }
 
-  load(onnx: Uint8Array): Promise<Outcome<ModelInfo>> {
+  load(
+    onnx: Uint8Array,
+    options: PlainLoadOptions,
+    words: EncodedWords | undefined,
+  ): Promise<Outcome<ModelInfo>> {
     return outcome(async () => {
       this.#refuseWhileBusy("load");
-      this.#checkpoint = await readONNX(onnx);
-      this.#dataset = this.#novelty = undefined;
-      return modelInfo(this.#checkpoint);
+      checkLoadOptions(options);
+      const checkpoint = readONNX(onnx);
+      const dataset = words && this.#words("load", checkpoint, words);
+      this.#checkpoint = checkpoint;
+      this.#dataset = dataset;
+      this.#novelty = undefined;
+      return modelInfo(checkpoint);
     });
   }
 
@@ -213,9 +237,19 @@ export class Session implements WorkerAPI {
     this.#stop(id).abort();
   }
 
+  stop(id: number): void {
+    this.#softStop(id).abort();
+  }
+
   #stop(id: number): AbortController {
     const stop = this.#stops.get(id) ?? new AbortController();
     this.#stops.set(id, stop);
+    return stop;
+  }
+
+  #softStop(id: number): AbortController {
+    const stop = this.#softStops.get(id) ?? new AbortController();
+    this.#softStops.set(id, stop);
     return stop;
   }
 
@@ -238,6 +272,7 @@ export class Session implements WorkerAPI {
     this.#refuseWhileBusy(call);
     this.#busy = true;
     const { signal } = this.#stop(id);
+    const { signal: softStop } = this.#softStop(id);
     try {
       const { checkpoint, dataset, evalEvery, sampleEvery } = prepare();
       const setup = (from: Checkpoint): EngineSetup => ({
@@ -271,13 +306,15 @@ export class Session implements WorkerAPI {
             at,
             PROGRESS_SAMPLES,
             sampleSettings(PROGRESS_SAMPLES, { seed: at.step }),
+            [],
             () => signal.aborted,
           ),
         onProgress: (progress) => void events({ progress }),
         others: () => (this.#others.size > 0 ? Promise.allSettled(this.#others) : undefined),
       });
       this.#training = training;
-      signal.addEventListener("abort", () => training.stop());
+      for (const ending of [signal, softStop]) ending.addEventListener("abort", () => training.stop());
+      if (softStop.aborted) training.stop();
       const tell = (of: Checkpoint) => events({ model: modelInfo(of), measurements: this.#measurements });
       void tell(checkpoint);
       let last: Engine;
@@ -293,6 +330,7 @@ export class Session implements WorkerAPI {
       return {
         step: training.step,
         steps: checkpoint.recipe.steps,
+        stopped: softStop.aborted && training.step < checkpoint.recipe.steps,
         backend: last.backend,
         device: last.device,
         seconds: (performance.now() - started) / 1000,
@@ -306,6 +344,7 @@ export class Session implements WorkerAPI {
     } finally {
       this.#busy = false;
       this.#stops.delete(id);
+      this.#softStops.delete(id);
       events[releaseProxy]();
     }
   }
@@ -330,12 +369,12 @@ export class Session implements WorkerAPI {
   }
 
   /** The words a call is about: those given, split as the training splits them, or the training's own. */
-  #words(call: string, { vocabulary, recipe }: Checkpoint, words: Uint8Array | undefined): Dataset {
-    if (words) return buildDataset(new TextDecoder().decode(words), { ...recipe, vocabulary });
+  #words(call: string, { vocabulary, recipe }: Checkpoint, words: EncodedWords | undefined): Dataset {
+    if (words) return buildDataset(decode(words), { ...recipe, vocabulary });
     if (this.#dataset) return this.#dataset;
     throw new MakemoreError(
       "NO_WORDS",
-      `${call}: a loaded model comes without its words; give them, as ${call === "resume" ? "resume({ words })" : `${call}(words)`}.`,
+      `${call}: a loaded model comes without its words; give them, as ${call === "resume" ? "resume({ words })" : `${call}(words)`} or load(file, { words }).`,
     );
   }
 
@@ -357,9 +396,9 @@ export class Session implements WorkerAPI {
     checkpoint: Checkpoint,
     count: number,
     settings: SampleSettings,
+    known: readonly WordSet[],
     stopped: () => boolean,
   ): Promise<string[]> {
-    const known = settings.novel ? this.#knownWords() : [];
     // Refused before ONNX Runtime is fetched for it.
     encodePrefix(checkpoint.vocabulary, settings);
     return (await this.#infer(checkpoint)).sample(count, settings, known, stopped);
@@ -371,7 +410,7 @@ export class Session implements WorkerAPI {
     if (!dataset)
       throw new MakemoreError(
         "NO_WORDS",
-        "sample: novel needs the training words, and a loaded model comes without them; train or resume with words first.",
+        "sample: novel needs the training words, and a loaded model comes without them; give them as sample(count, { novel: words }) or load(file, { words }).",
       );
     if (this.#novelty?.of !== dataset)
       this.#novelty = {
@@ -412,6 +451,10 @@ function orStopped(choosing: Promise<Choice>, signal: AbortSignal): Promise<Choi
 function head(stream: TokenStream, length: number): TokenStream {
   const end = stream.indexOf(0, Math.max(1, length - 1));
   return end < 0 ? stream : stream.slice(0, end + 1);
+}
+
+function decode({ bytes }: EncodedWords): string {
+  return new TextDecoder().decode(bytes);
 }
 
 /** Runs a call and packs what it came to. */

@@ -1,6 +1,9 @@
+import { runInNewContext } from "node:vm";
+import { reactive, ref } from "@vue/reactivity";
+import { observable } from "mobx";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import makemore, { Makemore } from "../../src";
-import type { TrainEvent, WorkerConfiguration } from "../../src/protocol";
+import type { EncodedWords, TrainEvent, WorkerConfiguration } from "../../src/protocol";
 import type { ModelInfo, Progress, TrainResult } from "../../src/types";
 import { FakeWorker } from "./fakeWorker";
 
@@ -24,6 +27,7 @@ const progress: Progress = {
 const result: TrainResult = {
   step: 2,
   steps: 2,
+  stopped: false,
   backend: "wasm",
   device: "simd",
   seconds: 1,
@@ -62,7 +66,7 @@ test("importing and constructing start no worker; the default export is a shared
 
 test("train hands over words as bytes and options as given, and reports what the worker tells", async () => {
   const train = vi.fn(
-    async (_id: number, _o: unknown, _w: Uint8Array, onEvent: (event: TrainEvent) => void) => {
+    async (_id: number, _o: unknown, _w: EncodedWords, onEvent: (event: TrainEvent) => void) => {
       onEvent({ model, measurements: new Map() });
       onEvent({ progress });
       await settle();
@@ -85,19 +89,19 @@ test("train hands over words as bytes and options as given, and reports what the
   expect(during).toEqual({ ...model, step: progress.step });
   expect(mm.model?.step).toBe(2);
   expect(train.mock.calls[0]?.[1]).toEqual({ steps: 2 });
-  expect(new TextDecoder().decode(train.mock.calls[0]?.[2])).toBe("emma\nolivia\n");
+  expect(new TextDecoder().decode(train.mock.calls[0]?.[2].bytes)).toBe("emma\nolivia\n");
   expect(lastWorker().options).toEqual({ type: "module" });
   mm.dispose();
 });
 
 test("one string is words a line, as makemore takes a text file", async () => {
-  const train = vi.fn(async () => ({ value: result }));
+  const train = vi.fn(async (_id: number, _o: unknown, _w: EncodedWords) => ({ value: result }));
   FakeWorker.api = { train };
   const mm = new Makemore();
   await mm.train("emma\nolivia\n");
-  expect(new TextDecoder().decode((train.mock.calls[0] as unknown[])[2] as Uint8Array)).toBe(
-    "emma\nolivia\n",
-  );
+  const words = train.mock.calls[0]?.[2];
+  expect(words?.isText).toBe(true);
+  expect(new TextDecoder().decode(words?.bytes)).toBe("emma\nolivia\n");
   mm.dispose();
 });
 
@@ -109,7 +113,16 @@ test.each([
   [42, /the words are 42/],
   [[{}], /word 0 is {}/],
   [null, /null/],
-])("words %j are refused", async (words, message) => {
+  [Promise.resolve([]), /the words are a Promise: await it/],
+  [new Response("emma"), /the words are a Response: give await response.text\(\)/],
+  [new TextEncoder().encode("emma"), /the words are an Uint8Array: decode it/],
+  [new ArrayBuffer(3), /the words are an ArrayBuffer: decode it/],
+  [new Map([["emma", 1]]), /the words are a Map: give its keys/],
+  [(async function* () {})(), /the words are an AsyncGenerator: collect it/],
+  [["em\u2028ma"], /word 0 is "em\u2028ma".*one line/],
+  [["em\rma"], /word 0 is "em\\rma".*one line/],
+  [["em\u0085ma"], /one line/],
+])("words %s are refused", async (words, message) => {
   const mm = new Makemore();
   await expect(mm.train(words as string[])).rejects.toMatchObject({
     name: "MakemoreError",
@@ -228,14 +241,14 @@ test("options that are no object, or hold what cannot cross, are refused before 
 });
 
 test("words are read at once: what happens to the list after the call does not matter", async () => {
-  const train = vi.fn(async (_id: number, _options: unknown, _words: Uint8Array) => ({ value: result }));
+  const train = vi.fn(async (_id: number, _options: unknown, _words: EncodedWords) => ({ value: result }));
   FakeWorker.api = { train };
   const mm = new Makemore();
   const words = ["emma"];
   const call = mm.train(words);
   words.length = 0;
   await call;
-  expect(new TextDecoder().decode(train.mock.calls[0]?.[2])).toBe("emma\n");
+  expect(new TextDecoder().decode(train.mock.calls[0]?.[2].bytes)).toBe("emma\n");
   mm.dispose();
 });
 
@@ -430,6 +443,198 @@ test("load copies what it is given, so the caller's bytes stay theirs", async ()
   await mm.load(new Blob([bytes]));
   expect(bytes).toEqual(new Uint8Array([1, 2, 3]));
   expect(mm.model).toEqual(model);
-  await expect(mm.load("file.onnx" as never)).rejects.toMatchObject({ code: "INVALID_ONNX" });
+  for (const [file, message] of [
+    ["file.onnx", /"file.onnx": fetch what it names/],
+    [Promise.resolve(bytes), /a Promise: await it/],
+    [[1, 2, 3], /\[1,2,3\]; it must be/],
+    [null, /null/],
+    [undefined, /undefined/],
+  ] as const)
+    await expect(mm.load(file as never)).rejects.toMatchObject({
+      code: "INVALID_ONNX",
+      message: expect.stringMatching(message),
+    });
   mm.dispose();
+});
+
+test("what comes from another realm is taken for what it is", async () => {
+  const load = vi.fn(async (_: Uint8Array) => ({ value: model }));
+  FakeWorker.api = { load, sample: async () => ({ value: ["ok"] }) };
+  const mm = new Makemore();
+  const theirs: { view: Uint8Array; data: DataView; buffer: ArrayBuffer; options: object; words: string[] } =
+    runInNewContext(`({
+      view: new Uint8Array([0, 1, 2, 3, 0]).subarray(1, 4),
+      data: new DataView(Uint8Array.of(0, 1, 2, 3).buffer, 1),
+      buffer: Uint8Array.of(1, 2, 3).buffer,
+      options: { temperature: 0.5 },
+      words: ["emma"],
+    })`);
+  expect(theirs.view).not.toBeInstanceOf(Uint8Array);
+  for (const file of [
+    theirs.view,
+    theirs.data as never,
+    theirs.buffer,
+    new Response(Uint8Array.of(1, 2, 3)),
+  ]) {
+    await mm.load(file, { words: theirs.words });
+    expect([...(load.mock.calls.at(-1)?.[0] ?? [])]).toEqual([1, 2, 3]);
+  }
+  await expect(mm.sample(1, theirs.options)).resolves.toEqual(["ok"]);
+  // A signal that is no instance of this realm's class.
+  const controller = new AbortController();
+  const signal = {
+    get aborted() {
+      return controller.signal.aborted;
+    },
+    get reason() {
+      return controller.signal.reason;
+    },
+    addEventListener: controller.signal.addEventListener.bind(controller.signal),
+    removeEventListener: controller.signal.removeEventListener.bind(controller.signal),
+  } as AbortSignal;
+  await expect(mm.sample(1, { signal })).resolves.toEqual(["ok"]);
+  const reason = new Error("never mind");
+  controller.abort(reason);
+  await expect(mm.sample(1, { signal })).rejects.toBe(reason);
+  mm.dispose();
+});
+
+test("options and words in Vue's or MobX's reactive state are read", async () => {
+  const train = vi.fn(async (_id: number, _o: unknown, _w: EncodedWords) => ({ value: result }));
+  FakeWorker.api = { train, sample: async () => ({ value: ["ok"] }), load: async () => ({ value: model }) };
+  const options = { model: { folds: [2, 2, 2] }, split: [0.8, 0.1, 0.1] as const, learningRate: { peak: 1 } };
+  const state = { options, words: ["emma", "olivia"] };
+  for (const { options: proxied, words } of [reactive(state), observable(state)]) {
+    const mm = new Makemore(reactive({ backend: "wasm" as const }));
+    await mm.train(words, proxied);
+    const [, sent, encoded] = train.mock.calls.at(-1) ?? [];
+    expect(sent).toEqual(options);
+    expect(new TextDecoder().decode(encoded?.bytes)).toBe("emma\nolivia\n");
+    await expect(mm.sample(1, reactive({ novel: words }))).resolves.toEqual(["ok"]);
+    await mm.load(new Uint8Array(1), observable({ words: ["emma"] }));
+    mm.dispose();
+  }
+});
+
+test("an option that is no plain data is refused by its name", async () => {
+  const mm = new Makemore();
+  const circle: Record<string, unknown> = { hidden: 3 };
+  circle.itself = circle;
+  for (const [options, message] of [
+    [{ model: { hidden: () => 4 } }, /train: model.hidden is a function; only onProgress/],
+    [{ model: [{ type: Symbol("Tanh") }] }, /train: model.0.type is a symbol/],
+    [{ split: new Map() }, /train: split is a Map; it must be plain data/],
+    [{ seed: Promise.resolve(1) }, /train: seed is a Promise/],
+    [{ model: circle }, /model.itself.* is nested too deeply, or contains itself/],
+    [Promise.resolve({}), /the options are a Promise/],
+    [reactive({ model: { hidden: 4n } }), /model.hidden is 4n/],
+  ] as const)
+    await expect(mm.train(["ab"], options as never)).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringMatching(message),
+    });
+  expect(FakeWorker.instances).toHaveLength(0);
+});
+
+test("a Makemore in Vue's and MobX's state works; in another proxy it is refused with the fix", async () => {
+  FakeWorker.api = { sample: async () => ({ value: ["ok"] }) };
+  for (const { mm } of [
+    reactive({ mm: new Makemore() }),
+    { mm: ref(new Makemore()).value },
+    observable({ mm: new Makemore() }),
+  ]) {
+    await expect(mm.sample(1)).resolves.toEqual(["ok"]);
+    mm.dispose();
+  }
+  const proxied = new Proxy(new Makemore(), {});
+  const refused = {
+    name: "MakemoreError",
+    code: "UNSUPPORTED",
+    message: expect.stringContaining("markRaw(mm)"),
+  };
+  for (const call of [
+    () => proxied.train(["ab"]),
+    () => proxied.resume(),
+    () => proxied.sample(),
+    () => proxied.score(["ab"]),
+    () => proxied.evaluate(),
+    () => proxied.exportONNX(),
+    () => proxied.load(new Uint8Array(1)),
+    async () => proxied.model,
+    async () => proxied.stop(),
+    async () => proxied.dispose(),
+  ])
+    await expect(call()).rejects.toMatchObject(refused);
+  const { sample } = new Makemore();
+  await expect(sample()).rejects.toMatchObject({ message: expect.stringContaining("mm.sample(…)") });
+});
+
+test("when onProgress rejects, training is asked to stop and train rejects with that", async () => {
+  let end: () => void = () => {};
+  FakeWorker.api = {
+    abort: () => end(),
+    train: async (_id, _options, _words, onEvent) => {
+      onEvent({ progress });
+      await new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      return { value: result };
+    },
+  };
+  const mm = new Makemore();
+  const boom = new Error("boom");
+  const onProgress = async () => {
+    await settle();
+    throw boom;
+  };
+  await expect(mm.train(["ab"], { onProgress })).rejects.toBe(boom);
+  mm.dispose();
+});
+
+test("stop ends a training softly, whenever it is called and how often", async () => {
+  const stop = vi.fn();
+  const abort = vi.fn();
+  // A worker that is told to stop before a training begins, too.
+  const told = new Set<number>();
+  let end: () => void = () => {};
+  FakeWorker.api = {
+    abort,
+    stop: (id) => {
+      stop(id);
+      told.add(id);
+      end();
+    },
+    train: async (id) => {
+      if (!told.has(id))
+        await new Promise<void>((resolve) => {
+          end = resolve;
+        });
+      return { value: { ...result, stopped: true } };
+    },
+  };
+  const mm = new Makemore();
+  // With none under way: nothing happens, and no worker starts.
+  mm.stop();
+  expect(FakeWorker.instances).toHaveLength(0);
+  // At once, before there is a worker.
+  const first = mm.train(["ab"]);
+  mm.stop();
+  await expect(first).resolves.toMatchObject({ stopped: true });
+  // Twice, in the middle.
+  const second = mm.train(["ab"]);
+  await settle();
+  mm.stop();
+  mm.stop();
+  await expect(second).resolves.toMatchObject({ stopped: true });
+  expect(stop).toHaveBeenCalledTimes(2);
+  // After the end: nothing, and the next training is not stopped by it.
+  mm.stop();
+  const third = mm.train(["ab"]);
+  await settle();
+  expect(stop).toHaveBeenCalledTimes(2);
+  mm.stop();
+  await third;
+  expect(abort).not.toHaveBeenCalled();
+  mm.dispose();
+  mm.stop();
 });

@@ -1,6 +1,7 @@
 import * as ort from "onnxruntime-node";
 import { expect, onTestFinished, test, vi } from "vitest";
-import type { LayerSpec, ModelChoice, SampleOptions } from "../../src/types";
+import type { PlainSampleOptions } from "../../src/protocol";
+import type { LayerSpec, ModelChoice } from "../../src/types";
 import { WordSet } from "../../worker/data/dataset";
 import { randomBits, randomUnit, Stream } from "../../worker/data/random";
 import type { Checkpoint } from "../../worker/model/checkpoint";
@@ -23,7 +24,7 @@ function namer(): Checkpoint {
 async function sample(
   checkpoint: Checkpoint,
   count: number,
-  options: SampleOptions = {},
+  options: PlainSampleOptions = {},
   known: readonly WordSet[] = [],
 ): Promise<string[]> {
   const inference = new Inference(ort, checkpoint);

@@ -206,6 +206,16 @@ export class WordSet {
     return set;
   }
 
+  /** The words of a text, one a line, less those that the vocabulary cannot spell. */
+  static ofText(text: string, vocabulary: Vocabulary): WordSet {
+    const ids: number[] = [BOUNDARY];
+    for (const word of eachWord(text)) {
+      const known = Array.from(word, (character) => vocabulary.id(character) ?? BOUNDARY);
+      if (known.length > 0 && !known.includes(BOUNDARY)) ids.push(...known, BOUNDARY);
+    }
+    return WordSet.of(Uint16Array.from(ids));
+  }
+
   /** Adds the word at [start, end) of the set's one stream; false where it was there already. */
   add(stream: TokenStream, start: number, end: number): boolean {
     this.#stream = stream;
