@@ -30,6 +30,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
+          globalSetup: "test/e2e/built.ts",
           environment: "node",
           testTimeout: 180_000,
           hookTimeout: 120_000,

@@ -415,12 +415,12 @@ test.each([
   ],
 ])("a worker that %s in mid-call rejects every call in flight", async (_, end) => {
   const calls = inPage(async ({ mm, names, failure }) => {
-    const training = failure(mm.train(names, { steps: 10_000_000, model: { hidden: 16 } }));
+    const onProgress = () => void Object.assign(globalThis, { underWay: true });
+    const training = failure(mm.train(names, { steps: 10_000_000, model: { hidden: 16 }, onProgress }));
     const sampling = failure(mm.sample(1_000_000));
     return { ends: [await training, await sampling], model: mm.model };
   });
-  while (page.workers().length === 0) await page.waitForTimeout(50);
-  await page.waitForTimeout(500);
+  await page.waitForFunction("globalThis.underWay");
   await page
     .workers()[0]
     ?.evaluate(end)
@@ -432,7 +432,6 @@ test.each([
   // The next call starts another worker, which the news of the first one's death does not touch.
   const after = await inPage(async ({ mm, names }) => {
     await mm.train(names, { steps: 5, model: { hidden: 16 } });
-    await new Promise((resolve) => setTimeout(resolve, 200));
     return { samples: await mm.sample(2), step: mm.model?.step };
   });
   expect(after).toEqual({ samples: [expect.any(String), expect.any(String)], step: 5 });

@@ -172,15 +172,26 @@ test("a negative variance is refused", () => {
   );
 });
 
-test("a length far beyond the file, groups, and numbers for messages are refused", () => {
-  const broken = [
+test.each<[string, Uint8Array, RegExp]>([
+  [
+    "a length far beyond the file",
     new BinaryWriter().tag(ModelProto.graph, WireType.LengthDelimited).uint32(0xffffffff).finish(),
+    /premature EOF/,
+  ],
+  [
+    "a file of nothing but nested groups",
     Uint8Array.from(new Array(100_000).fill((ModelProto.graph << 3) | WireType.StartGroup)),
+    /not an ONNX file/,
+  ],
+  [
+    "a number in the place of a text",
     new BinaryWriter().tag(ModelProto.producerName, WireType.Varint).int64(1).finish(),
-    Uint8Array.from([0, 0, 0, 0]),
-    Uint8Array.from(new Array(30).fill(0xff)),
-  ];
-  for (const bytes of broken) expect(refusal(sealed(bytes)).message.length).toBeGreaterThan(20);
+    /a number stands where a text must be/,
+  ],
+  ["a field without a number", Uint8Array.from([0, 0, 0, 0]), /field no 0/],
+  ["a number that never ends", Uint8Array.from(new Array(30).fill(0xff)), /invalid varint/],
+])("%s is refused", (_, bytes, message) => {
+  expect(refusal(sealed(bytes)).message).toMatch(message);
 });
 
 test("a parameter twice, or a moment too few, is refused", () => {
