@@ -1,0 +1,121 @@
+/** The worker's side of a `Makemore`, in Node: the wasm engine, and ONNX Runtime for Node. */
+import { readFileSync } from "node:fs";
+import { releaseProxy } from "comlink";
+import { expect, test, vi } from "vitest";
+import type { EncodedWords, Outcome, TrainEvent } from "../../src/protocol";
+import type { Progress } from "../../src/types";
+import { Session } from "../../worker/session";
+
+vi.mock("../../worker/assets", async () => {
+  const { createWasmEngine } = await import("../../worker/engines/wasm");
+  const refuse = async () => {
+    throw new Error("not in this test");
+  };
+  return {
+    engines: { wasm: createWasmEngine, webgpu: refuse, tfjs: refuse },
+    loadONNXRuntime: () => import("onnxruntime-node"),
+    setFiles: () => {},
+  };
+});
+
+const model = { contextLength: 4, embedding: 4, hidden: 8 };
+
+function list(words: readonly string[]): EncodedWords {
+  return { bytes: new TextEncoder().encode(words.join("\n")), isText: false };
+}
+
+/** The page's end of a training: called for each event, and released at its end. */
+function onEvents(onProgress: (progress: Progress) => void = () => {}): (event: TrainEvent) => void {
+  const listen = (event: TrainEvent) => {
+    if ("progress" in event) onProgress(event.progress);
+  };
+  return Object.assign(listen, { [releaseProxy]: () => {} });
+}
+
+/** The value of a call, or what it threw. */
+async function settled<T>(call: Promise<Outcome<T>>): Promise<T> {
+  const outcome = await call;
+  if ("error" in outcome) throw new Error(`${outcome.error.code}: ${outcome.error.message}`);
+  return outcome.value;
+}
+
+const names = readFileSync("demo/words/names.txt", "utf8").split("\n").slice(0, 300);
+
+test("a file of 0.1.0 is loaded and resumed as 0.1.0 would have gone on", async () => {
+  const file = readFileSync("test/fixtures/version-0.1.0.onnx");
+  const saved: { words: string[]; losses: number[] } = JSON.parse(
+    readFileSync("test/fixtures/version-0.1.0.json", "utf8"),
+  );
+  const session = new Session();
+  const info = await settled(session.load(new Uint8Array(file), {}, undefined));
+  expect(info).toMatchObject({ contextLength: 4, step: 20, steps: 40 });
+  const { losses } = await settled(session.resume(1, {}, list(saved.words), onEvents()));
+  expect(losses).toHaveLength(20);
+  // The sums may be rounded otherwise: another SIMD, or another version's kernels.
+  for (const [i, loss] of losses.entries()) expect(loss).toBeCloseTo(saved.losses[i] ?? Number.NaN, 4);
+});
+
+test("a training stopped in its setup ends at step 0, one stopped later where it is, and resume goes on", async () => {
+  const session = new Session();
+  const first = session.train(1, { steps: 50, model }, list(names), onEvents());
+  session.stop(1);
+  session.stop(1);
+  expect(await settled(first)).toMatchObject({ step: 0, steps: 50, stopped: true, backend: "wasm" });
+  const rest = await settled(session.resume(2, {}, undefined, onEvents()));
+  expect(rest).toMatchObject({ step: 50, stopped: false });
+  expect(rest.losses).toHaveLength(50);
+
+  const later = await settled(
+    session.train(
+      3,
+      { steps: 1_000_000, model },
+      list(names),
+      onEvents(({ step }) => {
+        if (step >= 10) session.stop(3);
+      }),
+    ),
+  );
+  expect(later.stopped).toBe(true);
+  expect(later.step).toBeGreaterThanOrEqual(10);
+  expect(later.step).toBeLessThan(1_000_000);
+  expect(later.losses).toHaveLength(later.step);
+  expect(later.model.step).toBe(later.step);
+  // Told before the training comes, as when `stop` is called right after `train`.
+  session.stop(4);
+  expect(await settled(session.train(4, { steps: 50, model }, list(names), onEvents()))).toMatchObject({
+    step: 0,
+    stopped: true,
+  });
+});
+
+test("a training that is stopped softly and then aborted in its setup leaves the old model", async () => {
+  const session = new Session();
+  await settled(session.train(1, { steps: 5, model }, list(names), onEvents()));
+  const second = session.train(2, { steps: 50, model }, list(names), onEvents());
+  session.stop(2);
+  session.abort(2);
+  await expect(settled(second)).rejects.toThrow("stopped before its first step");
+  const file = await settled(session.exportONNX({}));
+  expect(await settled(session.load(file, {}, undefined))).toMatchObject({ step: 5 });
+});
+
+test("after load, novel leaves out a list that is given to sample or to load", async () => {
+  const session = new Session();
+  // Few letters and short words, so that most samples are listed.
+  const words = ["a", "b", "aa", "ab", "ba", "bb"];
+  const few = [...Array(20)].flatMap(() => words);
+  await settled(session.train(1, { steps: 30, model }, list(few), onEvents()));
+  const file = await settled(session.exportONNX({}));
+  const sample = (novel: EncodedWords | undefined) =>
+    settled(session.sample(2, { seed: 1, maxLength: 3, novel: true }, 100, novel));
+  await settled(session.load(file.slice(), {}, undefined));
+  await expect(sample(undefined)).rejects.toThrow(/NO_WORDS.*novel: words.*load\(file, \{ words \}\)/);
+  const byList = await sample(list([...words, "strange"]));
+  expect(byList.filter((word) => words.includes(word))).toEqual([]);
+  expect(await sample(list(["a"]))).toEqual(expect.arrayContaining(["b", "ab"]));
+  await settled(session.load(file.slice(), {}, list(few)));
+  expect(await sample(undefined)).toEqual(byList);
+  await expect(settled(session.resume(3, {}, undefined, onEvents()))).rejects.toThrow(
+    "the training has done 30; to go on, give a larger total, such as resume({ steps: 60 })",
+  );
+});
