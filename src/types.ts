@@ -2,33 +2,12 @@
  * The words of the API: what goes into a call and what comes out of it. Types only, so this
  * file costs a page nothing.
  */
+import type { LayerSpec } from "../worker/model/layers";
+
+export type { LayerSpec };
 
 /** What trains: see `MakemoreOptions.backend`. */
 export type Backend = "webgpu" | "wasm" | "tfjs";
-
-/**
- * One layer of an explicit model, in the lecture's terms. Shapes are [positions, channels],
- * without the batch: a model starts from [contextLength] characters and must end at
- * [1, vocabulary].
- *
- * `fanIn` and `features` may be left out; where they are given they are checked.
- */
-export type LayerSpec =
-  /** A vector of `dimensions` numbers for each character. Must come first. */
-  | { type: "Embedding"; dimensions: number }
-  /** Joins every `n` neighbouring positions into one, as `FlattenConsecutive(n)` does. */
-  | { type: "FlattenConsecutive"; n: number }
-  /**
-   * `x @ W + b`; W is [fanIn, fanOut]; `bias` is true by default. The last Linear's `fanOut` is the
-   * vocabulary: leave it out.
-   */
-  | { type: "Linear"; fanIn?: number; fanOut?: number; bias?: boolean }
-  /**
-   * Normalises each channel over batch and positions; `features` is the number of channels, `momentum`
-   * 0.1 and `epsilon` 1e-5 by default.
-   */
-  | { type: "BatchNorm1d"; features?: number; momentum?: number; epsilon?: number }
-  | { type: "Tanh" };
 
 /** The sizes of a WaveNet tree; every field has the lecture's value as its default. */
 export interface ModelSizes {

@@ -16,6 +16,8 @@ import type { AdamW, ExportOptions, MakemoreOptions, ModelChoice, Schedule } fro
 import type { Optimizer } from "./engines/optimizer";
 import type { ResolvedSchedule } from "./engines/schedule";
 import type { Recipe } from "./model/checkpoint";
+import { layerSchema } from "./model/layers";
+import { between, boolean, oneOf, whole } from "./validation";
 
 /** `train`'s options with every default filled in. */
 export interface TrainSettings extends Recipe {
@@ -35,47 +37,8 @@ export type SampleSettings = Required<PlainSampleOptions>;
 
 const MAX_SEED = 0xffffffff;
 
-function whole(min: number, max: number) {
-  const message = `a whole number from ${min} to ${max}`;
-  return v.pipe(v.number(message), v.integer(message), v.minValue(min, message), v.maxValue(max, message));
-}
-
-function between(min: number, max: number, minimumExcluded = false) {
-  const message = `a number ${minimumExcluded ? "above" : "from"} ${min} to ${max}`;
-  return v.pipe(
-    v.number(message),
-    v.check((x) => (minimumExcluded ? x > min : x >= min) && x <= max, message),
-  );
-}
-
-function oneOf<const T extends string>(...names: T[]) {
-  return v.picklist(names, names.map((name) => `"${name}"`).join(" or "));
-}
-
-const flag = v.optional(v.boolean("true or false"));
+const flag = v.optional(boolean);
 const size = whole(1, 4096);
-
-const layer = v.variant(
-  "type",
-  [
-    v.strictObject({ type: v.literal("Embedding"), dimensions: size }),
-    v.strictObject({ type: v.literal("FlattenConsecutive"), n: whole(1, 256) }),
-    v.strictObject({
-      type: v.literal("Linear"),
-      fanIn: v.optional(whole(1, 1 << 20)),
-      fanOut: v.optional(whole(1, 65_535)),
-      bias: flag,
-    }),
-    v.strictObject({
-      type: v.literal("BatchNorm1d"),
-      features: v.optional(whole(1, 1 << 20)),
-      momentum: v.optional(between(0, 1)),
-      epsilon: v.optional(between(0, 1, true)),
-    }),
-    v.strictObject({ type: v.literal("Tanh") }),
-  ],
-  'a layer such as { type: "Tanh" }; the types are Embedding, FlattenConsecutive, Linear, BatchNorm1d and Tanh',
-);
 
 const sizes = v.strictObject({
   contextLength: v.optional(whole(1, 256)),
@@ -87,7 +50,7 @@ const sizes = v.strictObject({
 // Chosen by the value's kind, so that a wrong size is reported as such and not as "no member of a union".
 const model = v.lazy((value) =>
   Array.isArray(value)
-    ? v.pipe(v.array(layer), v.minLength(1, "a list with at least one layer"))
+    ? v.pipe(v.array(layerSchema), v.minLength(1, "a list with at least one layer"))
     : typeof value === "object" && value !== null
       ? sizes
       : v.picklist(["wavenet", "mlp"], '"wavenet", "mlp", sizes, or a list of layers'),

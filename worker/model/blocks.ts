@@ -7,6 +7,7 @@
  * lecture is of this shape, and so is any list that only leaves out norms, biases or tanhs. A
  * list of another shape (a Tanh before a BatchNorm1d, say) is left to the tfjs engine.
  */
+import type { BlockNorm } from "./layer";
 import type { Network } from "./network";
 
 /** One level. Its input is [positions * fold, fanIn / fold], its output [positions, fanOut]. */
@@ -23,14 +24,7 @@ export interface Block {
   /** Names of parameters. `weight` is [fanIn, fanOut]. */
   readonly weight: string;
   readonly bias?: string;
-  readonly norm?: {
-    readonly gamma: string;
-    readonly beta: string;
-    readonly runningMean: string;
-    readonly runningVariance: string;
-    readonly momentum: number;
-    readonly epsilon: number;
-  };
+  readonly norm?: BlockNorm;
   readonly tanh: boolean;
 }
 
@@ -43,61 +37,52 @@ export interface BlockChain {
   readonly blocks: readonly Block[];
 }
 
-/** The network as blocks, or undefined where it is not of that shape. */
+/**
+ * The network as blocks, or undefined if it is not of that shape. A layer without a part in a block
+ * makes it so: it is never left out.
+ */
 export function asBlocks(network: Network): BlockChain | undefined {
   const [first, ...rest] = network.layers;
-  if (first?.spec.type !== "Embedding") return undefined;
+  const embedding = first?.block;
+  if (embedding?.role !== "embedding") return undefined;
   const blocks: Block[] = [];
   let fold = 1;
   let block: Block | undefined;
-  for (const { name, spec, outputShape } of rest) {
-    switch (spec.type) {
-      case "FlattenConsecutive":
+  for (const { name, block: part, outputShape } of rest) {
+    switch (part?.role) {
+      case "fold":
         if (block) blocks.push(block);
         block = undefined;
-        fold *= spec.n;
+        fold *= part.n;
         break;
-      case "Linear":
+      case "linear": {
         if (block) blocks.push(block);
-        block = {
-          name,
-          fold,
-          positions: outputShape[0] ?? 1,
-          fanIn: spec.fanIn ?? 0,
-          fanOut: spec.fanOut ?? 0,
-          weight: `${name}.weight`,
-          ...(spec.bias ? { bias: `${name}.bias` } : {}),
-          tanh: false,
-        };
+        const { role: _, ...linear } = part;
+        block = { name, fold, positions: outputShape[0] ?? 1, ...linear, tanh: false };
         fold = 1;
         break;
-      case "BatchNorm1d":
+      }
+      case "norm": {
         if (!block || block.norm || block.tanh) return undefined;
-        block = {
-          ...block,
-          norm: {
-            gamma: `${name}.gamma`,
-            beta: `${name}.beta`,
-            runningMean: `${name}.runningMean`,
-            runningVariance: `${name}.runningVariance`,
-            momentum: spec.momentum ?? 0.1,
-            epsilon: spec.epsilon ?? 1e-5,
-          },
-        };
+        const { role: _, ...norm } = part;
+        block = { ...block, norm };
         break;
-      case "Tanh":
+      }
+      case "tanh":
         if (!block || block.tanh) return undefined;
         block = { ...block, tanh: true };
         break;
-      case "Embedding":
+      default:
+        part satisfies { role: "embedding" } | undefined;
         return undefined;
     }
   }
   if (!block || block.norm || block.tanh) return undefined;
+  const { weight, dimensions } = embedding;
   return {
     contextLength: network.contextLength,
     vocabularySize: network.vocabularySize,
-    embedding: { weight: `${first.name}.weight`, dimensions: first.spec.dimensions },
+    embedding: { weight, dimensions },
     blocks: [...blocks, block],
   };
 }

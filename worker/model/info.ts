@@ -7,9 +7,9 @@ export function modelInfo({ network, vocabulary, step, recipe }: Checkpoint): Mo
   return {
     contextLength: network.contextLength,
     vocabulary: vocabulary.characters,
-    layers: network.layers.map(({ name, type, inputShape, outputShape, parameters }) => ({
+    layers: network.layers.map(({ name, spec, inputShape, outputShape, parameters }) => ({
       name,
-      type,
+      type: spec.type,
       inputShape,
       outputShape,
       parameters: parameterCount(parameters),

@@ -1,15 +1,14 @@
 /**
  * What a layer is. Think of one as the lecture's class of the same name, with its sizes filled
  * in: it knows its shapes, its parameters and how each begins, its forward pass in tfjs, and its
- * nodes in ONNX. All of that is in the layer's own file under `layers/`; to add a layer is to add
- * a file and a line in `layers/index.ts`.
+ * nodes in ONNX. All of that is in the layer's own file under `layers/`; docs/extending.md says how
+ * to add one.
  *
  * Layers hold no numbers. The values live in `Parameters`, by name, so an engine may keep them in
  * WebAssembly memory or on a GPU.
  */
 import type * as tf from "@tensorflow/tfjs";
-import type { LayerSpec } from "../../src/types";
-import type { GraphBuilder } from "../onnx/graph";
+import type * as v from "valibot";
 
 /** [positions, channels] of one example; before the Embedding, [positions]. */
 export type Shape = readonly number[];
@@ -23,6 +22,8 @@ export interface Parameter {
   readonly trainable: boolean;
   /** How it begins: a constant, or normal numbers times `normal`. */
   readonly initial: { readonly fill: number } | { readonly normal: number };
+  /** True for variances: a file with a negative one is damaged. */
+  readonly nonNegative?: true;
 }
 
 /** Values by parameter name, row-major float32. */
@@ -40,19 +41,81 @@ export interface ForwardContext {
   update(name: string, value: tf.Tensor): void;
 }
 
-export interface Layer {
+/** An attribute of an ONNX node, by its kind. */
+export type Attribute =
+  | { readonly float: number }
+  | { readonly int: number }
+  | { readonly ints: readonly number[] };
+
+/** What a layer writes its ONNX nodes with. Values are known by name; `worker/onnx/graph.ts` implements it. */
+export interface NodeWriter {
+  /**
+   * Adds a node and returns the name of its output.
+   *
+   * @param group the layer that it belongs to: the node's name begins with it
+   */
+  node(
+    operator: string,
+    inputs: readonly string[],
+    attributes: Record<string, Attribute>,
+    group: string,
+  ): string;
+  /** The value of a parameter, as trained. */
+  initializer(name: string): string;
+  /** An int64 constant [n], which is how operators take shapes and positions. */
+  integers(values: readonly number[], group: string): string;
+  /** A constant of a few numbers. */
+  constant(
+    type: "float" | "int32" | "int64",
+    values: readonly number[],
+    dimensions: readonly number[],
+    group: string,
+  ): string;
+}
+
+/**
+ * What the fused engines and the convolutional form may know of a layer: its part in a block
+ * (blocks.ts). They take a network only if each of its layers has one.
+ */
+export type BlockPart =
+  | { readonly role: "embedding"; readonly weight: string; readonly dimensions: number }
+  | { readonly role: "fold"; readonly n: number }
+  | {
+      readonly role: "linear";
+      readonly weight: string;
+      readonly bias?: string;
+      readonly fanIn: number;
+      readonly fanOut: number;
+    }
+  | ({ readonly role: "norm" } & BlockNorm)
+  | { readonly role: "tanh" };
+
+/** A BatchNorm1d by the names of its parameters. */
+export interface BlockNorm {
+  readonly gamma: string;
+  readonly beta: string;
+  readonly runningMean: string;
+  readonly runningVariance: string;
+  readonly momentum: number;
+  readonly epsilon: number;
+}
+
+/** @template Spec what describes the layer, with nothing left out */
+export interface Layer<Spec extends { type: string } = { type: string }> {
   /** Unique in its model: the type in lower case, and a number where it may occur twice. */
   readonly name: string;
-  readonly type: LayerSpec["type"];
-  /** The spec with nothing left out. */
-  readonly spec: LayerSpec;
+  readonly spec: Spec;
   readonly inputShape: Shape;
   readonly outputShape: Shape;
   readonly parameters: readonly Parameter[];
+  /** Its part in a block. Default: none, so that only tfjs trains it. */
+  readonly block?: BlockPart;
+  /** Rows (examples times positions) that training needs at the least. Default 1. */
+  readonly minimumRows?: number;
   /** x: [batch, ...inputShape] to [batch, ...outputShape]. */
   forward(x: tf.Tensor, context: ForwardContext): tf.Tensor;
   /** Adds this layer's nodes in evaluation mode; takes and returns names of values. */
-  onnx(graph: GraphBuilder, input: string): string;
+  onnx(graph: NodeWriter, input: string): string;
 }
 
 /** What a layer is made in: the place it gets in its model. */
@@ -64,6 +127,27 @@ export interface Placement {
   readonly vocabularySize: number;
   /** Whether this is the model's last layer, whose Linear makes the logits. */
   readonly last: boolean;
+}
+
+/**
+ * A kind of layer: what a file under `layers/` defines.
+ *
+ * @template Spec how a caller describes such a layer
+ * @template Options the same with every default filled in
+ */
+export interface LayerKind<Spec extends { type: string } = { type: string }, Options extends Spec = Spec> {
+  /** Checks a description and fills in its defaults, which stand nowhere else. */
+  readonly schema: v.GenericSchema<Spec, Options>;
+  /** A model has only one of these, so its name has no number. */
+  readonly once?: true;
+  /** How many neighbouring positions become one. Default 1. */
+  joins?(options: Options): number;
+  /**
+   * The layer in its place.
+   *
+   * @throws MakemoreError `INVALID_MODEL` with the layer's name and both shapes where it does not fit
+   */
+  make(options: Options, place: Placement): Layer<Options>;
 }
 
 /** A shape for messages. */

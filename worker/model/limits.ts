@@ -29,11 +29,12 @@ export function checkTrainable({ layers, parameters }: Network, batchSize: numbe
       "INVALID_OPTION",
       `${call}: batchSize is ${batchSize}; for a model of this size it must be at most ${Math.floor(MAX_ACTIVATIONS / numbers)}.`,
     );
-  // With one row, the unbiased variance of a BatchNorm1d is 0 / 0.
-  const norm = layers.find((layer) => layer.type === "BatchNorm1d" && layer.inputShape[0] === 1);
-  if (norm && batchSize < 2)
+  for (const { name, inputShape, minimumRows = 1 } of layers) {
+    const [positions = 1] = inputShape;
+    if (batchSize * positions >= minimumRows) continue;
     throw new MakemoreError(
       "INVALID_OPTION",
-      `${call}: batchSize is 1, which leaves ${norm.name} one row to take a variance of; it must be at least 2.`,
+      `${call}: batchSize is ${batchSize}, which leaves ${name} one row to take a variance of; it must be at least 2.`,
     );
+  }
 }

@@ -3,10 +3,9 @@
  * description (shapes and names); the numbers are `Parameters`.
  */
 import { MakemoreError } from "../../src/errors";
-import type { LayerSpec } from "../../src/types";
 import { randomNormal } from "../data/random";
 import { type Layer, type Parameter, type Parameters, type Shape, showShape } from "./layer";
-import { makeLayer } from "./layers";
+import { type LayerSpec, layerKind, makeLayer } from "./layers";
 
 /** Characters a model may see: each costs memory in every example of a minibatch. */
 export const MAX_CONTEXT_LENGTH = 256;
@@ -15,7 +14,7 @@ export interface Network {
   readonly contextLength: number;
   /** Ids in all, the boundary's included. */
   readonly vocabularySize: number;
-  readonly layers: readonly Layer[];
+  readonly layers: readonly Layer<LayerSpec>[];
   /** Of all layers, in order; running statistics included. */
   readonly parameters: readonly Parameter[];
 }
@@ -27,23 +26,20 @@ export interface Network {
  * @throws MakemoreError `INVALID_MODEL` that names the layer and both shapes
  */
 export function buildNetwork(specs: readonly LayerSpec[], vocabularySize: number): Network {
-  const contextLength = specs.reduce(
-    (product, spec) => product * (spec.type === "FlattenConsecutive" ? spec.n : 1),
-    1,
-  );
+  const contextLength = specs.reduce((product, spec) => product * (layerKind(spec).joins?.(spec) ?? 1), 1);
   if (contextLength > MAX_CONTEXT_LENGTH)
     throw new MakemoreError(
       "INVALID_MODEL",
       `The layers join a context of ${contextLength} characters into one position; at most ${MAX_CONTEXT_LENGTH} are possible.`,
     );
   const counts = new Map<string, number>();
-  const layers: Layer[] = [];
+  const layers: Layer<LayerSpec>[] = [];
   let shape: Shape = [contextLength];
   for (const [i, spec] of specs.entries()) {
     const count = (counts.get(spec.type) ?? 0) + 1;
     counts.set(spec.type, count);
     const base = spec.type.charAt(0).toLowerCase() + spec.type.slice(1);
-    const name = spec.type === "Embedding" && count === 1 ? base : `${base}${count}`;
+    const name = layerKind(spec).once && count === 1 ? base : `${base}${count}`;
     const layer = makeLayer(spec, { name, inputShape: shape, vocabularySize, last: i === specs.length - 1 });
     layers.push(layer);
     shape = layer.outputShape;

@@ -37,34 +37,29 @@ export function convolutionGraph(network: Network, chain: BlockChain, parameters
   let value = padded;
   let fold = 1;
   let dilation = 1;
-  for (const { name, spec } of network.layers) {
-    switch (spec.type) {
-      case "Embedding":
-        value = graph.node(
-          "Gather",
-          [graph.initializer(`${name}.weight`), padded],
-          { axis: { int: 0 } },
-          name,
-        );
+  for (const { name, block: part } of network.layers) {
+    switch (part?.role) {
+      case "embedding":
+        value = graph.node("Gather", [graph.initializer(part.weight), padded], { axis: { int: 0 } }, name);
         // Conv and BatchNormalization take channels second: [batch, channels, time].
         value = graph.node("Transpose", [value], { perm: { ints: [0, 2, 1] } }, name);
         break;
-      case "FlattenConsecutive":
-        fold *= spec.n;
+      case "fold":
+        fold *= part.n;
         break;
-      case "Linear": {
+      case "linear": {
         // Row j * channels + c of the weight is channel c of neighbour j.
-        const { fanIn = 0, fanOut = vocabularySize, bias } = spec;
+        const { weight, bias, fanIn, fanOut } = part;
         const rows = graph.node(
           "Reshape",
-          [graph.initializer(`${name}.weight`), graph.integers([fold, fanIn / fold, fanOut], name)],
+          [graph.initializer(weight), graph.integers([fold, fanIn / fold, fanOut], name)],
           {},
           name,
         );
         const kernel = graph.node("Transpose", [rows], { perm: { ints: [2, 1, 0] } }, name);
         value = graph.node(
           "Conv",
-          [value, kernel, ...(bias ? [graph.initializer(`${name}.bias`)] : [])],
+          [value, kernel, ...(bias === undefined ? [] : [graph.initializer(bias)])],
           { kernel_shape: { ints: [fold] }, dilations: { ints: [dilation] } },
           name,
         );
@@ -72,22 +67,18 @@ export function convolutionGraph(network: Network, chain: BlockChain, parameters
         fold = 1;
         break;
       }
-      case "BatchNorm1d":
-        value = graph.node(
-          "BatchNormalization",
-          [
-            value,
-            ...["gamma", "beta", "runningMean", "runningVariance"].map((suffix) =>
-              graph.initializer(`${name}.${suffix}`),
-            ),
-          ],
-          { epsilon: { float: spec.epsilon ?? 1e-5 } },
-          name,
-        );
+      case "norm": {
+        const { gamma, beta, runningMean, runningVariance, epsilon } = part;
+        const numbers = [gamma, beta, runningMean, runningVariance].map((n) => graph.initializer(n));
+        value = graph.node("BatchNormalization", [value, ...numbers], { epsilon: { float: epsilon } }, name);
         break;
-      case "Tanh":
+      }
+      case "tanh":
         value = graph.node("Tanh", [value], {}, name);
         break;
+      default:
+        part satisfies undefined;
+        throw new Error(`${name} is not of a chain of blocks.`);
     }
   }
   graph.node("Transpose", [value], { perm: { ints: [0, 2, 1] } }, "logits", "logits");

@@ -1,7 +1,8 @@
 /** A graph as the bytes of an ONNX file: one function a message of the schema. */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { version } from "../../package.json";
-import type { Attribute, GraphBuilder, Node, Tensor, Value } from "./graph";
+import type { Attribute } from "../model/layer";
+import type { GraphBuilder, Node, Tensor, Value } from "./graph";
 import {
   AttributeProto,
   AttributeType,

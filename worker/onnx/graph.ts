@@ -5,14 +5,8 @@
  * Values are known by name. A name is the layer, a slash and the operator, so that a viewer shows
  * which layer a node belongs to; parameters keep their own names.
  */
-import type { Parameter, Parameters } from "../model/layer";
+import type { Attribute, NodeWriter, Parameter, Parameters } from "../model/layer";
 import type { DataType } from "./schema";
-
-/** An attribute's value, by its kind. */
-export type Attribute =
-  | { readonly float: number }
-  | { readonly int: number }
-  | { readonly ints: readonly number[] };
 
 export interface Node {
   readonly name: string;
@@ -40,7 +34,7 @@ export interface Value {
   readonly description: string;
 }
 
-export class GraphBuilder {
+export class GraphBuilder implements NodeWriter {
   readonly nodes: Node[] = [];
   readonly inputs: Value[] = [];
   readonly outputs: Value[] = [];

@@ -167,8 +167,9 @@ function numbers(
   new Uint8Array(values.buffer).set(bytes);
   const bad = values.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) throw new Error(`number ${bad} of its tensor ${name} is ${values[bad]}; it must be finite.`);
-  // Means of squares, of which roots are taken.
-  const negative = /\.(runningVariance|v)$/.test(name) ? values.findIndex((value) => value < 0) : -1;
+  // Means of squares, whose square roots are taken.
+  const squares = parameter.nonNegative || name.endsWith(".v");
+  const negative = squares ? values.findIndex((value) => value < 0) : -1;
   if (negative >= 0)
     throw new Error(
       `number ${negative} of its tensor ${name} is ${values[negative]}; it must not be negative.`,

@@ -1,28 +1,47 @@
-/** Which layers there are. To add one: its file, its `LayerSpec`, and a case here. */
-import type { LayerSpec } from "../../../src/types";
-import type { Layer, Placement } from "../layer";
-import { batchNorm1d } from "./batchNorm1d";
-import { embedding } from "./embedding";
-import { flattenConsecutive } from "./flattenConsecutive";
-import { linear } from "./linear";
-import { tanh } from "./tanh";
+/** What is derived from the layers of `list.ts`. */
+import * as v from "valibot";
+import { byType } from "../../validation";
+import type { Layer, LayerKind, Placement } from "../layer";
+import * as kinds from "./list";
+
+type SpecOf<Kind> = Kind extends LayerKind<infer Spec, infer _> ? Spec : never;
+
+/** A kind that is listed under another name than its own type does not compile. */
+const byName: ReadonlyMap<string, LayerKind<SpecOf<(typeof kinds)[keyof typeof kinds]>>> = new Map(
+  Object.entries(kinds satisfies { [Type in keyof typeof kinds]: LayerKind<{ type: Type }> }),
+);
+
+/** Checks the description of a layer of any kind, and fills in its defaults. */
+export const layerSchema = byType(
+  new Map([...byName].map(([type, { schema }]) => [type, schema])),
+  `a layer such as { type: "Tanh" }; the types are ${[...byName.keys()].join(", ")}`,
+);
+
+function parseLayer(spec: unknown) {
+  return v.parse(layerSchema, spec);
+}
+
+// Taken from a function, because the compiler writes out what a function returns: the package's
+// declarations have the union of the specs, and no trace of the kinds.
+/**
+ * One layer of an explicit model, in the lecture's terms. Shapes are [positions, channels],
+ * without the batch: a model starts from [contextLength] characters and must end at
+ * [1, vocabulary].
+ */
+export type LayerSpec = ReturnType<typeof parseLayer>;
+
+/** What is known of a kind before its layers are made. */
+export function layerKind({ type }: LayerSpec): LayerKind<LayerSpec> {
+  const kind = byName.get(type);
+  if (!kind) throw new Error(`There is no layer ${type}.`);
+  return kind;
+}
 
 /**
  * The layer that a spec describes, in its place.
  *
  * @throws MakemoreError `INVALID_MODEL` with the layer's name and both shapes where it does not fit
  */
-export function makeLayer(spec: LayerSpec, place: Placement): Layer {
-  switch (spec.type) {
-    case "Embedding":
-      return embedding(spec, place);
-    case "FlattenConsecutive":
-      return flattenConsecutive(spec, place);
-    case "Linear":
-      return linear(spec, place);
-    case "BatchNorm1d":
-      return batchNorm1d(spec, place);
-    case "Tanh":
-      return tanh(spec, place);
-  }
+export function makeLayer(spec: LayerSpec, place: Placement): Layer<LayerSpec> {
+  return layerKind(spec).make(parseLayer(spec), place);
 }

@@ -1,16 +1,22 @@
-import type { Layer, Placement } from "../layer";
+import * as v from "valibot";
+import type { LayerKind } from "../layer";
+
+/** The hyperbolic tangent of every number. */
+export interface TanhSpec {
+  type: "Tanh";
+}
 
 /** The lecture's `Tanh`. */
-export function tanh(spec: { type: "Tanh" }, place: Placement): Layer {
-  const { name, inputShape } = place;
-  return {
+export const Tanh: LayerKind<TanhSpec> = {
+  schema: v.strictObject({ type: v.literal("Tanh") }),
+  make: (spec, { name, inputShape }) => ({
     name,
-    type: "Tanh",
     spec,
     inputShape,
     outputShape: inputShape,
     parameters: [],
+    block: { role: "tanh" },
     forward: (x) => x.tanh(),
     onnx: (graph, input) => graph.node("Tanh", [input], {}, name),
-  };
-}
+  }),
+};

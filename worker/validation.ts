@@ -1,0 +1,51 @@
+/**
+ * The building blocks of every valibot schema in this folder. A message completes the sentence
+ * "`path` is `value`; it must be …".
+ */
+import * as v from "valibot";
+
+/** A whole number from `min` to `max`. */
+export function whole(min: number, max: number) {
+  const message = `a whole number from ${min} to ${max}`;
+  return v.pipe(v.number(message), v.integer(message), v.minValue(min, message), v.maxValue(max, message));
+}
+
+/** A number from `min` to `max`; `minimumExcluded` leaves `min` itself out. */
+export function between(min: number, max: number, minimumExcluded = false) {
+  const message = `a number ${minimumExcluded ? "above" : "from"} ${min} to ${max}`;
+  return v.pipe(
+    v.number(message),
+    v.check((x) => (minimumExcluded ? x > min : x >= min) && x <= max, message),
+  );
+}
+
+/** One of a few names. */
+export function oneOf<const T extends string>(...names: T[]) {
+  return v.picklist(names, names.map((name) => `"${name}"`).join(" or "));
+}
+
+/** True or false. */
+export const boolean = v.boolean("true or false");
+
+/**
+ * An object whose `type` says which schema it must follow, so that a wrong field is reported as such
+ * and not as "no member of a union".
+ *
+ * @param schemas by type
+ * @param message what a value of any of the types is
+ */
+export function byType<T>(
+  schemas: ReadonlyMap<string, v.GenericSchema<unknown, T>>,
+  message: string,
+): v.GenericSchema<unknown, T> {
+  const other = v.custom<T>(() => false, message);
+  // The issue's path is to name the field; the value never passes.
+  const otherType = v.pipe(
+    v.looseObject({ type: other }),
+    v.transform(({ type }) => type),
+  );
+  return v.lazy((value): v.GenericSchema<unknown, T> => {
+    if (typeof value !== "object" || value === null) return other;
+    return schemas.get(String(Reflect.get(value, "type"))) ?? otherType;
+  });
+}
