@@ -119,3 +119,19 @@ test("after load, novel leaves out a list that is given to sample or to load", a
     "the training has done 30; to go on, give a larger total, such as resume({ steps: 60 })",
   );
 });
+
+test("words that only NFC makes equal are one word, and all words of a model can be scored", async () => {
+  const session = new Session();
+  for (const words of [
+    ["é", "e", "o", "x\u0301"],
+    ["e", "o", "x\u0301"],
+  ]) {
+    const few = list(Array(60).fill(words).flat());
+    await settled(session.train(1, { steps: 20, model: { contextLength: 2, hidden: 8 } }, few, onEvents()));
+    const sample = (options: object) => settled(session.sample(2, { seed: 1, ...options }, 200, undefined));
+    const novel = await sample({ novel: true, maxLength: 2 });
+    expect(novel.filter((word) => words.includes(word.normalize("NFC")))).toEqual([]);
+    expect(novel.filter((word) => word !== word.normalize("NFC"))).toEqual([]);
+    await settled(session.score(list(await sample({}))));
+  }
+});

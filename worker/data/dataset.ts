@@ -9,7 +9,7 @@ import { MakemoreError } from "../../src/errors";
 import type { WordStats } from "../../src/types";
 import { randomBelow, randomBits, Stream } from "./random";
 import { BOUNDARY, Vocabulary } from "./vocabulary";
-import { eachWord } from "./words";
+import { eachWord, endsLine } from "./words";
 
 /** Tokens of one split, beginning and ending with a boundary; one byte a token up to id 255. */
 export type TokenStream = Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
@@ -95,7 +95,7 @@ export function buildDataset(text: string, options: DatasetOptions): Dataset {
     }
   }
   // A text that ends with a line break, or is empty, has no word after it: not a dropped one.
-  if (text === "" || text.endsWith("\n")) dropped--;
+  if (text === "" || endsLine(text)) dropped--;
   if (count === 0)
     throw new MakemoreError(
       "INVALID_WORDS",

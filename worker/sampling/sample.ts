@@ -5,9 +5,11 @@
  * are those that one walk at a time would give.
  */
 import { MakemoreError } from "../../src/errors";
+import { show } from "../../src/show";
 import type { WordSet } from "../data/dataset";
 import { randomBits, randomUnit, Stream } from "../data/random";
 import { BOUNDARY, type Vocabulary } from "../data/vocabulary";
+import { isReadable, normalizeWord } from "../data/words";
 import type { SampleSettings } from "../options";
 import { nextTask } from "../training/nextTask";
 import { Chooser } from "./choose";
@@ -41,14 +43,12 @@ export async function sampleWords(
   known: readonly WordSet[],
   stopped: () => boolean,
 ): Promise<string[]> {
-  const { seed, minLength, maxLength, novel } = settings;
+  const { seed, minLength, maxLength } = settings;
   const prefix = encodePrefix(vocabulary, settings);
   const chooser = new Chooser(vocabulary.size, settings);
   const found = new Found(count, settings);
-  const end = ({ number, tokens }: Walk) => {
-    const isKnown = novel && known.some((set) => set.has(tokens));
-    found.end(number, isKnown ? undefined : vocabulary.decode(tokens));
-  };
+  const end = ({ number, tokens }: Walk) =>
+    found.end(number, wordOf(vocabulary, tokens, prefix, settings, known));
   // Of each walk, and of where walks start.
   const nodes = new Int32Array(prefixes.walks + 1);
   const walks: Walk[] = [];
@@ -142,14 +142,40 @@ class Found {
   }
 }
 
+/**
+ * The word of a walk, in the form in which words come in; undefined if it may not leave.
+ *
+ * A model puts characters together as no list has them: "e" and a combining accent, or a space at an end.
+ * Once normalized, the word may be shorter, listed, or not begin with the prefix any more, and may have a
+ * character that the model never saw.
+ */
+function wordOf(
+  vocabulary: Vocabulary,
+  tokens: readonly number[],
+  prefix: readonly number[],
+  { minLength, novel }: SampleSettings,
+  known: readonly WordSet[],
+): string | undefined {
+  const text = vocabulary.decode(tokens);
+  const word = normalizeWord(text);
+  if (!isReadable(word)) return undefined;
+  let ids = tokens;
+  if (word !== text) {
+    ids = Array.from(word, (character) => vocabulary.id(character) ?? BOUNDARY);
+    if (ids.length < minLength || ids.includes(BOUNDARY)) return undefined;
+    if (prefix.some((id, i) => ids[i] !== id)) return undefined;
+  }
+  return novel && known.some((set) => set.has(ids)) ? undefined : word;
+}
+
 /** The ids of a prefix; refuses one that the model or `maxLength` cannot have. */
 export function encodePrefix(vocabulary: Vocabulary, { prefix, maxLength }: SampleSettings): number[] {
-  const tokens = Array.from(prefix.normalize("NFC"), (character) => {
+  const tokens = Array.from(prefix.trimStart().normalize("NFC"), (character) => {
     const id = vocabulary.id(character);
     if (id === undefined)
       throw new MakemoreError(
         "INVALID_OPTION",
-        `sample: prefix is "${prefix}", and the model never saw "${character}"; it knows ${vocabulary.describe()}.`,
+        `sample: prefix is ${show(prefix)}, and the model never saw ${show(character)}; it knows ${vocabulary.describe()}.`,
       );
     return id;
   });
@@ -181,8 +207,9 @@ function tooFew(
   { novel, unique, prefix, temperature }: SampleSettings,
 ): MakemoreError {
   const asked = [novel ? "novel" : "", unique ? "unique" : ""].filter((name) => name !== "").join(" and ");
+  const refused = asked === "" ? "words in the form of the list (trimmed, in NFC, of its characters)" : asked;
   return new MakemoreError(
     "SAMPLING_FAILED",
-    `sample: only ${found} of ${count} words were found; then ${MAX_REFUSED} in a row were not ${asked}. Ask for fewer, raise temperature (${temperature}), ${prefix === "" ? "" : `shorten prefix ("${prefix}"), `}or leave out ${asked}.`,
+    `sample: only ${found} of ${count} words were found; then ${MAX_REFUSED} in a row were not ${refused}. Ask for fewer, raise temperature (${temperature})${prefix === "" ? "" : `, shorten prefix ("${prefix}")`}${asked === "" ? "" : `, or leave out ${asked}`}.`,
   );
 }
