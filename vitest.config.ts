@@ -60,6 +60,7 @@ export default defineConfig({
             "onnxruntime-web/wasm",
             "@bufbuild/protobuf/wire",
             "comlink",
+            "d3-dsv",
             "valibot",
           ],
         },

@@ -127,6 +127,11 @@ export interface TrainOptions {
   split?: readonly [train: number, validation: number, test: number];
   /** Shuffle the words by the seed before the split. Default true. */
   shuffle?: boolean;
+  /**
+   * For words as one CSV text: the column with the words, by its name in the first line, or by its number from 0, and
+   * then the first line counts as data.
+   */
+  column?: string | number;
   /** Steps between evaluations in `onProgress`; 0, the default, is never. */
   evalEvery?: number;
   /** Steps between samples in `onProgress`; 0, the default, is never. */
@@ -144,6 +149,8 @@ export interface TrainOptions {
 export interface ResumeOptions {
   /** After `load`: the words that the training had. */
   words?: Iterable<string> | string;
+  /** As in `TrainOptions`, for these words. */
+  column?: string | number;
   /** A new total, for going on beyond the end. */
   steps?: number;
   /** A new rate or schedule, over the whole training, from its first step on. */
@@ -168,6 +175,8 @@ export interface LoadOptions {
    * `sample` instead.
    */
   words?: Iterable<string> | string;
+  /** As in `TrainOptions`, for these words. */
+  column?: string | number;
 }
 
 /** What the words came to. */

@@ -95,6 +95,10 @@ const during = {
 const steps = v.optional(whole(1, 10_000_000));
 const learningRate = v.optional(schedule);
 
+const column = v.optional(
+  v.lazy((value) => (typeof value === "number" ? whole(0, 9999) : v.string("a name, or a number from 0"))),
+);
+
 const SHARES = "three shares that add up to 1, the first above 0";
 
 const trainOptions = v.strictObject({
@@ -118,10 +122,11 @@ const trainOptions = v.strictObject({
     ),
   ),
   shuffle: flag,
+  column,
   ...during,
 });
 
-const resumeOptions = v.strictObject({ steps, learningRate, ...during });
+const resumeOptions = v.strictObject({ column, steps, learningRate, ...during });
 
 const sampleOptions = v.strictObject({
   temperature: v.optional(between(0, 100, true)),
@@ -140,7 +145,7 @@ const exportOptions = v.strictObject({
   trainingState: flag,
 });
 
-const loadOptions = v.strictObject({});
+const loadOptions = v.strictObject({ column });
 
 const makemoreOptions = v.strictObject({
   backend: v.optional(oneOf("auto", "webgpu", "wasm", "tfjs")),

@@ -29,6 +29,7 @@ import type {
 } from "../src/types";
 import { engines, loadONNXRuntime, setFiles } from "./assets";
 import { buildDataset, type Dataset, type TokenStream, WordSet } from "./data/dataset";
+import { readWords, wordNotices } from "./data/text";
 import { eachWord } from "./data/words";
 import type { Engine, EngineSetup } from "./engines/engine";
 import { architecture } from "./model/architectures";
@@ -64,6 +65,8 @@ interface Start {
   readonly dataset: Dataset;
   readonly evalEvery: number;
   readonly sampleEvery: number;
+  /** What the words gave reason to say. */
+  readonly notices?: readonly string[];
 }
 
 export class Session implements WorkerAPI {
@@ -123,13 +126,24 @@ export class Session implements WorkerAPI {
     return outcome(() =>
       this.#learn("train", id, onEvent, () => {
         const settings = trainSettings(options);
-        const dataset = buildDataset(decode(words), settings);
+        const { text, notices } = readWords(words, {
+          call: "train",
+          isTraining: true,
+          column: options.column,
+        });
+        const dataset = buildDataset(text, settings);
         const network = buildNetwork(architecture(settings.model), dataset.vocabulary.size);
         checkTrainable(network, settings.batchSize, "train");
         const { model: _, evalEvery, sampleEvery, ...recipe } = settings;
         const parameters = initialParameters(network, recipe.seed);
         const checkpoint = { vocabulary: dataset.vocabulary, network, parameters, step: 0, recipe };
-        return { checkpoint, dataset, evalEvery, sampleEvery };
+        return {
+          checkpoint,
+          dataset,
+          evalEvery,
+          sampleEvery,
+          notices: [...notices, ...wordNotices(dataset, settings.split)],
+        };
       }),
     );
   }
@@ -153,7 +167,7 @@ export class Session implements WorkerAPI {
           );
         return {
           checkpoint: { ...from, recipe },
-          dataset: this.#words("resume", from, words),
+          dataset: this.#words("resume", from, words, options.column),
           evalEvery,
           sampleEvery,
         };
@@ -175,7 +189,7 @@ export class Session implements WorkerAPI {
         const known = !settings.novel
           ? []
           : novel
-            ? [WordSet.ofText(decode(novel), checkpoint.vocabulary)]
+            ? [WordSet.ofText(readWords(novel, { call: "sample: novel" }).text, checkpoint.vocabulary)]
             : this.#knownWords();
         return await this.#sample(checkpoint, count, settings, known, () => signal.aborted);
       } finally {
@@ -187,7 +201,7 @@ export class Session implements WorkerAPI {
   score(words: EncodedWords): Promise<Outcome<WordScore[]>> {
     return this.#beside(async () => {
       const checkpoint = await this.#snapshot("score");
-      const list = [...eachWord(decode(words))].filter((word) => word !== "");
+      const list = [...eachWord(readWords(words, { call: "score" }).text)].filter((word) => word !== "");
       if (list.length === 0)
         throw new MakemoreError("INVALID_WORDS", "score: there are no words; give at least one.");
       // Refused before ONNX Runtime is fetched for it.
@@ -225,7 +239,7 @@ export class Session implements WorkerAPI {
       this.#refuseWhileBusy("load");
       checkLoadOptions(options);
       const checkpoint = readONNX(onnx);
-      const dataset = words && this.#words("load", checkpoint, words);
+      const dataset = words && this.#words("load", checkpoint, words, options.column);
       this.#checkpoint = checkpoint;
       this.#dataset = dataset;
       this.#novelty = undefined;
@@ -274,7 +288,7 @@ export class Session implements WorkerAPI {
     const { signal } = this.#stop(id);
     const { signal: softStop } = this.#softStop(id);
     try {
-      const { checkpoint, dataset, evalEvery, sampleEvery } = prepare();
+      const { checkpoint, dataset, evalEvery, sampleEvery, notices = [] } = prepare();
       const setup = (from: Checkpoint): EngineSetup => ({
         network: from.network,
         parameters: from.parameters,
@@ -298,7 +312,7 @@ export class Session implements WorkerAPI {
       const training = new Training(checkpoint, dataset, {
         evalEvery,
         sampleEvery,
-        notices: choice.notices,
+        notices: [...notices, ...choice.notices],
         openEngine: (from, lost, again) => replaceEngine(lost, again, setup(from), engines),
         evaluate: (at) => this.#progressEvaluation(at, dataset, () => signal.aborted),
         sample: (at) =>
@@ -369,8 +383,16 @@ export class Session implements WorkerAPI {
   }
 
   /** The words a call is about: those given, split as the training splits them, or the training's own. */
-  #words(call: string, { vocabulary, recipe }: Checkpoint, words: EncodedWords | undefined): Dataset {
-    if (words) return buildDataset(decode(words), { ...recipe, vocabulary });
+  #words(
+    call: string,
+    { vocabulary, recipe }: Checkpoint,
+    words: EncodedWords | undefined,
+    column?: string | number,
+  ): Dataset {
+    if (words) {
+      const { text } = readWords(words, { call, isTraining: call !== "evaluate", column });
+      return buildDataset(text, { ...recipe, vocabulary });
+    }
     if (this.#dataset) return this.#dataset;
     throw new MakemoreError(
       "NO_WORDS",
@@ -451,10 +473,6 @@ function orStopped(choosing: Promise<Choice>, signal: AbortSignal): Promise<Choi
 function head(stream: TokenStream, length: number): TokenStream {
   const end = stream.indexOf(0, Math.max(1, length - 1));
   return end < 0 ? stream : stream.slice(0, end + 1);
-}
-
-function decode({ bytes }: EncodedWords): string {
-  return new TextDecoder().decode(bytes);
 }
 
 /** Runs a call and packs what it came to. */

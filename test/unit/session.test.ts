@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { releaseProxy } from "comlink";
 import { expect, test, vi } from "vitest";
 import type { EncodedWords, Outcome, TrainEvent } from "../../src/protocol";
-import type { Progress } from "../../src/types";
+import type { Progress, TrainResult } from "../../src/types";
 import { Session } from "../../worker/session";
 
 vi.mock("../../worker/assets", async () => {
@@ -134,4 +134,19 @@ test("words that only NFC makes equal are one word, and all words of a model can
     expect(novel.filter((word) => word !== word.normalize("NFC"))).toEqual([]);
     await settled(session.score(list(await sample({}))));
   }
+});
+
+test("a CSV text trains on the column that is named, and too few words are remarked on in the result", async () => {
+  const session = new Session();
+  const text = ["name,count", ...names.map((name, i) => `${name},${i}`)].join("\n");
+  const csv = (column?: string): Promise<Outcome<TrainResult>> => {
+    const words = { bytes: new TextEncoder().encode(text), isText: true };
+    return session.train(1, { steps: 5, model, ...(column ? { column } : {}) }, words, onEvents());
+  };
+  await expect(settled(csv())).rejects.toThrow(/INVALID_WORDS.*column: "name"/);
+  const { words, notices } = await settled(csv("name"));
+  expect(words.count).toBe(300);
+  expect(notices).toEqual([]);
+  const few = await settled(session.train(2, { steps: 5, model }, list(["emma", "ava"]), onEvents()));
+  expect(few.notices).toEqual([expect.stringContaining("only 2 words")]);
 });

@@ -1,0 +1,139 @@
+/** What a caller gave as words: what is read, what is refused, and what is only remarked on. */
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { EncodedWords } from "../../src/protocol";
+import { buildDataset } from "../../worker/data/dataset";
+import { type Reading, readWords, wordNotices } from "../../worker/data/text";
+
+const training = { call: "train", isTraining: true };
+
+function encoded(text: string, isText: boolean): EncodedWords {
+  return { bytes: new TextEncoder().encode(text), isText };
+}
+
+/** Given as one string. */
+function readText(text: string, reading: Reading = training): string[] {
+  return readWords(encoded(text, true), reading).text.split("\n").filter(Boolean);
+}
+
+/** Given as an array of strings. */
+function readList(words: readonly string[]) {
+  return readWords(encoded(`${words.join("\n")}\n`, false), training);
+}
+
+const table = ["Emma,F,20355", "Olivia,F,19553", '"Ava, Mia",F,17327'];
+const withHeader = ["name,sex,count", ...table];
+
+test.each([
+  ["a CSV file", table.join("\n"), /"," in them, such as "Olivia,F,19553".*column: 0/],
+  ["one with a header", withHeader.join("\r\n"), /column: "name"/],
+  ["one with semicolons", "Emma;F;20,355\nOlivia;F;19,553", /";" in them/],
+  ["one with tabs", "Emma\tF\nOlivia\tF\n", /"\\t" in them/],
+  ["one with a last line that is cut", [...Array(20).fill("Emma,F"), "Oliv"].join("\n"), /"," in them/],
+  ["quoted words", '"emma"\n"olivia"', /quotes in them/],
+  ["words and line breaks as in a program", '"emma",\n"olivia",\n"ava"', /quotes in them.*column: "emma"/],
+  [
+    "lists on several lines",
+    "emma, olivia, ava,\nmia, sophia,\namelia, evelyn",
+    /text.split\(\/\[,\\n\]\/\)/,
+  ],
+  ["one list", "emma,olivia,ava", /of one line, "emma,olivia,ava": .*text.split\(","\)/],
+  ["words between spaces", "emma olivia ava", /text.split\(" "\)/],
+  ["one word", "emma", /of one line, "emma"; give one word per line/],
+  ["a long line", "a".repeat(1e6), /of one line/],
+  ["the name of a file", "names.txt", /"names.txt": if it is an address.*await fetch/],
+  ["a URL", "https://example.com/names", /if it is an address/],
+  ["a path", "/data/names", /if it is an address/],
+  ["a Promise as a string", "[object Promise]", /"\[object Promise\]"/],
+  ["JSON", JSON.stringify(["emma", "olivia"], null, 2), /are JSON.*JSON.parse/],
+  ["a page of HTML", "<!doctype html>\n<title>404</title>\n<p>Not found</p>", /HTML.*missing/],
+  ["UTF-16 read as UTF-8", "e\0m\0m\0a\0\n\0a\0v\0a\0", /word 0 is .*NUL.*utf-16le/],
+  ["Windows-1252 read as UTF-8", "anna\nandr\ufffd", /word 1 is "andr\ufffd".*windows-1252/],
+])("as a string, %s is refused with the fix", (_, text, message) => {
+  expect(() => readText(text)).toThrow(expect.objectContaining({ code: "INVALID_WORDS" }));
+  expect(() => readText(text)).toThrow(message);
+});
+
+test.each(["score", "evaluate", "sample: novel"])("%s takes one word as a string, and no table", (call) => {
+  expect(readText("emma", { call })).toEqual(["emma"]);
+  expect(() => readText(table.join("\n"), { call })).toThrow(/give the words alone, as an array/);
+});
+
+test("half of a surrogate pair is refused by its word, in a string and in an array", () => {
+  const message = /word 0 is "ab\ufffd".*half of a surrogate pair/;
+  expect(() => readText("ab\ud83d\nba")).toThrow(message);
+  expect(() => readList(["ab\ud83d", "ba"])).toThrow(message);
+  expect(readList(["ab😀", "ba"]).notices).toEqual([]);
+});
+
+test("a column is read by its name, and by its number", () => {
+  const names = ["Emma", "Olivia", "Ava, Mia"];
+  expect(readText(withHeader.join("\n"), { ...training, column: "name" })).toEqual(names);
+  expect(readText(table.join("\r\n"), { ...training, column: 0 })).toEqual(names);
+  expect(readText(withHeader.join("\n"), { ...training, column: "count" })).toEqual([
+    "20355",
+    "19553",
+    "17327",
+  ]);
+  expect(readText("name\nemma\nolivia", { ...training, column: "name" })).toEqual(["emma", "olivia"]);
+  expect(readText('"em""ma"\n"olivia"', { ...training, column: 0 })).toEqual(['em"ma', "olivia"]);
+  expect(readText("a;1,5\nb;2,5", { ...training, column: 1 })).toEqual(["1,5", "2,5"]);
+});
+
+test("a column that is not there is refused with those that are", () => {
+  const read = (column: string | number) => () => readText(withHeader.join("\n"), { ...training, column });
+  expect(read("nme")).toThrow(/column is "nme"; the first line has "name", "sex", "count"/);
+  expect(read(3)).toThrow(/column is 3; the columns are 0 to 2/);
+  expect(() => readText('"em\nma",1\nava,2', { ...training, column: 0 })).toThrow(/more than one line/);
+  expect(() => readWords(encoded("emma", false), { ...training, column: 0 })).toThrow(/give the CSV text/);
+});
+
+test("no false alarm: words with commas, dots, quotes and tabs in an array, and a few of them in a text", () => {
+  const towns = ["Washington, D.C.", "Portland, Oregon", "St. Louis, Missouri", "Winston-Salem, N.C."];
+  const lists = [
+    towns,
+    ["example.com", "example.org"],
+    ['"Weird Al"', '"Prince"'],
+    ["a\tb", "c\td"],
+    ["names.txt"],
+  ];
+  for (const words of lists) {
+    const { text, notices } = readList(words);
+    expect(text.split("\n").slice(0, -1)).toEqual(words);
+    expect(notices).toEqual([]);
+  }
+  const text = [...Array(30).fill("Springfield"), ...towns].join("\n");
+  expect(readText(text)).toHaveLength(34);
+  expect(readText("example.com\nexample.org")).toHaveLength(2);
+  expect(readText("[emma\n{olivia")).toHaveLength(2);
+  expect(readText("Boeing 747\nAirbus 380")).toHaveLength(2);
+  const names = readFileSync("demo/words/names.txt", "utf8");
+  expect(readWords(encoded(names, true), training)).toEqual({ text: names, notices: [] });
+});
+
+test("lines of a CSV file in an array are remarked on, as numbers are no words", () => {
+  expect(readList(withHeader).notices).toEqual([expect.stringMatching(/lines of a CSV file.*column/)]);
+});
+
+test("too few words for a validation split, and a word as long as a text, are remarked on", () => {
+  const split = [0.8, 0.1, 0.1] as const;
+  const notices = (words: string[], shares: readonly [number, number, number] = split) =>
+    wordNotices(buildDataset(words.join("\n"), { seed: 1, split: shares, shuffle: true }), shares).join();
+  const five = ["emma", "olivia", "ava", "mia", "zoe"];
+  expect(notices(five)).toMatch(/only 5 words.*none is left for validation/);
+  expect(notices(five, [1, 0, 0])).toBe("");
+  expect(notices([...five, ...five])).toBe("");
+  expect(notices(["ab"])).toMatch(/only 1 word,/);
+  expect(notices([...five, ...five, ...Array(10).fill("ab".repeat(101))])).toMatch(/longest word has 202/);
+});
+
+test("any words in an array come out as they went in", () => {
+  // What the page trims or refuses, and what cannot be read.
+  const word = fc.string({ unit: "binary", minLength: 1 }).filter((w) => !/[\n\r\ufeff\ufffd]|\0/.test(w));
+  fc.assert(
+    fc.property(fc.array(word, { minLength: 1 }), (words) => {
+      expect(readList(words).text).toBe(`${words.join("\n")}\n`);
+    }),
+  );
+});

@@ -1,0 +1,229 @@
+/**
+ * What a caller gave as words, read as words. One string may turn out to be something else: a CSV file, JSON,
+ * a web page, an address. Whatever cannot be meant as a list of words is refused with the fix; an array of
+ * strings is always taken word by word.
+ */
+import { dsvFormat } from "d3-dsv";
+import { MakemoreError } from "../../src/errors";
+import type { EncodedWords } from "../../src/protocol";
+import { show } from "../../src/show";
+import type { Dataset } from "./dataset";
+import { BOUNDARY } from "./vocabulary";
+import { eachWord, isReadable } from "./words";
+
+/** Lines that are looked at to tell what a text is. */
+const LINES_LOOKED_AT = 1000;
+/** Share of the lines that must look alike. */
+const MOST = 0.9;
+/** Characters; names, towns and titles are shorter. */
+const LONG_WORD = 200;
+
+/** Of two that fit, the first: "a;1,5" has a decimal comma. */
+const DELIMITERS = ["\t", ";", "|", ","];
+
+/** How words are to be read. */
+export interface Reading {
+  /** The method they were given to, for messages. */
+  readonly call: string;
+  /** Whether they are a training's list, which has more than one word. */
+  readonly isTraining?: boolean;
+  /** Column of a CSV text: its name in the first line, or its number from 0. */
+  readonly column?: string | number | undefined;
+}
+
+/** Words, one per line. */
+export interface WordList {
+  readonly text: string;
+  /** Suspicions that a caller should hear of. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * Decodes words, and takes a column out of a CSV text.
+ *
+ * @throws MakemoreError `INVALID_WORDS` for what cannot be meant as words, `INVALID_OPTION` for a column that
+ *   is not there
+ */
+export function readWords({ bytes, isText }: EncodedWords, reading: Reading): WordList {
+  const { call, column, isTraining = false } = reading;
+  const text = new TextDecoder().decode(bytes);
+  refuseUnreadable(text, call);
+  if (column !== undefined) {
+    if (!isText)
+      throw new MakemoreError(
+        "INVALID_OPTION",
+        `${call}: column is ${show(column)}, and the words are no text; give the CSV text as one string.`,
+      );
+    return { text: readColumn(text, column, call), notices: [] };
+  }
+  const lines = firstLines(text);
+  const table = lines.length > 1 ? findTable(lines) : undefined;
+  if (!isText) return { text, notices: table?.hasNumbers ? [tableNotice(table)] : [] };
+  refuseDocument(text, call);
+  if (table) throw isTable(table, reading);
+  const [line] = lines;
+  if (isTraining && line !== undefined && lines.length === 1)
+    throw new MakemoreError(
+      "INVALID_WORDS",
+      `${call}: the words are a string of one line, ${show(line)}${lineFix(line)}; give one word per line, or an array of strings.`,
+    );
+  return { text, notices: [] };
+}
+
+/** What a training's caller should hear of its words. */
+export function wordNotices({ stats, train }: Dataset, shares: readonly number[]): string[] {
+  const { count, split } = stats;
+  const notices: string[] = [];
+  let longest = 0;
+  for (let start = 1; start < train.length; ) {
+    const end = train.indexOf(BOUNDARY, start);
+    longest = Math.max(longest, end - start);
+    start = end + 1;
+  }
+  if (split.validation === 0 && Number(shares[1]) > 0)
+    notices.push(
+      `There ${count === 1 ? "is only 1 word" : `are only ${count} words`}, and none is left for validation, so learning cannot be told from memorizing; give a few hundred.`,
+    );
+  if (longest > LONG_WORD)
+    notices.push(
+      `The longest word has ${longest} characters; if it is a whole text, give its words one per line, or as an array.`,
+    );
+  return notices;
+}
+
+function refuseUnreadable(text: string, call: string): void {
+  // Two native searches: a text may have millions of characters.
+  const nul = text.indexOf("\0");
+  const at = nul >= 0 ? nul : text.indexOf("\ufffd");
+  if (at < 0) return;
+  let number = 0;
+  for (const word of eachWord(text)) {
+    if (!isReadable(word))
+      throw new MakemoreError(
+        "INVALID_WORDS",
+        nul >= 0
+          ? `${call}: word ${number} is ${show(word)}, which has a NUL character; if the text was UTF-16, decode it with new TextDecoder("utf-16le").`
+          : `${call}: word ${number} is ${show(word)}, which has a character that could not be read (U+FFFD): half of a surrogate pair, or bytes of another encoding, which new TextDecoder("windows-1252") may decode.`,
+      );
+    number++;
+  }
+}
+
+/** Refuses what is a document of another kind. */
+function refuseDocument(text: string, call: string): void {
+  const start = text.slice(0, 1000).trimStart();
+  const refuse = (what: string) => new MakemoreError("INVALID_WORDS", `${call}: the words are ${what}`);
+  if (/^<(!doctype|html|\?xml|svg)\b/i.test(start))
+    throw refuse(
+      `an HTML or XML document, ${show(start)}; where a file is missing, many servers send such a page.`,
+    );
+  if (/^[[{]/.test(start) && isJSON(text))
+    throw refuse(`JSON, ${show(start)}; parse it with JSON.parse, and give an array of strings.`);
+}
+
+function isJSON(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The first lines that are not empty. */
+function firstLines(text: string): string[] {
+  const lines: string[] = [];
+  for (const line of eachWord(text)) {
+    if (line !== "") lines.push(line);
+    if (lines.length === LINES_LOOKED_AT) break;
+  }
+  return lines;
+}
+
+/** What the lines of a text have in common. */
+interface Table {
+  readonly delimiter: string;
+  /** The first cell of the first line: a column's name, if the text has a header. */
+  readonly name: string;
+  /** The second line. */
+  readonly example: string;
+  /** Columns that most rows have; undefined if rows differ. */
+  readonly columns: number | undefined;
+  /** Whether a column holds numbers, as no list of words does. */
+  readonly hasNumbers: boolean;
+}
+
+/** The delimiter that most lines have, or quotes around most lines. */
+function findTable(lines: readonly string[]): Table | undefined {
+  const [first = "", example = first] = lines;
+  const enough = Math.ceil(MOST * lines.length);
+  const tables = DELIMITERS.flatMap((delimiter): Table[] => {
+    const format = dsvFormat(delimiter);
+    const rows = lines.map((line) => format.parseRows(line)[0] ?? []);
+    if (rows.filter((row) => row.length > 1).length < enough) return [];
+    const widths = new Map<number, number>();
+    for (const { length } of rows) widths.set(length, (widths.get(length) ?? 0) + 1);
+    const [columns] = [...widths].find(([, count]) => count >= enough) ?? [];
+    const isNumber = (cell = "") => /^-?[\d.,\s]*\d%?$/.test(cell.trim());
+    // All but the header's.
+    const hasNumbers = Array.from({ length: columns ?? 0 }, (_, column) =>
+      rows.filter((row) => isNumber(row[column])),
+    ).some(({ length }) => length >= enough - 1);
+    return [{ delimiter, name: rows[0]?.[0] ?? "", example, columns, hasNumbers }];
+  });
+  const widest = tables.sort((a, b) => (b.columns ?? 0) - (a.columns ?? 0))[0];
+  if (widest) return widest;
+  const quoted = lines.filter((line) => /^"[^"]*"[,;]?$/.test(line)).length;
+  if (quoted < enough) return undefined;
+  const [[name = ""] = []] = dsvFormat(",").parseRows(first);
+  return { delimiter: ",", name, example, columns: 1, hasNumbers: false };
+}
+
+function isTable(table: Table, { call, isTraining }: Reading): MakemoreError {
+  const { delimiter, name, example, columns } = table;
+  const fix = !isTraining
+    ? "give the words alone, as an array of strings"
+    : columns === undefined
+      ? `if words are between them, give text.split(/[${delimiter === "\t" ? "\\t" : delimiter}\\n]/)`
+      : `give the number of the column with the words, { column: 0 }, or its name in the first line, { column: ${show(name)} }`;
+  return new MakemoreError(
+    "INVALID_WORDS",
+    `${call}: the words are a string whose lines have ${columns === 1 ? "quotes" : show(delimiter)} in them, such as ${show(example)}; ${fix}. If a whole line is a word, give an array: text.split("\\n").`,
+  );
+}
+
+function tableNotice({ example }: Table): string {
+  return `The words look like lines of a CSV file, such as ${show(example)}; to train on one column, give the text as one string with { column }.`;
+}
+
+/** The likely mistake behind one line. */
+function lineFix(line: string): string {
+  if (/^([a-z][a-z+.-]*:\/\/|\.{0,2}\/)\S+$/i.test(line) || /^\S+\.[a-z]\w{1,4}$/i.test(line))
+    return ": if it is an address, give what is there, await (await fetch(address)).text()";
+  const delimiter = [...DELIMITERS, " "].find((character) => line.includes(character));
+  return delimiter === undefined
+    ? ""
+    : `: if words are between ${show(delimiter)}, give text.split(${show(delimiter)})`;
+}
+
+/** One column of a CSV text, a cell per line. */
+function readColumn(text: string, column: string | number, call: string): string {
+  const delimiter = findTable(firstLines(text))?.delimiter ?? ",";
+  const rows = dsvFormat(delimiter).parseRows(text);
+  const [header = []] = rows;
+  const names = header.map((name) => name.trim());
+  const index = typeof column === "number" ? column : names.indexOf(column.trim());
+  if (index < 0 || index >= header.length)
+    throw new MakemoreError(
+      "INVALID_OPTION",
+      `${call}: column is ${show(column)}; ${typeof column === "number" ? `the columns are 0 to ${header.length - 1}` : `the first line has ${names.map(show).join(", ")}`}.`,
+    );
+  const cells = rows.slice(typeof column === "number" ? 0 : 1).map((row) => row[index] ?? "");
+  const bad = cells.findIndex((cell) => [...eachWord(cell.trim())].length > 1);
+  if (bad >= 0)
+    throw new MakemoreError(
+      "INVALID_WORDS",
+      `${call}: the cell ${show(cells[bad])} of column ${show(column)} has more than one line; a word is on one line.`,
+    );
+  return `${cells.join("\n")}\n`;
+}
