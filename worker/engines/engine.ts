@@ -6,10 +6,11 @@
  * between two of them.
  *
  * An engine is right when it follows PyTorch to float32 rounding (test/fixtures), and draws its
- * minibatches as `drawBatch` in worker/data/dataset.ts does.
+ * minibatches as `drawMinibatch` in worker/data/examples.ts does.
  */
 import type { Backend } from "../../src/types";
 import type { TokenStream } from "../data/dataset";
+import type { Examples } from "../data/examples";
 import type { Parameters } from "../model/layer";
 import type { Network } from "../model/network";
 import type { Moments, Optimizer } from "./optimizer";
@@ -24,6 +25,8 @@ export interface EngineSetup {
   readonly moments?: Moments;
   /** The training split. */
   readonly stream: TokenStream;
+  /** How its examples are drawn (worker/data/examples.ts); absent for random order and hard targets. */
+  readonly examples?: Examples;
   readonly seed: number;
   readonly batchSize: number;
 }
@@ -45,8 +48,9 @@ export interface Engine {
    * @param firstStep steps done since the training began: the key of the minibatches
    * @param learningRates one a step; the chunk's length
    * @param positions the minibatches as positions in the stream, [steps, batchSize], instead of
-   *   drawing them: how tests feed PyTorch's own batches
-   * @returns the loss of each step (mean cross entropy, nats)
+   *   drawing them, with hard targets: how tests feed PyTorch's own batches
+   * @returns the loss of each step: mean cross entropy against the targets, nats. Soft targets give the
+   *   same expectation as hard ones, with less noise.
    */
   run(firstStep: number, learningRates: Float32Array, positions?: Uint32Array): Promise<Float32Array>;
   /** Where the numbers stand. Not to be called while `run` is under way. */

@@ -51,6 +51,11 @@ export async function createWebGPUEngine(
       "UNSUPPORTED",
       "The webgpu backend trains an Embedding and then levels of FlattenConsecutive, Linear, BatchNorm1d and Tanh, in this order; use the tfjs backend for other models.",
     );
+  if (setup.examples)
+    throw new MakemoreError(
+      "UNSUPPORTED",
+      'The webgpu backend trains with targets: "hard" and order: "random" only; use the wasm backend.',
+    );
   const gpu = await openWebGPU();
   const { device } = gpu;
   const { parameters, moments, optimizer, stream, batchSize } = setup;

@@ -1,0 +1,156 @@
+/** Order and targets, against the plainest way to work them out. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { readContext, type TokenStream } from "../../worker/data/dataset";
+import { drawIndex, drawMinibatch, type ExampleChoice, prepareExamples } from "../../worker/data/examples";
+import { randomBits, Stream } from "../../worker/data/random";
+import { architecture } from "../../worker/model/architectures";
+import { buildNetwork } from "../../worker/model/network";
+
+const choice: ExampleChoice = { order: "even", targets: "soft", teacher: "none", steps: 100 };
+
+/** A stream of words over ids 1 to vocabularySize - 1. */
+const streams = (vocabularySize: number) =>
+  fc
+    .array(fc.array(fc.integer({ min: 1, max: vocabularySize - 1 }), { minLength: 1, maxLength: 7 }), {
+      minLength: 1,
+      maxLength: 40,
+    })
+    .map((words) => Uint8Array.from([0, ...words.flatMap((word) => [...word, 0])]));
+
+/** Context and target of each example, as the lecture's `build_dataset` lists them, sorted as strings of ids. */
+function listed(stream: TokenStream, contextLength: number) {
+  const examples = Array.from({ length: stream.length - 1 }, (_, i) => {
+    const context = new Array<number>(contextLength).fill(0);
+    readContext(stream, i + 1, contextLength, context);
+    return { context: context.join(), key: [...context].reverse(), target: stream[i + 1] ?? 0 };
+  });
+  return examples.sort((a, b) => {
+    const at = a.key.findIndex((token, i) => token !== b.key[i]);
+    return at < 0 ? a.target - b.target : (a.key[at] ?? 0) - (b.key[at] ?? 0);
+  });
+}
+
+function shares(examples: ReturnType<typeof listed>, context: string, vocabularySize: number): number[] {
+  const targets = examples.filter((example) => example.context === context).map(({ target }) => target);
+  return Array.from(
+    { length: vocabularySize },
+    (_, token) => targets.filter((target) => target === token).length / targets.length,
+  );
+}
+
+/** The reference's loop, one example left out of its own counts at a time. */
+function ngram(examples: ReturnType<typeof listed>, context: string, vocabularySize: number): number[] {
+  const same = examples.filter((example) => example.context === context);
+  const mean = new Array<number>(vocabularySize).fill(0);
+  const concentrations = [30, 146, 72, 36, 13, 13, 36, 5000, 5000];
+  for (const own of same) {
+    const { key } = own;
+    const written = key.filter((token) => token > 0).length;
+    let p = new Array<number>(vocabularySize).fill(1 / vocabularySize);
+    for (const [order, a] of concentrations.entries()) {
+      if (order > key.length || written < order - 1) continue;
+      const others = examples.filter(
+        (other) => other !== own && other.key.slice(0, order).join() === key.slice(0, order).join(),
+      );
+      p = p.map(
+        (before, token) =>
+          (others.filter(({ target }) => target === token).length + a * before) / (others.length + a),
+      );
+    }
+    for (const [token, share] of p.entries()) mean[token] = (mean[token] ?? 0) + share / same.length;
+  }
+  return mean;
+}
+
+function setup(
+  stream: TokenStream,
+  contextLength: number,
+  vocabularySize: number,
+  change: Partial<ExampleChoice>,
+) {
+  const network = buildNetwork(
+    architecture({ contextLength, embedding: 2, hidden: 2, folds: [contextLength] }),
+    vocabularySize,
+  );
+  const examples = prepareExamples(stream, contextLength, vocabularySize, { ...choice, ...change });
+  return { network, stream, seed: 3, batchSize: 16, ...(examples ? { examples } : {}) };
+}
+
+describe.each(["even", "random"] as const)("%s order", (order) => {
+  test.each(["soft", "hard"] as const)("%s targets are those of the lecture's list", (targets) => {
+    fc.assert(
+      fc.property(streams(5), fc.integer({ min: 1, max: 9 }), (stream, contextLength) => {
+        const given = setup(stream, contextLength, 5, { order, targets });
+        const examples = listed(stream, contextLength);
+        for (const step of [0, 7]) {
+          const batch = drawMinibatch(given, step);
+          for (const [row, position] of batch.positions.entries()) {
+            const context = new Array<number>(contextLength).fill(0);
+            readContext(stream, position, contextLength, context);
+            const index = drawIndex(order, 3, step, row, 16, examples.length);
+            const sorted = targets === "soft" || order === "even";
+            if (sorted) expect(context.join()).toBe(examples[index]?.context);
+            else expect(position).toBe(1 + index);
+            const target = batch.targets.subarray(row * 5, (row + 1) * 5);
+            if (targets === "hard") {
+              expect([...target].indexOf(1)).toBe(sorted ? examples[index]?.target : stream[position]);
+            }
+            // A few roundings to float32, of shares and of what they leave of 1.
+            else
+              for (const [token, share] of shares(examples, context.join(), 5).entries())
+                expect(target[token]).toBeCloseTo(share, 6);
+          }
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+test("the teacher is the n-gram with each example left out, and fades", () => {
+  fc.assert(
+    fc.property(streams(4), fc.integer({ min: 1, max: 10 }), (stream, contextLength) => {
+      const given = setup(stream, contextLength, 4, { teacher: "ngram" });
+      const examples = listed(stream, contextLength);
+      for (const [step, weight] of [
+        [0, 0.9],
+        [50, 0.45],
+        [100, 0],
+        [200, 0],
+      ] as const) {
+        const { positions, targets } = drawMinibatch(given, step);
+        const context = new Array<number>(contextLength).fill(0);
+        readContext(stream, positions[0] ?? 0, contextLength, context);
+        const own = shares(examples, context.join(), 4);
+        const taught = ngram(examples, context.join(), 4);
+        for (const [token, share] of own.entries())
+          expect(targets[token]).toBeCloseTo((1 - weight) * share + weight * (taught[token] ?? 0), 6);
+      }
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test("even order visits all examples evenly, and another seed starts elsewhere", () => {
+  const count = 1000;
+  const visits = new Uint32Array(count);
+  for (let step = 0; step < 100; step++)
+    for (let row = 0; row < 50; row++) {
+      const index = drawIndex("even", 42, step, row, 50, count);
+      visits[index] = (visits[index] ?? 0) + 1;
+    }
+  // 5 each on average; independent draws would differ by 12 or more.
+  expect(Math.max(...visits) - Math.min(...visits)).toBeLessThanOrEqual(3);
+  // In whole numbers, as the reference states it.
+  const exact = (n: bigint, offset: bigint) =>
+    Number((1000n * ((n * 2654435769n + offset) & 0xffffffffn)) >> 32n);
+  const first = randomBits(42, Stream.minibatch, 0, 0);
+  for (const [step, row] of [
+    [0, 0],
+    [3, 17],
+    [10_000_000, 49],
+  ] as const)
+    expect(drawIndex("even", 42, step, row, 50, count)).toBe(exact(BigInt(step * 50 + row), BigInt(first)));
+  expect(drawIndex("even", 43, 0, 0, 50, count)).not.toBe(drawIndex("even", 42, 0, 0, 50, count));
+});

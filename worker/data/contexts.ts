@@ -1,0 +1,146 @@
+/**
+ * The distinct contexts of a split. Examples are sorted by context, the last token first, so that equal
+ * contexts are neighbours; each context then has its place in a table with what follows it. Read
+ * examples.ts first.
+ */
+import { exampleCount, type TokenStream } from "./dataset";
+import { BOUNDARY } from "./vocabulary";
+
+/** The distinct contexts of a split, in sorted order, and what follows each. */
+export interface ContextTable {
+  /**
+   * Finds the context of an example. For each 32 examples in sorted order: how many contexts begin
+   * before them, and a bit for each of the 32 that is the first of its context. u32 [ceil(N / 32), 2].
+   */
+  readonly ranks: Uint32Array<ArrayBuffer>;
+  /**
+   * For each context, the position of one of its examples, and the index of its first pair. One more
+   * entry closes the last context. u32 [contexts + 1, 2].
+   */
+  readonly contexts: Uint32Array<ArrayBuffer>;
+  /**
+   * Tokens that follow a context, each with the bits of its share, a float32. The token at the context's
+   * position is left out. u32 [pairs, 2].
+   */
+  readonly pairs: Uint32Array<ArrayBuffer>;
+}
+
+/**
+ * Sorts the positions of all examples by context, the last token first, ties by target: a radix sort.
+ * Padding sorts as the boundary that it is.
+ */
+export function sortExamples(
+  stream: TokenStream,
+  contextLength: number,
+  vocabularySize: number,
+): Uint32Array<ArrayBuffer> {
+  const count = exampleCount(stream);
+  const written = charactersBefore(stream, contextLength);
+  /** The token `depth` places before the context's last one; the target at depth -1. */
+  const token = (position: number, depth: number): number =>
+    depth < (written[position] ?? 0) ? (stream[position - 1 - depth] ?? BOUNDARY) : BOUNDARY;
+  // Least significant first: the target, then the tokens from the farthest to the nearest.
+  const depthOf = (place: number) => (place === 0 ? -1 : contextLength - place);
+  // Two tokens a pass while their pairs are few: a pass costs one cache miss an example.
+  const tokens = vocabularySize <= 256 ? 2 : 1;
+  const starts = new Uint32Array(vocabularySize ** tokens + 1);
+  let from = new Uint32Array(count);
+  for (let i = 0; i < count; i++) from[i] = i + 1;
+  let to = new Uint32Array(count);
+  for (let place = 0; place <= contextLength; place += tokens) {
+    const low = depthOf(place);
+    // Past the context's end all is padding.
+    const high = tokens === 2 && place < contextLength ? depthOf(place + 1) : contextLength;
+    starts.fill(0);
+    for (let position = 1; position <= count; position++) {
+      const digit = token(position, high) * vocabularySize + token(position, low);
+      starts[digit + 1] = (starts[digit + 1] ?? 0) + 1;
+    }
+    // No word is that long.
+    if (starts[BOUNDARY + 1] === count) continue;
+    for (let digit = 1; digit < starts.length; digit++)
+      starts[digit] = (starts[digit] ?? 0) + (starts[digit - 1] ?? 0);
+    for (let i = 0; i < count; i++) {
+      const position = from[i] ?? 0;
+      const digit = token(position, high) * vocabularySize + token(position, low);
+      const at = starts[digit] ?? 0;
+      to[at] = position;
+      starts[digit] = at + 1;
+    }
+    [from, to] = [to, from];
+  }
+  return from;
+}
+
+/** Characters of the word before each position, at most `most`. */
+function charactersBefore(stream: TokenStream, most: number): Uint8Array | Uint16Array {
+  const written = new (most > 255 ? Uint16Array : Uint8Array)(stream.length);
+  for (let i = 1; i < stream.length; i++)
+    written[i] = stream[i - 1] === BOUNDARY ? 0 : Math.min(most, (written[i - 1] ?? 0) + 1);
+  return written;
+}
+
+/** Length of the suffix that the contexts of two positions share, at most `contextLength`. */
+export function commonSuffix(stream: TokenStream, a: number, b: number, contextLength: number): number {
+  for (let depth = 1; depth <= contextLength; depth++) {
+    const token = stream[a - depth];
+    if (token !== stream[b - depth]) return depth - 1;
+    // All padding from here on.
+    if (token === BOUNDARY) return contextLength;
+  }
+  return contextLength;
+}
+
+/** The distinct contexts of examples in sorted order, and what follows each. */
+export function contextTable(
+  stream: TokenStream,
+  contextLength: number,
+  sorted: Uint32Array<ArrayBuffer>,
+): ContextTable {
+  const count = sorted.length;
+  const ranks = new Uint32Array(2 * Math.ceil(count / 32));
+  let contexts = 0;
+  let pairCount = 0;
+  for (let i = 0; i < count; i++) {
+    if ((i & 31) === 0) ranks[i >>> 4] = contexts;
+    const position = sorted[i] ?? 0;
+    const previous = sorted[i - 1] ?? 0;
+    if (i === 0 || commonSuffix(stream, position, previous, contextLength) < contextLength) {
+      const block = 2 * (i >>> 5) + 1;
+      ranks[block] = (ranks[block] ?? 0) | (1 << (i & 31));
+      contexts++;
+    } else if (stream[position] !== stream[previous]) pairCount++;
+  }
+  const entries = new Uint32Array(2 * (contexts + 1));
+  const pairs = new Uint32Array(2 * pairCount);
+  const shares = new Float32Array(pairs.buffer);
+  let context = 0;
+  let pair = 0;
+  for (let start = 0; start < count; context++) {
+    const end = contextEnd(ranks, start, count);
+    entries[2 * context] = sorted[start] ?? 0;
+    entries[2 * context + 1] = pair;
+    // Runs of equal targets; the first is the one of the context's position.
+    for (let run = start; run < end; ) {
+      const target = stream[sorted[run] ?? 0] ?? BOUNDARY;
+      let next = run + 1;
+      while (next < end && stream[sorted[next] ?? 0] === target) next++;
+      if (run > start) {
+        pairs[2 * pair] = target;
+        shares[2 * pair + 1] = (next - run) / (end - start);
+        pair++;
+      }
+      run = next;
+    }
+    start = end;
+  }
+  entries[2 * context + 1] = pair;
+  return { ranks, contexts: entries, pairs };
+}
+
+/** The index after the last example of the context that begins at `start`. */
+export function contextEnd(ranks: Uint32Array, start: number, count: number): number {
+  let end = start + 1;
+  while (end < count && (((ranks[2 * (end >>> 5) + 1] ?? 0) >>> (end & 31)) & 1) === 0) end++;
+  return end;
+}

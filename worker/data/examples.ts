@@ -1,0 +1,224 @@
+/**
+ * Which examples a step trains on, and what each is to predict.
+ *
+ * An example is a position of the token stream: the context before it, and its token as the target.
+ * Two settings change how examples are used:
+ *
+ * - `order`: `"random"` draws with replacement, as the lecture does. `"even"` walks through the examples
+ *   sorted by context, in strides of the golden ratio. Each minibatch is then an even sample of all
+ *   contexts, and no example comes twice before most others came once.
+ * - `targets`: `"hard"` is the example's own token. `"soft"` is the distribution of all tokens that follow
+ *   the same context in the split. The expected gradient is the same, without the noise of one target.
+ *
+ * Examples are sorted by context: the last token first, then the one before it, and so on, ties by
+ * target. So equal contexts are neighbours, and similar ones are near.
+ *
+ * Every engine draws the same examples. With N examples, `step` from 0, `row` of the batch, and all
+ * arithmetic in unsigned 32 bits (mulhi is the high word of the 64-bit product):
+ *
+ *     bits  = randomBits(seed, Stream.minibatch, step, row)                   random
+ *     bits  = (step * batchSize + row) * 2654435769
+ *             + randomBits(seed, Stream.minibatch, 0, 0)                      even
+ *     index = mulhi(bits, N)
+ *
+ *     position = 1 + index                                                    random, hard
+ *     position = sorted[index]                                                even, hard
+ *     block    = index / 32
+ *     context  = ranks[2 block] - 1
+ *                + popcount(ranks[2 block + 1] & (0xffffffff >> (31 - index % 32)))      soft
+ *     position = contexts[2 context]                                          soft
+ *
+ * The tokens before `position` are the example's context. The target is the token at `position` if it is
+ * hard. A soft one is the token and share of each pair from `contexts[2 context + 1]` to
+ * `contexts[2 context + 3]` (excluded) of `pairs`; the token at `position`, which is none of them, has what
+ * they leave of 1. A teacher with weight w changes the target to (1 - w) target + w teacher.
+ */
+import { MakemoreError } from "../../src/errors";
+import type { EngineSetup } from "../engines/engine";
+import { type ContextTable, contextTable, sortExamples } from "./contexts";
+import { exampleCount, type TokenStream } from "./dataset";
+import { ngramShares } from "./ngram";
+import { randomBelow, randomBits, Stream } from "./random";
+import { BOUNDARY } from "./vocabulary";
+
+/** How examples are drawn. */
+export type Order = "even" | "random";
+
+/** What an example is to predict. */
+export type Targets = "soft" | "hard";
+
+/** What else a target is made of, and loses as training goes on. */
+export type Teacher = "ngram" | "none";
+
+/**
+ * The examples of a split, as an engine draws them. It never changes. Random order and hard targets need
+ * no table: then an engine's setup has none.
+ */
+export type Examples =
+  | {
+      readonly targets: "hard";
+      readonly order: "even";
+      /** Positions of the examples in sorted order, u32 [N]: 4 bytes an example. */
+      readonly sorted: Uint32Array<ArrayBuffer>;
+    }
+  | {
+      readonly targets: "soft";
+      readonly order: Order;
+      readonly table: ContextTable;
+      readonly teacher?: TeacherTargets;
+    };
+
+/** What the teacher expects after each context. */
+export interface TeacherTargets {
+  /** float32 [contexts, vocabulary]; each row adds up to 1. */
+  readonly shares: Float32Array<ArrayBuffer>;
+  /** Steps of the whole training; see `teacherWeight`. */
+  readonly steps: number;
+}
+
+/** A minibatch with its targets written out, for engines that take them as a matrix. */
+export interface Minibatch {
+  /** Positions whose contexts are the batch's, [batchSize]. */
+  readonly positions: Uint32Array<ArrayBuffer>;
+  /** float32 [batchSize, vocabulary]. */
+  readonly targets: Float32Array<ArrayBuffer>;
+}
+
+/** Bits of 2^32 times the golden ratio's fraction: the stride of even order. */
+const STRIDE = 2654435769;
+
+/** The teacher's weight at the first step. */
+const TEACHER_START = 0.9;
+
+/** A teacher's shares are refused above this size, bytes. */
+const MOST_TEACHER_BYTES = 2 ** 28;
+
+/** How a training uses its examples. */
+export interface ExampleChoice {
+  readonly order: Order;
+  readonly targets: Targets;
+  readonly teacher: Teacher;
+  /** Steps of the whole training. */
+  readonly steps: number;
+}
+
+/**
+ * Prepares the examples of a split; undefined if no table is needed.
+ *
+ * Takes about 0.3 s per million examples, and 9 bytes an example besides its result.
+ *
+ * @throws MakemoreError `INVALID_OPTION` if the teacher would need more than 256 MB
+ */
+export function prepareExamples(
+  stream: TokenStream,
+  contextLength: number,
+  vocabularySize: number,
+  choice: ExampleChoice,
+): Examples | undefined {
+  const { order, targets } = choice;
+  if (targets === "hard") {
+    if (order === "random") return undefined;
+    return { targets, order, sorted: sortExamples(stream, contextLength, vocabularySize) };
+  }
+  const sorted = sortExamples(stream, contextLength, vocabularySize);
+  const table = contextTable(stream, contextLength, sorted);
+  if (choice.teacher === "none") return { targets, order, table };
+  const bytes = 4 * vocabularySize * (table.contexts.length / 2 - 1);
+  if (bytes > MOST_TEACHER_BYTES)
+    throw new MakemoreError(
+      "INVALID_OPTION",
+      `train: teacher "ngram" needs ${Math.round(bytes / 1e6)} MB for these words; it may have ${Math.round(MOST_TEACHER_BYTES / 1e6)}. Take teacher: "none", fewer words, or a shorter contextLength.`,
+    );
+  const shares = ngramShares(stream, sorted, table, contextLength, vocabularySize);
+  return { targets, order, table, teacher: { shares, steps: choice.steps } };
+}
+
+/** The teacher's weight at a step: from 0.9 in a straight line to 0 at the last one. */
+export function teacherWeight(examples: Examples | undefined, step: number): number {
+  if (examples?.targets !== "soft" || !examples.teacher) return 0;
+  return TEACHER_START * Math.max(0, 1 - step / examples.teacher.steps);
+}
+
+/** Writes out the minibatch of a step. */
+export function drawMinibatch(
+  {
+    stream,
+    examples,
+    seed,
+    batchSize,
+    network,
+  }: Pick<EngineSetup, "stream" | "examples" | "seed" | "batchSize" | "network">,
+  step: number,
+): Minibatch {
+  const width = network.vocabularySize;
+  const positions = new Uint32Array(batchSize);
+  const targets = new Float32Array(batchSize * width);
+  for (let row = 0; row < batchSize; row++) {
+    const index = drawIndex(examples?.order ?? "random", seed, step, row, batchSize, exampleCount(stream));
+    if (examples?.targets === "soft") {
+      const context = contextOf(examples.table, index);
+      positions[row] = examples.table.contexts[2 * context] ?? 0;
+      const target = targets.subarray(row * width, (row + 1) * width);
+      writeTarget(examples.table, stream, context, target);
+      if (examples.teacher) mixTeacher(examples.teacher, context, teacherWeight(examples, step), target);
+    } else {
+      const position = examples ? (examples.sorted[index] ?? 0) : 1 + index;
+      positions[row] = position;
+      targets[row * width + (stream[position] ?? BOUNDARY)] = 1;
+    }
+  }
+  return { positions, targets };
+}
+
+/** The index of a row's example: into the sorted examples, or into the stream's for random and hard. */
+export function drawIndex(
+  order: Order,
+  seed: number,
+  step: number,
+  row: number,
+  batchSize: number,
+  count: number,
+): number {
+  if (order === "random") return randomBelow(randomBits(seed, Stream.minibatch, step, row), count);
+  const offset = randomBits(seed, Stream.minibatch, 0, 0);
+  const drawn = Math.imul(step, batchSize) + row;
+  return randomBelow((Math.imul(drawn, STRIDE) + offset) >>> 0, count);
+}
+
+/** The context of an example, by its index in sorted order. */
+export function contextOf({ ranks }: ContextTable, index: number): number {
+  const block = index >>> 5;
+  const first = (ranks[2 * block + 1] ?? 0) & (0xffffffff >>> (31 - (index & 31)));
+  return (ranks[2 * block] ?? 0) + bitCount(first) - 1;
+}
+
+/** Adds the target of a context to `out`, float32 [vocabulary] of zeros. */
+function writeTarget(
+  { contexts, pairs }: ContextTable,
+  stream: TokenStream,
+  context: number,
+  out: Float32Array,
+): void {
+  const shares = new Float32Array(pairs.buffer);
+  const end = contexts[2 * context + 3] ?? 0;
+  let rest = 1;
+  for (let pair = contexts[2 * context + 1] ?? 0; pair < end; pair++) {
+    const share = shares[2 * pair + 1] ?? 0;
+    out[pairs[2 * pair] ?? 0] = share;
+    rest -= share;
+  }
+  out[stream[contexts[2 * context] ?? 0] ?? BOUNDARY] = rest;
+}
+
+/** Moves a target of a context towards the teacher's. */
+function mixTeacher(teacher: TeacherTargets, context: number, weight: number, target: Float32Array): void {
+  for (const [token, share] of target.entries())
+    target[token] = (1 - weight) * share + weight * (teacher.shares[context * target.length + token] ?? 0);
+}
+
+/** Bits that are set. */
+function bitCount(bits: number): number {
+  let x = bits - ((bits >>> 1) & 0x55555555);
+  x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
+  return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
