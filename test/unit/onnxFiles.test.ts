@@ -86,6 +86,23 @@ test("bytes in front or behind are refused, as are other files", () => {
     expect(refusal(bytes).message).toMatch(/export of makemore-web|altered/);
 });
 
+test.each<[string, string | number[], RegExp]>([
+  ["a list of words", "emma\r\nolivia\n", /a text that begins with "emma"; words go to train/],
+  ["one word", "emma", /a text that begins with "emma"/],
+  ["a table", "name,count\nemma,20355\n", /a table that begins with "name,count".*column/],
+  ["a web page", " <!DOCTYPE html><title>404</title>", /an HTML or XML document; where a file is missing/],
+  ["JSON", '{"error": "not found"}', /is JSON/],
+  ["a Git LFS pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a", /git lfs pull/],
+  ["a zip archive", "PK\x03\x04\x14\x00", /zip archive; unpack/],
+  ["a gzip file", [0x1f, 0x8b, 8, 0], /gzip/],
+  ["a UTF-16 text", [0xff, 0xfe, 0x65, 0], /UTF-16 text/],
+  ["an image", [0x89, 0x50, 0x4e, 0x47, 13, 10], /is an image/],
+  ["nothing", [], /is empty/],
+])("%s is refused by what it is", (_, content, message) => {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : Uint8Array.from(content);
+  expect(refusal(bytes).message).toMatch(message);
+});
+
 test.each<[string, Uint8Array, RegExp]>([
   ["no vocabulary", forged({ vocabulary: undefined }), /no "vocabulary"/],
   ["a vocabulary that is no JSON", forged({ vocabulary: "[" }), /"vocabulary" .* not JSON/],

@@ -16,6 +16,7 @@ import { buildNetwork, elements, type Network } from "../model/network";
 import { trainSettings } from "../options";
 import { crc32 } from "./checksum";
 import { PRODUCER } from "./encode";
+import { describeForeign } from "./foreign";
 import {
   DataType,
   GraphProto,
@@ -49,10 +50,13 @@ function checkSeal(bytes: Uint8Array): void {
   const end = bytes.subarray(content.length);
   // The digits are the last 8 bytes of the entry; what is before them never differs.
   const frame = checksumEntry(0).subarray(0, -8);
-  if (end.length !== length || frame.some((byte, i) => end[i] !== byte))
+  if (end.length !== length || frame.some((byte, i) => end[i] !== byte)) {
+    const foreign = describeForeign(bytes);
+    if (foreign) throw new Error(`it is ${foreign}. load takes an export of ${PRODUCER}.`);
     throw new Error(
       `it does not end as an export of ${PRODUCER} does; it is another tool's file, or not whole (${bytes.length} bytes).`,
     );
+  }
   const expected = checksumEntry(crc32(content));
   if (expected.some((byte, i) => end[i] !== byte))
     throw new Error("its checksum is not that of its content; it was altered after the export.");

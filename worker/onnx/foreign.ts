@@ -1,0 +1,39 @@
+/** What a file is that was given to `load` and is no ONNX file, so that the message can say what to give. */
+import { show } from "../../src/show";
+
+/** First bytes of other formats. */
+const SIGNATURES: readonly (readonly [signature: string, what: string])[] = [
+  ["PK\x03\x04", "a zip archive; unpack it, and give the .onnx file in it"],
+  ["\x1f\x8b", "a gzip file; decompress it first"],
+  ["%PDF", "a PDF file"],
+  ["\x89PNG", "an image"],
+  ["\xff\xd8\xff", "an image"],
+  ["GIF8", "an image"],
+  ["\x80\x02", "a Python pickle; its weights cannot be taken"],
+  ["\x89HDF", "an HDF5 file; its weights cannot be taken"],
+  ["\xff\xfe", "a UTF-16 text; words go to train(text)"],
+  ["\xfe\xff", "a UTF-16 text; words go to train(text)"],
+];
+
+/** Control characters of texts: tab, and separators of lines. */
+const TEXT_CONTROLS = [9, 10, 11, 12, 13, 28, 29, 30];
+
+/** What the file is, and what to do; undefined if it may be an ONNX file. */
+export function describeForeign(bytes: Uint8Array): string | undefined {
+  if (bytes.length === 0) return "empty, or not whole (0 bytes)";
+  const start = bytes.subarray(0, 1000);
+  for (const [signature, what] of SIGNATURES)
+    if ([...signature].every((character, i) => start[i] === character.charCodeAt(0))) return what;
+  // Lengths and types stand at the beginning of an ONNX file, and are control characters.
+  if (start.some((byte) => byte < 32 && !TEXT_CONTROLS.includes(byte))) return undefined;
+  const text = new TextDecoder().decode(start).trim();
+  if (/^<(!doctype|html|\?xml|svg)\b/i.test(text))
+    return "an HTML or XML document; where a file is missing, many servers send such a page: check the address";
+  if (text.startsWith("version https://git-lfs"))
+    return "a Git LFS pointer; get the file itself with git lfs pull";
+  if (/^[[{]/.test(text)) return "JSON; give the bytes that exportONNX returned";
+  const line = show(text.split(/[\r\n]/, 1)[0]);
+  return /^[^\n]*[,;\t][^\n]*\r?\n[^\n]*[,;\t]/.test(text)
+    ? `a table that begins with ${line}; its words go to train(text, { column })`
+    : `a text that begins with ${line}; words go to train(text)`;
+}
