@@ -29,6 +29,7 @@ import type {
 } from "../src/types";
 import { engines, loadONNXRuntime, setFiles } from "./assets";
 import { buildDataset, type Dataset, type TokenStream, WordSet } from "./data/dataset";
+import { fingerprintOf, refuseOtherOrder, refuseOtherWords } from "./data/fingerprint";
 import { readWords, wordNotices } from "./data/text";
 import { eachWord } from "./data/words";
 import type { Engine, EngineSetup } from "./engines/engine";
@@ -136,7 +137,14 @@ export class Session implements WorkerAPI {
         checkTrainable(network, settings.batchSize, "train");
         const { model: _, evalEvery, sampleEvery, ...recipe } = settings;
         const parameters = initialParameters(network, recipe.seed);
-        const checkpoint = { vocabulary: dataset.vocabulary, network, parameters, step: 0, recipe };
+        const checkpoint = {
+          vocabulary: dataset.vocabulary,
+          network,
+          parameters,
+          step: 0,
+          recipe,
+          words: fingerprintOf(dataset),
+        };
         return {
           checkpoint,
           dataset,
@@ -165,9 +173,10 @@ export class Session implements WorkerAPI {
             "INVALID_OPTION",
             `resume: steps is ${recipe.steps}, and the training has done ${from.step}; to go on, give a larger total, such as resume({ ${this.#dataset ? "" : "words, "}steps: ${2 * from.step} }).`,
           );
+        const dataset = this.#words("resume", from, words, options.column);
         return {
-          checkpoint: { ...from, recipe },
-          dataset: this.#words("resume", from, words, options.column),
+          checkpoint: { ...from, recipe, words: fingerprintOf(dataset) },
+          dataset,
           evalEvery,
           sampleEvery,
         };
@@ -240,7 +249,7 @@ export class Session implements WorkerAPI {
       checkLoadOptions(options);
       const checkpoint = readONNX(onnx);
       const dataset = words && this.#words("load", checkpoint, words, options.column);
-      this.#checkpoint = checkpoint;
+      this.#checkpoint = dataset ? { ...checkpoint, words: fingerprintOf(dataset) } : checkpoint;
       this.#dataset = dataset;
       this.#novelty = undefined;
       return modelInfo(checkpoint);
@@ -385,13 +394,16 @@ export class Session implements WorkerAPI {
   /** The words a call is about: those given, split as the training splits them, or the training's own. */
   #words(
     call: string,
-    { vocabulary, recipe }: Checkpoint,
+    { vocabulary, recipe, words: expected }: Checkpoint,
     words: EncodedWords | undefined,
     column?: string | number,
   ): Dataset {
     if (words) {
       const { text } = readWords(words, { call, isTraining: call !== "evaluate", column });
-      return buildDataset(text, { ...recipe, vocabulary });
+      const dataset = buildDataset(text, { ...recipe, vocabulary });
+      const refuse = call === "evaluate" ? refuseOtherOrder : refuseOtherWords;
+      if (expected) refuse(call, expected, fingerprintOf(dataset));
+      return dataset;
     }
     if (this.#dataset) return this.#dataset;
     throw new MakemoreError(

@@ -163,6 +163,11 @@ test.each<[string, Uint8Array, RegExp]>([
     /batchSize is 1000000000/,
   ],
   ["a recipe that is no object", forged({ training: { step: 0, recipe: [] } }), /recipe is not an object/],
+  [
+    "a fingerprint of words that is none",
+    forged({ training: { step: 0, recipe: checkpoint.recipe, words: { count: 3, order: -1, set: 0 } } }),
+    /its words are .*three whole numbers/,
+  ],
   ["training that is null", forged({ training: "null" }), /training is not an object/],
   ["deep nesting", forged({ training: "[".repeat(200_000) }), /not JSON/],
 ])("%s is refused", (_, bytes, message) => {

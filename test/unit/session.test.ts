@@ -150,3 +150,44 @@ test("a CSV text trains on the column that is named, and too few words are remar
   const few = await settled(session.train(2, { steps: 5, model }, list(["emma", "ava"]), onEvents()));
   expect(few.notices).toEqual([expect.stringContaining("only 2 words")]);
 });
+
+test("words other than the training's, or in another order, are refused, so that no validation word is learned", async () => {
+  const session = new Session();
+  await settled(session.train(1, { steps: 10, model }, list(names), onEvents()));
+  const file = await settled(session.exportONNX({}));
+  const other = new Session();
+  await settled(other.load(file.slice(), {}, undefined));
+  const resume = (words: readonly string[]) =>
+    settled(other.resume(2, { steps: 12 }, list(words), onEvents()));
+  const sorted = [...names].sort().reverse();
+  await expect(resume(sorted)).rejects.toThrow(
+    /INVALID_WORDS: resume: these are the 300 words .* another order/,
+  );
+  await expect(resume(names.slice(1))).rejects.toThrow(/the training had 300 words, and these are 299/);
+  await expect(resume([...names.slice(1), names[1] ?? ""])).rejects.toThrow(/as many others/);
+  await expect(settled(other.load(file.slice(), {}, list(sorted)))).rejects.toThrow(/another order/);
+  await expect(settled(other.evaluate(list(sorted)))).rejects.toThrow(/another order/);
+  // Words that the training did not have may be evaluated.
+  expect((await settled(other.evaluate(list(names.slice(0, 50))))).train).toBeGreaterThan(0);
+  // The same words, also with other white space and line ends, go on as they were.
+  const text = {
+    bytes: new TextEncoder().encode(names.map((name) => ` ${name} `).join("\r\n")),
+    isText: true,
+  };
+  expect(await settled(other.evaluate(text))).toEqual(await settled(session.evaluate(undefined)));
+  expect((await settled(other.resume(3, { steps: 12 }, text, onEvents()))).step).toBe(12);
+  // And what is exported after that knows them, too.
+  const again = new Session();
+  await settled(again.load(await settled(other.exportONNX({})), {}, undefined));
+  await expect(settled(again.resume(4, { steps: 14 }, list(sorted), onEvents()))).rejects.toThrow(
+    "another order",
+  );
+});
+
+test("a file of 0.1.0 takes the words as they are given, and knows them from then on", async () => {
+  const file = readFileSync("test/fixtures/version-0.1.0.onnx");
+  const { words }: { words: string[] } = JSON.parse(readFileSync("test/fixtures/version-0.1.0.json", "utf8"));
+  const session = new Session();
+  await settled(session.load(new Uint8Array(file), {}, list(words)));
+  await expect(settled(session.evaluate(list([...words].reverse())))).rejects.toThrow("another order");
+});

@@ -1,3 +1,4 @@
+import type { Fingerprint } from "../data/fingerprint";
 import type { Vocabulary } from "../data/vocabulary";
 import type { Moments, Optimizer } from "../engines/optimizer";
 import type { ResolvedSchedule } from "../engines/schedule";
@@ -26,6 +27,8 @@ export interface Checkpoint {
   /** Steps done. */
   readonly step: number;
   readonly recipe: Recipe;
+  /** The words it learns; absent in a file of 0.1.0. */
+  readonly words?: Fingerprint;
   /** Absent for SGD, and where a file was exported without its training state. */
   readonly moments?: Moments;
 }

@@ -8,6 +8,7 @@
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { MakemoreError } from "../../src/errors";
 import type { LayerSpec } from "../../src/types";
+import type { Fingerprint } from "../data/fingerprint";
 import { Vocabulary } from "../data/vocabulary";
 import type { Moments } from "../engines/optimizer";
 import type { Checkpoint, Recipe } from "../model/checkpoint";
@@ -75,7 +76,10 @@ function readModel(bytes: Uint8Array): Checkpoint {
     "metadata entry",
   );
   const vocabulary = readVocabulary(json(metadata, "vocabulary"));
-  const { step, recipe, layers } = readDescription(json(metadata, "training"), json(metadata, "layers"));
+  const { step, recipe, words, layers } = readDescription(
+    json(metadata, "training"),
+    json(metadata, "layers"),
+  );
   const network = buildNetwork(layers, vocabulary.size);
 
   const tensors = readTensors(decode(only(model, ModelProto.graph, "graph")));
@@ -83,7 +87,15 @@ function readModel(bytes: Uint8Array): Checkpoint {
     network.parameters.map((parameter) => [parameter.name, numbers(tensors, parameter.name, parameter)]),
   );
   const moments = readMoments(messages(model, ModelProto.trainingInfo), network, recipe);
-  return { vocabulary, network, parameters, step, recipe, ...(moments ? { moments } : {}) };
+  return {
+    vocabulary,
+    network,
+    parameters,
+    step,
+    recipe,
+    ...(words ? { words } : {}),
+    ...(moments ? { moments } : {}),
+  };
 }
 
 function readVocabulary(value: unknown): Vocabulary {
@@ -108,8 +120,8 @@ function readVocabulary(value: unknown): Vocabulary {
 function readDescription(
   training: unknown,
   model: unknown,
-): { step: number; recipe: Recipe; layers: readonly LayerSpec[] } {
-  const { step, recipe: options } = object(training, "training");
+): { step: number; recipe: Recipe; words: Fingerprint | undefined; layers: readonly LayerSpec[] } {
+  const { step, recipe: options, words } = object(training, "training");
   const settings = trainSettings({ ...object(options, "recipe"), model: model as readonly LayerSpec[] });
   const { model: layers, evalEvery: _, sampleEvery: __, ...recipe } = settings;
   if (!Array.isArray(layers)) throw new Error("its layers are not a list.");
@@ -117,7 +129,16 @@ function readDescription(
     throw new Error(
       `its step is ${JSON.stringify(step)}; it must be a whole number from 0 to ${recipe.steps}.`,
     );
-  return { step, recipe, layers };
+  return { step, recipe, words: words === undefined ? undefined : readFingerprint(words), layers };
+}
+
+function readFingerprint(value: unknown): Fingerprint {
+  const { count, order, set } = object(value, "words");
+  const isWhole = (n: unknown): n is number =>
+    typeof n === "number" && Number.isInteger(n) && n >= 0 && n <= 0xffffffff;
+  if (!isWhole(count) || !isWhole(order) || !isWhole(set))
+    throw new Error(`its words are ${JSON.stringify(value)}; they must be three whole numbers.`);
+  return { count, order, set };
 }
 
 /** Optimiser moments, where the file has them. */

@@ -7,7 +7,7 @@
  *     form         "window", "convolution" or "incremental"
  *     vocabulary   JSON: the characters in the order of their ids, from 1; 0 is the boundary
  *     layers       JSON: the model, as `train` takes it in `model`
- *     training     JSON: the steps done, and the recipe
+ *     training     JSON: the steps done, the recipe, and a fingerprint of the words
  *     state        JSON, incremental only: inputs, outputs, delays and widths of what is remembered
  *     checksum     of all bytes before the entry; the entry is the end of the file
  */
@@ -36,12 +36,12 @@ export function writeONNX(
   checkpoint: Checkpoint,
   { form, trainingState }: Required<ExportOptions>,
 ): Uint8Array<ArrayBuffer> {
-  const { vocabulary, network, parameters, step, recipe } = checkpoint;
+  const { vocabulary, network, parameters, step, recipe, words } = checkpoint;
   const metadata: Record<string, string> = {
     form,
     vocabulary: JSON.stringify(vocabulary.characters),
     layers: JSON.stringify(network.layers.map((layer) => layer.spec)),
-    training: JSON.stringify({ step, recipe }),
+    training: JSON.stringify({ step, recipe, words }),
   };
   const description = `A character-level language model, made by makemore-web. ${DESCRIPTIONS[form]}`;
   const training = trainingState ? momentTensors(checkpoint) : [];
