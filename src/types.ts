@@ -113,8 +113,12 @@ export interface TrainOptions {
    * option beside it wins.
    */
   recipe?: "default" | "lecture";
-  /** Gradient steps, 1 to 10,000,000. */
-  steps?: number;
+  /**
+   * Gradient steps, 1 to 10,000,000. `"auto"`, the default, takes them from the length of the list, and
+   * ends earlier when the validation loss has not come down for a third of them. The lecture's recipe
+   * has its own by default.
+   */
+  steps?: number | "auto";
   /** Examples (characters to predict) a step, 1 to 4,096; at least 2 where a BatchNorm1d would see one row. */
   batchSize?: number;
   /** A number is a constant rate. Default: the recipe's, at 0.1 for SGD and 2e-3 for AdamW. */
@@ -132,6 +136,17 @@ export interface TrainOptions {
    * then the first line counts as data.
    */
   column?: string | number;
+  /**
+   * Keep the weights that did best on the validation split, not the last ones: short lists are soon
+   * learned by heart. Nothing is kept if there is no validation split. `resume` goes on from the last
+   * weights all the same; a file holds the kept ones. Default true, for the lecture's recipe false.
+   */
+  keepBest?: boolean;
+  /**
+   * Steps without a better validation loss after which training ends; 0 is never. Takes `keepBest`.
+   * Default: a third of the steps with `steps: "auto"`, otherwise 0.
+   */
+  patience?: number;
   /** Steps between evaluations in `onProgress`; 0, the default, is never. */
   evalEvery?: number;
   /** Steps between samples in `onProgress`; 0, the default, is never. */
@@ -201,12 +216,25 @@ export interface BackendMeasurement {
   skipped?: string;
 }
 
+/** Which weights a training kept. */
+export interface Kept {
+  /** Steps that they were trained for. */
+  step: number;
+  /** Their mean cross entropy on the validation split (its first 32,768 characters), nats per character. */
+  validation: number;
+}
+
 export interface TrainResult {
   /** Steps done since the training began. */
   step: number;
+  /** Steps of the whole training; as many as were done if it ended early. */
   steps: number;
   /** Whether `stop()` ended it before its last step. */
   stopped: boolean;
+  /** The weights that the model has now; absent without `keepBest` or without a validation split. */
+  kept?: Kept;
+  /** Share of 1,000 samples at temperature 1 that are words of the list, 0 to 1. */
+  copies: number;
   backend: Backend;
   device: string;
   /** Wall time of this call in the worker, seconds, evaluation and sampling included. */

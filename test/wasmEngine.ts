@@ -5,8 +5,12 @@ import type { AdamW, LayerSpec, SGD } from "../src/types";
 import { drawBatch, type TokenStream } from "../worker/data/dataset";
 import type { Engine, EngineSetup } from "../worker/engines/engine";
 import { type Build, createWasmEngine } from "../worker/engines/wasm";
+import { createWasmPredictor } from "../worker/engines/wasm/predictor";
 import { architecture } from "../worker/model/architectures";
+import type { Checkpoint } from "../worker/model/checkpoint";
 import { buildNetwork, initialParameters, type Network } from "../worker/model/network";
+import { randomCheckpoint, vocabularyOf } from "./checkpoint";
+import { expectReferenceLogits } from "./predictor";
 import { allowedDifference, expectMoments, largestDifference, pytorchRun } from "./pytorch";
 import { Reference } from "./reference";
 
@@ -91,6 +95,14 @@ export const odd: [what: string, specs: readonly LayerSpec[], vocabulary: number
   ["batch 4,096", architecture({ contextLength: 3, embedding: 2, hidden: 5 }), 5, 4096],
 ];
 
+const predicted: [what: string, checkpoint: Checkpoint][] = [
+  ["the lecture's WaveNet", randomCheckpoint("wavenet")],
+  ["the lecture's MLP", randomCheckpoint("mlp")],
+  ...odd
+    .slice(0, 4)
+    .map(([what, specs, size]): [string, Checkpoint] => [what, randomCheckpoint(specs, vocabularyOf(size))]),
+];
+
 /** Defines the tests of a build. */
 export function testWasmEngine(build: Build): void {
   const engines: Engine[] = [];
@@ -141,6 +153,16 @@ export function testWasmEngine(build: Build): void {
         else expectMoments(moments, reference.moments);
       },
     );
+
+  test.each(predicted)("predicts as the float64 reference: %s", async (_, checkpoint) => {
+    for (const most of [1, 7, 1000]) {
+      const predictor = await createWasmPredictor(checkpoint.network, most, build);
+      expect(predictor.batchSize).toBe(Math.min(most, 128));
+      await expectReferenceLogits(predictor, checkpoint);
+      predictor.dispose();
+      await expect(predictor.predict(new Uint32Array(0))).rejects.toMatchObject({ code: "DISPOSED" });
+    }
+  });
 
   test("draws the minibatches of drawBatch", async () => {
     const setup = someSetup(small);

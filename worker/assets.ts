@@ -6,7 +6,10 @@ import type * as ORT from "onnxruntime-web/wasm";
 import { MakemoreError } from "../src/errors";
 import type { Files } from "../src/files";
 import type * as TfjsChunk from "./chunks/tfjs";
+import type { PredictorFactory } from "./engines/predictor";
 import { createWasmEngine } from "./engines/wasm";
+import { createWasmPredictor } from "./engines/wasm/predictor";
+import { asBlocks } from "./model/blocks";
 import { GraphBuilder } from "./onnx/graph";
 import { GraphSession } from "./sampling/runtime";
 import type { Engines } from "./training/chooseEngine";
@@ -73,6 +76,18 @@ export const engines: Engines = {
   wasm: createWasmEngine,
   webgpu: async (setup) => (await loadChunk("tfjs")).createWebGPUEngine(setup),
   tfjs: async (setup) => (await loadChunk("tfjs")).createTfjsEngine(setup, { wasmURL: address("tfjsWasm") }),
+};
+
+/** The fast predictor, or tfjs's where that cannot be: then tfjs trains, too, and is there already. */
+export const openPredictor: PredictorFactory = async (network, most) => {
+  const unlessUnsupported = (error: unknown) => {
+    if (error instanceof MakemoreError && error.code === "UNSUPPORTED") return undefined;
+    throw error;
+  };
+  return (
+    (asBlocks(network) && (await createWasmPredictor(network, most).catch(unlessUnsupported))) ??
+    (await loadChunk("tfjs")).createTfjsPredictor(network, most, { wasmURL: address("tfjsWasm") })
+  );
 };
 
 let ort: Promise<typeof ORT> | undefined;

@@ -17,6 +17,7 @@ import type { Optimizer } from "./engines/optimizer";
 import type { ResolvedSchedule } from "./engines/schedule";
 import type { Recipe } from "./model/checkpoint";
 import { layerSchema } from "./model/layers";
+import { autoRecipe } from "./training/autoRecipe";
 import { between, boolean, oneOf, whole } from "./validation";
 
 /** `train`'s options with every default filled in. */
@@ -27,7 +28,7 @@ export interface TrainSettings extends Recipe {
 }
 
 /** `resume`'s options; what is absent stays as the training had it. */
-export interface ResumeSettings extends Partial<Pick<Recipe, "steps" | "learningRate">> {
+export interface ResumeSettings extends Partial<Pick<Recipe, "steps" | "learningRate" | "patience">> {
   readonly evalEvery: number;
   readonly sampleEvery: number;
 }
@@ -36,6 +37,8 @@ export interface ResumeSettings extends Partial<Pick<Recipe, "steps" | "learning
 export type SampleSettings = Required<PlainSampleOptions>;
 
 const MAX_SEED = 0xffffffff;
+/** `steps: "auto"` waits this part of the steps for a better validation loss. */
+const PATIENCE = 3;
 
 const flag = v.optional(boolean);
 const size = whole(1, 4096);
@@ -92,7 +95,7 @@ const during = {
   evalEvery: v.optional(whole(0, 10_000_000)),
   sampleEvery: v.optional(whole(0, 10_000_000)),
 };
-const steps = v.optional(whole(1, 10_000_000));
+const stepCount = whole(1, 10_000_000);
 const learningRate = v.optional(schedule);
 
 const column = v.optional(
@@ -104,7 +107,7 @@ const SHARES = "three shares that add up to 1, the first above 0";
 const trainOptions = v.strictObject({
   model: v.optional(model),
   recipe: v.optional(oneOf("default", "lecture")),
-  steps,
+  steps: v.optional(v.lazy((value) => (value === "auto" ? v.literal("auto") : stepCount))),
   batchSize: v.optional(whole(1, 4096)),
   learningRate,
   optimizer: v.optional(optimizer),
@@ -122,11 +125,13 @@ const trainOptions = v.strictObject({
     ),
   ),
   shuffle: flag,
+  keepBest: flag,
+  patience: v.optional(whole(0, 10_000_000)),
   column,
   ...during,
 });
 
-const resumeOptions = v.strictObject({ column, steps, learningRate, ...during });
+const resumeOptions = v.strictObject({ column, steps: v.optional(stepCount), learningRate, ...during });
 
 const sampleOptions = v.strictObject({
   temperature: v.optional(between(0, 100, true)),
@@ -192,25 +197,39 @@ export function checkMakemoreOptions(options: Omit<MakemoreOptions, "workerURL" 
   check(makemoreOptions, options, "new Makemore");
 }
 
-/** The settings of a training. Recipes: see `TrainOptions.recipe`. */
-export function trainSettings(options: PlainTrainOptions): TrainSettings {
+/**
+ * The settings of a training. Recipes: see `TrainOptions.recipe`.
+ *
+ * @param examples how many the training split has; without it, as many as a long list
+ */
+export function trainSettings(
+  options: PlainTrainOptions,
+  examples = Number.POSITIVE_INFINITY,
+): TrainSettings {
   check(trainOptions, options, "train");
   const lecture = options.recipe === "lecture";
-  const steps = options.steps ?? (lecture ? 200_000 : 10_000);
-  const optimizer = resolveOptimizer(options.optimizer ?? (lecture ? "sgd" : "adamw"));
-  const peak = optimizer.type === "sgd" ? 0.1 : 2e-3;
+  const auto = autoRecipe(examples);
+  const batchSize = options.batchSize ?? (lecture ? 32 : auto.batchSize);
+  // As many examples, whatever the batch.
+  const autoSteps = lecture ? 200_000 : Math.ceil((auto.steps * auto.batchSize) / batchSize);
+  const { steps = lecture ? autoSteps : "auto" } = options;
+  const total = steps === "auto" ? autoSteps : steps;
+  const optimizer = resolveOptimizer(options.optimizer ?? (lecture ? "sgd" : auto.optimizer));
+  const peak = optimizer.type === "sgd" ? 0.1 : auto.peak;
   const recipeRate: Schedule = lecture
     ? { peak, decay: "step" }
-    : { peak, decay: "cosine", warmup: Math.min(200, Math.floor(steps / 10)) };
+    : { peak, decay: "cosine", warmup: Math.min(200, Math.floor(total / 10)) };
   return {
-    model: options.model ?? "wavenet",
-    steps,
-    batchSize: options.batchSize ?? (lecture ? 32 : 64),
+    model: options.model ?? (lecture ? "wavenet" : auto.model),
+    steps: total,
+    batchSize,
     learningRate: resolveSchedule(options.learningRate ?? recipeRate),
     optimizer,
     seed: options.seed ?? 42,
     split: options.split ?? [0.8, 0.1, 0.1],
     shuffle: options.shuffle ?? true,
+    keepBest: options.keepBest ?? (!lecture || steps === "auto"),
+    patience: options.patience ?? (steps === "auto" ? Math.ceil(autoSteps / PATIENCE) : 0),
     evalEvery: options.evalEvery ?? 0,
     sampleEvery: options.sampleEvery ?? 0,
   };
@@ -221,7 +240,8 @@ export function resumeSettings(options: PlainResumeOptions): ResumeSettings {
   check(resumeOptions, options, "resume");
   const { steps, learningRate, evalEvery = 0, sampleEvery = 0 } = options;
   return {
-    ...(steps === undefined ? {} : { steps }),
+    // Whoever says how many does not want to be stopped before.
+    ...(steps === undefined ? {} : { steps, patience: 0 }),
     ...(learningRate === undefined ? {} : { learningRate: resolveSchedule(learningRate) }),
     evalEvery,
     sampleEvery,

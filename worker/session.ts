@@ -27,8 +27,8 @@ import type {
   TrainResult,
   WordScore,
 } from "../src/types";
-import { engines, loadONNXRuntime, setFiles } from "./assets";
-import { buildDataset, type Dataset, type TokenStream, WordSet } from "./data/dataset";
+import { engines, loadONNXRuntime, openPredictor, setFiles } from "./assets";
+import { buildDataset, type Dataset, exampleCount, type TokenStream, WordSet } from "./data/dataset";
 import { fingerprintOf, refuseOtherOrder, refuseOtherWords } from "./data/fingerprint";
 import { readWords, wordNotices } from "./data/text";
 import { eachWord } from "./data/words";
@@ -52,17 +52,30 @@ import {
 import { Inference } from "./sampling/inference";
 import { encodePrefix } from "./sampling/sample";
 import { type Choice, chooseEngine, replaceEngine } from "./training/chooseEngine";
+import { Forecast } from "./training/forecast";
+import { explosion, overfitting } from "./training/notices";
 import { smooth } from "./training/smooth";
 import { Training } from "./training/training";
+import type { Validated, Watch } from "./training/watch";
 
 /** Words shown where `sampleEvery` falls due. */
 const PROGRESS_SAMPLES = 5;
 
 type OnEvent = Parameters<WorkerAPI["train"]>[3];
 
+/** Where a training stands: `resume` goes on from here. */
+interface Standing {
+  /** The last weights, which need not be the ones that were kept. */
+  readonly last: Checkpoint;
+  /** What the training knew of its validation loss. */
+  readonly watch?: Watch | undefined;
+}
+
 /** How a training is to be watched, and what it starts from. */
 interface Start {
   readonly checkpoint: Checkpoint;
+  /** The watch of the training that it goes on from. */
+  readonly watch?: Watch | undefined;
   readonly dataset: Dataset;
   readonly evalEvery: number;
   readonly sampleEvery: number;
@@ -73,7 +86,9 @@ interface Start {
 export class Session implements WorkerAPI {
   #backend: NonNullable<MakemoreOptions["backend"]> = "auto";
   #measurements: Measurements = new Map();
+  /** The model: what is sampled, scored and exported. */
   #checkpoint: Checkpoint | undefined;
+  #standing: Standing | undefined;
   #dataset: Dataset | undefined;
   #training: Training | undefined;
   /** A training is being set up or runs. */
@@ -126,13 +141,15 @@ export class Session implements WorkerAPI {
   ): Promise<Outcome<TrainResult>> {
     return outcome(() =>
       this.#learn("train", id, onEvent, () => {
-        const settings = trainSettings(options);
+        // The rest of them follows from the length of the list.
+        const checked = trainSettings(options);
         const { text, notices } = readWords(words, {
           call: "train",
           isTraining: true,
           column: options.column,
         });
-        const dataset = buildDataset(text, settings);
+        const dataset = buildDataset(text, checked);
+        const settings = trainSettings(options, exampleCount(dataset.train));
         const network = buildNetwork(architecture(settings.model), dataset.vocabulary.size);
         checkTrainable(network, settings.batchSize, "train");
         const { model: _, evalEvery, sampleEvery, ...recipe } = settings;
@@ -165,7 +182,8 @@ export class Session implements WorkerAPI {
     return outcome(() =>
       this.#learn("resume", id, onEvent, () => {
         const { evalEvery, sampleEvery, ...changes } = resumeSettings(options);
-        const from: Checkpoint = this.#model("resume");
+        const kept: Checkpoint = this.#model("resume");
+        const { last: from, watch } = this.#standing ?? { last: kept };
         const recipe = { ...from.recipe, ...changes };
         checkTrainable(from.network, recipe.batchSize, "resume");
         if (from.step >= recipe.steps)
@@ -176,6 +194,7 @@ export class Session implements WorkerAPI {
         const dataset = this.#words("resume", from, words, options.column);
         return {
           checkpoint: { ...from, recipe, words: fingerprintOf(dataset) },
+          watch,
           dataset,
           evalEvery,
           sampleEvery,
@@ -251,7 +270,7 @@ export class Session implements WorkerAPI {
       const dataset = words && this.#words("load", checkpoint, words, options.column);
       this.#checkpoint = dataset ? { ...checkpoint, words: fingerprintOf(dataset) } : checkpoint;
       this.#dataset = dataset;
-      this.#novelty = undefined;
+      this.#standing = this.#novelty = undefined;
       return modelInfo(checkpoint);
     });
   }
@@ -296,8 +315,9 @@ export class Session implements WorkerAPI {
     this.#busy = true;
     const { signal } = this.#stop(id);
     const { signal: softStop } = this.#softStop(id);
+    let forecast: Forecast | undefined;
     try {
-      const { checkpoint, dataset, evalEvery, sampleEvery, notices = [] } = prepare();
+      const { checkpoint, watch: before, dataset, evalEvery, sampleEvery, notices = [] } = prepare();
       const setup = (from: Checkpoint): EngineSetup => ({
         network: from.network,
         parameters: from.parameters,
@@ -317,10 +337,14 @@ export class Session implements WorkerAPI {
       this.#opening = chosen.catch(() => {});
       const choice = await chosen;
       this.#checkpoint = checkpoint;
+      this.#standing = { last: checkpoint };
       this.#dataset = dataset;
+      forecast = new Forecast(openPredictor, checkpoint.network, dataset, checkpoint.recipe.batchSize);
+      const watch = forecast.watch(checkpoint, before);
       const training = new Training(checkpoint, dataset, {
         evalEvery,
         sampleEvery,
+        watch,
         notices: [...notices, ...choice.notices],
         openEngine: (from, lost, again) => replaceEngine(lost, again, setup(from), engines),
         evaluate: (at) => this.#progressEvaluation(at, dataset, () => signal.aborted),
@@ -341,30 +365,40 @@ export class Session implements WorkerAPI {
       const tell = (of: Checkpoint) => events({ model: modelInfo(of), measurements: this.#measurements });
       void tell(checkpoint);
       let last: Engine;
+      let best: Validated | undefined;
       try {
         last = await training.run(choice.engine);
       } finally {
         this.#training = undefined;
         this.#checkpoint = training.checkpoint;
+        this.#standing = { last: training.checkpoint, watch };
+        best = await watch?.best(training.checkpoint);
+        if (best) this.#checkpoint = best.checkpoint;
         // A call that was aborted ends without its result, and the page's `model` moves on all the same.
-        await tell(training.checkpoint);
+        await tell(this.#checkpoint);
       }
       const losses = training.losses.slice(0, training.step - checkpoint.step);
+      const kept = this.#checkpoint;
+      const exploded = explosion(losses, checkpoint.vocabulary.size, best);
+      const copies = await forecast.copies(kept);
       return {
         step: training.step,
-        steps: checkpoint.recipe.steps,
-        stopped: softStop.aborted && training.step < checkpoint.recipe.steps,
+        steps: training.steps,
+        stopped: softStop.aborted && training.step < training.steps,
+        ...(best ? { kept: { step: kept.step, validation: await forecast.validation(kept) } } : {}),
+        copies,
         backend: last.backend,
         device: last.device,
         seconds: (performance.now() - started) / 1000,
         losses,
         smoothed: smooth(losses),
         words: dataset.stats,
-        model: modelInfo(training.checkpoint),
+        model: modelInfo(kept),
         ...(choice.measured ? { measured: choice.measured } : {}),
-        notices: training.notices,
+        notices: [...training.notices, ...exploded, ...overfitting(copies, best !== undefined)],
       };
     } finally {
+      forecast?.dispose();
       this.#busy = false;
       this.#stops.delete(id);
       this.#softStops.delete(id);

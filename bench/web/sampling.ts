@@ -21,7 +21,17 @@ export async function trainBriefly(
   const { parameters } = await engine.read();
   engine.dispose();
   const { split, shuffle } = task;
-  const recipe = { steps, batchSize, learningRate, optimizer, seed, split, shuffle };
+  const recipe = {
+    steps,
+    batchSize,
+    learningRate,
+    optimizer,
+    seed,
+    split,
+    shuffle,
+    keepBest: false,
+    patience: 0,
+  };
   return { checkpoint: { vocabulary, network, parameters, step: steps, recipe }, stream };
 }
 

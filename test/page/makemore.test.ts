@@ -27,6 +27,7 @@ const progress: Progress = {
 const result: TrainResult = {
   step: 2,
   steps: 2,
+  copies: 0,
   stopped: false,
   backend: "wasm",
   device: "simd",

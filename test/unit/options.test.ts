@@ -21,6 +21,8 @@ test("the default recipe", () => {
     seed: 42,
     split: [0.8, 0.1, 0.1],
     shuffle: true,
+    keepBest: true,
+    patience: 3334,
     evalEvery: 0,
     sampleEvery: 0,
   });

@@ -8,11 +8,13 @@ import { Session } from "../../worker/session";
 
 vi.mock("../../worker/assets", async () => {
   const { createWasmEngine } = await import("../../worker/engines/wasm");
+  const { createWasmPredictor } = await import("../../worker/engines/wasm/predictor");
   const refuse = async () => {
     throw new Error("not in this test");
   };
   return {
     engines: { wasm: createWasmEngine, webgpu: refuse, tfjs: refuse },
+    openPredictor: createWasmPredictor,
     loadONNXRuntime: () => import("onnxruntime-node"),
     setFiles: () => {},
   };
@@ -190,4 +192,103 @@ test("a file of 0.1.0 takes the words as they are given, and knows them from the
   const session = new Session();
   await settled(session.load(new Uint8Array(file), {}, list(words)));
   await expect(settled(session.evaluate(list([...words].reverse())))).rejects.toThrow("another order");
+});
+
+/** So many steps for 240 names that the validation loss has its lowest point far before the last. */
+const overfitting = {
+  model: { contextLength: 4, embedding: 8, hidden: 64 },
+  steps: 1000,
+  batchSize: 32,
+  learningRate: 0.01,
+} as const;
+
+test("the weights of the best validation loss are kept, the same ones each time", async () => {
+  const session = new Session();
+  const { kept, ...result } = await settled(session.train(1, overfitting, list(names), onEvents()));
+  if (!kept) return expect.unreachable();
+  expect(result).toMatchObject({ step: 1000, steps: 1000, model: { step: kept.step, steps: 1000 } });
+  expect(kept.step).toBeLessThan(400);
+  const losses = await settled(session.evaluate(undefined));
+  // Float32 rounding, once in our kernels and once in ONNX Runtime's.
+  expect(kept.validation).toBeCloseTo(losses.validation, 4);
+  const file = await settled(session.exportONNX({}));
+
+  const last = new Session();
+  const all = await settled(last.train(1, { ...overfitting, keepBest: false }, list(names), onEvents()));
+  expect(all).toMatchObject({ step: 1000, model: { step: 1000 } });
+  expect(all).not.toHaveProperty("kept");
+  expect((await settled(last.evaluate(undefined))).validation).toBeGreaterThan(kept.validation + 0.1);
+  expect(all.copies).toBeGreaterThan(result.copies);
+  expect(all.losses).toEqual(result.losses);
+
+  // Stopped on the way, its last weights go on, whatever was kept.
+  const stopped = new Session();
+  const first = await settled(
+    stopped.train(
+      1,
+      overfitting,
+      list(names),
+      onEvents(({ step }) => step > 200 && stopped.stop(1)),
+    ),
+  );
+  const rest = await settled(stopped.resume(2, {}, undefined, onEvents()));
+  expect([...first.losses, ...rest.losses]).toEqual([...result.losses]);
+  expect(rest.kept).toEqual(kept);
+  expect(await settled(stopped.exportONNX({}))).toEqual(file);
+
+  // A file holds the kept weights with their moments: a training goes on from their step.
+  await settled(stopped.load(file.slice(), {}, list(names)));
+  const again = await settled(stopped.resume(3, {}, undefined, onEvents()));
+  expect(again.losses).toEqual(result.losses.slice(kept.step));
+  expect(again.kept).toEqual(kept);
+});
+
+test("patience ends a training early, and a resumed one goes on", async () => {
+  const session = new Session();
+  const progress: Progress[] = [];
+  const options = { ...overfitting, patience: 100 };
+  const result = await settled(
+    session.train(
+      1,
+      options,
+      list(names),
+      onEvents((p) => progress.push(p)),
+    ),
+  );
+  const { step, kept } = result;
+  if (!kept) return expect.unreachable();
+  expect(step).toBeLessThan(1000);
+  expect(step).toBeGreaterThanOrEqual(kept.step + 100);
+  expect(result).toMatchObject({ steps: step, stopped: false });
+  expect(result.losses).toHaveLength(step);
+  expect(progress.at(-1)).toMatchObject({ step, steps: step, secondsLeft: 0 });
+  const rest = await settled(session.resume(2, { steps: 1000 }, undefined, onEvents()));
+  expect(rest).toMatchObject({ step: 1000, steps: 1000, kept });
+});
+
+test("a loss that explodes is told: with earlier weights if they are better, else as DIVERGED", async () => {
+  const session = new Session();
+  // Fine until step 300, then at a rate no model stands.
+  const learningRate = { peak: 0.01, decay: "step", final: 200, at: 0.3 } as const;
+  const options = { ...overfitting, learningRate };
+  const { kept, notices } = await settled(session.train(1, options, list(names), onEvents()));
+  expect(kept?.step).toBeLessThanOrEqual(300);
+  expect(notices).toEqual([
+    expect.stringMatching(/loss ended at \d+.*learningRate is too high. The weights of step \d+/),
+  ]);
+  for (const change of [{ keepBest: false }, { learningRate: 200 }, { split: [1, 0, 0] as const }])
+    await expect(
+      settled(session.train(2, { ...options, ...change }, list(names), onEvents())),
+    ).rejects.toThrow(/DIVERGED.*guessing at random has 3\.\d.*learningRate/);
+  expect(await settled(session.sample(3, { maxLength: 5 }, 2, undefined))).toHaveLength(2);
+});
+
+test("five words train, and the result says what that is worth", async () => {
+  const session = new Session();
+  const words = ["emma", "olivia", "ava", "isabella", "sophia"];
+  const result = await settled(session.train(1, {}, list(words), onEvents()));
+  expect(result).not.toHaveProperty("kept");
+  expect(result.words.split).toEqual({ train: 4, validation: 0, test: 1 });
+  expect(result.notices[0]).toMatch(/only 5 words.*none is left for validation/);
+  expect(await settled(session.sample(2, {}, 3, undefined))).toHaveLength(3);
 });

@@ -1,10 +1,11 @@
-/** dist/makemore-web/tfjs.js: the engines that need tfjs, loaded when one of them is first asked for. */
+/** dist/makemore-web/tfjs.js: what needs tfjs, loaded when it is first asked for. */
 import { createTfjsEngine } from "../engines/tfjs";
+import { createTfjsPredictor } from "../engines/tfjs/predictor";
 import { createWebGPUEngine } from "../engines/webgpu";
 
-export { createTfjsEngine, createWebGPUEngine };
+export { createTfjsEngine, createTfjsPredictor, createWebGPUEngine };
 
 globalThis.makemoreWebChunks = {
   ...globalThis.makemoreWebChunks,
-  tfjs: { createTfjsEngine, createWebGPUEngine },
+  tfjs: { createTfjsEngine, createTfjsPredictor, createWebGPUEngine },
 };

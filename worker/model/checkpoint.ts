@@ -14,6 +14,8 @@ export interface Recipe {
   readonly seed: number;
   readonly split: readonly [number, number, number];
   readonly shuffle: boolean;
+  readonly keepBest: boolean;
+  readonly patience: number;
 }
 
 /**

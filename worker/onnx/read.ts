@@ -116,13 +116,20 @@ function readVocabulary(value: unknown): Vocabulary {
   return new Vocabulary(characters);
 }
 
+/** What files of 0.1.0 leave out, because nothing else could be. */
+const recipeOf010 = { keepBest: false, patience: 0 };
+
 /** The recipe and the layers are checked as the options of `train`, which they are. */
 function readDescription(
   training: unknown,
   model: unknown,
 ): { step: number; recipe: Recipe; words: Fingerprint | undefined; layers: readonly LayerSpec[] } {
   const { step, recipe: options, words } = object(training, "training");
-  const settings = trainSettings({ ...object(options, "recipe"), model: model as readonly LayerSpec[] });
+  const settings = trainSettings({
+    ...recipeOf010,
+    ...object(options, "recipe"),
+    model: model as readonly LayerSpec[],
+  });
   const { model: layers, evalEvery: _, sampleEvery: __, ...recipe } = settings;
   if (!Array.isArray(layers)) throw new Error("its layers are not a list.");
   if (typeof step !== "number" || !Number.isInteger(step) || step < 0 || step > recipe.steps)

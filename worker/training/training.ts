@@ -11,6 +11,7 @@ import { type Engine, isEngineLost } from "../engines/engine";
 import { learningRates } from "../engines/schedule";
 import type { Checkpoint } from "../model/checkpoint";
 import { nextTask } from "./nextTask";
+import type { Watch } from "./watch";
 
 /** What a chunk should take, ms: long enough to be worth its overhead, short enough to answer calls. */
 const CHUNK_MS = 50;
@@ -28,6 +29,8 @@ const MAX_LOSSES = 3;
 export interface TrainingOptions {
   readonly evalEvery: number;
   readonly sampleEvery: number;
+  /** Looks at the validation loss; absent if nobody does. */
+  readonly watch?: Watch | undefined;
   /** What the choice of the engine had to say. */
   readonly notices: readonly string[];
   /**
@@ -50,6 +53,8 @@ export class Training {
   readonly #first: number;
   #step: number;
   #stopped = false;
+  /** The watch lost its patience before the end of the recipe. */
+  #endedEarly = false;
   #noticesReported = 0;
   #waiting: ((checkpoint: Checkpoint) => void)[] = [];
 
@@ -77,7 +82,7 @@ export class Training {
   }
 
   /**
-   * Trains to the end of the recipe, or until stopped.
+   * Trains to the end of the recipe, until the watch loses its patience, or until stopped.
    *
    * @param engine made for the checkpoint it began with; disposed of at the end
    * @returns the engine that ended it
@@ -86,7 +91,10 @@ export class Training {
     let current = engine;
     let lost = 0;
     let lostFrom = -1;
+    const { watch } = this.options;
     try {
+      // A loaded model comes without the look that its training took here.
+      if (watch?.isDue(this.#first)) await watch.look(this.#checkpoint);
       for (;;) {
         try {
           await this.#loop(current);
@@ -119,7 +127,7 @@ export class Training {
 
   async #loop(engine: Engine): Promise<void> {
     const { recipe } = this.#checkpoint;
-    const { evalEvery, sampleEvery, onProgress } = this.options;
+    const { evalEvery, sampleEvery, watch, onProgress } = this.options;
     const pace = new Pace();
     let steps = 1;
     let snapshotAt = performance.now();
@@ -128,8 +136,14 @@ export class Training {
     const due = (every: number) => every > 0 && this.#step % every === 0;
     const untilDue = (every: number) => (every > 0 ? every - (this.#step % every) : recipe.steps);
 
-    while (this.#step < recipe.steps && !this.#stopped) {
-      const count = Math.min(steps, recipe.steps - this.#step, untilDue(evalEvery), untilDue(sampleEvery));
+    while (this.#step < recipe.steps && !this.#stopped && !this.#endedEarly) {
+      const count = Math.min(
+        steps,
+        recipe.steps - this.#step,
+        untilDue(evalEvery),
+        untilDue(sampleEvery),
+        (watch?.next(this.#step) ?? recipe.steps) - this.#step,
+      );
       const started = performance.now();
       const losses = await engine.run(
         this.#step,
@@ -144,10 +158,17 @@ export class Training {
       this.#step += count;
       pace.add(count);
 
-      const finished = this.#step === recipe.steps || this.#stopped;
+      const looks = watch?.isDue(this.#step) ?? false;
+      if (looks) {
+        await this.#keep(engine);
+        snapshotAt = performance.now();
+        if (watch) this.#endedEarly = !(await watch.look(this.#checkpoint));
+      }
+
+      const finished = this.#step === this.steps || this.#stopped;
       const evaluates = due(evalEvery);
       const samples = due(sampleEvery);
-      if (evaluates || samples || finished || performance.now() - snapshotAt > SNAPSHOT_MS) {
+      if (!looks && (evaluates || samples || finished || performance.now() - snapshotAt > SNAPSHOT_MS)) {
         await this.#keep(engine);
         snapshotAt = performance.now();
       }
@@ -168,10 +189,10 @@ export class Training {
         this.#noticesReported = this.notices.length;
         onProgress({
           step: this.#step,
-          steps: recipe.steps,
+          steps: this.steps,
           loss: mean(this.losses.subarray(reportedStep - this.#first, this.#step - this.#first)),
           stepsPerSecond,
-          secondsLeft: (recipe.steps - this.#step) / stepsPerSecond,
+          secondsLeft: (this.steps - this.#step) / stepsPerSecond,
           backend: engine.backend,
           device: engine.device,
           ...extras,
@@ -218,6 +239,11 @@ export class Training {
   /** Where the numbers were last known to be good. */
   get checkpoint(): Checkpoint {
     return this.#checkpoint;
+  }
+
+  /** Steps that the training has in all, as far as is known now. */
+  get steps(): number {
+    return this.#endedEarly ? this.#step : this.#checkpoint.recipe.steps;
   }
 
   /** Steps done so far. */

@@ -24,7 +24,7 @@ function fill(name: string, value: string): void {
 describe("optionsOf", () => {
   it("is the library's own default where nothing was changed", () => {
     fillPreset(form);
-    expect(trainSettings(optionsOf(form))).toEqual(trainSettings({}));
+    expect(trainSettings(optionsOf(form))).toEqual(trainSettings({ steps: 10_000 }));
   });
 
   it("is the library's own recipe at any length, warm-up included", () => {
@@ -35,7 +35,9 @@ describe("optionsOf", () => {
 
   it("is the lecture's where that is chosen", () => {
     choose("recipe", "lecture");
-    expect(trainSettings(optionsOf(form))).toEqual(trainSettings({ recipe: "lecture" }));
+    // The form shows a validation loss, so the best weights are worth keeping there, too.
+    const lecture = trainSettings({ recipe: "lecture", keepBest: true });
+    expect(trainSettings(optionsOf(form))).toEqual(lecture);
   });
 
   it.each(["steps", "batchSize", "learningRate", "seed"])("refuses an empty %s", (name) => {

@@ -23,6 +23,7 @@ export interface Kernels {
   runningMeanAddress(level: number): number;
   runningVarianceAddress(level: number): number;
   positionsAddress(): number;
+  contextsAddress(): number;
   refresh(): void;
   train(
     firstStep: number,
@@ -32,4 +33,5 @@ export interface Kernels {
     losses: number,
     given: boolean,
   ): void;
+  predict(logits: number): void;
 }

@@ -33,8 +33,7 @@ export async function createWasmEngine(setup: EngineSetup, build?: Build): Promi
       "UNSUPPORTED",
       'The wasm engine runs an Embedding and then FlattenConsecutive, Linear, BatchNorm1d and Tanh in this order, of which all but Linear may be missing; for another order take backend: "tfjs".',
     );
-  const device = build ?? bestBuild();
-  const kernels = await instantiate(device);
+  const { device, kernels } = await openKernels(build);
   try {
     return new WasmEngine(device, kernels, setup, chain);
   } catch (error) {
@@ -45,6 +44,16 @@ export async function createWasmEngine(setup: EngineSetup, build?: Build): Promi
       { cause: error },
     );
   }
+}
+
+/**
+ * The kernels in a memory of their own.
+ *
+ * @throws MakemoreError `UNSUPPORTED` if this machine cannot run them
+ */
+export async function openKernels(build?: Build): Promise<{ device: Build; kernels: Kernels }> {
+  const device = build ?? bestBuild();
+  return { device, kernels: await instantiate(device) };
 }
 
 /** The first build that this machine finds valid. */

@@ -115,6 +115,11 @@ export function positionsAddress(): usize {
   return batch.positions;
 }
 
+/** Where `predict` expects contexts, u32 [contextLength, batchSize]. */
+export function contextsAddress(): usize {
+  return embedding.at;
+}
+
 /** To be called when weights were written from outside. */
 export function refresh(): void {
   for (let i = 0; i < levels.length; i++) levels[i].refresh();
@@ -157,4 +162,19 @@ function step(): f32 {
   const bytes = (<usize>(embedding.count * embedding.width)) << 2;
   descendAll(embedding.values, bytes, embedding.gradient);
   return loss;
+}
+
+/**
+ * Forward only, for a network without BatchNorm1d: the statistics of a batch have no place here.
+ *
+ * @param logits f32 [batchSize, vocabulary], to be filled in
+ */
+export function predict(logits: usize): void {
+  for (let i = 0; i < levels.length; i++) levels[i].forward();
+  const rows = levels[levels.length - 1].rows;
+  for (let i: usize = 0; i < <usize>batch.size; i++) {
+    const from = rows.values + (<usize>load<u32>(rows.at + (i << 2)) << 4);
+    for (let c: usize = 0; c < <usize>vocabulary; c++, logits += 4)
+      store<f32>(logits, load<f32>(from + (c >> 2) * rows.groupStride + ((c & 3) << 2)));
+  }
 }

@@ -1,0 +1,30 @@
+/** What a predictor must do; every engine's has to pass it. */
+import { expect } from "vitest";
+import type { Predictor } from "../worker/engines/predictor";
+import type { Checkpoint } from "../worker/model/checkpoint";
+import { largestDifference } from "./pytorch";
+import { Reference } from "./reference";
+
+/** Contexts of a prediction in all: more than one pass of any predictor. */
+const CONTEXTS = 300;
+
+/** Loads a model, and compares its logits with those of the float64 reference. */
+export async function expectReferenceLogits(predictor: Predictor, checkpoint: Checkpoint): Promise<void> {
+  const { network, parameters, recipe } = checkpoint;
+  const { contextLength, vocabularySize } = network;
+  const contexts = Array.from({ length: CONTEXTS }, (_, row) =>
+    Array.from({ length: contextLength }, (_, i) =>
+      i < (row * 5) % contextLength ? 0 : (row + i * i) % vocabularySize,
+    ),
+  );
+  predictor.load(parameters);
+  const logits: number[] = [];
+  for (let i = 0; i < CONTEXTS; i += predictor.batchSize)
+    logits.push(
+      ...(await predictor.predict(Uint32Array.from(contexts.slice(i, i + predictor.batchSize).flat()))),
+    );
+  const { optimizer } = recipe;
+  const setup = { network, parameters, optimizer, stream: new Uint8Array(0), seed: 0, batchSize: 1 };
+  // Logits are up to about 10: float32 rounding over three levels.
+  expect(largestDifference(logits, new Reference(setup).logits(contexts))).toBeLessThan(1e-4);
+}

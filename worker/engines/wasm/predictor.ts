@@ -1,0 +1,129 @@
+/**
+ * Predictions by the training kernels. BatchNorm1d in evaluation mode is a scale and a shift for each
+ * channel; both go into the Linear before it, so the kernels see a network without norms.
+ */
+import { MakemoreError } from "../../../src/errors";
+import { asBlocks, type Block, type BlockChain } from "../../model/blocks";
+import type { Parameters } from "../../model/layer";
+import type { Network } from "../../model/network";
+import type { Predictor } from "../predictor";
+import type { Kernels } from "./exports";
+import { type Build, openKernels } from "./index";
+import { type Tensor, tensors } from "./tensors";
+
+/** Contexts of one pass at most: enough to share rows, few enough to stay in the cache. */
+const BATCH_SIZE = 128;
+
+/** Makes a predictor for a network of blocks (worker/model/blocks.ts); see `PredictorFactory`. */
+export async function createWasmPredictor(network: Network, most: number, build?: Build): Promise<Predictor> {
+  const chain = asBlocks(network);
+  if (!chain) throw new MakemoreError("UNSUPPORTED", "The wasm kernels do not cover this list of layers.");
+  const { kernels } = await openKernels(build);
+  try {
+    return new WasmPredictor(kernels, chain, Math.min(BATCH_SIZE, most));
+  } catch (cause) {
+    if (!(cause instanceof WebAssembly.RuntimeError)) throw cause;
+    throw new MakemoreError("UNSUPPORTED", "The model needs more memory than the wasm kernels can have.", {
+      cause,
+    });
+  }
+}
+
+class WasmPredictor implements Predictor {
+  readonly #chain: BlockChain;
+  readonly #logits: number;
+  readonly #tensors: readonly Tensor[];
+  /** Undefined once disposed. */
+  #kernels: Kernels | undefined;
+
+  constructor(
+    kernels: Kernels,
+    chain: BlockChain,
+    readonly batchSize: number,
+  ) {
+    this.#chain = chain;
+    const { contextLength, vocabularySize, embedding, blocks } = withoutNorms(chain);
+    kernels.useSGD();
+    // Contexts are given, so there is no token stream.
+    kernels.begin(0, 0, batchSize, contextLength, vocabularySize, embedding.dimensions);
+    for (const { fold, fanOut, bias, tanh } of blocks)
+      kernels.addLevel(fold, fanOut, bias !== undefined, tanh);
+    this.#logits = kernels.allocateNumbers(batchSize * vocabularySize);
+    this.#tensors = tensors(withoutNorms(chain), kernels);
+    this.#kernels = kernels;
+  }
+
+  load(parameters: Parameters): void {
+    const kernels = this.#running();
+    const folded = foldNorms(this.#chain, parameters);
+    for (const tensor of this.#tensors) {
+      const view = new Float32Array(kernels.memory.buffer, tensor.address, tensor.padded);
+      for (const [i, value] of folded.get(tensor.name)?.entries() ?? []) view[tensor.place(i)] = value;
+    }
+    kernels.refresh();
+  }
+
+  async predict(contexts: Uint32Array): Promise<Float32Array> {
+    const kernels = this.#running();
+    const { contextLength, vocabularySize } = this.#chain;
+    const count = contexts.length / contextLength;
+    const tokens = new Uint32Array(
+      kernels.memory.buffer,
+      kernels.contextsAddress(),
+      contextLength * this.batchSize,
+    );
+    for (let row = 0; row < this.batchSize; row++) {
+      // The batch is filled up with repeats, which share the rows of the first context.
+      const from = row < count ? row * contextLength : 0;
+      for (let i = 0; i < contextLength; i++) tokens[i * this.batchSize + row] = contexts[from + i] ?? 0;
+    }
+    kernels.predict(this.#logits);
+    return new Float32Array(kernels.memory.buffer, this.#logits, count * vocabularySize);
+  }
+
+  dispose(): void {
+    this.#kernels = undefined;
+  }
+
+  #running(): Kernels {
+    if (!this.#kernels) throw new MakemoreError("DISPOSED", "This predictor was disposed; make a new one.");
+    return this.#kernels;
+  }
+}
+
+/** The chain with a bias in place of each norm. */
+function withoutNorms(chain: BlockChain): BlockChain {
+  return {
+    ...chain,
+    blocks: chain.blocks.map(({ norm, ...block }) => (norm ? { ...block, bias: biasOf(block) } : block)),
+  };
+}
+
+function biasOf({ name, bias }: Omit<Block, "norm">): string {
+  return bias ?? `${name}.bias`;
+}
+
+/** The parameters of `withoutNorms`. */
+function foldNorms({ blocks }: BlockChain, parameters: Parameters): Parameters {
+  const folded = new Map(parameters);
+  const value = (name: string, i: number) => parameters.get(name)?.[i] ?? 0;
+  for (const { norm, ...block } of blocks) {
+    if (!norm) continue;
+    const scale = Float64Array.from(
+      { length: block.fanOut },
+      (_, c) => value(norm.gamma, c) / Math.sqrt(value(norm.runningVariance, c) + norm.epsilon),
+    );
+    folded.set(
+      block.weight,
+      Float32Array.from(parameters.get(block.weight) ?? [], (w, i) => w * (scale[i % block.fanOut] ?? 0)),
+    );
+    folded.set(
+      biasOf(block),
+      Float32Array.from(scale, (s, c) => {
+        const offset = block.bias === undefined ? 0 : value(block.bias, c);
+        return (offset - value(norm.runningMean, c)) * s + value(norm.beta, c);
+      }),
+    );
+  }
+  return folded;
+}
