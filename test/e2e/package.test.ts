@@ -260,6 +260,96 @@ test("while a training runs: samples come, a second one is refused, and so is lo
   expect(got.end.message).toBe("enough");
 });
 
+test("files, buffers, words and signals of an iframe are taken for what they are", async () => {
+  const got = await inPage(async ({ mm, Makemore, names, failure }) => {
+    const frame = document.createElement("iframe");
+    document.body.append(frame);
+    const theirs = frame.contentWindow as unknown as typeof globalThis;
+    const words = theirs.Array.from(names.split("\n"));
+    await mm.train(words, theirs.JSON.parse('{ "steps": 5, "model": { "hidden": 16 } }'));
+    const file = await mm.exportONNX();
+    const view = new theirs.Uint8Array(file);
+    const other = new Makemore({ backend: "wasm" });
+    for (const onnx of [view, view.buffer, new theirs.Blob([view]), new theirs.File([view], "model.onnx")])
+      await other.load(onnx, { words });
+    const controller = new theirs.AbortController();
+    const training = failure(mm.train(words, { steps: 1_000_000, signal: controller.signal }));
+    const sample = await mm.sample(1, { novel: words, signal: controller.signal });
+    controller.abort();
+    const end = await training;
+    const late = await failure(mm.sample(1, { signal: controller.signal }));
+    const promise = await failure(mm.train(theirs.Promise.resolve(words) as never));
+    const rejects = await failure(
+      mm.train(words, { steps: 1_000_000, onProgress: () => theirs.Promise.reject(new Error("enough")) }),
+    );
+    other.dispose();
+    return {
+      instances: [view instanceof Uint8Array, controller.signal instanceof AbortSignal],
+      ends: [end.name, late.name],
+      sample: sample.length,
+      promise,
+      rejects: rejects.message,
+    };
+  });
+  expect(got.instances).toEqual([false, false]);
+  expect(got.ends).toEqual(["AbortError", "AbortError"]);
+  expect(got.sample).toBe(1);
+  expect(got.promise).toMatchObject({ code: "INVALID_WORDS", message: expect.stringContaining("await it") });
+  expect(got.rejects).toBe("enough");
+});
+
+test("stop ends a training with its result so far: at once, in the middle, twice, and resume goes on", async () => {
+  const got = await inPage(async ({ mm, names }) => {
+    const options = { steps: 1_000_000, model: { hidden: 16 } } as const;
+    mm.stop();
+    const first = mm.train(names, options);
+    mm.stop();
+    const atOnce = await first;
+    const second = await mm.resume({
+      onProgress: ({ step }) => {
+        if (step < 10) return;
+        mm.stop();
+        mm.stop();
+      },
+    });
+    mm.stop();
+    const rest = await mm.resume({ steps: second.step + 5 });
+    return [atOnce, second, rest].map(({ step, losses, stopped, model }) => ({
+      step,
+      losses: losses.length,
+      stopped,
+      atModel: model.step,
+    }));
+  });
+  const [atOnce, second, rest] = got;
+  expect(atOnce).toEqual({ step: 0, losses: 0, stopped: true, atModel: 0 });
+  expect(second?.step).toBeGreaterThanOrEqual(10);
+  expect(second?.step).toBeLessThan(1_000_000);
+  expect(second).toEqual({ step: second?.step, losses: second?.step, stopped: true, atModel: second?.step });
+  expect(rest).toMatchObject({ losses: 5, stopped: false });
+});
+
+test("a file and a list of words after a reload: novel works, and every sampled word can be scored", async () => {
+  const got = await inPage(async ({ mm, Makemore, names }) => {
+    await mm.train(names, { steps: 300, model: { embedding: 10, hidden: 32 } });
+    const file = await mm.exportONNX();
+    mm.dispose();
+    const other = new Makemore({ backend: "wasm" });
+    await other.load(file);
+    const list = names.split("\n");
+    const novel = await other.sample(50, { novel: list, seed: 1 });
+    await other.load(file, { words: names });
+    const again = await other.sample(50, { novel: true, seed: 1 });
+    const scores = await other.score(await other.sample(200));
+    other.dispose();
+    return { novel, again, scores: scores.length, known: novel.filter((word) => list.includes(word)) };
+  });
+  expect(got.novel).toHaveLength(50);
+  expect(got.known).toEqual([]);
+  expect(got.again).toEqual(got.novel);
+  expect(got.scores).toBe(200);
+});
+
 test("bad input gets one clear error, and the model stays as it was", async () => {
   const got = await inPage(async ({ mm, names, failure }) => {
     const early = await failure(mm.sample());
