@@ -1,18 +1,16 @@
 /** The loss curve on a canvas, by uPlot, in the page's colours. */
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { type Columns, lossRange } from "./curve";
 import { loss } from "./format";
 
 const HEIGHT = 220;
-/** Nats between which names end up; the first steps lie above, and would flatten what follows. */
-const USUAL = { low: 1.9, high: 3 };
-
-export type Columns = [number[], (number | null)[], (number | null)[]];
 
 export class Chart {
   readonly #place: HTMLElement;
   readonly #plot: uPlot;
   #steps = 1;
+  #range = lossRange([[], [], []]);
 
   constructor(place: HTMLElement) {
     this.#place = place;
@@ -33,7 +31,7 @@ export class Chart {
         cursor: { show: false },
         scales: {
           x: { time: false, range: () => [0, this.#steps] },
-          y: { range: (_, low) => yRange(low) },
+          y: { range: () => this.#range },
         },
         axes: [
           { ...axis, size: 28, gap: 4 },
@@ -66,6 +64,7 @@ export class Chart {
   /** Draws columns of steps, training losses and validation losses on an axis of `steps`. */
   show(columns: Columns, steps: number): void {
     this.#steps = steps;
+    this.#range = lossRange(columns);
     this.#plot.setData(columns);
     const [at, train, validation] = columns;
     const last = (losses: (number | null)[]) => losses.filter((value) => value !== null).at(-1) ?? Number.NaN;
@@ -80,10 +79,4 @@ function pageColors() {
   const style = getComputedStyle(document.documentElement);
   const color = (name: string) => style.getPropertyValue(`--${name}`);
   return { quiet: color("quiet"), line: color("line"), accent: color("accent"), warm: color("warm") };
-}
-
-/** The usual range, so that the axis stays as it is, unless the losses lie elsewhere. */
-function yRange(low: number | null): [number, number] {
-  if (low === null) return [USUAL.low, USUAL.high];
-  return [Math.min(USUAL.low, low - 0.05), Math.max(USUAL.high, low + 0.5)];
 }

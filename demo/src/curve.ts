@@ -7,6 +7,12 @@
 /** Points of the whole curve: few enough that each is a mean over many steps. */
 const POINTS = 100;
 
+/** Nats left free below and above what is drawn. */
+const MARGIN = 0.05;
+
+/** Steps, mean training losses and validation losses; null where there is none. */
+export type Columns = [steps: number[], train: (number | null)[], validation: (number | null)[]];
+
 export class LossCurve {
   /** Steps of the whole training; a resumed one may get more. */
   steps: number;
@@ -27,13 +33,13 @@ export class LossCurve {
     this.#step = step;
   }
 
-  /** Takes a validation loss. */
+  /** Takes a validation loss; NaN, of a split without words, is none. */
   validate(step: number, loss: number): void {
-    this.#validation.set(step, loss);
+    if (Number.isFinite(loss)) this.#validation.set(step, loss);
   }
 
-  /** Columns for the chart: steps, mean training losses, validation losses; null where there is none. */
-  columns(): [number[], (number | null)[], (number | null)[]] {
+  /** Columns for the chart. */
+  columns(): Columns {
     const size = Math.max(1, Math.ceil(this.steps / POINTS));
     const buckets = new Map<number, { sum: number; count: number; middle: number }>();
     for (const { from, to, loss } of this.#reports) {
@@ -63,4 +69,27 @@ export class LossCurve {
       points.map((point) => point.validation),
     ];
   }
+}
+
+/** Nats between which names end up. */
+const USUAL = { low: 1.9, high: 3 };
+
+/**
+ * The losses that the chart spans: the usual ones, so that its axis mostly stays as it is, and all that is drawn
+ * but for the first training losses, which lie above and would flatten what follows.
+ */
+export function lossRange([, train, validation]: Columns): [low: number, high: number] {
+  const isLoss = (value: number | null): value is number => value !== null && Number.isFinite(value);
+  const trained = train.filter(isLoss);
+  const validated = validation.filter(isLoss);
+  const low = Math.min(USUAL.low + MARGIN, ...trained, ...validated) - MARGIN;
+  const settled = trained.slice(Math.floor(trained.length / 4));
+  return [
+    low,
+    Math.max(
+      USUAL.high,
+      ...settled.map((value) => value + MARGIN),
+      ...validated.map((value) => value + MARGIN),
+    ),
+  ];
 }

@@ -1,5 +1,5 @@
 /** What the model wrote as it learnt: a row for each of a few steps, there before they come. */
-import { make } from "./dom";
+import { isolate, make } from "./dom";
 import { count } from "./format";
 
 /** Rows of one training; each is a sample that the training waits for. */
@@ -30,6 +30,7 @@ export class Diary {
     for (let step = every; step <= Math.min(steps, ROWS * every); step += every) {
       if (step <= done) continue;
       const words = make("span", "words", "…");
+      words.dir = "auto";
       const entry = make("li", "", make("span", "step", `step ${count(step)}`), words);
       entry.dataset.step = String(step);
       this.#list.append(entry);
@@ -41,7 +42,7 @@ export class Diary {
     for (const entry of this.#empty()) {
       if (Number(entry.dataset.step) > step) break;
       entry.classList.add("written");
-      entry.lastElementChild?.replaceChildren(words.join("  "));
+      entry.lastElementChild?.replaceChildren(...words.flatMap((word) => [isolate(word), "  "]).slice(0, -1));
     }
   }
 

@@ -32,6 +32,44 @@ export function draw<K extends keyof SVGElementTagNameMap>(
   return element;
 }
 
+/**
+ * Offers a button, or greys it out. It is never `disabled`: that would drop the focus, and could not be told
+ * from a press that came a moment late.
+ */
+export function offer(button: HTMLButtonElement, offered: boolean): void {
+  if (offered) button.removeAttribute("aria-disabled");
+  else button.setAttribute("aria-disabled", "true");
+}
+
+/** Whether a button can be pressed. */
+export function isOffered(button: HTMLButtonElement): boolean {
+  return button.getAttribute("aria-disabled") !== "true";
+}
+
+/** Lets no press through to a button of the page that is not offered. */
+export function ignoreUnofferedPresses(): void {
+  document.addEventListener(
+    "click",
+    (event) => {
+      const button = event.target instanceof Element ? event.target.closest("button") : null;
+      if (!button || isOffered(button)) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    },
+    { capture: true },
+  );
+}
+
+/** Scrolls a message into sight, as far as that is needed. */
+export function reveal(element: Element): void {
+  element.scrollIntoView({ block: "nearest" });
+}
+
+/** A word among other text, which may run the other way. */
+export function isolate(word: string, className = ""): HTMLElement {
+  return make("bdi", className, word);
+}
+
 /** A form's field by name; for a group of radio buttons, the one that is checked. */
 export function field(form: HTMLFormElement, name: string): HTMLInputElement | HTMLSelectElement {
   for (const element of form.elements) {

@@ -1,8 +1,9 @@
 /** The model as a file: out by a button, in by a button or by dropping it on the page. */
 import type { ExportOptions } from "makemore-web";
-import { find, messageOf } from "./dom";
+import { find, messageOf, offer, reveal } from "./dom";
 import { count } from "./format";
 import type { Session } from "./session";
+import { contentOf } from "./textFile";
 import type { WordsPanel } from "./wordsPanel";
 
 const forms: readonly NonNullable<ExportOptions["form"]>[] = ["window", "convolution", "incremental"];
@@ -26,11 +27,7 @@ export class FilePanel {
       if (chosen) await this.#open(chosen);
       file.value = "";
     });
-    // Firefox keeps over a reload which buttons were disabled.
-    this.#download.disabled = true;
-    session.watch(() => {
-      this.#download.disabled = session.model === undefined;
-    });
+    session.watch(() => offer(this.#download, session.model !== undefined));
     this.#takeDrops();
   }
 
@@ -55,11 +52,28 @@ export class FilePanel {
   async #open(file: File): Promise<void> {
     this.#error.textContent = "";
     try {
+      const { kind } = await contentOf(file);
+      if (kind === "text") throw new Error("this is text, not a model; open it above, under Words.");
+      if (kind === "other" && !isNamedModel(file))
+        throw new Error("this is neither text nor a model; save a list of words as a text file.");
       await this.#session.load(file, await this.#words.current());
       const model = this.#session.model;
       this.#status.textContent = `${file.name} is open: ${count(model?.parameters ?? 0)} parameters, trained for ${count(model?.step ?? 0)} steps.`;
     } catch (error) {
       this.#error.textContent = `${file.name}: ${messageOf(error)}`;
+    }
+  }
+
+  /** Opens what was dropped as what it is, and shows what came of it. */
+  async #openDropped(file: File): Promise<void> {
+    const content = await contentOf(file).catch(() => undefined);
+    if (content?.kind === "text" && !isNamedModel(file)) {
+      await this.#words.open(file, content);
+      this.#words.reveal();
+    } else {
+      await this.#open(file);
+      reveal(this.#status);
+      reveal(this.#error);
     }
   }
 
@@ -80,10 +94,11 @@ export class FilePanel {
       event.preventDefault();
       overlay.hidden = true;
       const [file] = event.dataTransfer?.files ?? [];
-      // Some systems know no type for .txt.
-      if (file?.type === "text/plain" || file?.name.toLowerCase().endsWith(".txt"))
-        void this.#words.open(file);
-      else if (file) void this.#open(file);
+      if (file) void this.#openDropped(file);
     });
   }
+}
+
+function isNamedModel(file: File): boolean {
+  return file.name.toLowerCase().endsWith(".onnx");
 }

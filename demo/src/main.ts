@@ -2,7 +2,7 @@
  * The demo: one session, and a panel for each section of the page. The panels know the session
  * and the words, not one another.
  */
-import { find } from "./dom";
+import { find, ignoreUnofferedPresses } from "./dom";
 import { FilePanel } from "./filePanel";
 import { SamplePanel } from "./samplePanel";
 import { Session } from "./session";
@@ -11,6 +11,7 @@ import { TrainPanel } from "./trainPanel";
 import { TreePanel } from "./treePanel";
 import { WordsPanel } from "./wordsPanel";
 
+ignoreUnofferedPresses();
 const session = new Session();
 const words = new WordsPanel();
 const typed = find("typed", HTMLInputElement);

@@ -2,6 +2,9 @@
 import type { ModelChoice, ModelInfo, Schedule, TrainOptions } from "makemore-web";
 import { field, numberOf, requiredNumber } from "./dom";
 
+/** Steps that the library takes at most. */
+const MOST_STEPS = 10_000_000;
+
 /** What a preset writes into the fields, by their names. */
 type Preset = Record<"steps" | "batchSize" | "learningRate" | "decay" | "warmup" | "optimizer", string>;
 
@@ -75,10 +78,12 @@ export function optionsOf(form: HTMLFormElement): TrainOptions & { steps: number
 }
 
 /**
- * The steps that `resume` goes on to: the form's, or where so many are done, those that the training
- * was to have.
+ * The steps that `resume` goes on to: the form's, or if it has none or so many are done, those that the training
+ * was to have. Undefined if there is nothing to go on to.
  */
-export function resumedSteps(form: HTMLFormElement, { step, steps }: ModelInfo): number {
-  const wanted = requiredNumber(form, "steps");
-  return wanted > 0 && wanted <= step ? steps : wanted;
+export function resumedSteps(form: HTMLFormElement, { step, steps }: ModelInfo): number | undefined {
+  const wanted = numberOf(form, "steps") ?? steps;
+  // A wrong number is for Train to show.
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > MOST_STEPS) return undefined;
+  return [wanted, steps].find((total) => total > step);
 }

@@ -1,8 +1,9 @@
 /** New words, and which of them are not new. */
 import type { SampleOptions } from "makemore-web";
-import { field, find, make, markFields, messageOf, numberOf, requiredNumber } from "./dom";
+import { field, find, make, markFields, messageOf, numberOf, offer, requiredNumber } from "./dom";
 import { count, plural } from "./format";
 import type { Session } from "./session";
+import { normalForm } from "./words";
 
 /** Words that a page lays out in no time. */
 const MOST = 1000;
@@ -14,6 +15,8 @@ export class SamplePanel {
   readonly #error = find("sample-error", HTMLElement);
   readonly #status = find("sample-status", HTMLElement);
   readonly #out = find("samples", HTMLElement);
+  /** Of the model that wrote what stands there. */
+  #writer = 0;
   /** The call under way. */
   #writing: AbortController | undefined;
 
@@ -27,11 +30,8 @@ export class SamplePanel {
       event.preventDefault();
       if (!this.#writing) void this.#write();
     });
-    // Firefox keeps over a reload which buttons were disabled.
-    this.#button.disabled = true;
     session.watch((change) => {
-      this.#button.disabled = session.model === undefined;
-      if (change === "opened") this.#forget();
+      this.#offer();
       // The first words of another model come by themselves.
       if (session.model && (change === "learnt" || change === "opened")) void this.#write();
     });
@@ -40,16 +40,17 @@ export class SamplePanel {
   /** Asks for words; what was asked before is not waited for any more. */
   async #write(): Promise<void> {
     this.#show("");
+    this.#writing?.abort();
     const wanted = requiredNumber(this.#form, "count");
     if (wanted > MOST) {
-      this.#show(`sample: count is ${wanted}; this page shows at most ${MOST} words at once.`);
+      this.#fail(`sample: count is ${wanted}; this page shows at most ${MOST} words at once.`);
+      this.#writing = undefined;
+      this.#offer();
       return;
     }
-    this.#writing?.abort();
     const writing = new AbortController();
     this.#writing = writing;
-    // A button that is disabled under the focus would drop it.
-    this.#button.setAttribute("aria-disabled", "true");
+    this.#offer();
     const options: SampleOptions = {
       temperature: numberOf(this.#form, "temperature"),
       topK: numberOf(this.#form, "topK"),
@@ -67,30 +68,32 @@ export class SamplePanel {
       const words = await this.#session.makemore.sample(wanted, options);
       this.#list(words, performance.now() - began);
     } catch (error) {
-      if (!writing.signal.aborted) this.#show(messageOf(error));
+      if (!writing.signal.aborted) this.#fail(messageOf(error));
     }
     if (this.#writing !== writing) return;
     this.#writing = undefined;
-    this.#button.removeAttribute("aria-disabled");
+    this.#offer();
+  }
+
+  #offer(): void {
+    offer(this.#button, this.#session.model !== undefined && this.#writing === undefined);
+  }
+
+  /** No words: those of another model go, so that nobody takes them for this one's. */
+  #fail(message: string): void {
+    this.#show(message);
+    if (this.#writer === this.#session.models) return;
+    this.#out.replaceChildren();
+    this.#status.textContent = "";
   }
 
   #list(words: readonly string[], milliseconds: number): void {
     const known = this.#session.list.words;
-    const listed = words.filter((word) => known.has(word)).length;
-    this.#out.replaceChildren(
-      ...words.map((word) =>
-        known.has(word)
-          ? make("li", "word listed", word, make("span", "hidden", " (in your list)"))
-          : make("li", "word", word),
-      ),
-    );
+    const isListed = (word: string) => known.has(normalForm(word));
+    const listed = words.filter(isListed).length;
+    this.#writer = this.#session.models;
+    this.#out.replaceChildren(...words.map((word) => entry(word, isListed(word))));
     this.#status.textContent = `${plural(words.length, "word")} in ${count(milliseconds)} ms: ${count(words.length - listed)} new, ${count(listed)} in your list.`;
-  }
-
-  /** Another model's words. */
-  #forget(): void {
-    this.#out.replaceChildren();
-    this.#status.textContent = "";
   }
 
   #checked(name: string): boolean {
@@ -102,4 +105,11 @@ export class SamplePanel {
     this.#error.textContent = message;
     markFields(this.#form, message);
   }
+}
+
+function entry(word: string, listed: boolean): HTMLLIElement {
+  const item = make("li", listed ? "word listed" : "word", word);
+  item.dir = "auto";
+  if (listed) item.append(make("span", "hidden", " (in your list)"));
+  return item;
 }

@@ -27,6 +27,7 @@ export class Session {
   #makemore = new Makemore();
   #backend: BackendChoice = "auto";
   #fromFile = false;
+  #models = 0;
   #training = false;
   readonly #watchers: ((change: Change) => void)[] = [];
 
@@ -42,6 +43,11 @@ export class Session {
   /** Whether the model came from a file and has not been trained here since. */
   get fromFile(): boolean {
     return this.#fromFile;
+  }
+
+  /** Counts the models there were, so that what one of them wrote can be told from what the next one does. */
+  get models(): number {
+    return this.#models;
   }
 
   /** Whether a training runs. */
@@ -65,13 +71,14 @@ export class Session {
     const begin = () => {
       this.list = list;
       this.#fromFile = false;
+      this.#models++;
       if (makemore === before) return;
       this.#makemore = makemore;
       this.#backend = backend;
       before.dispose();
     };
     try {
-      return await this.#run(begin, options, (watched) => makemore.train(list.text, watched));
+      return await this.#run(begin, options, (watched) => makemore.train(list.given, watched));
     } finally {
       if (this.#makemore !== makemore) makemore.dispose();
     }
@@ -80,7 +87,7 @@ export class Session {
   /** Goes on from where training stands; a model from a file needs the words for that. */
   resume(list: WordList, options: ResumeOptions): Promise<TrainResult> {
     const fromFile = this.#fromFile;
-    const words = fromFile ? { words: list.text } : {};
+    const words = fromFile ? { words: list.given } : {};
     const begin = () => {
       if (fromFile) this.list = list;
       this.#fromFile = false;
@@ -92,6 +99,7 @@ export class Session {
   async load(file: Blob, list: WordList): Promise<void> {
     await this.#makemore.load(file);
     this.#fromFile = true;
+    this.#models++;
     this.list = list;
     this.#changed("opened");
   }

@@ -1,10 +1,10 @@
 /** How surprised the model is by a typed word, character by character, and where the word stands. */
 import type { WordScore } from "makemore-web";
-import { debounce, draw, find, make, messageOf } from "./dom";
+import { debounce, draw, find, isolate, make, messageOf } from "./dom";
 import { count } from "./format";
 import { histogram, type Ranking, rankingOf, shareBelow } from "./rank";
 import type { Session } from "./session";
-import { spread } from "./words";
+import { normalForm, spread } from "./words";
 
 /** Nats at which the colour is full: a chance of 1 in 400. */
 const FULL = 6;
@@ -36,7 +36,7 @@ export class SurprisePanel {
     });
     session.watch((change) => {
       // The list's places are those that the model before gave it.
-      if (change === "begun") this.#ranking = rankingOf([]);
+      if (change === "begun" || change === "opened") this.#ranking = rankingOf([]);
       if (!session.model || (change !== "learnt" && change !== "opened")) return;
       void this.#score();
       void this.#rank();
@@ -98,9 +98,13 @@ export class SurprisePanel {
       return;
     }
     const share = shareBelow(ranking, perCharacter);
-    const listed = this.#session.list.words.has(word) ? " It is in your list." : "";
+    const listed = this.#session.list.words.has(normalForm(word)) ? " It is in your list." : "";
     this.#place.replaceChildren(strip(ranking, perCharacter));
-    this.#text.textContent = `“${word}” is likelier, per character, than ${percent(share)} of your words (${count(ranking.length)} of them were scored): ${perCharacter.toFixed(2)} nats.${listed}`;
+    this.#text.replaceChildren(
+      "“",
+      isolate(word),
+      `” is likelier, per character, than ${percent(share)} of your words (${count(ranking.length)} of them were scored): ${perCharacter.toFixed(2)} nats.${listed}`,
+    );
   }
 }
 
@@ -117,14 +121,21 @@ function chance(surprise: number): string {
   return percentage < 10 ? `${percentage.toFixed(1)}%` : `${Math.min(99, Math.round(percentage))}%`;
 }
 
+/** A number, which runs from the left in a word from the right as well. */
+function number(className: string, text: string): HTMLSpanElement {
+  const span = make("span", className, text);
+  span.dir = "ltr";
+  return span;
+}
+
 function tile(character: string, surprise?: number): HTMLLIElement {
   const shown = character === " " ? "␣" : character;
   const li = make(
     "li",
     character === "end" ? "end" : "",
     make("span", "character", shown),
-    make("span", "nats", surprise === undefined ? "–" : surprise.toFixed(1)),
-    make("span", "chance", surprise === undefined ? "" : chance(surprise)),
+    number("nats", surprise === undefined ? "–" : surprise.toFixed(1)),
+    number("chance", surprise === undefined ? "" : chance(surprise)),
   );
   if (surprise !== undefined) li.style.setProperty("--surprise", String(Math.min(1, surprise / FULL)));
   return li;

@@ -8,7 +8,7 @@ import type { BackendMeasurement, ModelInfo, Progress, TrainResult } from "makem
 import { Chart } from "./chart";
 import { LossCurve } from "./curve";
 import { Diary } from "./diary";
-import { codeOf, field, find, make, markFields, messageOf, numberOf } from "./dom";
+import { codeOf, field, find, isOffered, make, markFields, messageOf, numberOf, offer, reveal } from "./dom";
 import { count, duration, loss, pace } from "./format";
 import { fillPreset, optionsOf, resumedSteps } from "./recipes";
 import type { BackendChoice, Session } from "./session";
@@ -63,7 +63,7 @@ export class TrainPanel {
     });
     this.#resume.addEventListener("click", () => void this.#start(true));
     this.#stop.addEventListener("click", () => this.#running?.abort());
-    // The focus goes to the button that undoes this one, where a held key would press on.
+    // The focus goes to the button that undoes what was pressed, where a held key would press on.
     const controls: HTMLElement[] = [this.#form, this.#train, this.#stop, this.#resume];
     for (const control of controls)
       control.addEventListener("keydown", (event) => {
@@ -76,6 +76,8 @@ export class TrainPanel {
         find("sizes", HTMLElement).hidden = field(this.#form, "model").value !== "own";
       if (event.target.name === "recipe" || event.target.name === "steps") this.#layOut();
     });
+    // What Resume goes on to is in the form.
+    for (const event of ["input", "change"]) this.#form.addEventListener(event, () => this.#offerButtons());
     session.watch((change) => {
       if (change === "opened") this.#opened();
       this.#showModel();
@@ -91,15 +93,22 @@ export class TrainPanel {
     const running = new AbortController();
     this.#running = running;
     this.#showError("");
+    const pressed = [this.#train, this.#resume].find((button) => button === document.activeElement);
     const noteBefore = this.#note.textContent;
     let begun = false;
     let result: TrainResult | undefined;
     try {
       const list = await this.#words.current();
+      if (!resume || this.#session.fromFile) {
+        if (this.#words.asks()) {
+          this.#running = undefined;
+          return;
+        }
+      }
       const session = this.#session;
       const { model, fromFile } = session;
       const options = optionsOf(this.#form);
-      const steps = resume && model ? resumedSteps(this.#form, model) : options.steps;
+      const steps = (resume && model ? resumedSteps(this.#form, model) : undefined) ?? options.steps;
       const done = resume ? (model?.step ?? 0) : 0;
       const watching = {
         evalEvery: Diary.every(steps),
@@ -115,6 +124,7 @@ export class TrainPanel {
       };
       this.#note.textContent = `Getting ready: loading the trainer, finding what is fastest here… ${resume ? whatResumeTakes(fromFile) : ""}`;
       this.#live.textContent = resume ? "Training goes on." : "Training begins.";
+      if (pressed) this.#stop.focus({ preventScroll: true });
       result = resume
         ? await session.resume(list, { ...watching, steps })
         : await session.train(
@@ -127,6 +137,7 @@ export class TrainPanel {
       if (error === running.signal.reason) this.#stopped(begun);
       else {
         this.#note.textContent = begun ? "" : noteBefore;
+        if (document.activeElement === this.#stop) pressed?.focus({ preventScroll: true });
         this.#showError(messageOf(error), codeOf(error));
       }
     }
@@ -225,6 +236,8 @@ export class TrainPanel {
   #stopped(begun: boolean): void {
     const { model } = this.#session;
     if (begun) this.#ended();
+    if (document.activeElement === this.#stop)
+      (isOffered(this.#resume) ? this.#resume : this.#train).focus({ preventScroll: true });
     const said =
       begun && model
         ? `Stopped at step ${count(model.step)} of ${count(model.steps)}. ${whatResumeTakes(false)}`
@@ -246,17 +259,16 @@ export class TrainPanel {
   }
 
   #showModel(): void {
-    const { model, training } = this.#session;
-    const buttons = [this.#train, this.#stop, this.#resume];
-    const focused = buttons.some((button) => button === document.activeElement);
-    this.#train.disabled = training;
-    this.#stop.disabled = !training;
-    this.#resume.disabled = training || model === undefined;
-    // A button that is disabled under the focus would drop it.
-    const next = training ? this.#stop : model ? this.#resume : this.#train;
-    if (focused && !buttons.some((button) => !button.disabled && button === document.activeElement))
-      next.focus({ preventScroll: true });
+    const { model } = this.#session;
+    this.#offerButtons();
     this.#layers.replaceChildren(...(model ? layerRows(model) : []));
+  }
+
+  #offerButtons(): void {
+    const { model, training } = this.#session;
+    offer(this.#train, !training);
+    offer(this.#stop, training);
+    offer(this.#resume, !training && model !== undefined && resumedSteps(this.#form, model) !== undefined);
   }
 
   #showMeasured(measured: readonly BackendMeasurement[] = []): void {
@@ -270,13 +282,17 @@ export class TrainPanel {
 
   /** Words' failures belong to the words, a model's to the model; the rest stands by the button. */
   #showError(message: string, code?: string): void {
-    this.#errors.model.textContent = code === "INVALID_MODEL" ? message : "";
-    this.#words.showError(code === "INVALID_WORDS" || code === "NO_WORDS" ? message : "");
-    this.#errors.train.textContent =
-      code === "INVALID_MODEL" || code === "INVALID_WORDS" || code === "NO_WORDS" ? "" : message;
+    const ofWords = code === "INVALID_WORDS" || code === "NO_WORDS";
+    const ofModel = code === "INVALID_MODEL";
+    this.#errors.model.textContent = ofModel ? message : "";
+    this.#words.showError(ofWords ? message : "");
+    this.#errors.train.textContent = ofModel || ofWords ? "" : message;
     markFields(this.#form, message);
     const details = this.#form.querySelector("details");
     if (details?.querySelector("[aria-invalid]")) details.open = true;
+    // The words and the sizes may be far from the button.
+    if (ofWords) this.#words.revealError();
+    if (ofModel) reveal(this.#errors.model);
   }
 }
 

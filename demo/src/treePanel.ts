@@ -1,5 +1,5 @@
 /** The drawing of the context tree along the typed word. */
-import { draw, find } from "./dom";
+import { draw, find, isolate } from "./dom";
 import { plural } from "./format";
 import type { Session } from "./session";
 import { contextTree, foldsOf, innerNodes, reaches, type TreeNode } from "./tree";
@@ -46,26 +46,41 @@ export class TreePanel {
     const folds = this.#folds;
     const { all, fresh } = innerNodes(folds);
     const next = characters[at + 1];
-    const guess = next === undefined ? "the end of the word" : `“${next}”`;
     const context = reaches(folds).at(-1) ?? 1;
     const seen = characters.slice(Math.max(1, at - context + 1), at + 1).join("");
     this.#step.value = `${at} of ${characters.length - 1}`;
-    this.#place.replaceChildren(treeDrawing(folds, characters, at));
+    const fromRight = getComputedStyle(this.#typed).direction === "rtl";
+    this.#place.replaceChildren(treeDrawing(folds, characters, at, fromRight));
     // Where the drawing is wider than its place, the newest character stays in sight.
-    this.#place.scrollLeft = LEFT + (at + context + 2) * COLUMN - this.#place.clientWidth;
+    const newest = (at + context + 2) * COLUMN;
+    const { clientWidth, scrollWidth } = this.#place;
+    this.#place.scrollLeft = fromRight ? scrollWidth - newest : LEFT + newest - clientWidth;
     const shared = all - fresh;
-    this.#text.textContent = `To guess ${guess} after “${seen}”: a tree of ${plural(all, "node")}, of which ${shared === 0 ? "none was" : `${shared} ${shared === 1 ? "was" : "were"}`} computed before and ${fresh} ${fresh === 1 ? "is" : "are"} new, one a level.`;
+    this.#text.replaceChildren(
+      "To guess ",
+      ...(next === undefined ? ["the end of the word"] : ["“", isolate(next), "”"]),
+      " after “",
+      isolate(seen),
+      `”: a tree of ${plural(all, "node")}, of which ${shared === 0 ? "none was" : `${shared} ${shared === 1 ? "was" : "were"}`} computed before and ${fresh} ${fresh === 1 ? "is" : "are"} new, one a level.`,
+    );
   }
 }
 
-function treeDrawing(folds: readonly number[], characters: readonly string[], at: number): SVGSVGElement {
+/** @param fromRight whether the word runs from the right */
+function treeDrawing(
+  folds: readonly number[],
+  characters: readonly string[],
+  at: number,
+  fromRight: boolean,
+): SVGSVGElement {
   const reach = reaches(folds);
   const context = reach.at(-1) ?? 1;
   const levels = folds.length;
   // All columns of the word are there from the start, so the drawing keeps its size as it steps.
   const first = 1 - context;
   const columns = characters.length - first + 2;
-  const x = (position: number) => LEFT + (position - first) * COLUMN + COLUMN / 2;
+  const x = (position: number) =>
+    LEFT + COLUMN / 2 + COLUMN * (fromRight ? columns - 1 - (position - first) : position - first);
   const y = (level: number) => TOP + (levels - level) * ROW;
   const nodes = contextTree(folds, at, first);
   const byState = (state: TreeNode["state"]) => nodes.filter((node) => node.state === state);

@@ -2,71 +2,119 @@
  * A list of words as the page needs to know it: how many, of which characters, and whether a
  * word is among them. Think of it as read-only; an edited text is a new list.
  */
+import { slices } from "./slices";
+import { WordSet } from "./wordSet";
 
-/** Milliseconds that one slice of work may take; a frame at 60 Hz is 16.7. */
-const SLICE = 8;
+/** Ends of lines, as Python's `str.splitlines` and the library have them. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they end lines
+export const LINE_END = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/;
+
+/** UTF-16 units read at a time: a few milliseconds of work. */
+const BLOCK = 1 << 16;
+
+/** UTF-16 units of the longest line that is taken for a word. */
+export const LONGEST = 1000;
 
 export interface WordList {
-  /** Words, one a line, as handed to `train`. */
-  readonly text: string;
+  /** What to hand to the library: the text, a word a line, or its lines as they are. */
+  readonly given: string | Iterable<string>;
   /** Distinct words, trimmed and in NFC, in the order of the text. */
-  readonly words: ReadonlySet<string>;
+  readonly words: Pick<WordSet, "has" | "at" | "size" | typeof Symbol.iterator>;
   /** Distinct code points. */
   readonly characters: ReadonlySet<string>;
+  /** Lines that are too long to be a word; none of them is among `words`. */
+  readonly tooLong: number;
 }
 
 /** Nothing typed yet. */
-export const NO_WORDS: WordList = { text: "", words: new Set(), characters: new Set() };
+export const NO_WORDS: WordList = { given: "", words: new WordSet(), characters: new Set(), tooLong: 0 };
 
-/**
- * Reads a text in slices, so that a long list never holds up the page.
- *
- * @returns undefined where `signal` was aborted: a newer text has taken over
- */
-export async function readWordList(text: string, signal?: AbortSignal): Promise<WordList | undefined> {
-  const words = new Set<string>();
-  const characters = new Set<string>();
-  let sliceEnd = performance.now() + SLICE;
-  for (let start = 0; start < text.length; ) {
-    const lineBreak = text.indexOf("\n", start);
-    const end = lineBreak < 0 ? text.length : lineBreak;
-    const word = text.slice(start, end).trim().normalize("NFC");
-    if (word !== "" && !words.has(word)) {
-      words.add(word);
-      for (const character of word) characters.add(character);
-    }
-    start = end + 1;
-    // Asking for the time costs as much as a word; every 256th is often enough.
-    if (words.size % 256 === 0 && performance.now() > sliceEnd) {
-      await new Promise((resolve) => setTimeout(resolve));
-      if (signal?.aborted) return undefined;
-      sliceEnd = performance.now() + SLICE;
-    }
-  }
-  return signal?.aborted ? undefined : { text, words, characters };
+/** A word in the form that lists hold and models learn. */
+export function normalForm(word: string): string {
+  return word.trim().normalize("NFC");
 }
 
-/** The first lines of a text: what a text area can lay out in no time. */
-export function head(text: string, lines: number): string {
-  let end = 0;
-  for (let i = 0; i < lines; i++) {
-    end = text.indexOf("\n", end) + 1;
-    if (end === 0) return text;
+/**
+ * The lines of a text, trimmed and without the empty ones, in batches that take a few milliseconds each. A line
+ * that is too long for a word comes as its first LONGEST + 1 units or more.
+ */
+export function* lineBatches(text: string): Generator<string[]> {
+  let rest = "";
+  for (let start = 0; start < text.length; start += BLOCK) {
+    const lines = text.slice(start, start + BLOCK).split(LINE_END);
+    // What is known to be too long need not grow.
+    lines[0] = rest.length > LONGEST ? rest : rest + (lines[0] ?? "");
+    rest = lines.pop() ?? "";
+    yield lines.map((line) => line.trim()).filter((line) => line !== "");
   }
-  return text.slice(0, end);
+  if (rest.trim() !== "") yield [rest.trim()];
+}
+
+/**
+ * Reads a text.
+ *
+ * @returns undefined if `signal` was aborted: a newer text has taken over
+ */
+export async function readWordList(text: string, signal?: AbortSignal): Promise<WordList | undefined> {
+  const words = new WordSet();
+  const characters = new Set<string>();
+  let tooLong = 0;
+  const pause = slices(signal);
+  try {
+    for (const lines of lineBatches(text)) {
+      for (const line of lines) {
+        if (line.length > LONGEST) tooLong++;
+        else {
+          const word = normalForm(line);
+          if (words.add(word)) for (const character of word) characters.add(character);
+        }
+      }
+      await pause();
+    }
+  } catch (error) {
+    if (signal?.aborted) return undefined;
+    throw error;
+  }
+  return signal?.aborted ? undefined : { given: text, words, characters, tooLong };
+}
+
+/** Lines and UTF-16 units that a text area lays out within a frame or two. */
+const PART = { lines: 200, units: 8_000 };
+
+/** Where the part of a text ends that begins at `start`: what a text area lays out in no time. */
+export function partEnd(text: string, start: number): number {
+  let end = start;
+  for (let i = 0; i < PART.lines && end < text.length; i++) {
+    const line = text.indexOf("\n", end);
+    const next = line < 0 ? text.length : line + 1;
+    if (next - start > PART.units) return end > start ? end : betweenCodePoints(text, start + PART.units);
+    end = next;
+  }
+  return end;
+}
+
+/** Where the part of a text begins that ends at `end`. */
+export function partStart(text: string, end: number): number {
+  let start = end;
+  for (let i = 0; i < PART.lines && start > 0; i++) {
+    const previous = start < 2 ? 0 : text.lastIndexOf("\n", start - 2) + 1;
+    if (end - previous > PART.units) return start < end ? start : betweenCodePoints(text, end - PART.units);
+    start = previous;
+  }
+  return start;
+}
+
+/** The same place, or the one before it if that would cut a character in two. */
+function betweenCodePoints(text: string, place: number): number {
+  return (text.codePointAt(place - 1) ?? 0) > 0xffff ? place - 1 : place;
 }
 
 /** `count` words spread evenly over the list, of which `model` knows every character. */
-export function spread(list: WordList, count: number, vocabulary: readonly string[]): string[] {
+export function spread({ words }: WordList, count: number, vocabulary: readonly string[]): string[] {
   const known = new Set(vocabulary);
-  const stride = Math.max(1, list.words.size / count);
-  const out: string[] = [];
-  let i = 0;
-  let next = 0;
-  for (const word of list.words) {
-    if (i++ < next) continue;
-    next += stride;
-    if ([...word].every((character) => known.has(character))) out.push(word);
-  }
-  return out;
+  const stride = Math.max(1, words.size / count);
+  return Array.from(
+    { length: Math.min(count, words.size) },
+    (_, i) => words.at(Math.floor(i * stride)) ?? "",
+  ).filter((word) => [...word].every((character) => known.has(character)));
 }

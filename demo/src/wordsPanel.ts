@@ -1,31 +1,39 @@
 /**
- * The words. A text area takes seconds to lay out 30,000 lines, and again at each keystroke, so a
- * long text is held aside and the area shows its beginning, until someone asks to edit it all.
+ * The words. A text area takes seconds to lay out 30,000 lines, and again at each keystroke, so of a long text
+ * it shows a part, and the rest is held aside.
  */
 import namesURL from "../words/names.txt?url";
-import { debounce, find, messageOf } from "./dom";
-import { plural } from "./format";
-import { head, NO_WORDS, readWordList, type WordList } from "./words";
-
-/** UTF-16 units that a text area lays out within a frame or two. */
-const SHORT = 8_000;
-/** Lines shown of a longer text. */
-const SHOWN = 200;
+import { debounce, find, isolate, make, messageOf, offer, reveal } from "./dom";
+import { count, plural } from "./format";
+import { type Question, questionOf } from "./table";
+import { type Content, contentOf, decode, type Guess, readableLines } from "./textFile";
+import { LONGEST, lineBatches, NO_WORDS, partEnd, partStart, readWordList, type WordList } from "./words";
 
 export class WordsPanel {
   readonly #area = find("words", HTMLTextAreaElement);
   readonly #count = find("words-count", HTMLElement);
+  readonly #source = find("words-source", HTMLElement);
   readonly #error = find("words-error", HTMLElement);
-  readonly #all = find("words-all", HTMLButtonElement);
+  readonly #edit = find("words-edit", HTMLButtonElement);
+  readonly #earlier = find("words-earlier", HTMLButtonElement);
+  readonly #later = find("words-later", HTMLButtonElement);
   readonly #undo = find("words-undo", HTMLButtonElement);
-  /** The whole text where the area shows only its beginning. */
-  #aside: string | undefined;
-  /** What `#list` was read from. */
+  readonly #question = find("words-question", HTMLElement);
+  /** The text around the part that the area shows. */
+  #before = "";
+  #after = "";
+  /** The part that was put into the area, and what the area made of it: its line ends are its own. */
+  #part = { text: "", value: "" };
+  /** The whole text: the same string until it changes, so that comparing costs nothing. */
   #text = "";
+  /** What `#list` was read from. */
+  #listed = "";
   #reading = new AbortController();
   #list: Promise<WordList> = Promise.resolve(NO_WORDS);
+  /** Whether each line is a word, whatever it looks like: somebody said so. */
+  #asLines = false;
   /** What stood there before other words took its place. */
-  #replaced = "";
+  #replaced = { text: "", source: "", asLines: false };
   /** Counts what was written or asked for, so that words that arrive late take nothing newer's place. */
   #asked = 0;
 
@@ -36,11 +44,25 @@ export class WordsPanel {
       this.#asked++;
       read();
     });
-    this.#area.addEventListener("paste", (event) => this.#paste(event));
-    this.#all.addEventListener("click", () => this.#edit(this.#whole()));
+    this.#area.addEventListener("paste", (event) => this.#insert(event, event.clipboardData));
+    this.#area.addEventListener("drop", (event) => this.#insert(event, event.dataTransfer));
+    this.#edit.addEventListener("click", () => {
+      this.#area.readOnly = false;
+      this.#showParts();
+      this.#area.focus();
+    });
+    this.#later.addEventListener("click", () => {
+      const start = this.#before.length + this.#value().length;
+      this.#place(this.#whole(), start, partEnd(this.#whole(), start));
+    });
+    this.#earlier.addEventListener("click", () => {
+      const end = this.#before.length;
+      this.#place(this.#whole(), partStart(this.#whole(), end), end);
+    });
     this.#undo.addEventListener("click", () => {
       this.#undo.hidden = true;
-      this.#replace(this.#replaced);
+      const { text, source, asLines } = this.#replaced;
+      this.#replace(text, source, asLines);
       this.#area.focus();
     });
     find("words-bundled", HTMLButtonElement).addEventListener("click", () => this.showNames());
@@ -60,8 +82,16 @@ export class WordsPanel {
   /** The words as they stand; what was typed a moment ago is read first. */
   current(): Promise<WordList> {
     const text = this.#whole();
-    if (text !== this.#text) this.#read(text);
+    if (text !== this.#listed) this.#read(text);
     return this.#list;
+  }
+
+  /** Whether it must be said first what the words are; brings that question into sight. */
+  asks(): boolean {
+    if (this.#question.hidden) return false;
+    this.#question.querySelector("button")?.focus({ preventScroll: true });
+    reveal(this.#question);
+    return true;
   }
 
   /** The bundled list. */
@@ -74,96 +104,245 @@ export class WordsPanel {
       if (asked === this.#asked) this.#replace(text);
     } catch (error) {
       if (asked !== this.#asked) return;
-      if (this.#text === "") this.#count.textContent = "No words yet.";
+      if (this.#listed === "") this.#count.textContent = "No words yet.";
       this.showError(
         `The names did not arrive from ${namesURL} (${messageOf(error)}). Write or open a list.`,
       );
     }
   }
 
-  /** A text file. */
-  async open(file: File): Promise<void> {
+  /** A file of words, in whatever encoding. */
+  async open(file: File, content?: Content): Promise<void> {
     const asked = ++this.#asked;
     try {
-      const text = await file.text();
-      if (asked === this.#asked) this.#replace(text);
+      const what = content ?? (await contentOf(file));
+      if (asked !== this.#asked) return;
+      if (what.kind === "model")
+        this.showError(`${file.name} is a model, not words; open it below, under Keep it.`);
+      else if (what.kind === "other")
+        this.showError(`${file.name} is not text; save it as a text file (.txt or .csv) and open that.`);
+      else if (what.sure)
+        await this.#decode(file, what.encodings[0]?.encoding ?? "utf-8", asked, what.encodings);
+      else this.#askEncoding(file, what.encodings);
     } catch (error) {
-      this.showError(`${file.name} could not be read: ${messageOf(error)}`);
+      if (asked === this.#asked) this.showError(`${file.name} could not be read: ${messageOf(error)}`);
     }
   }
 
-  /** An empty message clears it. */
+  /** Shows what is wrong with the words. An empty message clears it. */
   showError(message: string): void {
     this.#error.textContent = message;
     if (message) this.#area.setAttribute("aria-invalid", "true");
     else this.#area.removeAttribute("aria-invalid");
   }
 
+  /** Brings the words into sight, or what is asked about them, or wrong with them. */
+  reveal(): void {
+    if (this.asks()) return;
+    reveal(this.#area);
+    reveal(this.#count);
+    if (this.#error.textContent) reveal(this.#error);
+  }
+
+  /** Takes whoever has to mend the words to them, with what is wrong in sight. */
+  revealError(): void {
+    this.#area.focus({ preventScroll: true });
+    reveal(this.#area);
+    reveal(this.#error);
+  }
+
+  async #decode(file: File, encoding: string, asked: number, guesses: readonly Guess[]): Promise<void> {
+    const { text, leftOut } = await readableLines(await decode(file, encoding));
+    if (asked !== this.#asked) return;
+    const read = encoding === "utf-8" ? "" : `, read as ${nameOf(encoding)}`;
+    const less = leftOut > 0 ? `, without ${plural(leftOut, "line")} that cannot be read` : "";
+    this.#replace(text, `From ${file.name}${read}${less}.`);
+    if (guesses.length < 2) return;
+    const other = make("button", "link", "Other letters?");
+    other.type = "button";
+    other.addEventListener("click", () => this.#askEncoding(file, guesses));
+    this.#source.append(" ", other);
+  }
+
+  #askEncoding(file: File, guesses: readonly Guess[]): void {
+    this.#ask(
+      `${file.name} does not say how its letters are written. Which of these is right?`,
+      guesses.map(({ encoding, lines }) => ({
+        label: nameOf(encoding),
+        examples: lines.slice(0, 3).map((line) => line.trim()),
+        take: () => this.#decode(file, encoding, ++this.#asked, []),
+      })),
+      true,
+    );
+  }
+
+  /** Asks what a text that is not a word a line is meant to be. */
+  #askForm({ looks, answers }: Question): void {
+    this.#ask(`${looks} What are the words?`, [
+      ...answers.map(({ label, examples, words }) => ({
+        label,
+        examples,
+        take: async () => {
+          const asked = ++this.#asked;
+          const source = this.#source.firstChild?.textContent?.replace(/\.$/, ", ") ?? "";
+          const text = await words(this.#whole());
+          if (asked === this.#asked) this.#replace(text, `${source || "Taken: "}${lowerFirst(label)}.`, true);
+        },
+      })),
+      {
+        label: "Each whole line",
+        examples: [],
+        take: async () => {
+          this.#asLines = true;
+          this.#read(this.#whole());
+        },
+      },
+    ]);
+  }
+
+  #ask(
+    question: string,
+    answers: readonly { label: string; examples: readonly string[]; take: () => Promise<void> }[],
+    focus = false,
+  ): void {
+    const buttons = answers.map(({ label, examples, take }) => {
+      const button = make("button", "", label);
+      button.type = "button";
+      if (examples.length > 0)
+        button.append(
+          make(
+            "small",
+            "",
+            ...examples.flatMap((example, i) => [i > 0 ? ", " : "", isolate(shortened(example))]),
+          ),
+        );
+      button.addEventListener("click", async () => {
+        offer(button, false);
+        // A button that goes away under the focus would drop it.
+        this.#area.focus({ preventScroll: true });
+        this.#question.hidden = true;
+        await take();
+      });
+      return button;
+    });
+    this.#question.replaceChildren(make("legend", "", question), make("div", "buttons", ...buttons));
+    this.#question.hidden = false;
+    if (focus) this.asks();
+  }
+
+  /** The part that the area shows. */
+  #value(): string {
+    return this.#area.value === this.#part.value ? this.#part.text : this.#area.value;
+  }
+
   #whole(): string {
-    return this.#aside ?? this.#area.value;
+    if (this.#area.value === this.#part.value) return this.#text;
+    const { value } = this.#area;
+    this.#part = { text: value, value };
+    this.#text = this.#before + value + this.#after;
+    return this.#text;
   }
 
   /** Other words; there is a way back to those before them. */
-  #replace(text: string): void {
+  #replace(text: string, source = "", asLines = false): void {
     this.#asked++;
     const before = this.#whole();
     if (before !== "" && before !== text) {
-      this.#replaced = before;
+      this.#replaced = {
+        text: before,
+        source: this.#source.firstChild?.textContent ?? "",
+        asLines: this.#asLines,
+      };
       this.#undo.hidden = false;
     }
-    this.#show(text);
+    this.#source.textContent = source;
+    this.#asLines = asLines;
+    const end = partEnd(text, 0);
+    this.#area.readOnly = end < text.length;
+    this.#place(text, 0, end);
+    this.#read(text);
   }
 
-  #show(text: string): void {
-    if (text.length <= SHORT) {
-      this.#place(text);
+  /** Shows a part of a text. */
+  #place(text: string, start: number, end: number): void {
+    const part = text.slice(start, end);
+    this.#text = text;
+    this.#before = text.slice(0, start);
+    this.#after = text.slice(end);
+    this.#area.value = part;
+    this.#area.scrollTop = 0;
+    this.#part = { text: part, value: this.#area.value };
+    this.#showParts();
+  }
+
+  #showParts(): void {
+    const isPart = this.#before !== "" || this.#after !== "";
+    this.#edit.hidden = !isPart || !this.#area.readOnly;
+    this.#earlier.hidden = this.#later.hidden = !isPart || this.#area.readOnly;
+    offer(this.#earlier, this.#before !== "");
+    offer(this.#later, this.#after !== "");
+  }
+
+  /** A long text goes aside; what is put on the beginning of one replaces it. */
+  #insert(event: ClipboardEvent | DragEvent, data: DataTransfer | null): void {
+    const text = data?.getData("text") ?? "";
+    // An image, say, has no text.
+    if (text === "" || (!this.#area.readOnly && partEnd(text, 0) === text.length)) return;
+    event.preventDefault();
+    if (this.#area.readOnly) {
+      this.#replace(text);
       return;
     }
-    this.#aside = text;
-    this.#area.value = head(text, SHOWN);
-    this.#area.readOnly = true;
-    this.#all.hidden = false;
-    this.#read(text);
-  }
-
-  #edit(text: string): void {
-    this.#place(text);
-    this.#area.focus();
-  }
-
-  #place(text: string): void {
-    this.#aside = undefined;
-    this.#area.value = text;
-    this.#area.readOnly = false;
-    this.#all.hidden = true;
-    this.#read(text);
-  }
-
-  /** A long text goes aside; what is pasted on the beginning of one replaces it. */
-  #paste(event: ClipboardEvent): void {
-    const pasted = event.clipboardData?.getData("text") ?? "";
-    // An image, say, has no text.
-    if (pasted === "" || (this.#aside === undefined && pasted.length <= SHORT)) return;
-    event.preventDefault();
     const { value, selectionStart, selectionEnd } = this.#area;
     this.#replace(
-      this.#aside === undefined
-        ? value.slice(0, selectionStart) + pasted + value.slice(selectionEnd)
-        : pasted,
+      this.#before + value.slice(0, selectionStart) + text + value.slice(selectionEnd) + this.#after,
     );
   }
 
   #read(text: string): void {
-    this.#text = text;
+    this.#listed = text;
     this.#reading.abort();
     this.#reading = new AbortController();
     this.showError("");
+    const question = this.#asLines ? undefined : questionOf(text);
+    if (question) this.#askForm(question);
+    else this.#question.hidden = true;
+    const asLines = this.#asLines;
     this.#list = readWordList(text, this.#reading.signal).then((list) => {
       // Overtaken by a newer text: whoever asked for this one gets that one.
       if (!list) return this.#list;
-      const shown = this.#aside === undefined ? "" : ` The first ${SHOWN} are shown.`;
-      this.#count.textContent = `${plural(list.words.size, "word")} of ${plural(list.characters.size, "different character")}.${shown}`;
-      return list;
+      const part = this.#area.readOnly
+        ? ` The first ${count(this.#part.text.match(/\n/g)?.length ?? 1)} are shown.`
+        : "";
+      this.#count.textContent = `${plural(list.words.size, "word")} of ${plural(list.characters.size, "different character")}.${part}`;
+      if (list.tooLong > 0 && !question)
+        this.showError(
+          `${plural(list.tooLong, "line")} of ${count(LONGEST)} characters or more; a word is shorter.`,
+        );
+      return asLines ? { ...list, given: linesOf(text) } : list;
     });
   }
+}
+
+/** Each line of a text, for the library to take as it is. */
+function linesOf(text: string): Iterable<string> {
+  return {
+    *[Symbol.iterator]() {
+      for (const lines of lineBatches(text)) yield* lines;
+    },
+  };
+}
+
+/** "windows-1252" is "Windows-1252". */
+function nameOf(encoding: string): string {
+  return encoding.startsWith("w") ? `W${encoding.slice(1)}` : encoding.toUpperCase();
+}
+
+function lowerFirst(text: string): string {
+  return text.slice(0, 1).toLowerCase() + text.slice(1);
+}
+
+function shortened(example: string): string {
+  const characters = [...example.slice(0, 100)];
+  return characters.length > 20 ? `${characters.slice(0, 20).join("")}…` : example;
 }

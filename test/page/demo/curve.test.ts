@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LossCurve } from "../../../demo/src/curve";
+import { LossCurve, lossRange } from "../../../demo/src/curve";
 
 /** A loss for each step, uneven enough that a misplaced step would show. */
 const lossOf = (step: number) => 2 + 1 / (1 + step) + (step % 7) / 100;
@@ -63,5 +63,34 @@ describe("LossCurve", () => {
     const curve = new LossCurve(2000, 1000);
     curve.add(1010, 2.2);
     expect(curve.columns()[0]).toEqual([1005]);
+  });
+});
+
+describe("lossRange", () => {
+  it("shows validation losses wherever they lie", () => {
+    const curve = new LossCurve(1000);
+    curve.add(10, 2.5);
+    curve.validate(10, 3.6);
+    const [low, high] = lossRange(curve.columns());
+    expect(low).toBeLessThan(2.5);
+    expect(high).toBeGreaterThan(3.6);
+  });
+
+  it("is finite without a validation split, and before there is anything", () => {
+    const curve = new LossCurve(1000);
+    expect(lossRange(curve.columns())).toEqual([1.9, 3]);
+    curve.add(10, 2.5);
+    curve.validate(10, Number.NaN);
+    expect(curve.columns()).toEqual([[5], [2.5], [null]]);
+    expect(lossRange(curve.columns())).toEqual([1.9, 3]);
+  });
+
+  it("leaves out the steep beginning, but no loss that goes up later", () => {
+    const curve = new LossCurve(100);
+    for (let step = 0; step < 100; step++) curve.add(step + 1, step < 5 ? 3.3 : 2.2);
+    expect(lossRange(curve.columns())).toEqual([1.9, 3]);
+    curve.steps = 200;
+    curve.add(200, 8);
+    expect(lossRange(curve.columns())[1]).toBeGreaterThan(8);
   });
 });

@@ -68,11 +68,23 @@ describe("resumedSteps", () => {
     // Fewer than are done: on to where the training was to go.
     ["5000", 30_000],
     ["6000", 30_000],
-    // For the library to refuse.
-    ["-3", -3],
-    ["", Number.NaN],
-  ])("of a form that says %j is %d", (steps, total) => {
+    // As the training had it.
+    ["", 30_000],
+    // For Train to show what is wrong.
+    ["-3", undefined],
+    ["6000.5", undefined],
+  ])("of a form that says %j is %s", (steps, total) => {
     fill("steps", steps);
     expect(resumedSteps(form, stopped)).toBe(total);
+  });
+
+  it("is nothing where all steps are done, unless the form has more", () => {
+    const done = { ...stopped, step: 30_000 };
+    for (const steps of ["30000", "5000", ""]) {
+      fill("steps", steps);
+      expect(resumedSteps(form, done)).toBeUndefined();
+    }
+    fill("steps", "30001");
+    expect(resumedSteps(form, done)).toBe(30_001);
   });
 });

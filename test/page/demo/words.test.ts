@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { head, readWordList, spread } from "../../../demo/src/words";
+import { LONGEST, partEnd, partStart, readWordList, spread } from "../../../demo/src/words";
 
 const names = readFileSync("demo/words/names.txt", "utf8");
 
@@ -22,21 +22,53 @@ describe("readWordList", () => {
     expect(await readWordList(names, AbortSignal.abort())).toBeUndefined();
   });
 
-  it("lets the page breathe in between", async () => {
+  it.each([
+    ["distinct words", () => Array.from({ length: 200_000 }, (_, i) => i.toString(36)).join("\n")],
+    ["few words, again and again", () => names.slice(0, 700).repeat(10_000)],
+    ["one line", () => "many words ".repeat(1_000_000)],
+  ])("lets the page breathe in between: %s", async (_, text) => {
     let others = 0;
     const timer = setInterval(() => others++);
-    const many = Array.from({ length: 200_000 }, (_, i) => i.toString(36)).join("\n");
-    await readWordList(many);
+    await readWordList(text());
     clearInterval(timer);
     expect(others).toBeGreaterThan(0);
   });
+
+  it("ends lines as Python does, wherever a block of the text ends", async () => {
+    const ends = ["\r\n", "\r", "\n", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"];
+    for (const end of ends)
+      expect([...((await readWordList(`anna${end}bert${end}`))?.words ?? [])]).toEqual(["anna", "bert"]);
+    // The text is read in blocks of 65,536: lines of 5 units lie across them, and so do their ends.
+    const words = Array.from({ length: 40_000 }, (_, i) => (i + 100).toString(36).padStart(3, "x"));
+    expect([...((await readWordList(words.join("\r\n")))?.words ?? [])]).toEqual(words);
+  });
+
+  it("counts lines that are too long for a word, and takes none for one", async () => {
+    const list = await readWordList(`ab\n${"c".repeat(LONGEST + 1)}\n${"d".repeat(300_000)}`);
+    expect([[...(list?.words ?? [])], list?.tooLong]).toEqual([["ab"], 2]);
+  });
 });
 
-describe("head", () => {
-  it("takes whole lines", () => {
-    expect(head("a\nb\nc\n", 2)).toBe("a\nb\n");
-    expect(head("a\nb", 5)).toBe("a\nb");
-    expect(head("", 5)).toBe("");
+describe("partEnd and partStart", () => {
+  it("cut a text into parts of whole lines, the same from both ends", () => {
+    const starts: number[] = [];
+    for (let start = 0; start < names.length; start = partEnd(names, start)) starts.push(start);
+    expect(starts.length).toBe(Math.ceil(30_294 / 200));
+    for (const start of starts.slice(1)) expect(names[start - 1]).toBe("\n");
+    let end = starts.at(-1) ?? 0;
+    const back: number[] = [];
+    for (; end > 0; end = partStart(names, end)) back.push(end);
+    expect([0, ...back.reverse()]).toEqual(starts);
+  });
+
+  it("cut a long line, but no character", () => {
+    const text = `a${"😀".repeat(10_000)}`;
+    const end = partEnd(text, 0);
+    expect(end).toBeLessThanOrEqual(8000);
+    expect(text.slice(0, end)).toBe(`a${"😀".repeat((end - 1) / 2)}`);
+    const start = partStart(text, text.length);
+    expect(text.length - start).toBeLessThanOrEqual(8002);
+    expect(text.slice(start)).toBe("😀".repeat((text.length - start) / 2));
   });
 });
 

@@ -26,7 +26,21 @@ beforeEach(() => {
 afterEach(() => vi.unstubAllGlobals());
 
 const press = (id: string) => find(id, HTMLButtonElement).click();
-const words = async () => (await panel.current()).text;
+const words = async () => {
+  const { given } = await panel.current();
+  return typeof given === "string" ? given : [...given].join("\n");
+};
+const question = () => find("words-question", HTMLElement);
+const answers = () => [...question().querySelectorAll("button")].map((button) => button.textContent);
+const source = () => find("words-source", HTMLElement).textContent;
+
+async function choose(start: string): Promise<void> {
+  const button = [...question().querySelectorAll("button")].find(({ textContent }) =>
+    textContent.startsWith(start),
+  );
+  button?.click();
+  await vi.waitFor(() => expect(question().hidden).toBe(true));
+}
 
 function type(text: string): void {
   area.value = text;
@@ -39,14 +53,132 @@ function paste(text: string): void {
   area.dispatchEvent(new ClipboardEvent("paste", { clipboardData, cancelable: true }));
 }
 
-it("shows the beginning of a long list, and knows all of it", async () => {
+it("shows the beginning of a long list, knows all of it, and has all of it edited part by part", async () => {
   await panel.open(new File([long], "long.txt"));
   expect(area.value.split("\n").length).toBe(201);
   expect(area.readOnly).toBe(true);
   expect(await words()).toBe(long);
-  press("words-all");
-  expect(area.value).toBe(long);
+  press("words-edit");
   expect(area.readOnly).toBe(false);
+  press("words-later");
+  const [first] = area.value.split("\n");
+  type(area.value.replace(`${first}`, "edited"));
+  press("words-earlier");
+  expect(area.value).toBe(long.slice(0, area.value.length));
+  press("words-later");
+  expect(area.value.startsWith("edited\n")).toBe(true);
+  expect(await words()).toBe(long.replace(`\n${first}\n`, "\nedited\n"));
+});
+
+it.each([
+  ["emma,olivia,ava", "What stands between the commas", "emma\nolivia\nava\n"],
+  ["Emma,F,20355\nOlivia,F,19553\n", "Column 1", "Emma\nOlivia\n"],
+  ["name,sex,count\r\nEmma,F,20355\r\nOlivia,F,19553", "Column “name”", "Emma\nOlivia\n"],
+  ['town;people\n"Aix; en\n Provence";145000\nPau;77000\n', "Column “town”", "Aix; en Provence\nPau\n"],
+  ["1\tAnna\n2\tBert\n", "Column 2", "Anna\nBert\n"],
+  ['["anna", "bert"]', "Its strings", "anna\nbert"],
+  ["anna bert cleo dora emil", "What stands between the spaces", "anna\nbert\ncleo\ndora\nemil\n"],
+])("asks what %j is meant to be", async (text, meant, read) => {
+  await panel.open(new File([text], "mine.csv"));
+  await words();
+  expect(panel.asks()).toBe(true);
+  expect(document.activeElement?.textContent).toBe(answers()[0]);
+  await choose(meant);
+  expect((await words()).trim()).toBe(read.trim());
+  expect(source()).toMatch(/^From mine\.csv, /);
+  expect(panel.asks()).toBe(false);
+  press("words-undo");
+  await words();
+  expect(panel.asks()).toBe(true);
+  await choose("Each whole line");
+  expect(await words()).toBe(
+    text
+      .trim()
+      .split(/\r?\n/)
+      .map((line) => line.trim())
+      .join("\n"),
+  );
+  expect(panel.asks()).toBe(false);
+});
+
+it.each([
+  "anna\nbert\n",
+  "New York\nRio de Janeiro\n",
+  "Washington, D.C.\nRome\nParis\nOslo\nBern\n",
+  "[x]\ny",
+])("asks nothing about %j", async (text) => {
+  await panel.open(new File([text], "mine.txt"));
+  await words();
+  expect(panel.asks()).toBe(false);
+});
+
+it("asks about what is typed as well", async () => {
+  type("emma, olivia, ava");
+  await words();
+  expect(panel.asks()).toBe(true);
+  type("emma\nolivia");
+  await words();
+  expect(panel.asks()).toBe(false);
+});
+
+/** Bytes of these code units, low byte first or last. */
+const utf16 = (text: string, littleEndian: boolean) =>
+  new Uint8Array(
+    [...text].flatMap((character) => {
+      const unit = character.charCodeAt(0);
+      return littleEndian ? [unit & 255, unit >> 8] : [unit >> 8, unit & 255];
+    }),
+  );
+
+it.each([
+  ["UTF-16LE", utf16("José\nZoë\n", true), "José\nZoë\n"],
+  ["UTF-16BE", utf16("José\nZoë\n", false), "José\nZoë\n"],
+  ["UTF-16LE", utf16("שלום\r\nרות\r\n", true), "שלום\r\nרות\r\n"],
+  ["UTF-16LE", utf16("\ufeffJosé\n", true), "José\n"],
+  ["Windows-1252", Uint8Array.from("Jos\xe9\nZo\xeb\nAnna\n", (c) => c.charCodeAt(0)), "José\nZoë\nAnna\n"],
+])("reads %s without a mark, and says so", async (encoding, bytes, text) => {
+  await panel.open(new File([bytes], "old.txt"));
+  expect(await words()).toBe(text);
+  expect(source()).toContain(`read as ${encoding}`);
+});
+
+it("finds the one encoding that makes words of the bytes", async () => {
+  await panel.open(
+    new File(
+      [new Uint8Array([0xa3, 0x75, 0x6b, 0x61, 0x73, 0x7a, 0x0a, 0x8c, 0x77, 0x69, 0x65, 0x74, 0x61])],
+      "old.txt",
+    ),
+  );
+  expect(await words()).toBe("Łukasz\nŚwieta");
+  expect(source()).toContain("read as Windows-1250");
+});
+
+it.each([["windows-1251", [0xc0, 0xed, 0xed, 0xe0, 0x0a, 0xce, 0xeb, 0xe5, 0xe3], "Анна\nОлег"]])(
+  "asks by its letters which encoding %s is",
+  async (encoding, bytes, text) => {
+    await panel.open(new File([new Uint8Array(bytes)], "old.txt"));
+    expect(panel.asks()).toBe(true);
+    await choose(encoding.replace("w", "W"));
+    await vi.waitFor(async () => expect(await words()).toBe(text));
+  },
+);
+
+it("leaves out what was damaged before, and says so", async () => {
+  await panel.open(new File(["José\nJos\ufffd\nAnna\0\nZoë\n"], "hurt.txt"));
+  expect(find("words-error", HTMLElement).textContent + (await words())).not.toMatch(/[\ufffd\0]/);
+});
+
+it("takes no model and nothing else that is no text for words", async () => {
+  type("mine");
+  const png = new Uint8Array([
+    0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, 0x49, 0x48, 0x44, 0x52,
+  ]);
+  await panel.open(new File([png], "names.txt"));
+  expect(find("words-error", HTMLElement).textContent).toMatch(/^names\.txt is not text/);
+  const model = new Uint8Array([0x08, 0x0a, 0x12, 0x0c, ...new TextEncoder().encode("makemore-web"), 0]);
+  await panel.open(new File([model], "names.txt"));
+  expect(find("words-error", HTMLElement).textContent).toMatch(/^names\.txt is a model/);
+  expect(await words()).toBe("mine");
 });
 
 it("lets names that arrive late take the place of nothing newer", async () => {
