@@ -1,9 +1,12 @@
 /** The worker's side of a `Makemore`, in Node: the wasm engine, and ONNX Runtime for Node. */
 import { readFileSync } from "node:fs";
 import { releaseProxy } from "comlink";
+import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import type { EncodedWords, Outcome, TrainEvent } from "../../src/protocol";
 import type { Progress, TrainResult } from "../../src/types";
+import { encodeWords } from "../../src/words";
+import { isReadable } from "../../worker/data/words";
 import { Session } from "../../worker/session";
 
 vi.mock("../../worker/assets", async () => {
@@ -291,4 +294,45 @@ test("five words train, and the result says what that is worth", async () => {
   expect(result.words.split).toEqual({ train: 4, validation: 0, test: 1 });
   expect(result.notices[0]).toMatch(/only 5 words.*none is left for validation/);
   expect(await settled(session.sample(2, {}, 3, undefined))).toHaveLength(3);
+});
+
+test("half of a surrogate pair is refused wherever words go in, and the model stays", async () => {
+  const session = new Session();
+  await settled(session.train(1, { steps: 5, model }, list(names), onEvents()));
+  const half = () => encodeWords(["emma", "ab\ud83d"], "test");
+  const half16 = /INVALID_WORDS.*word 1 is "ab\ufffd".*half of a surrogate pair/;
+  for (const call of [
+    session.train(2, { steps: 5, model }, half(), onEvents()),
+    session.resume(3, { steps: 9 }, half(), onEvents()),
+    session.score(half()),
+    session.evaluate(half()),
+    session.sample(4, { novel: true }, 1, half()),
+  ])
+    await expect(settled<unknown>(call)).rejects.toThrow(half16);
+  await expect(settled(session.sample(5, { prefix: "ab\ud83d" }, 1, undefined))).rejects.toThrow(
+    'prefix is "ab\\ud83d", and the model never saw "\\ud83d"',
+  );
+  expect(await settled(session.sample(6, {}, 3, undefined))).toHaveLength(3);
+});
+
+test("whatever words are trained on, what is sampled goes back in as it came out", async () => {
+  // Less what is refused, which has its own tests: line breaks, and characters that cannot be read.
+  const word = fc
+    .oneof(
+      fc.string({ unit: "binary", maxLength: 6 }),
+      fc.string({ unit: fc.constantFrom("e", "é", "\u0301", " ", "\u00a0", "o"), maxLength: 5 }),
+    )
+    .filter(isReadable);
+  await fc.assert(
+    fc.asyncProperty(fc.array(word, { minLength: 8, maxLength: 40 }), async (words) => {
+      const session = new Session();
+      const options = { steps: 3, model: { contextLength: 2, embedding: 2, hidden: 4 } };
+      const encoded = encodeWords(["ab", ...words], "train");
+      await settled(session.train(1, options, encoded, onEvents()));
+      const sampled = await settled(session.sample(2, { maxLength: 5, seed: 1 }, 50, undefined));
+      const scores = await settled(session.score(encodeWords(sampled, "score")));
+      expect(scores.map((score) => score.word)).toEqual(sampled);
+    }),
+    { numRuns: 30 },
+  );
 });
