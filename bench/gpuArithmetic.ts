@@ -5,6 +5,8 @@
  *
  *     npm run bench:gpu -- [batchSize] [sgd | adamw]
  */
+
+import * as v from "valibot";
 import { buildDataset } from "../worker/data/dataset";
 import { stepKernels } from "../worker/engines/webgpu/kernels";
 import type { Kernel } from "../worker/engines/webgpu/kernels/kernel";
@@ -12,6 +14,7 @@ import { planChain } from "../worker/engines/webgpu/plan";
 import { architecture } from "../worker/model/architectures";
 import { asBlocks } from "../worker/model/blocks";
 import { buildNetwork } from "../worker/model/network";
+import { type Optimizer, optimizerSchema, stateOf } from "../worker/optimizers";
 import { table } from "./statistics";
 
 /** A kind of GPU, as far as the estimate goes. */
@@ -47,22 +50,20 @@ interface Work {
 }
 
 /** The step of the default model, by kernel. */
-function workOf(batch: number, adamw: boolean): Work[] {
+function workOf(batch: number, optimizer: Optimizer): Work[] {
+  const states = stateOf(optimizer).length;
   // Which words there are changes no size.
   const { train } = buildDataset("emma\nolivia", { seed: 1, split: [1, 0, 0], shuffle: false });
   const chain = asBlocks(buildNetwork(architecture("wavenet"), 27));
   if (!chain) throw new Error("The default model is a chain of blocks.");
-  const plan = planChain(chain, batch, adamw);
-  const optimizer = adamw
-    ? ({ type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 } as const)
-    : ({ type: "sgd" } as const);
+  const plan = planChain(chain, batch, states);
   const { head } = plan;
   const levels = plan.blocks.slice(0, -1);
   const [first = head] = plan.blocks;
   const VEC4 = 16;
   const tokens = batch * chain.contextLength;
-  /** Parameter in and out, and AdamW's two moments too. */
-  const learned = (adamw ? 6 : 2) * VEC4;
+  /** Parameter in and out, and the optimiser's states too. */
+  const learned = (2 + 2 * states) * VEC4;
   const product = ({ rows, fanIn4, fanOut4 }: typeof head) => 2 * rows * fanIn4 * 4 * fanOut4 * 4;
   const weights = ({ fanIn4, fanOut4 }: typeof head) => fanIn4 * 4 * fanOut4;
   const sums = chain.vocabularySize * first.block.fold * first.fanOut4;
@@ -123,8 +124,7 @@ function lanesOf({ code }: Kernel): number {
 export function main([batchSize = "32", optimizer = "sgd"]: string[]): void {
   const batch = Number(batchSize);
   if (!Number.isInteger(batch) || batch < 2) throw new Error(`"${batchSize}" is no batch size.`);
-  if (optimizer !== "sgd" && optimizer !== "adamw") throw new Error(`There is no optimizer "${optimizer}".`);
-  const works = workOf(batch, optimizer === "adamw");
+  const works = workOf(batch, v.parse(optimizerSchema, optimizer));
   const row = (name: string, shape: string, flop: number, bytes: number, seconds: number[]) => [
     name,
     shape,

@@ -3,8 +3,11 @@
  * file costs a page nothing.
  */
 import type { LayerSpec } from "../worker/model/layers";
+import type { OptimizerSpec } from "../worker/optimizers";
 
-export type { LayerSpec };
+export type { AdamW } from "../worker/optimizers/adamw";
+export type { SGD } from "../worker/optimizers/sgd";
+export type { LayerSpec, OptimizerSpec };
 
 /** What trains: see `MakemoreOptions.backend`. */
 export type Backend = "webgpu" | "wasm" | "tfjs";
@@ -47,24 +50,6 @@ export interface Schedule {
   final?: number;
   /** Where `"step"` steps down, as a fraction of the steps. Default 0.75. */
   at?: number;
-}
-
-/** Plain stochastic gradient descent, as in the lecture. */
-export interface SGD {
-  type: "sgd";
-}
-
-/** AdamW (Loshchilov and Hutter, 2019): Adam with decoupled weight decay. */
-export interface AdamW {
-  type: "adamw";
-  /** Default 0.9. */
-  beta1?: number;
-  /** Default 0.99. */
-  beta2?: number;
-  /** Default 1e-8. */
-  epsilon?: number;
-  /** Default 0.01. */
-  weightDecay?: number;
 }
 
 /**
@@ -124,7 +109,7 @@ export interface TrainOptions {
   /** A number is a constant rate. Default: the recipe's, at 0.1 for SGD and 2e-3 for AdamW. */
   learningRate?: number | Schedule;
   /** A name stands for its defaults. Default: the recipe's. */
-  optimizer?: "sgd" | "adamw" | SGD | AdamW;
+  optimizer?: OptimizerSpec["type"] | OptimizerSpec;
   /** A whole number, 0 to 4,294,967,295. Default 42. Same seed, words and backend: same weights. */
   seed?: number;
   /** Shares of train, validation and test. Default [0.8, 0.1, 0.1]. */

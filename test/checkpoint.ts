@@ -2,7 +2,6 @@
 import type { LayerSpec, ModelChoice } from "../src/types";
 import { randomNormal } from "../worker/data/random";
 import { Vocabulary } from "../worker/data/vocabulary";
-import type { Moments } from "../worker/engines/optimizer";
 import { architecture } from "../worker/model/architectures";
 import type { Checkpoint } from "../worker/model/checkpoint";
 import { buildNetwork, elements } from "../worker/model/network";
@@ -53,7 +52,10 @@ export function randomCheckpoint(
     new Map(
       trained.map((parameter, i) => [parameter.name, draw(elements(parameter), key + i).map(of)] as const),
     );
-  const moments: Moments = { m: moment(1000, (x) => 1e-3 * x), v: moment(2000, (x) => 1e-6 * x * x) };
+  const optimizerState = new Map([
+    ["m", moment(1000, (x) => 1e-3 * x)],
+    ["v", moment(2000, (x) => 1e-6 * x * x)],
+  ]);
   const { model: _, evalEvery: __, sampleEvery: ___, ...recipe } = trainSettings({});
-  return { vocabulary, network, parameters, step: 1234, recipe, moments };
+  return { vocabulary, network, parameters, step: 1234, recipe, optimizerState };
 }

@@ -26,8 +26,10 @@ export class Reference {
     this.parameters = new Map(
       [...setup.parameters].map(([name, values]) => [name, Float64Array.from(values)]),
     );
-    for (const [name, values] of setup.moments?.m ?? []) this.moments.m.set(name, Float64Array.from(values));
-    for (const [name, values] of setup.moments?.v ?? []) this.moments.v.set(name, Float64Array.from(values));
+    for (const [name, values] of setup.optimizerState?.get("m") ?? [])
+      this.moments.m.set(name, Float64Array.from(values));
+    for (const [name, values] of setup.optimizerState?.get("v") ?? [])
+      this.moments.v.set(name, Float64Array.from(values));
   }
 
   /** As `Engine.run`. */

@@ -80,7 +80,7 @@ async function evaluate(network: Network, parameters: Parameters, contexts: read
 
 function expectSameBits(a: EngineState, b: EngineState): void {
   expect(a.parameters).toEqual(b.parameters);
-  expect(a.moments).toEqual(b.moments);
+  expect(a.optimizerState).toEqual(b.optimizerState);
 }
 
 type Case = readonly [
@@ -162,12 +162,12 @@ export function testTfjsEngine(options: TfjsOptions, { slow = false } = {}): voi
         (_, i) => (optimizer.type === "sgd" ? 0.1 : 0.002) * (1 - i / 20),
       );
       expect(largestDifference(await engine.run(0, rates), reference.run(0, rates))).toBeLessThan(1e-5);
-      const { parameters, moments } = await engine.read();
+      const { parameters, optimizerState } = await engine.read();
       for (const [key, expected] of reference.parameters) {
         const allowed = allowedDifference(setup.parameters.get(key) ?? [], expected, rates.length);
         expect(largestDifference(parameters.get(key) ?? [], expected), key).toBeLessThan(allowed);
       }
-      expect(moments === undefined).toBe(optimizer.type === "sgd");
+      expect(optimizerState === undefined).toBe(optimizer.type === "sgd");
     },
   );
 

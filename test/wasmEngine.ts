@@ -125,7 +125,7 @@ export function testWasmEngine(build: Build): void {
     expect(largestDifference(losses, run.losses)).toBeLessThan(1e-5);
     const state = await engine.read();
     expect([...state.parameters.keys()].sort()).toEqual([...parameters.keys()].sort());
-    expect(state.moments).toBeUndefined();
+    expect(state.optimizerState).toBeUndefined();
     for (const [key, expected] of [...run.after, ...run.running]) {
       const allowed = allowedDifference(parameters.get(key) ?? [], expected, losses.length);
       expect(largestDifference(state.parameters.get(key) ?? [], expected), key).toBeLessThan(allowed);
@@ -144,13 +144,13 @@ export function testWasmEngine(build: Build): void {
         const reference = new Reference(setup);
         const engine = await make(setup);
         expect(largestDifference(await engine.run(0, rates), reference.run(0, rates))).toBeLessThan(1e-5);
-        const { parameters, moments } = await engine.read();
+        const { parameters, optimizerState } = await engine.read();
         for (const [name, expected] of reference.parameters) {
           const allowed = allowedDifference(setup.parameters.get(name) ?? [], expected, rates.length);
           expect(largestDifference(parameters.get(name) ?? [], expected), name).toBeLessThanOrEqual(allowed);
         }
-        if (optimizer.type === "sgd") expect(moments).toBeUndefined();
-        else expectMoments(moments, reference.moments);
+        if (optimizer.type === "sgd") expect(optimizerState).toBeUndefined();
+        else expectMoments(optimizerState, reference.moments);
       },
     );
 

@@ -12,11 +12,11 @@ import type {
   PlainTrainOptions,
 } from "../src/protocol";
 import { show } from "../src/show";
-import type { AdamW, ExportOptions, MakemoreOptions, ModelChoice, Schedule } from "../src/types";
-import type { Optimizer } from "./engines/optimizer";
+import type { ExportOptions, MakemoreOptions, ModelChoice, Schedule } from "../src/types";
 import type { ResolvedSchedule } from "./engines/schedule";
 import type { Recipe } from "./model/checkpoint";
 import { layerSchema } from "./model/layers";
+import { optimizerKind, optimizerSchema } from "./optimizers";
 import { autoRecipe } from "./training/autoRecipe";
 import { between, boolean, oneOf, whole } from "./validation";
 
@@ -71,26 +71,6 @@ const schedule = v.lazy((value) =>
     : between(0, 1000, true),
 );
 
-const beta = v.optional(between(0, 0.99999));
-const optimizer = v.lazy((value) =>
-  typeof value === "object" && value !== null
-    ? v.variant(
-        "type",
-        [
-          v.strictObject({ type: v.literal("sgd") }),
-          v.strictObject({
-            type: v.literal("adamw"),
-            beta1: beta,
-            beta2: beta,
-            epsilon: v.optional(between(0, 1, true)),
-            weightDecay: v.optional(between(0, 10)),
-          }),
-        ],
-        '{ type: "sgd" } or { type: "adamw" }',
-      )
-    : oneOf("sgd", "adamw"),
-);
-
 const during = {
   evalEvery: v.optional(whole(0, 10_000_000)),
   sampleEvery: v.optional(whole(0, 10_000_000)),
@@ -110,7 +90,7 @@ const trainOptions = v.strictObject({
   steps: v.optional(v.lazy((value) => (value === "auto" ? v.literal("auto") : stepCount))),
   batchSize: v.optional(whole(1, 4096)),
   learningRate,
-  optimizer: v.optional(optimizer),
+  optimizer: v.optional(optimizerSchema),
   seed: v.optional(whole(0, MAX_SEED)),
   split: v.optional(
     v.pipe(
@@ -214,8 +194,8 @@ export function trainSettings(
   const autoSteps = lecture ? 200_000 : Math.ceil((auto.steps * auto.batchSize) / batchSize);
   const { steps = lecture ? autoSteps : "auto" } = options;
   const total = steps === "auto" ? autoSteps : steps;
-  const optimizer = resolveOptimizer(options.optimizer ?? (lecture ? "sgd" : auto.optimizer));
-  const peak = optimizer.type === "sgd" ? 0.1 : auto.peak;
+  const optimizer = v.parse(optimizerSchema, options.optimizer ?? (lecture ? "sgd" : auto.optimizer));
+  const peak = optimizer.type === auto.optimizer.type ? auto.peak : optimizerKind(optimizer).learningRate;
   const recipeRate: Schedule = lecture
     ? { peak, decay: "step" }
     : { peak, decay: "cosine", warmup: Math.min(200, Math.floor(total / 10)) };
@@ -280,13 +260,6 @@ export function checkLoadOptions(options: PlainLoadOptions): void {
 export function exportSettings(options: ExportOptions): Required<ExportOptions> {
   check(exportOptions, options, "exportONNX");
   return { form: options.form ?? "window", trainingState: options.trainingState ?? true };
-}
-
-function resolveOptimizer(choice: NonNullable<PlainTrainOptions["optimizer"]>): Optimizer {
-  if (choice === "sgd" || (typeof choice === "object" && choice.type === "sgd")) return { type: "sgd" };
-  const given: Partial<AdamW> = typeof choice === "object" ? choice : {};
-  const { beta1 = 0.9, beta2 = 0.99, epsilon = 1e-8, weightDecay = 0.01 } = given;
-  return { type: "adamw", beta1, beta2, epsilon, weightDecay };
 }
 
 function resolveSchedule(rate: number | Schedule): ResolvedSchedule {

@@ -322,7 +322,7 @@ export class Session implements WorkerAPI {
         network: from.network,
         parameters: from.parameters,
         optimizer: from.recipe.optimizer,
-        ...(from.moments ? { moments: from.moments } : {}),
+        ...(from.optimizerState ? { optimizerState: from.optimizerState } : {}),
         stream: dataset.train,
         seed: from.recipe.seed,
         batchSize: from.recipe.batchSize,

@@ -20,7 +20,7 @@ export function between(min: number, max: number, minimumExcluded = false) {
 }
 
 /** One of a few names. */
-export function oneOf<const T extends string>(...names: T[]) {
+export function oneOf<const T extends string>(...names: readonly T[]) {
   return v.picklist(names, names.map((name) => `"${name}"`).join(" or "));
 }
 

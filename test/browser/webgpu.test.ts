@@ -51,7 +51,7 @@ test.each(
   expect(largestDifference(losses, run.losses)).toBeLessThan(1e-5);
   const state = await engine.read();
   expectFollows(state.parameters, new Map([...run.after, ...run.running]), parameters, losses.length);
-  expect(state.moments).toBeUndefined();
+  expect(state.optimizerState).toBeUndefined();
 });
 
 /**
@@ -132,10 +132,10 @@ describe.each(withAndWithout)("subgroups $subgroups", (options) => {
       const engine = await create(setup, options);
       const rates = someRates(6, optimizer.type === "sgd" ? 0.1 : 0.002);
       expect(largestDifference(await engine.run(0, rates), reference.run(0, rates))).toBeLessThan(1e-5);
-      const { parameters, moments } = await engine.read();
+      const { parameters, optimizerState } = await engine.read();
       expectFollows(parameters, reference.parameters, setup.parameters, rates.length);
-      if (optimizer.type === "sgd") expect(moments).toBeUndefined();
-      else expectMoments(moments, reference.moments);
+      if (optimizer.type === "sgd") expect(optimizerState).toBeUndefined();
+      else expectMoments(optimizerState, reference.moments);
     },
   );
 });

@@ -222,8 +222,8 @@ test("a parameter twice, or a moment too few, is refused", () => {
   expect(refusal(sealed(Uint8Array.from([...content, ...content]))).message).toMatch(
     /must have one producer_name/,
   );
-  const without: Checkpoint = { ...checkpoint, moments: { m: new Map(), v: new Map() } };
-  expect(() => writeONNX(without, { form: "window", trainingState: true })).toThrow("no moment m");
+  const without: Checkpoint = { ...checkpoint, optimizerState: new Map([["m", new Map()]]) };
+  expect(() => writeONNX(without, { form: "window", trainingState: true })).toThrow("no state m");
 });
 
 test("a forged file, altered at random, is refused or is a model with finite numbers", () => {

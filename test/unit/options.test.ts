@@ -46,7 +46,7 @@ test.each([
   [{ batchSize: 1e9 }, "train: batchSize is 1000000000; it must be a whole number from 1 to 4096."],
   [{ learningRate: 0 }, "train: learningRate is 0; it must be a number above 0 to 1000."],
   [{ learningRate: { peak: -1 } }, "train: learningRate.peak is -1; it must be a number above 0 to 1000."],
-  [{ optimizer: "adam" }, 'train: optimizer is "adam"; it must be "sgd" or "adamw".'],
+  [{ optimizer: "adam" }, 'train: optimizer is "adam"; it must be "adamw" or "sgd".'],
   [{ seed: -1 }, "train: seed is -1; it must be a whole number from 0 to 4294967295."],
   [
     { split: [0.5, 0.1, 0.1] },

@@ -13,7 +13,8 @@ import type { TokenStream } from "../data/dataset";
 import type { Examples } from "../data/examples";
 import type { Parameters } from "../model/layer";
 import type { Network } from "../model/network";
-import type { Moments, Optimizer } from "./optimizer";
+import type { Optimizer } from "../optimizers";
+import type { OptimizerState } from "../optimizers/optimizer";
 
 /** All that an engine needs to know, once. It copies what it keeps. */
 export interface EngineSetup {
@@ -21,8 +22,8 @@ export interface EngineSetup {
   /** Values of every parameter of the network, running statistics included. */
   readonly parameters: Parameters;
   readonly optimizer: Optimizer;
-  /** Where the moments stand; absent at the start of a training (zeros), and for SGD. */
-  readonly moments?: Moments;
+  /** Absent at the start of a training (all zeros), and for an optimiser without state. */
+  readonly optimizerState?: OptimizerState;
   /** The training split. */
   readonly stream: TokenStream;
   /** How its examples are drawn (worker/data/examples.ts); absent for random order and hard targets. */
@@ -34,8 +35,8 @@ export interface EngineSetup {
 /** The numbers that learn, as copies that belong to the caller. */
 export interface EngineState {
   readonly parameters: Parameters;
-  /** Absent for SGD. */
-  readonly moments?: Moments;
+  /** Absent for an optimiser without state. */
+  readonly optimizerState?: OptimizerState;
 }
 
 export interface Engine {

@@ -1,7 +1,8 @@
 import type { Fingerprint } from "../data/fingerprint";
 import type { Vocabulary } from "../data/vocabulary";
-import type { Moments, Optimizer } from "../engines/optimizer";
 import type { ResolvedSchedule } from "../engines/schedule";
+import type { Optimizer } from "../optimizers";
+import type { OptimizerState } from "../optimizers/optimizer";
 import type { Parameters } from "./layer";
 import type { Network } from "./network";
 
@@ -31,6 +32,6 @@ export interface Checkpoint {
   readonly recipe: Recipe;
   /** The words it learns; absent in a file of 0.1.0. */
   readonly words?: Fingerprint;
-  /** Absent for SGD, and where a file was exported without its training state. */
-  readonly moments?: Moments;
+  /** Absent for an optimiser without state, and if a file was exported without its training state. */
+  readonly optimizerState?: OptimizerState;
 }

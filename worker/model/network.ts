@@ -59,7 +59,7 @@ export function parameterCount(parameters: readonly Parameter[]): number {
 }
 
 /** Numbers in a parameter. */
-export function elements(parameter: Parameter): number {
+export function elements(parameter: Pick<Parameter, "shape">): number {
   return parameter.shape.reduce((product, n) => product * n, 1);
 }
 

@@ -10,10 +10,11 @@ import { MakemoreError } from "../../src/errors";
 import type { LayerSpec } from "../../src/types";
 import type { Fingerprint } from "../data/fingerprint";
 import { Vocabulary } from "../data/vocabulary";
-import type { Moments } from "../engines/optimizer";
 import type { Checkpoint, Recipe } from "../model/checkpoint";
 import { type Parameter, type Parameters, showShape } from "../model/layer";
 import { buildNetwork, elements, type Network } from "../model/network";
+import { stateOf } from "../optimizers";
+import type { OptimizerState } from "../optimizers/optimizer";
 import { trainSettings } from "../options";
 import { crc32 } from "./checksum";
 import { PRODUCER } from "./encode";
@@ -86,7 +87,7 @@ function readModel(bytes: Uint8Array): Checkpoint {
   const parameters: Parameters = new Map(
     network.parameters.map((parameter) => [parameter.name, numbers(tensors, parameter.name, parameter)]),
   );
-  const moments = readMoments(messages(model, ModelProto.trainingInfo), network, recipe);
+  const optimizerState = readState(messages(model, ModelProto.trainingInfo), network, recipe);
   return {
     vocabulary,
     network,
@@ -94,7 +95,7 @@ function readModel(bytes: Uint8Array): Checkpoint {
     step,
     recipe,
     ...(words ? { words } : {}),
-    ...(moments ? { moments } : {}),
+    ...(optimizerState ? { optimizerState } : {}),
   };
 }
 
@@ -148,22 +149,23 @@ function readFingerprint(value: unknown): Fingerprint {
   return { count, order, set };
 }
 
-/** Optimiser moments, where the file has them. */
-function readMoments(infos: readonly Fields[], network: Network, recipe: Recipe): Moments | undefined {
+/** The optimiser's state, if the file has it. */
+function readState(infos: readonly Fields[], network: Network, recipe: Recipe): OptimizerState | undefined {
   const [info, ...more] = infos;
   if (!info) return undefined;
-  if (more.length > 0 || recipe.optimizer.type === "sgd")
+  const states = stateOf(recipe.optimizer);
+  if (more.length > 0 || states.length === 0)
     throw new Error("it has training state that its optimiser does not use.");
   const tensors = readTensors(decode(only(info, TrainingInfoProto.algorithm, "training algorithm")));
   const trained = network.parameters.filter((parameter) => parameter.trainable);
-  const moment = (suffix: "m" | "v"): Parameters =>
-    new Map(
-      trained.map((parameter) => [
-        parameter.name,
-        numbers(tensors, `${parameter.name}.${suffix}`, parameter),
-      ]),
-    );
-  return { m: moment("m"), v: moment("v") };
+  return new Map(
+    states.map(([state, facts]) => [
+      state,
+      new Map(
+        trained.map(({ name, shape }) => [name, numbers(tensors, `${name}.${state}`, { shape, ...facts })]),
+      ),
+    ]),
+  );
 }
 
 /** The tensors of a graph, by name. */
@@ -177,11 +179,11 @@ function readTensors(graph: Fields): ReadonlyMap<string, Fields> {
   );
 }
 
-/** The values of a tensor that must be like a parameter. */
+/** The values of a tensor that must have a parameter's shape. */
 function numbers(
   tensors: ReadonlyMap<string, Fields>,
   name: string,
-  parameter: Parameter,
+  parameter: Pick<Parameter, "shape" | "nonNegative">,
 ): Float32Array<ArrayBuffer> {
   const tensor = tensors.get(name);
   if (!tensor) throw new Error(`it has no tensor ${name}.`);
@@ -200,8 +202,7 @@ function numbers(
   const bad = values.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) throw new Error(`number ${bad} of its tensor ${name} is ${values[bad]}; it must be finite.`);
   // Means of squares, whose square roots are taken.
-  const squares = parameter.nonNegative || name.endsWith(".v");
-  const negative = squares ? values.findIndex((value) => value < 0) : -1;
+  const negative = parameter.nonNegative ? values.findIndex((value) => value < 0) : -1;
   if (negative >= 0)
     throw new Error(
       `number ${negative} of its tensor ${name} is ${values[negative]}; it must not be negative.`,

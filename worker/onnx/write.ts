@@ -44,7 +44,7 @@ export function writeONNX(
     training: JSON.stringify({ step, recipe, words }),
   };
   const description = `A character-level language model, made by makemore-web. ${DESCRIPTIONS[form]}`;
-  const training = trainingState ? momentTensors(checkpoint) : [];
+  const training = trainingState ? stateTensors(checkpoint) : [];
   const build = () => {
     if (form === "window") return windowGraph(network, parameters);
     const chain = requireBlocks(network, form);
@@ -65,17 +65,15 @@ function requireBlocks(network: Network, form: string): BlockChain {
   );
 }
 
-/** `linear1.weight.m` and `.v` for every trained parameter; none for SGD. */
-function momentTensors({ network, moments }: Checkpoint): Tensor[] {
-  if (!moments) return [];
-  return (["m", "v"] as const).flatMap((moment) =>
-    network.parameters
-      .filter((parameter) => parameter.trainable)
-      .map(({ name, shape }) => {
-        const values = moments[moment].get(name);
-        if (!values) throw new Error(`There is no moment ${moment} of ${name}.`);
-        return floatTensor(`${name}.${moment}`, shape, values);
-      }),
+/** `linear1.weight.m` and so on: every state of the optimiser for every trained parameter. */
+function stateTensors({ network, optimizerState }: Checkpoint): Tensor[] {
+  const trained = network.parameters.filter((parameter) => parameter.trainable);
+  return [...(optimizerState ?? [])].flatMap(([state, all]) =>
+    trained.map(({ name, shape }) => {
+      const values = all.get(name);
+      if (!values) throw new Error(`There is no state ${state} of ${name}.`);
+      return floatTensor(`${name}.${state}`, shape, values);
+    }),
   );
 }
 

@@ -218,8 +218,8 @@ export class Training {
   /** Takes the numbers as they are now, where they are numbers. */
   async #keep(engine: Engine): Promise<void> {
     const state = await engine.read();
-    const { m = [], v = [] } = state.moments ?? {};
-    for (const [name, values] of [...state.parameters, ...m, ...v])
+    const moments = [...(state.optimizerState?.values() ?? [])].flatMap((values) => [...values]);
+    for (const [name, values] of [...state.parameters, ...moments])
       if (!values.every(Number.isFinite))
         throw this.#diverged(`After step ${this.#step} ${name} or its moments are not finite`);
     this.#checkpoint = { ...this.#checkpoint, ...state, step: this.#step };

@@ -4,12 +4,13 @@
  * the fast engines are held against it, and it takes what they do not cover.
  *
  * tfjs's tensors never change. A step makes a new tensor for each parameter and drops the old one,
- * so between two steps there are exactly as many tensors as parameters and moments.
+ * so between two steps there are exactly as many tensors as parameters and states of the optimiser.
  */
 import type * as TF from "@tensorflow/tfjs";
 import { MakemoreError } from "../../../src/errors";
 import { drawBatch, readContext } from "../../data/dataset";
 import type { Parameters } from "../../model/layer";
+import { optimizerKind, stateOf } from "../../optimizers";
 import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../engine";
 import { FACTORS, stepFactors } from "../optimizer";
 import { type OpenedBackend, openBackend, type TfBackend, tf } from "./backend";
@@ -34,22 +35,25 @@ class TfjsEngine implements Engine {
   readonly #opened: OpenedBackend;
   /** Parameters and running statistics. */
   readonly #values: Tensors;
-  /** AdamW's moments, of trainable parameters; empty for SGD. */
-  readonly #m: Tensors;
-  readonly #v: Tensors;
+  /** The optimiser's state by name, of trainable parameters; empty for SGD. */
+  readonly #state: ReadonlyMap<string, Tensors>;
 
   constructor(setup: EngineSetup, opened: OpenedBackend) {
     this.#setup = { ...setup, stream: setup.stream.slice() };
     this.#opened = opened;
     this.device = opened.device;
-    const { network, parameters, optimizer, moments } = setup;
-    const trainable = optimizer.type === "adamw" ? network.parameters.filter((p) => p.trainable) : [];
+    const { network, parameters, optimizer, optimizerState } = setup;
+    const trainable = network.parameters.filter((p) => p.trainable);
     // tfjs may keep the array that it is given: hence the copies.
     const tensor = (values: Float32Array | undefined, shape: readonly number[]) =>
       values ? tf.tensor(values.slice(), [...shape], "float32") : tf.zeros([...shape]);
     this.#values = new Map(network.parameters.map((p) => [p.name, tensor(parameters.get(p.name), p.shape)]));
-    this.#m = new Map(trainable.map((p) => [p.name, tensor(moments?.m.get(p.name), p.shape)]));
-    this.#v = new Map(trainable.map((p) => [p.name, tensor(moments?.v.get(p.name), p.shape)]));
+    this.#state = new Map(
+      stateOf(optimizer).map(([state]) => [
+        state,
+        new Map(trainable.map((p) => [p.name, tensor(optimizerState?.get(state)?.get(p.name), p.shape)])),
+      ]),
+    );
   }
 
   async run(firstStep: number, learningRates: Float32Array, positions?: Uint32Array): Promise<Float32Array> {
@@ -79,15 +83,17 @@ class TfjsEngine implements Engine {
     await this.#enter();
     try {
       const parameters = await readAll(this.#values);
-      if (this.#setup.optimizer.type === "sgd") return { parameters };
-      return { parameters, moments: { m: await readAll(this.#m), v: await readAll(this.#v) } };
+      if (this.#state.size === 0) return { parameters };
+      const optimizerState = new Map<string, Parameters>();
+      for (const [state, tensors] of this.#state) optimizerState.set(state, await readAll(tensors));
+      return { parameters, optimizerState };
     } catch (cause) {
       throw this.#failure("Reading the model", cause);
     }
   }
 
   dispose(): void {
-    for (const tensors of [this.#values, this.#m, this.#v]) {
+    for (const tensors of [this.#values, ...this.#state.values()]) {
       tf.dispose([...tensors.values()]);
       tensors.clear();
     }
@@ -149,25 +155,17 @@ class TfjsEngine implements Engine {
     });
   }
 
-  /** As worker/engines/optimizer.ts states it. */
   #update(gradients: Tensors, factors: Float32Array): void {
     const { optimizer } = this.#setup;
-    // One tensor for all parameters: a bare number would be sent to the device for each of them.
-    const [rate, root, keep] = Array.from(factors, (factor) => tf.scalar(factor));
-    if (!rate || !root || !keep) return;
-    if (optimizer.type === "sgd") {
-      for (const [name, g] of gradients)
-        replace(this.#values, name, find(this.#values, name).sub(g.mul(rate)));
-      return;
-    }
-    const [beta1, beta2] = [tf.scalar(optimizer.beta1), tf.scalar(optimizer.beta2)];
-    const [rest1, rest2] = [tf.scalar(1 - optimizer.beta1), tf.scalar(1 - optimizer.beta2)];
-    const epsilon = tf.scalar(optimizer.epsilon);
+    const scalars = Array.from(factors, (factor) => tf.scalar(factor));
+    const step = optimizerKind(optimizer).tfjs(optimizer, tf, scalars);
     for (const [name, g] of gradients) {
-      const m = replace(this.#m, name, find(this.#m, name).mul(beta1).add(g.mul(rest1)));
-      const v = replace(this.#v, name, find(this.#v, name).mul(beta2).add(g.square().mul(rest2)));
-      const change = m.mul(rate).div(v.sqrt().mul(root).add(epsilon));
-      replace(this.#values, name, find(this.#values, name).mul(keep).sub(change));
+      const state = Object.fromEntries(
+        [...this.#state].map(([key, tensors]) => [key, find(tensors, name)] as const),
+      );
+      const { p, ...next } = step(find(this.#values, name), g, state);
+      replace(this.#values, name, p);
+      for (const [key, tensors] of this.#state) replace(tensors, name, next[key]);
     }
   }
 }

@@ -1,8 +1,8 @@
+import type { WasmRules } from "../../optimizers/optimizer";
+
 /** What kernels/index.ts exports. Addresses and lengths are numbers; a flag is 0 or 1 or a boolean. */
-export interface Kernels {
+export interface Kernels extends WasmRules {
   readonly memory: { readonly buffer: ArrayBuffer };
-  useSGD(): void;
-  useAdamW(beta1: number, beta2: number, epsilon: number): void;
   allocateStream(length: number): number;
   allocateNumbers(count: number): number;
   begin(

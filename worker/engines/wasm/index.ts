@@ -6,6 +6,7 @@
 import { MakemoreError } from "../../../src/errors";
 import { asBlocks, type BlockChain } from "../../model/blocks";
 import type { Parameters } from "../../model/layer";
+import { optimizerKind, stateOf } from "../../optimizers";
 import type { Engine, EngineSetup, EngineState } from "../engine";
 import { FACTORS, stepFactors } from "../optimizer";
 import { relaxed, simd } from "./binaries";
@@ -32,6 +33,11 @@ export async function createWasmEngine(setup: EngineSetup, build?: Build): Promi
     throw new MakemoreError(
       "UNSUPPORTED",
       'The wasm engine runs an Embedding and then FlattenConsecutive, Linear, BatchNorm1d and Tanh in this order, of which all but Linear may be missing; for another order take backend: "tfjs".',
+    );
+  if (!optimizerKind(setup.optimizer).wasm)
+    throw new MakemoreError(
+      "UNSUPPORTED",
+      `The wasm engine does not know the optimizer "${setup.optimizer.type}"; take backend: "tfjs".`,
     );
   const { device, kernels } = await openKernels(build);
   try {
@@ -91,6 +97,8 @@ class WasmEngine implements Engine {
   #kernels: Kernels | undefined;
   readonly #setup: Pick<EngineSetup, "optimizer" | "seed" | "batchSize">;
   readonly #tensors: readonly Tensor[];
+  /** Names of the optimiser's state, in the order of its tensors. */
+  readonly #states: readonly string[];
   readonly #factors: number;
   readonly #losses: number;
 
@@ -102,8 +110,8 @@ class WasmEngine implements Engine {
   ) {
     const { optimizer, seed, batchSize, stream } = setup;
     this.#setup = { optimizer, seed, batchSize };
-    if (optimizer.type === "sgd") kernels.useSGD();
-    else kernels.useAdamW(optimizer.beta1, optimizer.beta2, optimizer.epsilon);
+    this.#states = stateOf(optimizer).map(([state]) => state);
+    optimizerKind(optimizer).wasm?.(optimizer, kernels);
     const tokens = kernels.allocateStream(stream.length);
     const { contextLength, vocabularySize, embedding, blocks } = chain;
     kernels.begin(tokens, stream.length, batchSize, contextLength, vocabularySize, embedding.dimensions);
@@ -120,10 +128,9 @@ class WasmEngine implements Engine {
     new Uint16Array(kernels.memory.buffer, tokens, stream.length).set(stream);
     for (const tensor of this.#tensors) {
       this.#write(tensor, 0, setup.parameters);
-      if (optimizer.type === "adamw" && tensor.trainable && setup.moments) {
-        this.#write(tensor, 1, setup.moments.m);
-        this.#write(tensor, 2, setup.moments.v);
-      }
+      if (!tensor.trainable) continue;
+      for (const [i, state] of this.#states.entries())
+        this.#write(tensor, 1 + i, setup.optimizerState?.get(state));
     }
     kernels.refresh();
   }
@@ -162,9 +169,12 @@ class WasmEngine implements Engine {
 
   async read(): Promise<EngineState> {
     const parameters = this.#readAll(this.#tensors, 0);
-    if (this.#setup.optimizer.type === "sgd") return { parameters };
+    if (this.#states.length === 0) return { parameters };
     const trainable = this.#tensors.filter((tensor) => tensor.trainable);
-    return { parameters, moments: { m: this.#readAll(trainable, 1), v: this.#readAll(trainable, 2) } };
+    const optimizerState = new Map(
+      this.#states.map((state, i) => [state, this.#readAll(trainable, 1 + i)] as const),
+    );
+    return { parameters, optimizerState };
   }
 
   dispose(): void {
@@ -176,18 +186,18 @@ class WasmEngine implements Engine {
     return this.#kernels;
   }
 
-  /** A tensor in memory: its values, or its first (1) or second (2) moments. */
-  #view(tensor: Tensor, which: 0 | 1 | 2): Float32Array<ArrayBuffer> {
+  /** A tensor in memory: its values (0), or its first (1), second (2), … state. */
+  #view(tensor: Tensor, which: number): Float32Array<ArrayBuffer> {
     const { buffer } = this.#running().memory;
     return new Float32Array(buffer, tensor.address + which * tensor.padded * 4, tensor.padded);
   }
 
-  #write(tensor: Tensor, which: 0 | 1 | 2, from: Parameters): void {
+  #write(tensor: Tensor, which: number, from: Parameters | undefined): void {
     const view = this.#view(tensor, which);
-    for (const [i, value] of from.get(tensor.name)?.entries() ?? []) view[tensor.place(i)] = value;
+    for (const [i, value] of from?.get(tensor.name)?.entries() ?? []) view[tensor.place(i)] = value;
   }
 
-  #readAll(list: readonly Tensor[], which: 0 | 1 | 2): Parameters {
+  #readAll(list: readonly Tensor[], which: number): Parameters {
     return new Map(
       list.map((tensor) => {
         const view = this.#view(tensor, which);

@@ -2,7 +2,7 @@
 import type { BlockChain } from "../../model/blocks";
 import type { Kernels } from "./exports";
 
-/** One parameter in memory. A trainable one is followed by its two moments, in the same order. */
+/** One parameter in memory. A trainable one is followed by the optimiser's state, in the same order. */
 export interface Tensor {
   readonly name: string;
   readonly trainable: boolean;

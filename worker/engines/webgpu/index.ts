@@ -12,6 +12,7 @@ import type * as TF from "@tensorflow/tfjs";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { MakemoreError } from "../../../src/errors";
 import { asBlocks } from "../../model/blocks";
+import { optimizerKind, stateOf } from "../../optimizers";
 import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../engine";
 import { FACTORS, type Optimizer, stepFactors } from "../optimizer";
 import { openWebGPU, tf, type WebGPU } from "../tfjs/backend";
@@ -56,13 +57,19 @@ export async function createWebGPUEngine(
       "UNSUPPORTED",
       'The webgpu backend trains with targets: "hard" and order: "random" only; use the wasm backend.',
     );
+  if (!optimizerKind(setup.optimizer).wgsl)
+    throw new MakemoreError(
+      "UNSUPPORTED",
+      `The webgpu backend does not know the optimizer "${setup.optimizer.type}"; use the tfjs backend.`,
+    );
   const gpu = await openWebGPU();
   const { device } = gpu;
-  const { parameters, moments, optimizer, stream, batchSize } = setup;
-  const plan = planChain(chain, batchSize, optimizer.type === "adamw");
+  const { parameters, optimizer, optimizerState, stream, batchSize } = setup;
+  const states = stateOf(optimizer).map(([state]) => state);
+  const plan = planChain(chain, batchSize, states.length);
   const capacity = chunkCapacity(batchSize);
   const subgroups = (options.subgroups ?? true) && (await usableSubgroups(device));
-  const memory = new Memory(device, plan, optimizer.type === "adamw", {
+  const memory = new Memory(device, plan, states, {
     [Buffers.steps]: Program.tableSize(capacity),
     [Buffers.stream]: stream.byteLength,
     [Buffers.positions]: capacity * batchSize * 4,
@@ -72,7 +79,7 @@ export async function createWebGPUEngine(
   try {
     const program = await inErrorScopes(device, async () => {
       memory.allocate();
-      memory.write(parameters, moments);
+      memory.write(parameters, optimizerState);
       memory.writeWhole(Buffers.stream, stream);
       memory.writeWhole(
         Buffers.tokens,

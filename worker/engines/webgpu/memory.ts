@@ -5,8 +5,8 @@
 import type * as TF from "@tensorflow/tfjs";
 import { MakemoreError } from "../../../src/errors";
 import type { Parameters } from "../../model/layer";
+import type { OptimizerState } from "../../optimizers/optimizer";
 import type { EngineState } from "../engine";
-import type { Moments } from "../optimizer";
 import { Buffers, NormRow, type Plan, vec4s } from "./plan";
 
 /** The one buffer that the CPU can read; the others cannot be that and storage. */
@@ -25,11 +25,10 @@ interface Place {
   readonly paddedColumns: number;
 }
 
-/** A parameter and its moments; running statistics and SGD have none. */
+/** A parameter, and the optimiser's states of it by name; running statistics and SGD have none. */
 interface Places {
   readonly value: Place;
-  readonly m?: Place;
-  readonly v?: Place;
+  readonly states: ReadonlyMap<string, Place>;
 }
 
 /** The engine's buffers. They are on tfjs's device, and tfjs can read them in place. */
@@ -47,17 +46,17 @@ export class Memory {
    * @param bytes of the buffers that are not in the plan, by name
    * @throws MakemoreError `UNSUPPORTED` where a buffer is larger than this GPU allows
    */
-  constructor(device: GPUDevice, plan: Plan, adamw: boolean, bytes: Record<string, number>) {
+  constructor(device: GPUDevice, plan: Plan, states: readonly string[], bytes: Record<string, number>) {
     this.#device = device;
-    this.#places = placesOf(plan, adamw);
+    this.#places = placesOf(plan, states);
     this.#sizes = new Map([
       ...[...plan.sizes].map(([name, size]): [string, number] => [name, size * 16]),
       ...Object.entries(bytes).map(([name, size]): [string, number] => [name, Math.ceil(size / 4) * 4]),
     ]);
     let staged = 0;
-    for (const { value, m } of this.#places.values())
-      for (const place of [value, m])
-        if (place && !this.#stagedAt.has(place.buffer)) {
+    for (const { value, states } of this.#places.values())
+      for (const place of [value, ...states.values()])
+        if (!this.#stagedAt.has(place.buffer)) {
           this.#stagedAt.set(place.buffer, staged);
           staged += this.#sizes.get(place.buffer) ?? 0;
         }
@@ -89,11 +88,10 @@ export class Memory {
   }
 
   /** Puts values in their places. What is not given stays as it is. */
-  write(parameters: Parameters, moments: Moments | undefined): void {
-    for (const [name, { value, m, v }] of this.#places) {
+  write(parameters: Parameters, optimizerState: OptimizerState | undefined): void {
+    for (const [name, { value, states }] of this.#places) {
       this.#upload(value, parameters.get(name));
-      if (m) this.#upload(m, moments?.m.get(name));
-      if (v) this.#upload(v, moments?.v.get(name));
+      for (const [state, place] of states) this.#upload(place, optimizerState?.get(state)?.get(name));
     }
   }
 
@@ -134,15 +132,16 @@ export class Memory {
   async stagedState(): Promise<EngineState> {
     return this.#staged(this.#stagingSize, (numbers) => {
       const parameters: Parameters = new Map();
-      const m: Parameters = new Map();
-      const v: Parameters = new Map();
+      const optimizerState = new Map<string, Parameters>();
       const copy = (place: Place) => unpad(place, numbers, (this.#stagedAt.get(place.buffer) ?? 0) / 4);
       for (const [name, places] of this.#places) {
         parameters.set(name, copy(places.value));
-        if (places.m) m.set(name, copy(places.m));
-        if (places.v) v.set(name, copy(places.v));
+        for (const [state, place] of places.states) {
+          const values = optimizerState.get(state) ?? new Map();
+          optimizerState.set(state, values.set(name, copy(place)));
+        }
       }
-      return m.size > 0 ? { parameters, moments: { m, v } } : { parameters };
+      return optimizerState.size > 0 ? { parameters, optimizerState } : { parameters };
     });
   }
 
@@ -182,7 +181,10 @@ export class Memory {
 }
 
 /** Every parameter of the chain and where it is. */
-function placesOf({ chain, dimensions4, embedding, blocks }: Plan, adamw: boolean): Map<string, Places> {
+function placesOf(
+  { chain, dimensions4, embedding, blocks }: Plan,
+  states: readonly string[],
+): Map<string, Places> {
   const places = new Map<string, Places>();
   const add = (
     name: string,
@@ -194,9 +196,11 @@ function placesOf({ chain, dimensions4, embedding, blocks }: Plan, adamw: boolea
     const place = (buffer: string, at: number): Place => ({ buffer, at: at * 4, ...shape, ...padded });
     places.set(name, {
       value: place(value.buffer, value.at),
-      ...(moments && adamw
-        ? { m: place(moments.buffer, moments.m), v: place(moments.buffer, moments.v) }
-        : {}),
+      states: new Map(
+        moments
+          ? states.map((state, i) => [state, place(moments.buffer, i === 0 ? moments.m : moments.v)])
+          : [],
+      ),
     });
   };
 

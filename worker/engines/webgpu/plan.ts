@@ -40,8 +40,8 @@ export const Buffers = {
 } as const;
 
 /**
- * Where the AdamW moments of a tensor begin in the buffer of moments, in vec4s; the tensor itself
- * begins its own buffer, which has its name.
+ * Where the first (m) and second (v) state of a tensor begin in the buffer of moments, in vec4s; the
+ * tensor itself begins its own buffer, which has its name.
  */
 export interface TrainedPlan {
   readonly m: number;
@@ -111,14 +111,14 @@ export function vec4s(channels: number): number {
   return 2 * Math.ceil(channels / 8);
 }
 
-/** Lays out a chain for minibatches of `batch` examples. */
-export function planChain(chain: BlockChain, batch: number, adamw: boolean): Plan {
+/** Lays out a chain for minibatches of `batch` examples and an optimiser with 0 to 2 states. */
+export function planChain(chain: BlockChain, batch: number, states: number): Plan {
   const sizes = new Map<string, number>();
   const activations = new Allocator();
   const moments = new Allocator();
   const trained = (name: string, size: number): TrainedPlan => {
     sizes.set(name, size);
-    return { m: adamw ? moments.take(size) : 0, v: adamw ? moments.take(size) : 0 };
+    return { m: states > 0 ? moments.take(size) : 0, v: states > 1 ? moments.take(size) : 0 };
   };
 
   const dimensions4 = vec4s(chain.embedding.dimensions);
@@ -160,7 +160,7 @@ export function planChain(chain: BlockChain, batch: number, adamw: boolean): Pla
   // For each vec4 of channels, the lanes of a workgroup give four rows and four sums: kernels/lanes.ts.
   const widest = Math.max(1, ...blocks.slice(0, -1).map(({ fanOut4 }) => fanOut4));
   sizes.set(Buffers.partials, widest * MAX_LANES * 8);
-  if (adamw) sizes.set(Buffers.moments, moments.size);
+  if (states > 0) sizes.set(Buffers.moments, moments.size);
   return { chain, batch, dimensions4, embedding, tokenRows, blocks, head, sizes };
 }
 

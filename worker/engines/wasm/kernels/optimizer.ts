@@ -1,22 +1,24 @@
 /**
  * One step downhill, four parameters at a time; the arithmetic is that of
- * worker/engines/optimizer.ts. Moments stand behind their tensor: a tensor of `bytes` at p has m
- * at p + bytes and v at p + 2 bytes.
+ * worker/optimizers. State stands behind its tensor: a tensor of `bytes` at p has AdamW's m at
+ * p + bytes and v at p + 2 bytes.
  */
 
 import { allocate } from "./memory";
 import { fma, fnma } from "./simd";
 
-let adamw = false;
+const SGD = 0;
+const ADAMW = 1;
+let rule = SGD;
 /** rate, root, keep, epsilon, beta1, 1 - beta1, beta2, 1 - beta2. */
 const factors = memory.data(32, 16);
 
 export function useSGD(): void {
-  adamw = false;
+  rule = SGD;
 }
 
 export function useAdamW(beta1: f64, beta2: f64, epsilon: f32): void {
-  adamw = true;
+  rule = ADAMW;
   store<f32>(factors, epsilon, 12);
   store<f32>(factors, <f32>beta1, 16);
   store<f32>(factors, <f32>(1 - beta1), 20);
@@ -29,9 +31,9 @@ export function setFactors(at: usize): void {
   memory.copy(factors, at, 12);
 }
 
-/** Room for a tensor of `count` numbers and its moments. */
+/** Room for a tensor of `count` numbers and its state. */
 export function allocateParameter(count: u64): usize {
-  return allocate(adamw ? 3 * count : count);
+  return allocate(rule == ADAMW ? 3 * count : count);
 }
 
 /** Moves the four parameters at p against their gradient; gives their new values. */
@@ -39,7 +41,7 @@ export function allocateParameter(count: u64): usize {
 @inline
 export function descend(p: usize, bytes: usize, gradient: v128): v128 {
   let value = v128.load(p);
-  if (adamw) {
+  if (rule == ADAMW) {
     const m = fma(gradient, v128.load32_splat(factors, 20), f32x4.mul(v128.load(p + bytes), v128.load32_splat(factors, 16)));
     const v = fma(
       f32x4.mul(gradient, gradient),

@@ -1,0 +1,3 @@
+/** The optimisers there are, each under its `type`. To add one: its file, and a line here. */
+export { adamw } from "./adamw";
+export { sgd } from "./sgd";
