@@ -43,6 +43,7 @@ export default defineConfig([
     entry: { index: "src/index.ts" },
     // `Symbol.dispose`, for programs whose own target is older.
     dts: { banner: '/// <reference lib="esnext.disposable" />' },
+    onSuccess: () => copyFile("src/development.jsx", "dist/development.jsx"),
   },
   { ...inWorker, entry: { "makemore-web/worker": "worker/worker.ts" } },
   {

@@ -134,17 +134,22 @@ export class Connection {
 
 const FIX = "Serve the package's files together, or say where they are with assetsURL.";
 
+/** Where Vite's dependency optimizer puts the main file, whatever its cache folder is: without the worker. */
+const OPTIMIZED = /\/deps\/makemore-web\/[^/]*$/;
+const VITE_FIX = `Vite's dependency optimizer moved the main file away from it. Set optimizeDeps: { exclude: ["makemore-web"] } in Vite's configuration.`;
+
 /** Why a script did not start, and what to do: a browser's error event does not say. */
 async function whyNot(url: string): Promise<string> {
   const response = await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
-  const { origin } = new URL(url);
+  const { origin, pathname } = new URL(url);
+  const fix = OPTIMIZED.test(pathname) ? VITE_FIX : FIX;
   // From another origin it is a local script of one line that imports it.
   const needs =
     origin === self.origin ? "worker-src, script-src" : `worker-src and script-src need blob: and ${origin}`;
   const policy = `the page's Content-Security-Policy refuses it (${needs})`;
-  if (!response) return `it cannot be reached, or ${policy}. ${FIX}`;
-  if (!response.ok) return `the server answered ${response.status}. ${FIX}`;
+  if (!response) return `it cannot be reached, or ${policy}. ${fix}`;
+  if (!response.ok) return `the server answered ${response.status}. ${fix}`;
   const type = response.headers.get("content-type");
-  if (!/javascript/.test(type ?? "")) return `it is served as ${type}, not as JavaScript. ${FIX}`;
+  if (!/javascript/.test(type ?? "")) return `it is served as ${type}, not as JavaScript. ${fix}`;
   return `${policy}, or it is damaged.`;
 }

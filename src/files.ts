@@ -53,25 +53,40 @@ export function locateFiles({ workerURL, assetsURL }: MakemoreOptions): Files {
     assetsURL === undefined
       ? besideMain()
       : { worker: "worker.js", tfjs: "tfjs.js", tfjsWasm: "tfjs.wasm", ort: "ort.js", ortWasm: "ort.wasm" };
-  const given = (name: string, url: string | URL) => {
-    try {
-      return new URL(url, document.baseURI);
-    } catch {
-      throw new MakemoreError(
-        "INVALID_OPTION",
-        `new Makemore: ${name} is ${show(String(url))}; it must be a URL, absolute or relative to the page.`,
-      );
-    }
-  };
-  const folder = assetsURL === undefined ? document.baseURI : given("assetsURL", `${assetsURL}/`);
+  const folder = assetsURL === undefined ? document.baseURI : folderOf(assetsURL);
   const at = (file: string | URL) => new URL(file, folder).href;
   return {
-    worker: workerURL === undefined ? at(files.worker) : given("workerURL", workerURL).href,
+    worker: workerURL === undefined ? at(files.worker) : parse("workerURL", workerURL).href,
     tfjs: at(files.tfjs),
     tfjsWasm: at(files.tfjsWasm),
     ort: at(files.ort),
     ortWasm: at(files.ortWasm),
   };
+}
+
+/** An option's address, resolved against the page's base URL. */
+function parse(name: "assetsURL" | "workerURL", url: string | URL): URL {
+  try {
+    return new URL(url, document.baseURI);
+  } catch {
+    throw invalid(name, url, "a URL, absolute or relative to the page");
+  }
+}
+
+/** The address of a folder, with the last slash: without it, URLs resolve against its parent. */
+function folderOf(assetsURL: string | URL): URL {
+  const folder = parse("assetsURL", assetsURL);
+  if (!folder.pathname.endsWith("/")) folder.pathname += "/";
+  // data: and mailto: have no folders, and ignore the line above.
+  if (!folder.pathname.endsWith("/")) throw invalid("assetsURL", assetsURL, "the URL of a folder");
+  return folder;
+}
+
+function invalid(name: string, url: string | URL, what: string): MakemoreError {
+  return new MakemoreError(
+    "INVALID_OPTION",
+    `new Makemore: ${name} is ${show(String(url))}; it must be ${what}.`,
+  );
 }
 
 /**

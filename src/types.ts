@@ -316,7 +316,8 @@ export interface MakemoreOptions {
   backend?: "auto" | Backend;
   /**
    * The folder that the package's other files are served from, for pages whose bundler does not copy
-   * them; absolute, or relative to the page. Default: `makemore-web/` beside the main file.
+   * them; absolute, or relative to the page, with or without a last slash. Default: `makemore-web/`
+   * beside the main file.
    */
   assetsURL?: string | URL;
   /** The worker file, where it is not in that folder. */

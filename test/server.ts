@@ -1,7 +1,7 @@
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { extname, join, normalize } from "node:path";
+import { extname, join } from "node:path";
 
 const types: Record<string, string> = {
   ".html": "text/html; charset=utf-8",
@@ -38,14 +38,15 @@ export async function serve(
   const requests: string[] = [];
   const prefixes = Object.keys(folders).sort((a, b) => b.length - a.length);
   const server: Server = createServer((request, response) => {
-    const path = normalize(decodeURIComponent((request.url ?? "/").split("?")[0] ?? "/"));
+    const path = decodeURIComponent(new URL(`http://localhost${request.url}`).pathname);
     requests.push(path);
     const page = pages[path];
     if (page !== undefined) {
       response.writeHead(200, { ...headers, "content-type": "text/html; charset=utf-8" });
       return response.end(page);
     }
-    const prefix = prefixes.find((p) => path.startsWith(p));
+    // Many hosts answer "//" with 404. The file system would not notice it.
+    const prefix = path.includes("//") ? undefined : prefixes.find((p) => path.startsWith(p));
     const folder = prefix === undefined ? undefined : folders[prefix];
     let file = folder === undefined || prefix === undefined ? "" : join(folder, path.slice(prefix.length));
     if (file && existsSync(file) && statSync(file).isDirectory()) file = join(file, "index.html");

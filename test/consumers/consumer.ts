@@ -17,6 +17,9 @@ import { type StaticServer, serve } from "../server";
 const here = fileURLToPath(new URL(".", import.meta.url));
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
+/** Every version of every tool, as `npm run test:consumers -- --all` has it; without, a sample of them. */
+export const all = process.env.CONSUMERS === "all";
+
 /** A few hundred names, a name a line. */
 export const words = (await readFile(`${root}demo/words/names.txt`, "utf8"))
   .split("\n")
@@ -31,6 +34,9 @@ const env = {
   // No tool may ask questions or tell its makers.
   CI: "1",
   NEXT_TELEMETRY_DISABLED: "1",
+  ASTRO_TELEMETRY_DISABLED: "1",
+  NUXT_TELEMETRY_DISABLED: "1",
+  NG_CLI_ANALYTICS: "false",
   PARCEL_WORKERS: "1",
 };
 
@@ -47,19 +53,35 @@ export interface Consumer {
   readonly folder: string;
   /** Runs a shell command in the app's folder; rejects with its output where it fails. */
   run(command: string): Promise<void>;
-  /** Runs a command that serves on the `port` it is given, for as long as the test takes; gives its URL. */
-  start(command: (port: number) => string): Promise<string>;
+  /**
+   * Runs a command that serves on the `port` it is given, for as long as the test takes; gives its URL.
+   *
+   * @param path of the page, without the first slash
+   */
+  start(command: (port: number) => string, path?: string): Promise<string>;
+}
+
+interface Installation {
+  /** The app's folder with the main file, where the scenario goes. Default: `src`. */
+  sources?: string;
+  /** Versions by package, in place of those in the app's package.json. */
+  versions?: Record<string, string>;
 }
 
 /**
  * Installs an app of apps/ and the packed package.
  *
  * @param name of the app
- * @param sources its folder with the main file, where the scenario goes
  */
-export async function install(name: string, sources = "src"): Promise<Consumer> {
+export async function install(
+  name: string,
+  { sources = "src", versions = {} }: Installation = {},
+): Promise<Consumer> {
   const folder = await mkdtemp(join(inject("folder"), `${name}-`));
   await cp(`${here}apps/${name}`, folder, { recursive: true });
+  const description = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+  const devDependencies = { ...description.devDependencies, ...versions };
+  await writeFile(join(folder, "package.json"), JSON.stringify({ ...description, devDependencies }));
   await addScenario(join(folder, sources));
   const consumer: Consumer = {
     folder,
@@ -70,12 +92,12 @@ export async function install(name: string, sources = "src"): Promise<Consumer> 
       const what = code === null ? `was ended after ${RUN_SECONDS} s` : "failed";
       if (code !== 0) throw new Error(`${name}: \`${command}\` ${what}.\n${tool.output()}`);
     },
-    async start(command) {
+    async start(command, path = "") {
       const attempt = async () => {
         const port = await freePort();
         const server = launch(command(port), folder);
         onTestFinished(server.kill);
-        const url = `http://localhost:${port}/`;
+        const url = `http://localhost:${port}/${path}`;
         const deadline = Date.now() + START_SECONDS * 1000;
         while (server.running() && Date.now() < deadline) {
           const answer = await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch(() => undefined);

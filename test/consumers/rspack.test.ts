@@ -2,8 +2,10 @@ import { join } from "node:path";
 import { test } from "vitest";
 import { expectScenario, host, install } from "./consumer";
 
-test("Rspack", async () => {
+test("Rspack, in both of its modes", async () => {
   const app = await install("rspack");
-  await app.run("npx rspack build --mode production && cp index.html dist/");
-  await expectScenario((await host({ "/": join(app.folder, "dist") })).origin);
+  for (const mode of ["production", "development"]) {
+    await app.run(`npx rspack build --mode ${mode} && cp index.html dist/`);
+    await expectScenario((await host({ "/": join(app.folder, "dist") })).origin);
+  }
 });

@@ -22,6 +22,7 @@ test("tarball: the files in it", () => {
       "README.md",
       "THIRD-PARTY-NOTICES.md",
       "package.json",
+      "dist/development.jsx",
       "dist/index.d.ts",
       "dist/index.js",
       "dist/index.js.map",

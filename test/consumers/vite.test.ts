@@ -1,17 +1,67 @@
+/**
+ * Vite's majors. In dev, the dependency optimizer of Vite 5 to 7 would move the main file away from its
+ * worker; the package's entry for development is one that it leaves alone (src/development.jsx).
+ */
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, test } from "vitest";
-import { type Consumer, expectScenario, host, install } from "./consumer";
+import { beforeAll, describe, expect, test } from "vitest";
+import { all, type Consumer, expectScenario, host, install, openPage, outcome } from "./consumer";
 
-let app: Consumer;
-beforeAll(async () => {
-  app = await install("vite");
-});
+const versions = all ? ["5.4.21", "6.4.6", "7.3.8", "8.3.8"] : ["5.4.21", "7.3.8", "8.3.8"];
 
-test("Vite, dev: with its dependency optimiser, which moves the main file away from the others", async () => {
-  await expectScenario(await app.start((port) => `npx vite --port ${port} --strictPort`));
-});
+describe.each(versions)("Vite %s", (vite) => {
+  let app: Consumer;
+  beforeAll(async () => {
+    app = await install("vite", { versions: { vite } });
+  });
 
-test("Vite, build", async () => {
-  await app.run("npx vite build");
-  await expectScenario((await host({ "/": join(app.folder, "dist") })).origin);
+  test("dev", async () => {
+    await expectScenario(await app.start((port) => `npx vite --port ${port} --strictPort`));
+  });
+
+  test("build", async () => {
+    await app.run("npx vite build");
+    await expectScenario((await host({ "/": join(app.folder, "dist") })).origin);
+  });
+
+  test.runIf(all || vite.startsWith("7"))(
+    "dev in a workspace, with the package in the root's node_modules, under a base",
+    async () => {
+      const root = JSON.parse(await readFile(join(app.folder, "package.json"), "utf8"));
+      await writeFile(
+        join(app.folder, "package.json"),
+        JSON.stringify({ ...root, workspaces: ["packages/*"] }),
+      );
+      const site = join(app.folder, "packages/site");
+      await mkdir(site, { recursive: true });
+      await writeFile(join(site, "package.json"), '{ "name": "site", "private": true, "type": "module" }');
+      for (const part of ["index.html", "src"])
+        await cp(join(app.folder, part), join(site, part), { recursive: true });
+      const command = "cd packages/site && ../../node_modules/.bin/vite --base /some/base/ --strictPort";
+      await expectScenario(await app.start((port) => `${command} --port ${port}`, "some/base/"));
+    },
+  );
+
+  // From Vite 6 on, an app's own conditions replace the default ones, with "development" among them.
+  test.runIf(/^[67]/.test(vite))(
+    "dev with conditions of the app's own: LOAD_FAILED names a setting, and the setting works",
+    async () => {
+      const own = { resolve: { conditions: ["browser"] } };
+      const failed = await openPage();
+      await failed.goto(await serveWith("own", own));
+      const { error } = (await outcome(failed)) as { error: string };
+      const setting = error.match(
+        /did not start.*404.*optimizer.*optimizeDeps: \{ (exclude: \[.*?\]) \}/,
+      )?.[1];
+      expect(setting, error).toBe('exclude: ["makemore-web"]');
+      await expectScenario(
+        await serveWith("excluded", { ...own, optimizeDeps: { exclude: ["makemore-web"] } }),
+      );
+    },
+  );
+
+  async function serveWith(name: string, config: object): Promise<string> {
+    await writeFile(join(app.folder, `${name}.config.js`), `export default ${JSON.stringify(config)};\n`);
+    return app.start((port) => `npx vite --config ${name}.config.js --port ${port} --strictPort`);
+  }
 });

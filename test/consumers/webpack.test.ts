@@ -2,8 +2,10 @@ import { join } from "node:path";
 import { test } from "vitest";
 import { expectScenario, host, install } from "./consumer";
 
-test("webpack", async () => {
+test("webpack, in both of its modes", async () => {
   const app = await install("webpack");
-  await app.run("npx webpack --mode production && cp index.html dist/");
-  await expectScenario((await host({ "/": join(app.folder, "dist") })).origin);
+  for (const mode of ["production", "development"]) {
+    await app.run(`npx webpack --mode ${mode} && cp index.html dist/`);
+    await expectScenario((await host({ "/": join(app.folder, "dist") })).origin);
+  }
 });

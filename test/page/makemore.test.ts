@@ -388,6 +388,21 @@ test("a worker that never loads ends in LOAD_FAILED with its URL, and the next c
   mm.dispose();
 });
 
+test("a worker that Vite's optimizer left behind: LOAD_FAILED names the setting", async () => {
+  vi.stubGlobal("fetch", async () => new Response("", { status: 404 }));
+  FakeWorker.api = { configure: () => new Promise(() => {}) };
+  const mm = new Makemore({ workerURL: "/base/node_modules/.vite/deps/makemore-web/worker.js" });
+  const call = mm.sample();
+  await settle();
+  lastWorker().fail("");
+  await expect(call).rejects.toMatchObject({
+    code: "LOAD_FAILED",
+    message: expect.stringContaining(
+      '404. Vite\'s dependency optimizer moved the main file away from it. Set optimizeDeps: { exclude: ["makemore-web"] }',
+    ),
+  });
+});
+
 test("a worker that throws in mid-call rejects every call in flight with what it said", async () => {
   FakeWorker.api = { train: () => new Promise(() => {}), sample: () => new Promise(() => {}) };
   const mm = new Makemore();
