@@ -18,11 +18,14 @@ const common: Options = {
 };
 
 /**
- * The files of the worker's thread. What libraries ask of Node is not there, and is said not to be:
+ * The files of the worker's thread, as classic scripts: modules load them all the same, and Next.js 14
+ * minifies whatever it copies as a classic script. What libraries ask of Node is not there, and is said not to be:
  * a bundler that saw `process` or `Buffer` would bring a stand-in for it.
  */
 const inWorker: Options = {
   ...common,
+  format: "iife",
+  outExtension: () => ({ js: ".js" }),
   external: [/^node:/, "fs", "path", "util", "crypto", "string_decoder", "module", "worker_threads"],
   define: {
     "import.meta.url": "globalThis.location.href",

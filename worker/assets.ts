@@ -5,7 +5,7 @@
 import type * as ORT from "onnxruntime-web/wasm";
 import { MakemoreError } from "../src/errors";
 import type { Files } from "../src/files";
-import type * as TfjsChunk from "./chunks/tfjs";
+import type { TfjsChunk } from "./chunks/tfjs";
 import type { PredictorFactory } from "./engines/predictor";
 import { createWasmEngine } from "./engines/wasm";
 import { createWasmPredictor } from "./engines/wasm/predictor";
@@ -19,7 +19,7 @@ import type { Engines } from "./training/chooseEngine";
  * what it does.
  */
 declare global {
-  var makemoreWebChunks: { tfjs?: typeof TfjsChunk; ort?: typeof ORT } | undefined;
+  var makemoreWebChunks: { tfjs?: TfjsChunk; ort?: typeof ORT } | undefined;
 }
 
 let files: Files | undefined;

@@ -1,6 +1,9 @@
 /** The package as npm would publish it: what is in it, and what the two linters of packages say. */
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Script } from "node:vm";
 import { expect, inject, test } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -33,6 +36,12 @@ test("tarball: the files in it", () => {
       "dist/makemore-web/ort.wasm",
     ].sort(),
   );
+});
+
+test.each(["worker", "tfjs", "ort"])("tarball: %s.js is a classic script as well as a module", (name) => {
+  // Next.js 14 minifies what it copies as a classic script: there, `export` is a syntax error.
+  const file = join(inject("packed"), `dist/makemore-web/${name}.js`);
+  expect(() => new Script(readFileSync(file, "utf8"))).not.toThrow();
 });
 
 test("tarball: publint", () => {

@@ -3,9 +3,8 @@ import { createTfjsEngine } from "../engines/tfjs";
 import { createTfjsPredictor } from "../engines/tfjs/predictor";
 import { createWebGPUEngine } from "../engines/webgpu";
 
-export { createTfjsEngine, createTfjsPredictor, createWebGPUEngine };
+const tfjs = { createTfjsEngine, createTfjsPredictor, createWebGPUEngine };
+/** Left on the global object, not exported: some bundlers minify the file as a classic script. */
+export type TfjsChunk = typeof tfjs;
 
-globalThis.makemoreWebChunks = {
-  ...globalThis.makemoreWebChunks,
-  tfjs: { createTfjsEngine, createTfjsPredictor, createWebGPUEngine },
-};
+globalThis.makemoreWebChunks = { ...globalThis.makemoreWebChunks, tfjs };
