@@ -132,11 +132,11 @@ export class Connection {
   }
 }
 
-const FIX = "Serve the package's files together, or say where they are with assetsURL.";
+const FIX = "Serve the package's files together, or set assetsURL to their folder.";
 
 /** Where Vite's dependency optimizer puts the main file, whatever its cache folder is: without the worker. */
 const OPTIMIZED = /\/deps\/makemore-web\/[^/]*$/;
-const VITE_FIX = `Vite's dependency optimizer moved the main file away from it. Set optimizeDeps: { exclude: ["makemore-web"] } in Vite's configuration.`;
+const VITE_FIX = `Vite's optimizer left it behind: set optimizeDeps: { exclude: ["makemore-web"] } in its configuration.`;
 
 /** Why a script did not start, and what to do: a browser's error event does not say. */
 async function whyNot(url: string): Promise<string> {

@@ -32,7 +32,7 @@ function besideMain(): Record<keyof Files, URL> {
   } catch {
     throw new MakemoreError(
       "LOAD_FAILED",
-      "The package cannot tell where its files are, because this script has no import.meta.url: bundle it as an ES module (esbuild: --format=esm), or say with assetsURL in which folder they are.",
+      "The package cannot tell where its files are, because this script has no import.meta.url: bundle it as an ES module (esbuild: --format=esm), or set assetsURL to their folder.",
     );
   }
 }
@@ -53,10 +53,10 @@ export function locateFiles({ workerURL, assetsURL }: MakemoreOptions): Files {
     assetsURL === undefined
       ? besideMain()
       : { worker: "worker.js", tfjs: "tfjs.js", tfjsWasm: "tfjs.wasm", ort: "ort.js", ortWasm: "ort.wasm" };
-  const folder = assetsURL === undefined ? document.baseURI : folderOf(assetsURL);
+  const folder = assetsURL === undefined ? document.baseURI : resolve("assetsURL", assetsURL, "./");
   const at = (file: string | URL) => new URL(file, folder).href;
   return {
-    worker: workerURL === undefined ? at(files.worker) : parse("workerURL", workerURL).href,
+    worker: workerURL === undefined ? at(files.worker) : resolve("workerURL", workerURL).href,
     tfjs: at(files.tfjs),
     tfjsWasm: at(files.tfjsWasm),
     ort: at(files.ort),
@@ -64,29 +64,24 @@ export function locateFiles({ workerURL, assetsURL }: MakemoreOptions): Files {
   };
 }
 
-/** An option's address, resolved against the page's base URL. */
-function parse(name: "assetsURL" | "workerURL", url: string | URL): URL {
+/**
+ * Resolves an option against the page's base URL.
+ *
+ * @param folder `"./"` if the option names a folder: it then ends in a slash
+ */
+function resolve(name: string, url: string | URL, folder?: "./"): URL {
   try {
-    return new URL(url, document.baseURI);
+    const resolved = new URL(url, document.baseURI);
+    if (!folder) return resolved;
+    if (!resolved.pathname.endsWith("/")) resolved.pathname += "/";
+    // Throws for URLs that have no folders, such as data:.
+    return new URL(folder, resolved);
   } catch {
-    throw invalid(name, url, "a URL, absolute or relative to the page");
+    throw new MakemoreError(
+      "INVALID_OPTION",
+      `new Makemore: ${name} is ${show(String(url))}; it must be a URL, absolute or relative to the page.`,
+    );
   }
-}
-
-/** The address of a folder, with the last slash: without it, URLs resolve against its parent. */
-function folderOf(assetsURL: string | URL): URL {
-  const folder = parse("assetsURL", assetsURL);
-  if (!folder.pathname.endsWith("/")) folder.pathname += "/";
-  // data: and mailto: have no folders, and ignore the line above.
-  if (!folder.pathname.endsWith("/")) throw invalid("assetsURL", assetsURL, "the URL of a folder");
-  return folder;
-}
-
-function invalid(name: string, url: string | URL, what: string): MakemoreError {
-  return new MakemoreError(
-    "INVALID_OPTION",
-    `new Makemore: ${name} is ${show(String(url))}; it must be ${what}.`,
-  );
 }
 
 /**

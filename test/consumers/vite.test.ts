@@ -42,26 +42,48 @@ describe.each(versions)("Vite %s", (vite) => {
     },
   );
 
-  // From Vite 6 on, an app's own conditions replace the default ones, with "development" among them.
-  test.runIf(/^[67]/.test(vite))(
-    "dev with conditions of the app's own: LOAD_FAILED names a setting, and the setting works",
+  test.runIf(/^[567]/.test(vite))(
+    "dev, imported by another package: LOAD_FAILED names a setting, and the setting works",
     async () => {
-      const own = { resolve: { conditions: ["browser"] } };
-      const failed = await openPage();
-      await failed.goto(await serveWith("own", own));
-      const { error } = (await outcome(failed)) as { error: string };
-      const setting = error.match(
-        /did not start.*404.*optimizer.*optimizeDeps: \{ (exclude: \[.*?\]) \}/,
-      )?.[1];
-      expect(setting, error).toBe('exclude: ["makemore-web"]');
-      await expectScenario(
-        await serveWith("excluded", { ...own, optimizeDeps: { exclude: ["makemore-web"] } }),
+      const wrapper = join(app.folder, "node_modules/wrapper");
+      await mkdir(wrapper, { recursive: true });
+      await writeFile(
+        join(wrapper, "package.json"),
+        '{ "name": "wrapper", "type": "module", "main": "index.js" }',
       );
+      await writeFile(join(wrapper, "index.js"), 'export { Makemore } from "makemore-web";\n');
+      await copyWith("index.html", "main.js", "wrapped.html", "wrapped.js");
+      await copyWith("src/main.js", "makemore-web", "src/wrapped.js", "wrapper");
+      await expectSetting({}, "wrapped.html");
     },
   );
 
-  async function serveWith(name: string, config: object): Promise<string> {
+  // From Vite 6 on, an app's own conditions replace the default ones, with "development" among them.
+  test.runIf(/^[67]/.test(vite))(
+    "dev with conditions of the app's own: LOAD_FAILED names a setting, and the setting works",
+    () => expectSetting({ resolve: { conditions: ["browser"] } }, "index.html"),
+  );
+
+  /** That a page fails, and that it works with the setting that its error names. */
+  async function expectSetting(config: object, path: string): Promise<void> {
+    const failed = await openPage();
+    await failed.goto(await serveWith("plain", config, path));
+    const { error } = (await outcome(failed)) as { error: string };
+    const setting = error.match(/did not start.*404.*optimizer.*optimizeDeps: \{ (exclude: \[.*?\]) \}/)?.[1];
+    expect(setting, error).toBe('exclude: ["makemore-web"]');
+    const optimizeDeps = { exclude: ["makemore-web"] };
+    await expectScenario(await serveWith("excluded", { ...config, optimizeDeps }, path));
+  }
+
+  /** Writes a copy of a file with one string replaced. */
+  async function copyWith(file: string, what: string, copy: string, by: string): Promise<void> {
+    const text = await readFile(join(app.folder, file), "utf8");
+    await writeFile(join(app.folder, copy), text.replace(what, by));
+  }
+
+  /** Starts Vite's server with a configuration of its own. */
+  async function serveWith(name: string, config: object, path: string): Promise<string> {
     await writeFile(join(app.folder, `${name}.config.js`), `export default ${JSON.stringify(config)};\n`);
-    return app.start((port) => `npx vite --config ${name}.config.js --port ${port} --strictPort`);
+    return app.start((port) => `npx vite --config ${name}.config.js --port ${port} --strictPort`, path);
   }
 });

@@ -398,7 +398,7 @@ test("a worker that Vite's optimizer left behind: LOAD_FAILED names the setting"
   await expect(call).rejects.toMatchObject({
     code: "LOAD_FAILED",
     message: expect.stringContaining(
-      '404. Vite\'s dependency optimizer moved the main file away from it. Set optimizeDeps: { exclude: ["makemore-web"] }',
+      'optimizer left it behind: set optimizeDeps: { exclude: ["makemore-web"] }',
     ),
   });
 });
