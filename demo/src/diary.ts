@@ -1,5 +1,5 @@
 /** What the model wrote as it learnt: a row for each of a few steps, there before they come. */
-import { isolate, make } from "./dom";
+import { make } from "./dom";
 import { count } from "./format";
 
 /** Rows of one training; each is a sample that the training waits for. */
@@ -12,21 +12,21 @@ export class Diary {
     this.#list = list;
   }
 
-  /** Steps between two rows. */
-  static every(steps: number): number {
-    return Math.max(1, Math.floor(steps / ROWS));
+  /** Steps between two rows, a multiple of `unit`. */
+  static every(steps: number, unit = 1): number {
+    return unit * Math.max(1, Math.floor(steps / ROWS / unit));
   }
 
   /** Empty rows for a training of so many steps, of which the first `done` are not to be seen. */
-  begin(steps: number, done: number): void {
+  begin(steps: number, done: number, unit = 1): void {
     this.#list.replaceChildren();
-    this.goOn(steps, done);
+    this.goOn(steps, done, unit);
   }
 
-  /** Empty rows for what comes after step `done`, below those that are written. */
-  goOn(steps: number, done: number): void {
+  /** Empty rows for what comes after step `done`, below those that are written; words come every `unit` steps. */
+  goOn(steps: number, done: number, unit = 1): void {
     for (const entry of this.#empty()) entry.remove();
-    const every = Diary.every(steps);
+    const every = Diary.every(steps, unit);
     for (let step = every; step <= Math.min(steps, ROWS * every); step += every) {
       if (step <= done) continue;
       const words = make("span", "words", "…");
@@ -42,7 +42,9 @@ export class Diary {
     for (const entry of this.#empty()) {
       if (Number(entry.dataset.step) > step) break;
       entry.classList.add("written");
-      entry.lastElementChild?.replaceChildren(...words.flatMap((word) => [isolate(word), "  "]).slice(0, -1));
+      entry.lastElementChild?.replaceChildren(
+        ...words.flatMap((word) => [make("span", "", word), "  "]).slice(0, -1),
+      );
     }
   }
 

@@ -1,44 +1,25 @@
-/** The presets of the form, and what the form comes to as options of `train`. */
-import type { ModelChoice, ModelInfo, Schedule, TrainOptions } from "makemore-web";
+/** What the form comes to as options of `train`. An empty field is the library's own choice. */
+import type { ModelChoice, Schedule, TrainOptions } from "makemore-web";
 import { field, numberOf, requiredNumber } from "./dom";
 
 /** Steps that the library takes at most. */
 const MOST_STEPS = 10_000_000;
 
-/** What a preset writes into the fields, by their names. */
-type Preset = Record<"steps" | "batchSize" | "learningRate" | "decay" | "warmup" | "optimizer", string>;
+const RECIPES: readonly NonNullable<TrainOptions["recipe"]>[] = ["default", "lecture"];
 
-/** Warm-up stays empty: it follows from the steps. */
-const adamw = { batchSize: "64", learningRate: "0.002", decay: "cosine", warmup: "", optimizer: "adamw" };
-
-/** The library's default recipe at three lengths, and the lecture's. */
-const presets: Record<string, Preset> = {
-  quick: { steps: "5000", ...adamw },
-  default: { steps: "10000", ...adamw },
-  thorough: { steps: "30000", ...adamw },
-  lecture: {
-    steps: "200000",
-    batchSize: "32",
-    learningRate: "0.1",
-    decay: "step",
-    warmup: "0",
-    optimizer: "sgd",
-  },
-};
-
-/** Fills the fields with the preset that is chosen. */
-export function fillPreset(form: HTMLFormElement): void {
-  const preset = presets[field(form, "recipe").value];
-  for (const [name, value] of Object.entries(preset ?? {})) field(form, name).value = value;
+/** Empties the fields: the recipe that is chosen has its own values. */
+export function clearRecipe(form: HTMLFormElement): void {
+  for (const name of ["steps", "batchSize", "learningRate", "warmup", "optimizer"])
+    field(form, name).value = "";
 }
 
-/** The model of the form. */
-function modelOf(form: HTMLFormElement): ModelChoice {
+/** The model of the form; undefined is the library's, by the size of the list. */
+function modelOf(form: HTMLFormElement): ModelChoice | undefined {
   const choice = field(form, "model").value;
   if (choice === "mlp") return "mlp";
   // The lecture's first WaveNet: 22,397 parameters for 26 letters.
   if (choice === "small") return { embedding: 10, hidden: 68 };
-  if (choice !== "own") return "wavenet";
+  if (choice !== "own") return undefined;
   const folds = field(form, "folds")
     .value.match(/[^\s,x×]+/g)
     ?.map(Number);
@@ -50,38 +31,44 @@ function modelOf(form: HTMLFormElement): ModelChoice {
   };
 }
 
-/**
- * The learning rate of the form; "linear" and "cosine" end at 0, "step" at a tenth. An empty warm-up
- * is as long as the library's own.
- */
-function scheduleOf(form: HTMLFormElement, steps: number): Schedule {
+/** The learning rate of the form; "linear" and "cosine" end at 0, "step" at a tenth. */
+function scheduleOf(form: HTMLFormElement): Schedule | undefined {
+  const peak = numberOf(form, "learningRate");
+  const warmup = numberOf(form, "warmup");
+  if (peak === undefined && warmup === undefined) return undefined;
   const chosen = field(form, "decay").value;
   const decay = (["constant", "linear", "cosine", "step"] as const).find((name) => name === chosen);
-  return {
-    peak: requiredNumber(form, "learningRate"),
-    warmup: numberOf(form, "warmup") ?? Math.min(200, Math.floor(steps / 10)),
-    decay,
-  };
+  // A warm-up needs a rate: an empty one is for the library to refuse by name.
+  return { peak: peak ?? Number.NaN, warmup, decay };
 }
 
 /** Everything of the form that `train` takes; a wrong number is for the library to refuse. */
-export function optionsOf(form: HTMLFormElement): TrainOptions & { steps: number } {
-  const steps = requiredNumber(form, "steps");
-  return {
+export function optionsOf(form: HTMLFormElement): TrainOptions & { steps?: number } {
+  const recipe = RECIPES.find((name) => name === field(form, "recipe").value);
+  const optimizer = (["adamw", "sgd"] as const).find((name) => name === field(form, "optimizer").value);
+  const steps = numberOf(form, "steps");
+  const options = {
+    recipe,
     model: modelOf(form),
-    steps,
-    batchSize: requiredNumber(form, "batchSize"),
-    learningRate: scheduleOf(form, steps),
-    optimizer: field(form, "optimizer").value === "sgd" ? "sgd" : "adamw",
+    batchSize: numberOf(form, "batchSize"),
+    learningRate: scheduleOf(form),
+    optimizer,
     seed: requiredNumber(form, "seed"),
   };
+  return steps === undefined ? options : { ...options, steps };
+}
+
+/** Steps done and steps in all. */
+export interface Standing {
+  readonly step: number;
+  readonly steps: number;
 }
 
 /**
  * The steps that `resume` goes on to: the form's, or if it has none or so many are done, those that the training
  * was to have. Undefined if there is nothing to go on to.
  */
-export function resumedSteps(form: HTMLFormElement, { step, steps }: ModelInfo): number | undefined {
+export function resumedSteps(form: HTMLFormElement, { step, steps }: Standing): number | undefined {
   const wanted = numberOf(form, "steps") ?? steps;
   // A wrong number is for Train to show.
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > MOST_STEPS) return undefined;

@@ -10,6 +10,7 @@ import {
   type TrainOptions,
   type TrainResult,
 } from "makemore-web";
+import type { Standing } from "./recipes";
 import { NO_WORDS, type WordList } from "./words";
 
 export type BackendChoice = NonNullable<MakemoreOptions["backend"]>;
@@ -28,6 +29,7 @@ export class Session {
   #backend: BackendChoice = "auto";
   #fromFile = false;
   #models = 0;
+  #standing: Standing | undefined;
   #training = false;
   readonly #watchers: ((change: Change) => void)[] = [];
 
@@ -43,6 +45,11 @@ export class Session {
   /** Whether the model came from a file and has not been trained here since. */
   get fromFile(): boolean {
     return this.#fromFile;
+  }
+
+  /** Where the training stands that `resume` goes on with; the model itself may be of an earlier, better step. */
+  get standing(): Standing | undefined {
+    return this.#standing;
   }
 
   /** Counts the models there were, so that what one of them wrote can be told from what the next one does. */
@@ -100,6 +107,7 @@ export class Session {
     await this.#makemore.load(file);
     this.#fromFile = true;
     this.#models++;
+    this.#standing = this.model;
     this.list = list;
     this.#changed("opened");
   }
@@ -113,7 +121,7 @@ export class Session {
     this.#training = true;
     this.#changed("asked");
     try {
-      return await start({
+      const result = await start({
         ...options,
         onProgress: (progress) => {
           if (!begun) {
@@ -121,9 +129,12 @@ export class Session {
             begin();
             this.#changed("begun");
           }
+          this.#standing = { step: progress.step, steps: progress.steps };
           options.onProgress?.(progress);
         },
       });
+      this.#standing = { step: result.step, steps: result.steps };
+      return result;
     } finally {
       this.#training = false;
       this.#changed(begun ? "learnt" : "refused");

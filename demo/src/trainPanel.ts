@@ -10,12 +10,15 @@ import { LossCurve } from "./curve";
 import { Diary } from "./diary";
 import { codeOf, field, find, isOffered, make, markFields, messageOf, numberOf, offer, reveal } from "./dom";
 import { count, duration, loss, pace } from "./format";
-import { fillPreset, optionsOf, resumedSteps } from "./recipes";
+import { clearRecipe, optionsOf, resumedSteps } from "./recipes";
 import type { BackendChoice, Session } from "./session";
 import type { WordsPanel } from "./wordsPanel";
 
 /** Milliseconds between two drawings of the chart. */
 const CHART_PAUSE = 250;
+
+/** Words of a list that is learned within a few hundred steps. */
+const SHORT_LIST = 3000;
 
 const backends: readonly BackendChoice[] = ["auto", "wasm", "webgpu", "tfjs"];
 
@@ -49,6 +52,8 @@ export class TrainPanel {
   #drawnAt = 0;
   /** Of the call under way, from the click to its end. */
   #running: AbortController | undefined;
+  /** Whether the call under way has taken a step. */
+  #begun = false;
   /** What this training got over. */
   #notices: string[] = [];
   /** Quarters of the training that were said aloud. */
@@ -62,7 +67,11 @@ export class TrainPanel {
       void this.#start(false);
     });
     this.#resume.addEventListener("click", () => void this.#start(true));
-    this.#stop.addEventListener("click", () => this.#running?.abort());
+    this.#stop.addEventListener("click", () => {
+      // Before its first step there is nothing to keep.
+      if (this.#begun) this.#session.makemore.stop();
+      else this.#running?.abort();
+    });
     // The focus goes to the button that undoes what was pressed, where a held key would press on.
     const controls: HTMLElement[] = [this.#form, this.#train, this.#stop, this.#resume];
     for (const control of controls)
@@ -71,7 +80,7 @@ export class TrainPanel {
       });
     this.#form.addEventListener("change", (event) => {
       if (!(event.target instanceof HTMLInputElement)) return;
-      if (event.target.name === "recipe") fillPreset(this.#form);
+      if (event.target.name === "recipe") clearRecipe(this.#form);
       if (event.target.name === "model")
         find("sizes", HTMLElement).hidden = field(this.#form, "model").value !== "own";
       if (event.target.name === "recipe" || event.target.name === "steps") this.#layOut();
@@ -82,7 +91,6 @@ export class TrainPanel {
       if (change === "opened") this.#opened();
       this.#showModel();
     });
-    fillPreset(this.#form);
     this.#layOut();
     this.#showModel();
   }
@@ -95,7 +103,7 @@ export class TrainPanel {
     this.#showError("");
     const pressed = [this.#train, this.#resume].find((button) => button === document.activeElement);
     const noteBefore = this.#note.textContent;
-    let begun = false;
+    this.#begun = false;
     let result: TrainResult | undefined;
     try {
       const list = await this.#words.current();
@@ -106,17 +114,19 @@ export class TrainPanel {
         }
       }
       const session = this.#session;
-      const { model, fromFile } = session;
+      const { standing, fromFile } = session;
       const options = optionsOf(this.#form);
-      const steps = (resume && model ? resumedSteps(this.#form, model) : undefined) ?? options.steps;
-      const done = resume ? (model?.step ?? 0) : 0;
+      const steps = resume && standing ? resumedSteps(this.#form, standing) : options.steps;
+      const done = resume ? (standing?.step ?? 0) : 0;
+      // How many steps the library will choose is known when it begins.
+      const unit = steps === undefined ? (list.words.size < SHORT_LIST ? 50 : 400) : Diary.every(steps);
       const watching = {
-        evalEvery: Diary.every(steps),
-        sampleEvery: Diary.every(steps),
+        evalEvery: unit,
+        sampleEvery: unit,
         onProgress: (progress: Progress) => {
-          if (!begun) {
-            begun = true;
-            this.#begin(steps, done);
+          if (!this.#begun) {
+            this.#begun = true;
+            this.#begin(progress.steps, done, unit);
           }
           this.#progress(progress);
         },
@@ -132,17 +142,18 @@ export class TrainPanel {
             { ...options, ...watching },
             backends.find((name) => name === field(this.#form, "backend").value) ?? "auto",
           );
-      this.#finished(result);
+      if (result.stopped) this.#stopped();
+      else this.#finished(result);
     } catch (error) {
-      if (error === running.signal.reason) this.#stopped(begun);
+      if (error === running.signal.reason) this.#stopped();
       else {
-        this.#note.textContent = begun ? "" : noteBefore;
+        this.#note.textContent = this.#begun ? "" : noteBefore;
         if (document.activeElement === this.#stop) pressed?.focus({ preventScroll: true });
         this.#showError(messageOf(error), codeOf(error));
       }
     }
     this.#running = undefined;
-    if (result) await this.#addLosses();
+    if (result && !result.stopped) await this.#addLosses();
   }
 
   /** Empty rows and axes for a training of the form's steps, so that nothing moves later. */
@@ -152,18 +163,18 @@ export class TrainPanel {
   }
 
   /** Nothing yet of a training of so many steps, of which the first `done` are not to be seen. */
-  #clear(steps: number, done = 0): void {
+  #clear(steps: number, done = 0, unit = 1): void {
     this.#curve = new LossCurve(steps, done);
     this.#draw();
     this.#losses.replaceChildren();
-    this.#diary.begin(steps, done);
+    this.#diary.begin(steps, done, unit);
     this.#showMeasured();
   }
 
   /** The first step was taken: what stands there of an earlier training goes, unless this goes on with it. */
-  #begin(steps: number, done: number): void {
-    if (done > 0) this.#diary.goOn(steps, done);
-    else this.#clear(steps);
+  #begin(steps: number, done: number, unit: number): void {
+    if (done > 0) this.#diary.goOn(steps, done, unit);
+    else this.#clear(steps, 0, unit);
     this.#said = 0;
     this.#notices = [];
   }
@@ -210,7 +221,7 @@ export class TrainPanel {
     this.#ended();
     this.#showMeasured(result.measured);
     const took = `Done: ${count(result.losses.length)} steps in ${duration(result.seconds)} on ${result.backend} (${result.device}).`;
-    this.#note.textContent = [took, ...result.notices].join(" ");
+    this.#note.textContent = [took, ...whatIsKept(result), ...result.notices].join(" ");
     this.#live.textContent = took;
   }
 
@@ -233,14 +244,15 @@ export class TrainPanel {
     this.#figures.left.textContent = "–";
   }
 
-  #stopped(begun: boolean): void {
-    const { model } = this.#session;
+  #stopped(): void {
+    const { model, standing } = this.#session;
+    const begun = this.#begun;
     if (begun) this.#ended();
     if (document.activeElement === this.#stop)
       (isOffered(this.#resume) ? this.#resume : this.#train).focus({ preventScroll: true });
     const said =
-      begun && model
-        ? `Stopped at step ${count(model.step)} of ${count(model.steps)}. ${whatResumeTakes(false)}`
+      begun && standing
+        ? `Stopped at step ${count(standing.step)} of ${count(standing.steps)}. ${whatResumeTakes(false)}`
         : `Stopped before the first step${model ? ": the model is as it was" : ""}.`;
     this.#note.textContent = said;
     this.#live.textContent = said;
@@ -265,10 +277,13 @@ export class TrainPanel {
   }
 
   #offerButtons(): void {
-    const { model, training } = this.#session;
+    const { standing, training } = this.#session;
     offer(this.#train, !training);
     offer(this.#stop, training);
-    offer(this.#resume, !training && model !== undefined && resumedSteps(this.#form, model) !== undefined);
+    offer(
+      this.#resume,
+      !training && standing !== undefined && resumedSteps(this.#form, standing) !== undefined,
+    );
   }
 
   #showMeasured(measured: readonly BackendMeasurement[] = []): void {
@@ -294,6 +309,16 @@ export class TrainPanel {
     if (ofWords) this.#words.revealError();
     if (ofModel) reveal(this.#errors.model);
   }
+}
+
+/** Which weights a training kept, and how many of the words that they write are in the list. */
+function whatIsKept({ kept, copies, step }: TrainResult): string[] {
+  return [
+    ...(kept && kept.step < step
+      ? [`Kept the weights of step ${count(kept.step)}, the best on validation.`]
+      : []),
+    `${Math.round(100 * copies)}% of what it writes is in the list.`,
+  ];
 }
 
 /** What a training that goes on has its settings from. */

@@ -19,6 +19,11 @@ describe("Diary", () => {
     expect(rows()[0]).toEqual(["step 187", "…"]);
   });
 
+  it("has rows only where words come", () => {
+    diary.begin(10_000, 0, 400);
+    expect(steps()).toEqual([1200, 2400, 3600, 4800, 6000, 7200, 8400, 9600]);
+  });
+
   it("has a row for each of fewer steps than that", () => {
     diary.begin(3, 0);
     expect(steps()).toEqual([1, 2, 3]);

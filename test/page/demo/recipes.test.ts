@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { field, find } from "../../../demo/src/dom";
-import { fillPreset, optionsOf, resumedSteps } from "../../../demo/src/recipes";
+import { clearRecipe, optionsOf, resumedSteps } from "../../../demo/src/recipes";
 import { trainSettings } from "../../../worker/options";
 import { openPage } from "./page";
 
@@ -14,7 +14,6 @@ beforeEach(() => {
 function choose(name: string, value: string): void {
   for (const radio of form.querySelectorAll<HTMLInputElement>(`[name=${name}]`))
     radio.checked = radio.value === value;
-  fillPreset(form);
 }
 
 function fill(name: string, value: string): void {
@@ -22,28 +21,47 @@ function fill(name: string, value: string): void {
 }
 
 describe("optionsOf", () => {
-  it("is the library's own default where nothing was changed", () => {
-    fillPreset(form);
-    expect(trainSettings(optionsOf(form))).toEqual(trainSettings({ steps: 10_000 }));
+  it("is the library's own default where nothing was changed, for every size of list", () => {
+    for (const examples of [50, 1000, 100_000])
+      expect(trainSettings(optionsOf(form), examples)).toEqual(trainSettings({}, examples));
   });
 
-  it("is the library's own recipe at any length, warm-up included", () => {
-    fillPreset(form);
+  it("is the library's own recipe at any length", () => {
     fill("steps", "600");
     expect(trainSettings(optionsOf(form))).toEqual(trainSettings({ steps: 600 }));
   });
 
-  it("is the lecture's where that is chosen", () => {
-    choose("recipe", "lecture");
-    // The form shows a validation loss, so the best weights are worth keeping there, too.
-    const lecture = trainSettings({ recipe: "lecture", keepBest: true });
-    expect(trainSettings(optionsOf(form))).toEqual(lecture);
+  it.each(["default", "lecture"] as const)(
+    "is the recipe %s if that is chosen, whatever stood in the fields",
+    (recipe) => {
+      for (const name of ["steps", "batchSize", "learningRate", "warmup"]) fill(name, "7");
+      fill("optimizer", "sgd");
+      choose("recipe", recipe);
+      clearRecipe(form);
+      expect(trainSettings(optionsOf(form))).toEqual(trainSettings({ recipe }));
+    },
+  );
+
+  it("takes each field that is filled", () => {
+    fill("batchSize", "16");
+    fill("learningRate", "0.01");
+    fill("decay", "linear");
+    fill("warmup", "5");
+    fill("optimizer", "sgd");
+    const settings = trainSettings({
+      batchSize: 16,
+      learningRate: { peak: 0.01, decay: "linear", warmup: 5 },
+      optimizer: "sgd",
+    });
+    expect(trainSettings(optionsOf(form))).toEqual(settings);
   });
 
-  it.each(["steps", "batchSize", "learningRate", "seed"])("refuses an empty %s", (name) => {
-    fillPreset(form);
-    fill(name, "");
-    expect(() => trainSettings(optionsOf(form))).toThrow(new RegExp(`^train: ${name}\\S* is NaN`));
+  it("refuses an empty seed, and a warm-up without a rate", () => {
+    fill("warmup", "5");
+    expect(() => trainSettings(optionsOf(form))).toThrow(/^train: learningRate\.peak is NaN/);
+    fill("warmup", "");
+    fill("seed", "");
+    expect(() => trainSettings(optionsOf(form))).toThrow(/^train: seed is NaN/);
   });
 
   it("takes sizes of one's own, and folds however they are written", () => {
@@ -60,7 +78,7 @@ describe("optionsOf", () => {
 });
 
 describe("resumedSteps", () => {
-  const stopped = { contextLength: 8, vocabulary: [], layers: [], parameters: 0, step: 6000, steps: 30_000 };
+  const stopped = { step: 6000, steps: 30_000 };
 
   it.each([
     ["30000", 30_000],
