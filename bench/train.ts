@@ -15,7 +15,6 @@ export const trainers: readonly string[] = [
   "wasm-relaxed",
   "wasm-simd",
   "webgpu",
-  "webgpu-no-subgroups",
   "tfjs-wasm",
   "tfjs-webgpu",
   "jax-js-wasm",
@@ -179,7 +178,6 @@ function ratios(rows: readonly Measured[]): string[] {
     "wasm-relaxed": ["pytorch", "tfjs-wasm", "jax-js-wasm"],
     "wasm-simd": ["pytorch", "tfjs-wasm", "jax-js-wasm"],
     webgpu: ["tfjs-webgpu", "jax-js-webgpu"],
-    "webgpu-no-subgroups": ["tfjs-webgpu", "jax-js-webgpu"],
   }).flatMap(([engine, peers]) =>
     speed(engine).flatMap(({ ms }) => {
       const said = peers.flatMap(speed).map((peer) => `${show(peer.ms / ms)} times that of ${peer.engine}`);

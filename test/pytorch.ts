@@ -3,13 +3,11 @@
  * before and after, and the minibatches as positions in a token stream, ready to be fed to any
  * engine.
  */
-import { expect } from "vitest";
 import { exampleCount, type TokenStream } from "../worker/data/dataset";
 import { architecture } from "../worker/model/architectures";
 import { asBlocks, type Block } from "../worker/model/blocks";
 import type { Parameters } from "../worker/model/layer";
 import { buildNetwork, type Network } from "../worker/model/network";
-import type { OptimizerState } from "../worker/optimizers/optimizer";
 import mlp from "./fixtures/pytorch-mlp.json";
 import wavenet from "./fixtures/pytorch-wavenet.json";
 
@@ -141,21 +139,4 @@ function minibatches(fixture: Fixture): Pick<PyTorchRun, "stream" | "positions">
   if (positions.some((position) => position > exampleCount(stream)))
     throw new Error("A minibatch reaches past the end of its stream.");
   return { stream, positions: Uint32Array.from(positions) };
-}
-
-/** AdamW's moments beside the float64 reference: to float32 rounding of the largest of a parameter. */
-export function expectMoments(
-  state: OptimizerState | undefined,
-  expected: Record<"m" | "v", ReadonlyMap<string, Float64Array>>,
-): void {
-  for (const kind of ["m", "v"] as const) {
-    expect([...(state?.get(kind)?.keys() ?? [])].sort()).toEqual([...expected[kind].keys()].sort());
-    for (const [name, values] of expected[kind]) {
-      // A gradient that is 0 in float64, as that of a bias before a norm, is all rounding in float32.
-      const allowed = 1e-4 * values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) + 1e-8;
-      expect(largestDifference(state?.get(kind)?.get(name) ?? [], values), `${kind} of ${name}`).toBeLessThan(
-        allowed,
-      );
-    }
-  }
 }

@@ -10,8 +10,9 @@ import { architecture } from "../worker/model/architectures";
 import type { Checkpoint } from "../worker/model/checkpoint";
 import { buildNetwork, initialParameters, type Network } from "../worker/model/network";
 import { randomCheckpoint, vocabularyOf } from "./checkpoint";
+import { expectMoments } from "./moments";
 import { expectReferenceLogits } from "./predictor";
-import { allowedDifference, expectMoments, largestDifference, pytorchRun } from "./pytorch";
+import { allowedDifference, largestDifference, pytorchRun } from "./pytorch";
 import { Reference } from "./reference";
 
 const sgd: Required<SGD> = { type: "sgd" };

@@ -38,10 +38,9 @@ export async function createTrainer(name: string, setup: EngineSetup): Promise<T
       const { createWasmEngine } = await import("../../worker/engines/wasm");
       return createWasmEngine(setup, name === "wasm-relaxed" ? "relaxed-simd" : "simd");
     }
-    case "webgpu":
-    case "webgpu-no-subgroups": {
+    case "webgpu": {
       const { createWebGPUEngine } = await import("../../worker/engines/webgpu");
-      return createWebGPUEngine(setup, { subgroups: name === "webgpu" });
+      return createWebGPUEngine(setup);
     }
     case "tfjs-wasm":
       return createTfjsEngine(setup, {

@@ -8,9 +8,12 @@ import type { LayerSpec } from "../../src/types";
 import { isEngineLost } from "../../worker/engines/engine";
 import { closeWebGPU, openWebGPU } from "../../worker/engines/tfjs/backend";
 import { createWebGPUEngine } from "../../worker/engines/webgpu";
-import { usableSubgroups } from "../../worker/engines/webgpu/subgroups";
+import { stepKernels } from "../../worker/engines/webgpu/kernels";
+import { GPU_SHAPE, SOFTWARE_SHAPE } from "../../worker/engines/webgpu/kernels/lanes";
+import { planChain } from "../../worker/engines/webgpu/plan";
 import { architecture } from "../../worker/model/architectures";
-import { buildNetwork } from "../../worker/model/network";
+import { asBlocks } from "../../worker/model/blocks";
+import { buildNetwork, type Network } from "../../worker/model/network";
 import { largestDifference } from "../pytorch";
 import { create, disposeAll, small, someRates, someSetup } from "../webgpuEngine";
 
@@ -59,74 +62,56 @@ test("a chunk is a submit per 32 steps without a wait, and one mapAsync; a step 
   expect(done).not.toHaveBeenCalled();
   expect(map).toHaveBeenCalledTimes(1);
   expect(write).toHaveBeenCalledTimes(1);
-  // Minibatch, three levels forward, head, three levels back, character sums, embedding, weights; and
-  // once a chunk the mean losses.
-  expect(dispatch).toHaveBeenCalledTimes(11 * steps + 1);
+  // Three levels forward, head, three levels back, embedding; and once a chunk the mean losses.
+  expect(dispatch).toHaveBeenCalledTimes(8 * steps + 1);
   expect(buffers).not.toHaveBeenCalled();
   expect(groups).not.toHaveBeenCalled();
   expect(pipelines).not.toHaveBeenCalled();
 });
 
-test.each([true, false])(
-  "workgroups have 64 to 256 lanes, and kernels keep to the default limits: subgroups %s",
-  async (subgroups) => {
-    const { device } = await openWebGPU();
-    await usableSubgroups(device);
-    const modules = vi.spyOn(GPUDevice.prototype, "createShaderModule");
-    const layouts = vi.spyOn(GPUDevice.prototype, "createBindGroupLayout");
-    await create(someSetup(buildNetwork(architecture("wavenet"), 27), { batchSize: 128 }), { subgroups });
-    expect(modules).toHaveBeenCalledTimes(12);
-    const codes = modules.mock.calls.map(([{ code }]) => code);
-    for (const code of codes) {
-      const lanes = Number(
-        /const LANES = (\d+)u/.exec(code)?.[1] ?? /workgroup_size\((\d+)\)/.exec(code)?.[1],
-      );
-      expect(lanes).toBeGreaterThanOrEqual(64);
-      expect(lanes).toBeLessThanOrEqual(256);
-    }
-    // Three levels forward and back, and the weights.
-    expect(codes.filter((code) => /^\s*enable subgroups;/m.test(code))).toHaveLength(subgroups ? 7 : 0);
-    expect(codes.filter((code) => /\b(subgroup|quad)[A-Z]/.test(code))).toHaveLength(subgroups ? 7 : 0);
-    for (const [{ entries }] of layouts.mock.calls) expect([...entries].length).toBeLessThanOrEqual(8);
-  },
-);
+/** Sizes at which the kernels divide their work in different ways. */
+const sizes: readonly [name: string, network: Network, batchSize: number][] = [
+  ["the default model, batch 32", buildNetwork(architecture("wavenet"), 27), 32],
+  ["the default model, batch 1024", buildNetwork(architecture("wavenet"), 27), 1024],
+  ["mlp", buildNetwork(architecture("mlp"), 27), 32],
+  ["hidden 1024, batch 256", buildNetwork(architecture({ hidden: 1024, embedding: 64 }), 27), 256],
+  ["hidden 1500, 3000 ids", buildNetwork(architecture({ hidden: 1500 }), 3000), 33],
+  ["context 64 at once", buildNetwork(architecture({ contextLength: 64, folds: [64] }), 100), 20],
+];
 
-test("the default training has workgroups for the cores of a GPU", async () => {
-  const engine = await create(someSetup(buildNetwork(architecture("wavenet"), 27), { batchSize: 64 }));
-  const dispatch = vi.spyOn(GPUComputePassEncoder.prototype, "dispatchWorkgroups");
-  await engine.run(0, someRates(1));
-  const workgroups = dispatch.mock.calls.map(([count]) => count);
-  // Three levels forward and back, and the weights: two for each of the 8 cores of an integrated GPU.
-  expect(workgroups.filter((count) => count >= 16)).toHaveLength(7);
-  // All of these but the last level back, which has little to do: one for each of a discrete GPU's 28.
-  expect(workgroups.filter((count) => count >= 28)).toHaveLength(6);
-});
-
-test("a GPU that numbers its lanes in another way trains without subgroups", async () => {
-  await closeWebGPU();
-  const { createShaderModule } = GPUDevice.prototype;
-  const codes: string[] = [];
-  vi.spyOn(GPUDevice.prototype, "createShaderModule").mockImplementation(function (this: GPUDevice, given) {
-    // To the kernel that looks around, lanes with even numbers look wrong.
-    const code = given.code.replace("regular[lane] =", "regular[lane] = lane &");
-    codes.push(code);
-    return createShaderModule.call(this, { ...given, code });
-  });
-  const engine = await create(someSetup(small));
-  const losses = await engine.run(0, someRates(2));
-  for (const loss of losses) expect(loss).toBeGreaterThan(0);
-  expect(codes.filter((code) => code.includes("enable subgroups"))).toHaveLength(1);
-  vi.restoreAllMocks();
-  await closeWebGPU();
-});
-
-test("a GPU that is lost before it says how it numbers its lanes is one without subgroups", async () => {
-  await closeWebGPU();
-  vi.spyOn(GPUBuffer.prototype, "mapAsync").mockReturnValue(new Promise(() => {}));
+test.each(
+  sizes.flatMap(([name, network, batchSize]) =>
+    [GPU_SHAPE, SOFTWARE_SHAPE].map((shape) => ({ name, network, batchSize, shape, lanes: shape.lanes })),
+  ),
+)("kernels are valid and keep to WebGPU's default limits: $name, $lanes lanes", async (size) => {
+  const { network, batchSize, shape } = size;
   const { device } = await openWebGPU();
-  const usable = usableSubgroups(device);
-  device.destroy();
-  expect(await usable).toBe(false);
+  const chain = asBlocks(network) ?? expect.fail("no chain of blocks");
+  const kernels = stepKernels(planChain(chain, batchSize, 2), someSetup(network), shape);
+  for (const { name, code, bindings, workgroups } of kernels) {
+    const { messages } = await device.createShaderModule({ code }).getCompilationInfo();
+    expect(messages.map(({ message }) => `${name}: ${message}`)).toEqual([]);
+    expect(bindings.length, name).toBeLessThanOrEqual(8);
+    const board = Number(/var<workgroup> board: array<vec4f, (\d+)>/.exec(code)?.[1]);
+    expect(board * 16, name).toBeLessThanOrEqual(16384);
+    const lanes = Number(/const LANES = (\d+)u/.exec(code)?.[1]);
+    expect(lanes, name).toBeGreaterThanOrEqual(shape === GPU_SHAPE ? 64 : 32);
+    expect(lanes, name).toBeLessThanOrEqual(256);
+    expect(workgroups, name).toBeLessThanOrEqual(65535);
+  }
+});
+
+test("the default training has workgroups for the cores of a GPU", () => {
+  const network = buildNetwork(architecture("wavenet"), 27);
+  const chain = asBlocks(network) ?? expect.fail("no chain of blocks");
+  const workgroups = stepKernels(planChain(chain, 64, 2), someSetup(network), GPU_SHAPE).map(
+    (kernel) => kernel.workgroups,
+  );
+  expect(workgroups).toHaveLength(8);
+  // Two for each of the 8 cores of an integrated GPU.
+  expect(workgroups.filter((count) => count >= 16)).toHaveLength(8);
+  // All but the head, which has little to do: one for each of a discrete GPU's 28.
+  expect(workgroups.filter((count) => count >= 28)).toHaveLength(7);
 });
 
 test("a device without any optional feature or raised limit trains all the same", async () => {
@@ -141,7 +126,7 @@ test("a device without any optional feature or raised limit trains all the same"
   // What WebGPU's specification guarantees.
   expect(device.limits.maxStorageBuffersPerShaderStage).toBe(8);
   expect(device.limits.maxComputeWorkgroupStorageSize).toBe(16384);
-  expect(device.features.has("subgroups")).toBe(false);
+  expect(device.features.has("timestamp-query")).toBe(false);
   const losses = await (await create(setup)).run(0, someRates(3));
   // Float32 sums in another order.
   expect(largestDifference(losses, expected)).toBeLessThan(1e-5);
@@ -247,8 +232,9 @@ test("memory that runs out while the engine is made is refused, and nothing stay
 
 test("a model too large for the GPU's limits is refused with its bytes before any memory is taken", async () => {
   const layers: LayerSpec[] = [
-    { type: "Embedding", dimensions: 2000 },
-    { type: "FlattenConsecutive", n: 64 },
+    { type: "Embedding", dimensions: 2 },
+    { type: "FlattenConsecutive", n: 2 },
+    { type: "Linear", fanOut: 65528 },
     { type: "Linear" },
   ];
   await openWebGPU();

@@ -19,6 +19,8 @@ export interface WebGPU {
   readonly device: GPUDevice;
   /** The adapter's name, for people. */
   readonly name: string;
+  /** Whether the adapter computes on the CPU. */
+  readonly software: boolean;
 }
 
 /** What `openBackend` settled for. */
@@ -103,7 +105,7 @@ async function startWebGPU(): Promise<WebGPU> {
       "This browser gives no WebGPU adapter (or the page is not https); use the wasm backend.",
     );
   const { WebGPUBackend } = await import("@tensorflow/tfjs-backend-webgpu");
-  // The backend as it registers itself would ask for a device of its own, without our optional feature.
+  // The backend as it registers itself would ask for a device of its own.
   if (tf.findBackendFactory("webgpu")) tf.removeBackend("webgpu");
   tf.registerBackend("webgpu", async () => new WebGPUBackend(await requestDevice(adapter), adapter.info));
   const started = await tf.setBackend("webgpu");
@@ -113,7 +115,7 @@ async function startWebGPU(): Promise<WebGPU> {
     throw new MakemoreError("UNSUPPORTED", "The GPU refused a WebGPU device; use the wasm backend.");
   }
   const { device } = backend;
-  opened = { device, name: adapterName(adapter) };
+  opened = { device, name: adapterName(adapter), software: isSoftware(adapter) };
   device.lost.then(({ reason }) => {
     if (reason !== "destroyed") gpusLost++;
     forget(device);
@@ -121,16 +123,11 @@ async function startWebGPU(): Promise<WebGPU> {
   return opened;
 }
 
-/**
- * A device with what tfjs asks for itself, which is the adapter's own limits where its kernels gain by
- * them, and with the optional feature that the webgpu engine uses where there is one.
- */
+/** A device with what tfjs itself asks for: the adapter's own limits, by which its kernels gain. */
 function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   const { limits } = adapter;
   return adapter.requestDevice({
-    requiredFeatures: (["timestamp-query", "subgroups"] as const).filter((name) =>
-      adapter.features.has(name),
-    ),
+    requiredFeatures: adapter.features.has("timestamp-query") ? ["timestamp-query"] : [],
     requiredLimits: {
       maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
       maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,

@@ -18,11 +18,11 @@ import { FACTORS, type Optimizer, stepFactors } from "../optimizer";
 import { openWebGPU, tf, type WebGPU } from "../tfjs/backend";
 import { inErrorScopes, onLoss } from "./faults";
 import { stepKernels } from "./kernels";
+import { GPU_SHAPE, type Shape, SOFTWARE_SHAPE } from "./kernels/lanes";
 import { lossKernel } from "./kernels/loss";
 import { Memory } from "./memory";
 import { Buffers, NO_CHARACTER, planChain } from "./plan";
 import { Program } from "./program";
-import { usableSubgroups } from "./subgroups";
 
 /** An engine whose numbers tfjs can use where they are. */
 export interface WebGPUEngine extends Engine {
@@ -37,8 +37,8 @@ export interface WebGPUEngine extends Engine {
 
 /** How to train on a GPU; nothing a user chooses. */
 export interface WebGPUEngineOptions {
-  /** Whether to use the optional feature `subgroups` where the GPU has it. Default: true. */
-  readonly subgroups?: boolean;
+  /** The size of a workgroup. Default: by whether the adapter is a GPU or software. */
+  readonly shape?: Shape;
 }
 
 /** An engine for any chain of blocks, on the device that tfjs's webgpu backend has. */
@@ -68,7 +68,7 @@ export async function createWebGPUEngine(
   const states = stateOf(optimizer).map(([state]) => state);
   const plan = planChain(chain, batchSize, states.length);
   const capacity = chunkCapacity(batchSize);
-  const subgroups = (options.subgroups ?? true) && (await usableSubgroups(device));
+  const shape = options.shape ?? (gpu.software ? SOFTWARE_SHAPE : GPU_SHAPE);
   const memory = new Memory(device, plan, states, {
     [Buffers.steps]: Program.tableSize(capacity),
     [Buffers.stream]: stream.byteLength,
@@ -85,7 +85,7 @@ export async function createWebGPUEngine(
         Buffers.tokens,
         new Uint32Array(memory.buffer(Buffers.tokens).size / 4).fill(NO_CHARACTER),
       );
-      const kernels = stepKernels(plan, setup, subgroups);
+      const kernels = stepKernels(plan, setup, shape);
       return Program.compile(device, memory, kernels, lossKernel(plan));
     });
     return new FusedEngine(gpu, setup, memory, program, capacity);

@@ -18,10 +18,6 @@ export const Buffers = {
   steps: "steps",
   /** Inputs, outputs and gradients of all blocks for one minibatch. */
   activations: "activations",
-  /** For each character and place: the first block's gradient, summed over its rows. */
-  characterSums: "characterSums",
-  /** Products of matrices, before the lanes that share a sum have added up; see kernels/lanes.ts. */
-  partials: "partials",
   /**
    * The minibatch: for each place of the first block's joined rows, the characters of all rows,
    * [fold, tokenRows]; then the targets, [batch].
@@ -56,11 +52,11 @@ export interface BlockPlan {
   /** vec4s of a row of its input and of its output. */
   readonly fanIn4: number;
   readonly fanOut4: number;
-  /** In `activations`: the input, [rows, fanIn4]; it is the output of the block below. */
+  /** In `activations`: the input, [rows, fanIn4], which is the output of the block below; the first has none. */
   readonly x: number;
   /** In `activations`: what the norm makes of the Linear's output before gamma and beta. */
   readonly normalized: number;
-  /** In `activations`: the output, [rows, fanOut4]; the head has none. */
+  /** In `activations`: the output, [rows, fanOut4]; of the head, its logits if it is the first block. */
   readonly y: number;
   /** In `activations`: the loss's gradient by the Linear's output, [rows, fanOut4]. */
   readonly gradient: number;
@@ -73,6 +69,13 @@ export interface Plan {
   /** vec4s of an embedded token. */
   readonly dimensions4: number;
   readonly embedding: TrainedPlan;
+  /**
+   * In `activations`, for each vec4 of the first block's channels: its share of the embedding's gradient,
+   * [fanOut4, vocabulary, dimensions4].
+   */
+  readonly demb: number;
+  /** In `activations`: the first block's gradient by character and place, [fanOut4, vocabulary, fold]. */
+  readonly characterSums: number;
   /** Rows of the first block, filled up to a multiple of 32 with NO_CHARACTER. */
   readonly tokenRows: number;
   /** From the characters up; the last is the head. */
@@ -100,11 +103,8 @@ export const NormRow = {
 } as const;
 const NORM_ROWS = 9;
 
-/** Where there is no row: an id that no character has. */
+/** Padding id for missing rows; never a valid character. */
 export const NO_CHARACTER = 0xffff_ffff;
-
-/** Lanes of the largest workgroup: `laneShape` in kernels/lanes.ts. */
-export const MAX_LANES = 256;
 
 /** vec4s that a row of `channels` numbers takes: an even number. */
 export function vec4s(channels: number): number {
@@ -124,14 +124,15 @@ export function planChain(chain: BlockChain, batch: number, states: number): Pla
   const dimensions4 = vec4s(chain.embedding.dimensions);
   const embedding = trained(chain.embedding.weight, chain.vocabularySize * dimensions4);
   const blocks: BlockPlan[] = [];
-  let x = activations.take(batch * chain.contextLength * dimensions4);
+  let x = 0;
   let channels4 = dimensions4;
   for (const block of chain.blocks) {
     const rows = batch * block.positions;
     const fanIn4 = block.fold * channels4;
     const fanOut4 = vec4s(block.fanOut);
     const size = rows * fanOut4;
-    const isHead = block === chain.blocks.at(-1);
+    // The head's kernel keeps its logits to itself, except if it is all there is.
+    const hasOutput = block !== chain.blocks.at(-1) || chain.blocks.length === 1;
     const plan: BlockPlan = {
       block,
       rows,
@@ -139,9 +140,8 @@ export function planChain(chain: BlockChain, batch: number, states: number): Pla
       fanOut4,
       x,
       normalized: block.norm ? activations.take(size) : 0,
-      y: isHead ? 0 : activations.take(size),
-      // Rows of zeros up to a multiple of four, which is what `update` reads at once.
-      gradient: activations.take(Math.ceil(rows / 4) * 4 * fanOut4),
+      y: hasOutput ? activations.take(size) : 0,
+      gradient: activations.take(size),
       // A bias is the weight's row for an input that is always 1. It comes with seven rows of zeros.
       weight: trained(block.weight, (fanIn4 + (block.bias ? 2 : 0)) * 4 * fanOut4),
     };
@@ -152,16 +152,14 @@ export function planChain(chain: BlockChain, batch: number, states: number): Pla
   }
   const head = blocks.at(-1);
   if (!head) throw new MakemoreError("INVALID_MODEL", "A model needs a Linear to make the logits.");
-  sizes.set(Buffers.activations, activations.size);
   const [first = head] = blocks;
+  const demb = activations.take(first.fanOut4 * chain.vocabularySize * dimensions4);
+  const characterSums = activations.take(first.fanOut4 * chain.vocabularySize * first.block.fold);
+  sizes.set(Buffers.activations, activations.size);
   const tokenRows = Math.ceil(first.rows / 32) * 32;
   sizes.set(Buffers.tokens, Math.ceil((first.block.fold * tokenRows + batch) / 4));
-  sizes.set(Buffers.characterSums, chain.vocabularySize * first.block.fold * first.fanOut4);
-  // For each vec4 of channels, the lanes of a workgroup give four rows and four sums: kernels/lanes.ts.
-  const widest = Math.max(1, ...blocks.slice(0, -1).map(({ fanOut4 }) => fanOut4));
-  sizes.set(Buffers.partials, widest * MAX_LANES * 8);
   if (states > 0) sizes.set(Buffers.moments, moments.size);
-  return { chain, batch, dimensions4, embedding, tokenRows, blocks, head, sizes };
+  return { chain, batch, dimensions4, embedding, demb, characterSums, tokenRows, blocks, head, sizes };
 }
 
 /** Hands out one buffer piece by piece. */

@@ -76,13 +76,20 @@ export class Program {
       layout: tableLayout,
       entries: [{ binding: 0, resource: { buffer: table, size: STEP_WORDS * 4 } }],
     });
-    const prepare = async ({ name, code, buffers, workgroups }: Kernel): Promise<Stage> => {
+    const prepare = async ({ name, code, bindings, workgroups }: Kernel): Promise<Stage> => {
       const layout = device.createBindGroupLayout({
-        entries: accessOf(code).map((type, binding) => ({ binding, visibility, buffer: { type } })),
+        entries: bindings.map(({ write }, binding) => ({
+          binding,
+          visibility,
+          buffer: { type: write ? "storage" : "read-only-storage" },
+        })),
       });
       const group = device.createBindGroup({
         layout,
-        entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer: memory.buffer(buffer) } })),
+        entries: bindings.map(({ buffer }, binding) => ({
+          binding,
+          resource: { buffer: memory.buffer(buffer) },
+        })),
       });
       const pipeline = await device.createComputePipelineAsync({
         label: name,
@@ -115,9 +122,18 @@ export class Program {
     this.#device.queue.writeBuffer(this.#table, 0, rows);
   }
 
-  /** Records steps [from, to) of the uploaded chunk. */
-  encodeSteps(encoder: GPUCommandEncoder, from: number, to: number): void {
-    const pass = encoder.beginComputePass();
+  /**
+   * Records steps [from, to) of the uploaded chunk.
+   *
+   * @param timestampWrites for measurements: where to note the GPU's clock
+   */
+  encodeSteps(
+    encoder: GPUCommandEncoder,
+    from: number,
+    to: number,
+    timestampWrites?: GPUComputePassTimestampWrites,
+  ): void {
+    const pass = encoder.beginComputePass(timestampWrites ? { timestampWrites } : {});
     for (let i = from; i < to; i++) {
       pass.setBindGroup(0, this.#tableGroup, [i * STRIDE]);
       for (const stage of this.#stages) dispatch(pass, stage, stage.workgroups);
@@ -138,10 +154,4 @@ function dispatch(pass: GPUComputePassEncoder, { pipeline, group }: Stage, workg
   pass.setPipeline(pipeline);
   pass.setBindGroup(1, group);
   pass.dispatchWorkgroups(workgroups);
-}
-
-/** How the code declares its bindings of group 1, in their order: they are stated there alone. */
-function accessOf(code: string): GPUBufferBindingType[] {
-  const declarations = code.matchAll(/@group\(1\) @binding\(\d+\) var<storage, (\w+)>/g);
-  return Array.from(declarations, ([, access]) => (access === "read" ? "read-only-storage" : "storage"));
 }

@@ -1,145 +1,258 @@
 /**
- * A block backward, from the gradient of the next Linear's output to that of its own:
+ * A level backward, from the gradient of the next Linear's output to that of its own:
  * `dh = dhpreact_next @ W_next.T`, `dhpreact = (1 - h**2) * dh`, and back through BatchNorm1d.
  *
- * The shape is that of the forward pass: a workgroup owns channels for all rows, so the two
- * sums that BatchNorm1d's backward pass needs stay in it, and gamma and beta learn here. A tile is
- * four joined rows of the next block, and one of the FOLD places in them.
+ * A workgroup owns one vec4 of channels for all rows, and so the rows of W_next that multiply them: no other
+ * workgroup reads those. It trains them here, `W_next -= rate * h.T @ dhpreact_next`, once it has read them.
+ * gamma and beta are its own too, and so are the first level's columns of W: see firstWeights.ts. Only the
+ * workgroup that trains a number may read it in this dispatch.
  */
 import type { Optimizer } from "../../optimizer";
 import { type BlockPlan, Buffers, NormRow, type Plan } from "../plan";
-import { type Kernel, learn, sizes, vec4Array } from "./kernel";
-import { columnKernel, each, fourRows, header, laneShape } from "./lanes";
+import { firstWeights } from "./firstWeights";
+import { type Kernel, kernel, MULTIPLY_ADD, repeat, sizes, vec4Array } from "./kernel";
+import {
+  board,
+  dividedProduct,
+  eachRow,
+  type Held,
+  held,
+  plainRows,
+  rowSizes,
+  type Shape,
+  SUMS,
+  sumsBoard,
+  TAKER,
+  takeRows,
+} from "./lanes";
+import { learn, momentsBinding } from "./learn";
+import { backwardNorm, learnNorm, normBinding, readForward } from "./norm";
 
-/** See the head of this file. `next` is the level that reads this one's output. */
+/**
+ * @param next the level above; absent if this level is the head, whose `dhpreact` the head's kernel made
+ */
 export function backwardKernel(
   plan: Plan,
   level: BlockPlan,
-  next: BlockPlan,
+  next: BlockPlan | undefined,
   optimizer: Optimizer,
-  subgroups: boolean,
+  shape: Shape,
 ): Kernel {
   const { block, rows, fanOut4, normalized, y, gradient } = level;
-  const { norm, tanh } = block;
-  const { fold } = next.block;
-  // Four tiles that follow one another have the same place, and so the same weights.
-  const tilesOfPlace = Math.ceil(next.rows / 16) * 4;
-  const tiles = fold * tilesOfPlace;
-  const shape = laneShape(tiles, next.fanOut4);
-  const { VECS } = shape;
-  return {
-    name: `backward of ${block.weight}`,
-    workgroups: fanOut4 / VECS,
-    buffers: [Buffers.activations, next.block.weight, Buffers.partials, ...(norm ? [norm.gamma] : [])],
-    code: /* wgsl */ `
-${header(subgroups)}
-// NORMALIZED, Y, DHPREACT: [ROWS, FAN_OUT4], DHPREACT_NEXT: [NEXT_ROWS, NEXT_OUT4]
-@group(1) @binding(0) var<storage, read_write> activations: ${vec4Array(plan, Buffers.activations)};
-// [FOLD * FAN_OUT4 * 4, NEXT_OUT4]
-@group(1) @binding(1) var<storage, read> nextWeight: ${vec4Array(plan, next.block.weight)};
-@group(1) @binding(2) var<storage, read_write> partials: ${vec4Array(plan, Buffers.partials)};
-${
-  norm
-    ? `// rows of NormRow
-@group(1) @binding(3) var<storage, read_write> norm: ${vec4Array(plan, norm.gamma)};`
-    : ""
-}
-
+  const from = next ? gradientFrom(next, shape) : undefined;
+  const lanes = from?.product ?? plainRows(shape, rows);
+  const h = held(lanes, "h", "DHPREACT");
+  const normalizedRows = held(lanes, "normalized", "NORMALIZED");
+  const yRows = held(lanes, "y", "Y");
+  const first = level === plan.blocks[0] ? firstWeights(plan, h, shape) : undefined;
+  return kernel(
+    `backward of ${block.weight}`,
+    fanOut4,
+    [
+      {
+        buffer: Buffers.activations,
+        name: "activations",
+        type: vec4Array(plan, Buffers.activations),
+        write: true,
+      },
+      ...(next
+        ? [
+            {
+              buffer: next.block.weight,
+              name: "weight",
+              type: vec4Array(plan, next.block.weight),
+              write: true,
+            },
+          ] // [FOLD, FAN_OUT4 * 4, NEXT_OUT4], bias
+        : []),
+      ...normBinding(plan, level),
+      ...momentsBinding(plan, optimizer),
+      ...(first?.bindings ?? []),
+    ],
+    /* wgsl */ `
 ${sizes({
-  ...shape,
+  LANES: shape.lanes,
   ROWS: rows,
-  ROWS_OF_PLACE: tilesOfPlace * 4,
-  TILED_ROWS: tiles * 4,
   FAN_OUT4: fanOut4,
-  FOLD: fold,
-  NEXT_ROWS: next.rows,
-  NEXT_OUT4: next.fanOut4,
   NORMALIZED: normalized,
   Y: y,
   DHPREACT: gradient,
-  DHPREACT_NEXT: next.gradient,
   ...NormRow,
+  ...from?.sizes,
+  ...first?.sizes,
 })}
-${columnKernel({
-  subgroups,
-  shape,
-  product: product(VECS),
-  take: tanh ? TAKE_THROUGH_TANH : TAKE,
-  end: norm ? BACK_THROUGH_NORM : "",
-})}
-// The row of this block that a row of a tile is; ROWS where it is none.
-fn rowAt(tiled: u32) -> u32 {
-  let joined = tiled % ROWS_OF_PLACE;
-  let place = tiled / ROWS_OF_PLACE;
-  return select(ROWS, joined * FOLD + place, joined < NEXT_ROWS && place < FOLD);
+${rowSizes(lanes)}
+${board(Math.max(sumsBoard(shape), 4 * shape.lanes, from?.board ?? 0, first?.board ?? 0))}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let c = group.x;
+  ${TAKER}
+  ${readForward(level, normalizedRows, yRows)}
+  ${h.declare}
+  ${from ? from.multiply(h) + from.train : eachRow(h.load)}
+  ${backwardNorm(level, h, normalizedRows, yRows)}
+  ${first?.train ?? ""}
 }
-${norm ? learn(optimizer, "norm") : ""}
-${fourRows("weightRows", "nextWeight", subgroups)}`,
+${learnNorm(level, optimizer)}
+${learn(optimizer)}
+${first?.functions ?? ""}
+${SUMS}
+${MULTIPLY_ADD}
+`,
+  );
+}
+
+/** Everything about the level above that the kernel of a level needs. */
+function gradientFrom(next: BlockPlan, shape: Shape) {
+  const { block, rows, fanOut4, gradient, weight } = next;
+  const { fold, bias, norm } = block;
+  // A joined row, which is a row of the next level, is FOLD rows of this one. Up to four of them are a tile.
+  const GROUPS = Math.ceil(fold / 4);
+  const PLACES = Math.ceil(fold / GROUPS);
+  const JOINED_TILE = Math.floor(4 / PLACES);
+  const divided = dividedProduct(
+    shape,
+    { tiles: Math.ceil(rows / JOINED_TILE), tile: JOINED_TILE * PLACES, terms: fanOut4, columns: 4 * PLACES },
+    GROUPS === 1 ? undefined : ROW_OF_GROUPS,
+  );
+  const PASSES = divided.PASSES * GROUPS;
+  const product = { ...divided, PASSES, HELD: Math.ceil(PASSES / divided.SLOTS) };
+  const N = Math.min(fanOut4, shape.lanes);
+  const evenTerms = fanOut4 % product.CHUNK === 0;
+  const evenPlaces = fold % PLACES === 0;
+  return {
+    product,
+    board: 4 * PLACES * product.CHUNK,
+    sizes: {
+      FOLD: fold,
+      GROUPS,
+      PLACES,
+      JOINED: rows,
+      JOINED_TILE,
+      NEXT_OUT4: fanOut4,
+      DHPREACT_NEXT: gradient,
+      N,
+      ROW_PARTS: Math.floor(shape.lanes / N),
+      M: weight.m,
+      V: weight.v,
+    },
+    multiply: (h: Held) => multiply(h, PLACES, JOINED_TILE, evenTerms, evenPlaces),
+    train: train(PLACES, evenPlaces, bias === undefined ? "none" : norm ? "constant" : "trained"),
   };
 }
 
-/** `dh = dhpreact_next @ W_next.T`: four rows, the channels of the workgroup, every PARTS-th term. */
-function product(vecs: number): string {
+/** Of more than four places, a pass takes PLACES. */
+const ROW_OF_GROUPS = /* wgsl */ `
+  let joined = pass_ / GROUPS * TILES * JOINED_TILE + taker / PLACES;
+  let place = pass_ % GROUPS * PLACES + taker % PLACES;
+  return select(ROWS, joined * FOLD + place, place < FOLD);`;
+
+/**
+ * `dh = dhpreact_next @ W_next.T`: a lane has JOINED_TILE joined rows, the workgroup's channels at PLACES
+ * places of each, and every PARTS-th vec4 of the terms.
+ *
+ * @param evenTerms whether CHUNK divides the terms; if not, the last chunk is filled up with weights of 0
+ * @param evenPlaces whether PLACES divides FOLD; if not, weights of 0 stand for the places that are not there
+ */
+function multiply(h: Held, places: number, tile: number, evenTerms: boolean, evenPlaces: boolean): string {
+  const term = (k: string) => (evenTerms ? k : `min(${k}, NEXT_OUT4 - 1u)`);
+  const read = (k: string) => repeat(tile, (r) => `d${r} = activations[at${r} + ${term(k)}];`);
+  const inside = [evenTerms ? "" : "term < NEXT_OUT4", evenPlaces ? "" : "place < FOLD"]
+    .filter(Boolean)
+    .join(" && ");
+  const at = `((${evenPlaces ? "place" : "min(place, FOLD - 1u)"} * FAN_OUT4 + c) * 4u + row % 4u) * NEXT_OUT4 + ${term("term")}`;
   return /* wgsl */ `
-    let row = top + lane % TILES * 4u;
-    let joined = row % ROWS_OF_PLACE;
-    let place = min(row / ROWS_OF_PLACE, FOLD - 1u);
-    let d0 = DHPREACT_NEXT + min(joined, NEXT_ROWS - 1u) * NEXT_OUT4;
-    let d1 = DHPREACT_NEXT + min(joined + 1u, NEXT_ROWS - 1u) * NEXT_OUT4;
-    let d2 = DHPREACT_NEXT + min(joined + 2u, NEXT_ROWS - 1u) * NEXT_OUT4;
-    let d3 = DHPREACT_NEXT + min(joined + 3u, NEXT_ROWS - 1u) * NEXT_OUT4;
-    let w = (place * FAN_OUT4 + group.x * VECS) * 4u * NEXT_OUT4;
-    ${each(vecs, (v) => `var product${v} = mat4x4f();`)}
-    for (var i = 0u; i < NEXT_OUT4 / PARTS; i++) {
-      let j = i * PARTS + part;
-      let d = mat4x4f(activations[d0 + j], activations[d1 + j], activations[d2 + j], activations[d3 + j]);
-      ${each(vecs, (v) => `product${v} += transpose(weightRows(w + ${4 * v}u * NEXT_OUT4 + j, NEXT_OUT4, lane)) * d;`)}
+  let part = lane % PARTS;
+  let tile = lane / PARTS;
+  for (var pass_ = 0u; pass_ < PASSES; pass_++) {
+    let joined = (pass_ / GROUPS * TILES + tile) * JOINED_TILE;
+    ${repeat(tile, (r) => `let at${r} = DHPREACT_NEXT + min(joined + ${r}u, JOINED - 1u) * NEXT_OUT4;\nvar d${r}: vec4f;`)}
+    ${repeat(tile * places, (v) => `var dh${v} = vec4f();`)}
+    for (var first = 0u; first < NEXT_OUT4; first += CHUNK) {
+      // The first gradients are on their way while the weights go to the board.
+      ${read("first + part")}
+      for (var i = lane; i < PLACES * 4u * CHUNK; i += LANES) {
+        let row = i / CHUNK;  // place, then channel
+        let place = pass_ % GROUPS * PLACES + row / 4u;
+        let term = first + i % CHUNK;
+        board[i] = ${inside ? `select(vec4f(), weight[${at}], ${inside})` : `weight[${at}]`};
+      }
+      workgroupBarrier();
+      var w: mat4x4f;
+      for (var k = part;;) {
+        ${repeat(
+          places,
+          (
+            place,
+          ) => `w = mat4x4f(${[0, 1, 2, 3].map((ch) => `board[${place * 4 + ch}u * CHUNK + k]`).join(", ")});
+        ${repeat(tile, (r) => `dh${r * places + place} = multiplyAddT(d${r}, w, dh${r * places + place});`)}`,
+        )}
+        k += PARTS;
+        if k >= CHUNK { break; }
+        ${read("first + k")}
+      }
+      workgroupBarrier();
     }
-`;
+    ${repeat(tile * places, (v) => `board[(tile * TILE + ${v}u) * PARTS + part] = dh${v};`)}
+    ${takeRows(h, "vec4f()")}
+  }`;
 }
 
-const TAKE = /* wgsl */ `
-        let row = rowAt(top + i);
-        if row >= ROWS { continue; }
-        activations[DHPREACT + row * FAN_OUT4 + c] = takeRow(group.x, v, i);
-`;
-
-const TAKE_THROUGH_TANH = /* wgsl */ `
-        let row = rowAt(top + i);
-        if row >= ROWS { continue; }
-        let at = row * FAN_OUT4 + c;
-        let dh = takeRow(group.x, v, i);
-        let h = activations[Y + at];
-        let dhpreact = (1 - h * h) * dh;
-        activations[DHPREACT + at] = dhpreact;
-`;
-
-/** N - 1, because the forward pass normalises with the unbiased variance. A worker reads the rows that it wrote itself. */
-const BACK_THROUGH_NORM = /* wgsl */ `
-      var own = Sums();
-      for (var tiled = worker; tiled < TILED_ROWS; tiled += workers) {
-        let row = rowAt(tiled);
-        if row >= ROWS { continue; }
-        let at = row * FAN_OUT4 + c;
-        let dhpreact = activations[DHPREACT + at];
-        own.first += dhpreact;
-        own.second += dhpreact * activations[NORMALIZED + at];
+/**
+ * `W_next -= rate * h.T @ dhpreact_next` for the workgroup's channels: a lane has a vec4 of outputs, PLACES
+ * places and every ROW_PARTS-th row. A bias is trained by the first workgroup.
+ *
+ * @param bias before a BatchNorm1d it is constant to the loss: its gradient is 0, not a rounding error
+ */
+function train(places: number, evenPlaces: boolean, bias: "none" | "constant" | "trained"): string {
+  const place = (p: number) => (evenPlaces ? `place0 + ${p}u` : `min(place0 + ${p}u, FOLD - 1u)`);
+  return /* wgsl */ `
+  for (var place0 = 0u; place0 < FOLD; place0 += PLACES) {
+    for (var n0 = 0u; n0 < NEXT_OUT4; n0 += N) {
+      let n = n0 + lane % N;
+      let rowPart = lane / N;
+      let works = rowPart < ROW_PARTS && n < NEXT_OUT4;
+      ${repeat(places, (p) => `var dW${p} = mat4x4f();`)}
+      ${bias === "none" ? "" : "var db = vec4f();"}
+      if works {
+        for (var joined = rowPart; joined < JOINED; joined += ROW_PARTS) {
+          let d = activations[DHPREACT_NEXT + joined * NEXT_OUT4 + n];
+          ${repeat(places, (p) => `dW${p} = outerAdd(activations[Y + (joined * FOLD + ${place(p)}) * FAN_OUT4 + c], d, dW${p});`)}
+          ${bias === "trained" ? "db += d;" : ""}
+        }
       }
-      let sums = sumOverRows(group.x, 2u * v, worker, own);
-      let dbeta = sums.first;
-      let dgamma = sums.second;
-      let scale = norm[SCALE * FAN_OUT4 + c];
-      for (var tiled = worker; tiled < TILED_ROWS; tiled += workers) {
-        let row = rowAt(tiled);
-        if row >= ROWS { continue; }
-        let at = row * FAN_OUT4 + c;
-        let dbatch = dbeta / f32(ROWS) + activations[NORMALIZED + at] * dgamma / f32(ROWS - 1u);
-        activations[DHPREACT + at] = scale * (activations[DHPREACT + at] - dbatch);
+      ${repeat(
+        places,
+        (p) => /* wgsl */ `
+      workgroupBarrier();
+      if works { ${[0, 1, 2, 3].map((ch) => `board[(${ch}u * ROW_PARTS + rowPart) * N + lane % N] = dW${p}[${ch}];`).join(" ")} }
+      workgroupBarrier();
+      for (var i = lane; i < 4u * N; i += LANES) {
+        let ch = i / N;
+        if n0 + i % N < NEXT_OUT4 ${evenPlaces ? "" : `&& place0 + ${p}u < FOLD`} {
+          let at = (((place0 + ${p}u) * FAN_OUT4 + c) * 4u + ch) * NEXT_OUT4 + n0 + i % N;
+          var gradient = vec4f();
+          for (var part = 0u; part < ROW_PARTS; part++) { gradient += board[(ch * ROW_PARTS + part) * N + i % N]; }
+          weight[at] = learn(weight[at], gradient, M + at, V + at);
+        }
+      }`,
+      )}
+      ${
+        bias === "none"
+          ? ""
+          : /* wgsl */ `
+      workgroupBarrier();
+      if works { board[lane] = db; }
+      workgroupBarrier();
+      if c == 0u && place0 == 0u && lane < N && n < NEXT_OUT4 {
+        let at = FOLD * FAN_OUT4 * 4u * NEXT_OUT4 + n;
+        var gradient = vec4f();
+        for (var part = 0u; part < ROW_PARTS; part++) { gradient += board[part * N + lane]; }
+        weight[at] = learn(weight[at], gradient, M + at, V + at);
+      }`
       }
-      if worker == 0u {
-        let gamma = GAMMA * FAN_OUT4 + c;
-        let beta = BETA * FAN_OUT4 + c;
-        norm[gamma] = learn(norm[gamma], dgamma, GAMMA_M * FAN_OUT4 + c, GAMMA_V * FAN_OUT4 + c);
-        norm[beta] = learn(norm[beta], dbeta, BETA_M * FAN_OUT4 + c, BETA_V * FAN_OUT4 + c);
-      }
-`;
+    }
+  }
+  workgroupBarrier();`;
+}

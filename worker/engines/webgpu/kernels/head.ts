@@ -1,99 +1,130 @@
 /**
- * The last Linear and the loss, forward and back: `logits = h @ W + b`, `F.cross_entropy(logits,
- * Yb)`, and the lecture's `dlogits = (softmax(logits) - onehot(Yb)) / n`.
- *
- * A workgroup owns a few rows. Its lanes stand in rows of COLUMNS; each takes every COLUMNS-th
- * vec4 of a row of logits, and they meet for the row's maximum and for its sum of exponentials.
+ * The head and the loss: `logits = h @ W + b`, softmax, cross entropy, and its gradient
+ * `dlogits = (softmax(logits) - onehot(Yb)) / n`. A row of logits is shared by COLUMNS lanes, and each of
+ * their sums by SHARES lanes. If the first level is the head, its logits are there already.
  */
 import { Buffers, type Plan } from "../plan";
-import { type Kernel, STEP, sizes, vec4Array } from "./kernel";
+import { type Kernel, kernel, MULTIPLY_ADD, sizes, vec4Array } from "./kernel";
+import { board, type Shape } from "./lanes";
 
-const LANES = 64;
+/** Lanes that share a sum at most. */
+const MOST_SHARES = 8;
 
 /** See the head of this file. */
-export function headKernel(plan: Plan): Kernel {
-  const { chain, batch, head, tokenRows } = plan;
-  const [{ block } = head] = plan.blocks;
-  let columns = 1;
-  while (columns < head.fanOut4 && columns < LANES) columns *= 2;
-  return {
-    name: "head",
-    workgroups: Math.ceil((batch * columns) / LANES),
-    buffers: [Buffers.activations, head.block.weight, Buffers.tokens, Buffers.exampleLosses],
-    code: /* wgsl */ `
-${STEP}
-@group(1) @binding(0) var<storage, read_write> activations: ${vec4Array(plan, Buffers.activations)};  // X, and DLOGITS: [BATCH, FAN_OUT4]
-@group(1) @binding(1) var<storage, read> weight: ${vec4Array(plan, head.block.weight)};  // [FAN_IN4 * 4, FAN_OUT4], bias
-@group(1) @binding(2) var<storage, read> tokens: array<u32>;               // contexts, [BATCH] targets
-@group(1) @binding(3) var<storage, read_write> exampleLosses: array<f32>;  // [steps, BATCH]
-
+export function headKernel(plan: Plan, { lanes }: Shape): Kernel {
+  const { chain, batch, head, tokenRows, blocks } = plan;
+  const [first = head] = blocks;
+  const isFirst = first === head;
+  let COLUMNS = 1;
+  while (COLUMNS < head.fanOut4 && COLUMNS < lanes) COLUMNS *= 2;
+  const SHARES = isFirst ? 1 : Math.min(MOST_SHARES, lanes / COLUMNS);
+  const AT_ONCE = lanes / SHARES / COLUMNS;
+  const TURNS = Math.ceil(head.fanOut4 / COLUMNS);
+  return kernel(
+    "head",
+    Math.ceil(batch / AT_ONCE),
+    [
+      {
+        buffer: Buffers.activations,
+        name: "activations",
+        type: vec4Array(plan, Buffers.activations),
+        write: true,
+      },
+      { buffer: head.block.weight, name: "weight", type: vec4Array(plan, head.block.weight) }, // [FAN_IN4 * 4, LOGITS4], bias
+      { buffer: Buffers.tokens, name: "tokens", type: "array<u32>" }, // contexts, [BATCH] targets
+      { buffer: Buffers.exampleLosses, name: "exampleLosses", type: "array<f32>", write: true }, // [steps, BATCH]
+    ],
+    /* wgsl */ `
 ${sizes({
-  LANES,
-  COLUMNS: columns,
+  LANES: lanes,
+  SHARES,
+  COLUMNS,
+  TURNS,
+  AT_ONCE,
   BATCH: batch,
   VOCABULARY: chain.vocabularySize,
   FAN_IN4: head.fanIn4,
-  FAN_OUT4: head.fanOut4,
+  LOGITS4: head.fanOut4,
   X: head.x,
+  LOGITS: head.y,
   DLOGITS: head.gradient,
-  TARGETS: block.fold * tokenRows,
+  TARGETS: first.block.fold * tokenRows,
 })}
-
-var<workgroup> maxima: array<f32, LANES>;
-var<workgroup> sums: array<f32, LANES>;
+${board(3 * lanes)}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let row = group.x * (LANES / COLUMNS) + lane / COLUMNS;
-  let inside = row < BATCH;
-  let column = lane % COLUMNS;
-  let others = lane - column;
-  let x = X + row * FAN_IN4;
-  let dlogits = DLOGITS + row * FAN_OUT4;
+  let column0 = lane % COLUMNS;
+  let share = lane / COLUMNS % SHARES;
+  let inGroup = lane / COLUMNS / SHARES;
+  let row = group.x * AT_ONCE + inGroup;
+  let source = min(row, BATCH - 1u);
+  let target_ = tokens[TARGETS + source];
 
-  // logits = h @ W + b, kept where dlogits will be
+  // A lane has every COLUMNS-th vec4 of the logits.
+  var logits: array<vec4f, TURNS>;
+  var own = vec4f(-1e30);
+  for (var turn = 0u; turn < TURNS; turn++) {
+    let column = column0 + turn * COLUMNS;
+    var sum = vec4f();
+    ${isFirst ? "sum = activations[LOGITS + source * LOGITS4 + min(column, LOGITS4 - 1u)];" : multiply(head.block.bias ? "weight[FAN_IN4 * 4u * LOGITS4 + w0]" : "vec4f()")}
+    // Columns that only fill up the vec4 get a probability of 0.
+    logits[turn] = select(vec4f(-1e30), sum, numbersOf(column) < vec4u(VOCABULARY));
+    own = max(own, logits[turn]);
+  }
+
+  // The lanes of a row share its maximum, then its sum of exponentials and the logit that is expected.
+  let row0 = inGroup * SHARES * COLUMNS + share * COLUMNS;
+  board[LANES + lane].x = max(max(own.x, own.y), max(own.z, own.w));
+  workgroupBarrier();
   var most = -1e30;
-  if inside {
-    for (var c = column; c < FAN_OUT4; c += COLUMNS) {
-      var logits = ${head.block.bias ? "weight[FAN_IN4 * 4u * FAN_OUT4 + c]" : "vec4f()"};
-      for (var k = 0u; k < FAN_IN4; k++) {
-        let at = k * 4u * FAN_OUT4 + c;
-        let w = mat4x4f(weight[at], weight[at + FAN_OUT4], weight[at + 2u * FAN_OUT4], weight[at + 3u * FAN_OUT4]);
-        logits += w * activations[x + k];
-      }
-      // Columns that only fill up the vec4 get a probability of 0.
-      logits = select(vec4f(-1e30), logits, vec4u(4u * c) + vec4u(0, 1, 2, 3) < vec4u(VOCABULARY));
-      activations[dlogits + c] = logits;
-      most = max(most, max(max(logits.x, logits.y), max(logits.z, logits.w)));
-    }
+  for (var i = 0u; i < COLUMNS; i++) { most = max(most, board[LANES + row0 + i].x); }
+  var ownSums = vec2f();
+  for (var turn = 0u; turn < TURNS; turn++) {
+    let target4 = targetOf(target_, column0 + turn * COLUMNS);
+    ownSums += vec2f(dot(exp(logits[turn] - most), vec4f(1)), dot(target4, logits[turn]));
   }
-  maxima[lane] = most;
+  board[2u * LANES + lane] = vec4f(ownSums, 0, 0);
   workgroupBarrier();
-  for (var i = 0u; i < COLUMNS; i++) { most = max(most, maxima[others + i]); }
+  var sums = vec2f();
+  for (var i = 0u; i < COLUMNS; i++) { sums += board[2u * LANES + row0 + i].xy; }
+  if share > 0u || row >= BATCH { return; }
 
-  var sum = 0.0;
-  if inside {
-    for (var c = column; c < FAN_OUT4; c += COLUMNS) {
-      sum += dot(exp(activations[dlogits + c] - most), vec4f(1));
-    }
-  }
-  sums[lane] = sum;
-  workgroupBarrier();
-  sum = 0.0;
-  for (var i = 0u; i < COLUMNS; i++) { sum += sums[others + i]; }
-
-  if inside {
-    let yb = tokens[TARGETS + row];
-    for (var c = column; c < FAN_OUT4; c += COLUMNS) {
-      let logits = activations[dlogits + c];
-      if c == yb / 4u {
-        exampleLosses[step.index * BATCH + row] = log(sum) + most - logits[yb % 4u];
-      }
-      let onehot = select(vec4f(0), vec4f(1), vec4u(4u * c) + vec4u(0, 1, 2, 3) == vec4u(yb));
-      activations[dlogits + c] = (exp(logits - most) / sum - onehot) / f32(BATCH);
+  if column0 == 0u { exampleLosses[step.index * BATCH + row] = log(sums.x) + most - sums.y; }
+  for (var turn = 0u; turn < TURNS; turn++) {
+    let column = column0 + turn * COLUMNS;
+    if column < LOGITS4 {
+      let softmax = exp(logits[turn] - most) / sums.x;
+      activations[DLOGITS + row * LOGITS4 + column] = (softmax - targetOf(target_, column)) / f32(BATCH);
     }
   }
 }
+
+fn numbersOf(column: u32) -> vec4u {
+  return vec4u(4u * column) + vec4u(0, 1, 2, 3);
+}
+
+// What the softmax of a row should be, one vec4 of it: all of it at the character that came next.
+fn targetOf(character: u32, column: u32) -> vec4f {
+  return select(vec4f(0), vec4f(1), numbersOf(column) == vec4u(character));
+}
+${MULTIPLY_ADD}
 `,
-  };
+  );
+}
+
+/** `h @ W + b` for one vec4 of logits. */
+function multiply(bias: string): string {
+  return /* wgsl */ `
+    let w0 = min(column, LOGITS4 - 1u);
+    for (var k = share; k < FAN_IN4; k += SHARES) {
+      let w = k * 4u * LOGITS4 + w0;
+      let rows = mat4x4f(weight[w], weight[w + LOGITS4], weight[w + 2u * LOGITS4], weight[w + 3u * LOGITS4]);
+      sum = multiplyAdd(rows, activations[X + source * FAN_IN4 + k], sum);
+    }
+    workgroupBarrier();
+    board[lane] = sum;
+    workgroupBarrier();
+    sum = ${bias};
+    for (var s = 0u; s < SHARES; s++) { sum += board[(inGroup * SHARES + s) * COLUMNS + column0]; }`;
 }

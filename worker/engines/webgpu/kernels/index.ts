@@ -1,38 +1,29 @@
 import type { EngineSetup } from "../../engine";
 import type { Plan } from "../plan";
 import { backwardKernel } from "./backward";
-import { characterSumsKernel } from "./characterSums";
 import { embeddingKernel } from "./embedding";
+import { firstKernel } from "./first";
 import { forwardKernel } from "./forward";
 import { headKernel } from "./head";
 import type { Kernel } from "./kernel";
-import { minibatchKernel } from "./minibatch";
-import { updateKernel, WEIGHTS_AT_ONCE } from "./update";
+import type { Shape } from "./lanes";
 
-/**
- * The kernels of a step, in the order they run.
- *
- * @param subgroups whether the device has the optional feature, as ../subgroups.ts finds it
- */
+/** The kernels of a step, in the order they run. docs/webgpu.md draws them. */
 export function stepKernels(
   plan: Plan,
-  { optimizer, stream, seed }: Pick<EngineSetup, "optimizer" | "stream" | "seed">,
-  subgroups: boolean,
+  setup: Pick<EngineSetup, "optimizer" | "stream" | "seed">,
+  shape: Shape,
 ): Kernel[] {
-  const { blocks, head } = plan;
-  const levels = blocks.slice(0, -1);
-  const updates: Kernel[] = [];
-  for (let i = 0; i < blocks.length; i += WEIGHTS_AT_ONCE)
-    updates.push(updateKernel(plan, blocks.slice(i, i + WEIGHTS_AT_ONCE), optimizer, subgroups));
+  const { blocks } = plan;
+  // The head is trained by the kernel of the level below it, if there is one.
+  const trained = blocks.length > 1 ? blocks.slice(0, -1) : blocks;
   return [
-    minibatchKernel(plan, stream, seed),
-    ...levels.map((level) => forwardKernel(plan, level, subgroups)),
-    headKernel(plan),
-    ...levels
-      .map((level, i) => backwardKernel(plan, level, blocks[i + 1] ?? head, optimizer, subgroups))
+    firstKernel(plan, setup, shape),
+    ...blocks.slice(1, -1).map((level) => forwardKernel(plan, level, shape)),
+    headKernel(plan, shape),
+    ...trained
+      .map((level, i) => backwardKernel(plan, level, blocks[i + 1], setup.optimizer, shape))
       .reverse(),
-    characterSumsKernel(plan),
-    embeddingKernel(plan, optimizer),
-    ...updates,
+    embeddingKernel(plan, setup.optimizer),
   ];
 }

@@ -1,36 +1,55 @@
 /**
  * What a kernel is: a piece of WGSL whose sizes are filled in, the buffers it is bound to, and how
- * many workgroups it runs on. Each file beside this one is one kernel, with its bindings and its
- * workgroup's shape at the top. All of them are bound to `step` as well: what differs from one
- * step to the next, in group 0.
+ * many workgroups it runs on. Each file beside this one is one kernel or a part that several share.
+ * Every kernel is bound to `step` as well: what differs from one step to the next, in group 0.
  */
-import type { Optimizer } from "../../optimizer";
 import type { Plan } from "../plan";
 
 export interface Kernel {
   /** For debuggers and error messages. */
   readonly name: string;
   readonly code: string;
-  /** Names of the buffers of group 1, in the order of their bindings. */
-  readonly buffers: readonly string[];
+  /** Buffers of group 1, in the order of their binding numbers. */
+  readonly bindings: readonly Binding[];
   readonly workgroups: number;
+}
+
+/** A storage buffer as a kernel sees it. */
+export interface Binding {
+  /** The buffer's name in `Memory`. */
+  readonly buffer: string;
+  /** The variable's name in the WGSL. */
+  readonly name: string;
+  /** The variable's WGSL type. */
+  readonly type: string;
+  /** Whether the kernel writes to it. Default: false. */
+  readonly write?: boolean;
 }
 
 /** Numbers in `Step`. */
 export const STEP_WORDS = 6;
 
-/** The part of a step that comes from the CPU; `Program.encode` in ../program.ts writes it. */
-export const STEP = /* wgsl */ `
+/** The part of a step that comes from the CPU; `Program.uploadSteps` in ../program.ts writes it. */
+const STEP = /* wgsl */ `
 struct Step {
   number: u32,  // steps done since the training began: the key of the minibatch
   index: u32,   // the step's place in its chunk
-  given: u32,   // 1 where the caller chose the positions of the minibatch
+  given: u32,   // 1 if the caller chose the positions of the minibatch
   rate: f32,    // the optimiser's three factors: see worker/engines/optimizer.ts
   root: f32,
   keep: f32,
 }
 @group(0) @binding(0) var<uniform> step: Step;
 `;
+
+/** A kernel from its parts. `code` has the entry point `main`; its bindings are declared here. */
+export function kernel(name: string, workgroups: number, bindings: readonly Binding[], code: string): Kernel {
+  const declarations = bindings.map(
+    ({ name, type, write }, i) =>
+      `@group(1) @binding(${i}) var<storage, ${write ? "read_write" : "read"}> ${name}: ${type};`,
+  );
+  return { name, workgroups, bindings, code: `${STEP}\n${declarations.join("\n")}\n${code}` };
+}
 
 /** WGSL constants, unsigned. */
 export function sizes(values: Readonly<Record<string, number>>): string {
@@ -41,7 +60,7 @@ export function sizes(values: Readonly<Record<string, number>>): string {
 
 /**
  * The WGSL type of a buffer of vec4s in the plan. With its length, because browsers check every index,
- * and to compare with a number costs less than to look a length up.
+ * and to compare with a constant costs less than to look a length up.
  */
 export function vec4Array({ sizes }: Plan, buffer: string, type = "vec4f"): string {
   return `array<${type}, ${sizes.get(buffer)}>`;
@@ -52,26 +71,24 @@ export function float(value: number): string {
   return `f32(${value})`;
 }
 
+/** `piece(0)`, `piece(1)`, … `piece(count - 1)`, written one below the other. */
+export function repeat(count: number, piece: (i: number) => string): string {
+  return Array.from({ length: count }, (_, i) => piece(i)).join("\n");
+}
+
 /**
- * `learn(p, g, m, v)`: parameter `p` after a step along gradient `g`, as
- * worker/engines/optimizer.ts has it. `m` and `v` say where its moments are in the array
- * `moments`; SGD has none.
+ * `multiplyAdd(w, x, sum)` is `sum + w * x`, `multiplyAddT(x, w, sum)` is `sum + x * w`, and
+ * `outerAdd(a, b, sum)` adds the products of each number of `a` with all of `b`: 16 instructions each.
+ * As a product and a sum they would take 20.
  */
-export function learn(optimizer: Optimizer, moments: string): string {
-  if (optimizer.type === "sgd")
-    return /* wgsl */ `
-fn learn(p: vec4f, g: vec4f, m: u32, v: u32) -> vec4f {
-  return p - step.rate * g;
+export const MULTIPLY_ADD = /* wgsl */ `
+fn multiplyAdd(w: mat4x4f, x: vec4f, sum: vec4f) -> vec4f {
+  return fma(w[0], vec4f(x.x), fma(w[1], vec4f(x.y), fma(w[2], vec4f(x.z), fma(w[3], vec4f(x.w), sum))));
+}
+fn multiplyAddT(x: vec4f, w: mat4x4f, sum: vec4f) -> vec4f {
+  return multiplyAdd(transpose(w), x, sum);
+}
+fn outerAdd(a: vec4f, b: vec4f, sum: mat4x4f) -> mat4x4f {
+  return mat4x4f(fma(b, vec4f(a.x), sum[0]), fma(b, vec4f(a.y), sum[1]), fma(b, vec4f(a.z), sum[2]), fma(b, vec4f(a.w), sum[3]));
 }
 `;
-  const { beta1, beta2, epsilon } = optimizer;
-  return /* wgsl */ `
-fn learn(p: vec4f, g: vec4f, m: u32, v: u32) -> vec4f {
-  let mean = ${float(beta1)} * ${moments}[m] + ${float(1 - beta1)} * g;
-  let square = ${float(beta2)} * ${moments}[v] + ${float(1 - beta2)} * g * g;
-  ${moments}[m] = mean;
-  ${moments}[v] = square;
-  return step.keep * p - step.rate * mean / (step.root * sqrt(square) + ${float(epsilon)});
-}
-`;
-}

@@ -1,199 +1,207 @@
 /**
- * How the lanes of a workgroup work together. A workgroup of `forward` or `backward` owns one or two vec4s
- * of channels, for all rows of the minibatch, and so the sums that BatchNorm1d needs over a column:
+ * How the lanes of a workgroup work together if it owns one vec4 of channels for all rows:
  *
- * 1. Its lanes divide a product of matrices among themselves, in tiles of four rows; where there are
- *    fewer tiles than lanes, several lanes share the terms of a tile. Each gives its part.
- * 2. The workers of a vec4 take whole rows of it, add up their parts, and sum over them.
- *
- * The optional feature `subgroups`, where a GPU has it, makes both cheaper: neighbours show one another
- * what they read, and the workers of a vec4 are the lanes of a subgroup, which add up without a barrier.
- * Without it each lane reads for itself, and all lanes are workers of all vec4s.
+ * 1. They divide a product of matrices. A few neighbouring lanes share a tile of rows, and each sums every
+ *    PARTS-th vec4 of the terms, so the lanes read memory that lies side by side.
+ * 2. Their parts meet on the `board`, which is workgroup memory. One lane then takes each row and keeps it in
+ *    registers to the end of the kernel: statistics, normalising and tanh touch no memory.
  */
-import { MAX_LANES } from "../plan";
-import { STEP } from "./kernel";
+import { sizes } from "./kernel";
 
-/** The first lines of a kernel. */
-export function header(subgroups: boolean): string {
-  // What the compiler cannot see: v is the same for all lanes of a subgroup.
-  const directives = /* wgsl */ `enable subgroups;
-diagnostic(off, subgroup_uniformity);
-`;
-  return `${subgroups ? directives : ""}${STEP}`;
+/** The size of a workgroup. */
+export interface Shape {
+  /** A power of two from 32 to 256, the default limit. */
+  readonly lanes: number;
+  /** vec4s on the board: at least four per lane, at most 1,024, the default limit. */
+  readonly board: number;
+}
+
+/** For a GPU: on an NVIDIA H200, 64 lanes took 1.4 times as long. docs/performance.md. */
+export const GPU_SHAPE: Shape = { lanes: 256, board: 1024 };
+
+/**
+ * For software adapters: they fill workgroup memory with zeros, which takes SwiftShader longer than all else.
+ * There, 64 lanes took 1.5 times and 256 lanes 11 times as long.
+ */
+export const SOFTWARE_SHAPE: Shape = { lanes: 32, board: 128 };
+
+/** Rows that a lane keeps in registers at most; with more rows they stay in `activations`. */
+const MOST_HELD = 16;
+
+/** Which lane takes which rows. */
+export interface Rows {
+  /** Rows that are taken at once. */
+  readonly TAKERS: number;
+  /** Groups of TAKERS lanes, which take turns. */
+  readonly SLOTS: number;
+  readonly PASSES: number;
+  /** Rows of one lane. */
+  readonly HELD: number;
+  /** The body of `rowOf`; see `eachRow`. */
+  readonly rowOf: string;
 }
 
 /** How a product is divided. */
-export interface LaneShape {
-  readonly LANES: number;
-  /** vec4s of channels that a workgroup owns. */
-  readonly VECS: number;
-  /** Tiles at a time: lane % TILES is the lane's. A multiple of four: `fourRows`. */
-  readonly TILES: number;
-  /** Lanes that share a tile: lane / TILES is which, and it sums every PARTS-th term. */
+export interface Product extends Rows {
+  /** Neighbouring lanes that share a tile. */
   readonly PARTS: number;
-  /** How often TILES tiles make all of them. */
-  readonly PASSES: number;
+  /** Tiles at a time. */
+  readonly TILES: number;
+  /** vec4s of results in a tile. */
+  readonly TILE: number;
+  /** vec4s of terms whose weights are on the board at once. A multiple of PARTS. */
+  readonly CHUNK: number;
+}
+
+/** Any lane can take any row: the product comes from elsewhere. */
+export function plainRows({ lanes }: Shape, rows: number): Rows {
+  const PASSES = Math.ceil(rows / lanes);
+  return { TAKERS: lanes, SLOTS: 1, PASSES, HELD: PASSES, rowOf: "return pass_ * TAKERS + taker;" };
 }
 
 /**
- * Multiply-adds of a lane from which on a workgroup has one vec4 of channels, not two. Twice the workgroups
- * are up to twice the cores of a GPU, and twice the reads of the inputs; with less to do, a kernel is over in
- * less time than the next one takes to begin, on half of the cores as well.
- */
-const ENOUGH = 600;
-
-/**
- * 64 lanes, or up to MAX_LANES where there are tiles enough; fewer tiles leave more lanes to a sum.
+ * Divides a product into tiles.
  *
- * @param tiles of four rows
- * @param terms of each sum, in vec4s; all lanes get equally many, because a quad goes through them together
+ * @param tiles how many there are
+ * @param tile results of one tile, at most four
+ * @param terms of each sum, in vec4s
+ * @param columns vec4s of weights for each vec4 of terms
+ * @param rowOf which row result `taker` of a pass belongs to
  */
-export function laneShape(tiles: number, terms: number): LaneShape {
-  let TILES = 4;
-  while (TILES < tiles && TILES < MAX_LANES) TILES *= 2;
-  const LANES = Math.max(64, TILES);
-  let PARTS = LANES / TILES;
-  while (terms % PARTS !== 0) PARTS /= 2;
-  // A tile takes 4 x 4 x 4 multiply-adds for each vec4 of terms.
-  const work = (tiles * terms * 64) / LANES;
-  return { LANES, VECS: work < ENOUGH ? 2 : 1, TILES, PARTS, PASSES: Math.ceil(tiles / TILES) };
+export function dividedProduct(
+  { lanes, board }: Shape,
+  { tiles, tile, terms, columns }: { tiles: number; tile: number; terms: number; columns: number },
+  rowOf = "return pass_ * TAKERS + taker;",
+): Product {
+  // Fewer tiles than lanes leave more lanes to a tile.
+  let PARTS = Math.max(4, lanes / 32);
+  while (PARTS < 32 && lanes / (2 * PARTS) >= tiles) PARTS *= 2;
+  const TILES = lanes / PARTS;
+  const TAKERS = TILES * tile;
+  const SLOTS = Math.max(1, Math.floor(lanes / TAKERS));
+  const PASSES = Math.ceil(tiles / TILES);
+  const most = Math.floor(board / columns / PARTS);
+  const CHUNK = PARTS * Math.max(1, Math.min(most, Math.ceil(terms / PARTS)));
+  return { PARTS, TILES, TILE: tile, CHUNK, TAKERS, SLOTS, PASSES, HELD: Math.ceil(PASSES / SLOTS), rowOf };
 }
 
-/**
- * `name(at, stride, lane)`: a mat4x4f of the four rows of `array` that begin at `at`. All four lanes of a
- * quad (lane / 4) must ask for the same ones at the same time. With subgroups each reads one row and
- * shows it to the others: a quarter of the reads, and the same numbers.
- */
-export function fourRows(name: string, array: string, subgroups: boolean): string {
-  const rows = [0, 1, 2, 3];
-  return subgroups
-    ? /* wgsl */ `
-fn ${name}(at: u32, stride: u32, lane: u32) -> mat4x4f {
-  let row = ${array}[at + lane % 4u * stride];
-  return mat4x4f(${rows.map((i) => `quadBroadcast(row, ${i}u)`).join(", ")});
-}
-`
-    : /* wgsl */ `
-fn ${name}(at: u32, stride: u32, lane: u32) -> mat4x4f {
-  return mat4x4f(${rows.map((i) => `${array}[at + ${i}u * stride]`).join(", ")});
+/** `constants` and the functions that `eachRow` needs. */
+export function rowSizes({ rowOf, ...numbers }: Rows): string {
+  return /* wgsl */ `
+${sizes({ ...numbers })}
+// The row that a taker has in a pass; ROWS or more if there is none.
+fn rowOf(pass_: u32, taker: u32) -> u32 {
+  ${rowOf}
 }
 `;
 }
 
-/** A kernel that owns channels, and what differs between `forward` and `backward`. */
-export interface ColumnKernel {
-  readonly subgroups: boolean;
-  readonly shape: LaneShape;
-  /** Leaves the lane's part of the rows from `top + lane % TILES * 4u` on in `product0`, `product1`, … */
-  readonly product: string;
-  /** For the workers of vec4 c: takes row `top + i`, whose product is `takeRow(group.x, v, i)`. */
-  readonly take: string;
-  /**
-   * For the workers of vec4 c, after all rows: may call `sumOverRows(group.x, slot, worker, own)`, once with
-   * slot 2v and once with 2v + 1.
-   */
-  readonly end: string;
+/** The lane's place among the takers; the first lines of \`main\`. */
+export const TAKER = /* wgsl */ `
+  let slot = lane / TAKERS;
+  let taker = lane % TAKERS;`;
+
+/** WGSL that runs `piece` for each row of the lane: `row`, whose index among the lane's is `i`. */
+export function eachRow(piece: string): string {
+  return /* wgsl */ `
+  for (var i = 0u; i < HELD; i++) {
+    let row = rowOf(i * SLOTS + slot, taker);
+    if slot < SLOTS && row < ROWS {
+      ${piece}
+    }
+  }`;
+}
+
+/** A number (a vec4f) that a lane has for each of its rows: in registers, or in `activations`. */
+export interface Held {
+  /** WGSL that declares it. */
+  readonly declare: string;
+  /** The number of row `i` of the lane, \`row\`; can be assigned to. */
+  readonly value: string;
+  /** The same for another index and row. */
+  readonly at: (index: string, row: string) => string;
+  /** WGSL that loads it from `activations`, for `eachRow`. */
+  readonly load: string;
+  /** WGSL that stores it there. */
+  readonly store: string;
 }
 
 /**
- * The entry point of such a kernel and the functions that it needs. It is bound to `partials`, through
- * which the lanes exchange. Not workgroup memory: a browser must fill that with zeros before each
- * workgroup runs.
- *
- * What the pieces may use: `lane`; `part`, the lane's share of the terms; and of the vec4s of channels
- * that the workgroup owns, `group.x * VECS + v`. Workers have `c`, theirs, and go through its rows from
- * `worker` on in steps of `workers`.
+ * @param name of the variable
+ * @param place the WGSL constant that says where in `activations` its rows begin, [ROWS, FAN_OUT4]
  */
-export function columnKernel({ subgroups, shape, product, take, end }: ColumnKernel): string {
-  const { VECS, PASSES } = shape;
-  const give = /* wgsl */ `
-    ${product}
-    ${each(VECS, (v) => `giveRows(group.x, ${v}u, lane, product${v});`)}
-    storageBarrier();`;
-  const takeRows = /* wgsl */ `
-      for (var i = worker; i < TILES * 4u; i += workers) {
-        ${take}
-      }`;
-  // Each subgroup has vec4s of its own; without subgroups all lanes go through all of them.
-  const eachVec = (work: string) => /* wgsl */ `
-    for (var v = ${subgroups ? "lane / workers" : "0u"}; v < VECS; v += ${subgroups ? "LANES / workers" : "1u"}) {
-      let c = group.x * VECS + v;
-      ${work}
-    }`;
+export function held({ HELD }: Rows, name: string, place: string): Held {
+  const memory = (row: string) => `activations[${place} + (${row}) * FAN_OUT4 + c]`;
+  if (HELD > MOST_HELD)
+    return { declare: "", value: memory("row"), at: (_, row) => memory(row), load: "", store: "" };
+  const value = `${name}[i]`;
+  return {
+    declare: `var ${name}: array<vec4f, HELD>;`,
+    value,
+    at: (index) => `${name}[${index}]`,
+    load: `${value} = ${memory("row")};`,
+    store: `${memory("row")} = ${value};`,
+  };
+}
+
+/** WGSL that adds up a row's parts, which lie on the board, and gives the sum to its taker. */
+export function takeRows(h: Held, bias: string): string {
   return /* wgsl */ `
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  // Counted, because a compiler may choose another size for each kernel.
-  let workers = ${subgroups ? "subgroupAdd(1u)" : "LANES"};
-  let worker = ${subgroups ? "lane % workers" : "lane"};
-  // Lanes beyond the last part repeat others' work, so that all go the same way; nobody takes theirs.
-  let part = lane / TILES % PARTS;
-  ${
-    PASSES === 1
-      ? `{
-    let top = 0u;${give}${eachVec(takeRows + end)}
-  }`
-      : `for (var round = 0u; round < PASSES; round++) {
-    let top = round * TILES * 4u;${give}${eachVec(takeRows)}
-    storageBarrier();
-  }
-  ${end && eachVec(end)}`
-  }
+    workgroupBarrier();
+    let taken = rowOf(pass_, taker);
+    if slot == pass_ % SLOTS && taken < ROWS {
+      var sum = ${bias};
+      // Each lane begins with another part, so that they do not all ask the same memory bank.
+      for (var p = 0u; p < PARTS; p++) { sum += board[taker * PARTS + (p + taker) % PARTS]; }
+      ${h.at("pass_ / SLOTS", "taken")} = sum;
+    }
+    workgroupBarrier();`;
 }
 
-// Of partials, for each vec4 and lane: four rows, then two slots of two sums.
-const GROUP_SIZE = LANES * VECS * 8u;
-
-fn giveRows(group: u32, v: u32, lane: u32, rows: mat4x4f) {
-  let at = group * GROUP_SIZE + (lane * VECS + v) * 4u;
-  partials[at] = rows[0];
-  partials[at + 1u] = rows[1];
-  partials[at + 2u] = rows[2];
-  partials[at + 3u] = rows[3];
+/** The declaration of the board. */
+export function board(size: number): string {
+  return `var<workgroup> board: array<vec4f, ${size}>;`;
 }
 
-fn takeRow(group: u32, v: u32, row: u32) -> vec4f {
-  let at = group * GROUP_SIZE + (row / 4u * VECS + v) * 4u + row % 4u;
-  var sum = vec4f();
-  for (var part = 0u; part < PARTS; part++) { sum += partials[at + part * TILES * VECS * 4u]; }
+/** vec4s on the board that `SUMS` needs. */
+export const sumsBoard = ({ lanes }: Shape) => 2 * lanes + 32;
+
+/** `sumOverLanes(lane, own)`, and `sumsOverLanes` for two sums at once. All lanes must call them. */
+export const SUMS = /* wgsl */ `
+struct Sums { first: vec4f, second: vec4f }
+
+fn sumOverLanes(lane: u32, own: vec4f) -> vec4f {
+  workgroupBarrier();
+  board[lane] = own;
+  workgroupBarrier();
+  if lane < 16u {
+    var sum = board[lane];
+    for (var i = 1u; i < LANES / 16u; i++) { sum += board[lane + i * 16u]; }
+    board[LANES + lane] = sum;
+  }
+  workgroupBarrier();
+  var sum = board[LANES];
+  for (var i = 1u; i < 16u; i++) { sum += board[LANES + i]; }
   return sum;
 }
 
-struct Sums { first: vec4f, second: vec4f }
-${subgroups ? SUM_IN_SUBGROUP : SUM_THROUGH_STORAGE}`;
-}
-
-/** A piece of code for each of the vec4s of channels that a workgroup owns. */
-export function each(vecs: number, piece: (v: number) => string): string {
-  return Array.from({ length: vecs }, (_, v) => piece(v)).join("\n    ");
-}
-
-const SUM_IN_SUBGROUP = /* wgsl */ `
-fn sumOverRows(group: u32, slot: u32, worker: u32, own: Sums) -> Sums {
-  return Sums(subgroupAdd(own.first), subgroupAdd(own.second));
-}
-`;
-
-const SUM_THROUGH_STORAGE = /* wgsl */ `
-fn sumOverRows(group: u32, slot: u32, worker: u32, own: Sums) -> Sums {
-  // Four lanes add up a quarter each, and everybody those four.
-  let at = group * GROUP_SIZE + LANES * (VECS * 4u + slot * 2u);
-  partials[at + worker * 2u] = own.first;
-  partials[at + worker * 2u + 1u] = own.second;
-  storageBarrier();
-  if worker < 4u {
-    var quarter = own;
-    for (var i = worker + 4u; i < LANES; i += 4u) {
-      quarter.first += partials[at + i * 2u];
-      quarter.second += partials[at + i * 2u + 1u];
-    }
-    partials[at + worker * 2u] = quarter.first;
-    partials[at + worker * 2u + 1u] = quarter.second;
+fn sumsOverLanes(lane: u32, own: Sums) -> Sums {
+  workgroupBarrier();
+  board[lane] = own.first;
+  board[LANES + lane] = own.second;
+  workgroupBarrier();
+  if lane < 32u {
+    let at = lane / 16u * LANES + lane % 16u;
+    var sum = board[at];
+    for (var i = 1u; i < LANES / 16u; i++) { sum += board[at + i * 16u]; }
+    board[2u * LANES + lane] = sum;
   }
-  storageBarrier();
-  return Sums(
-    partials[at] + partials[at + 2u] + partials[at + 4u] + partials[at + 6u],
-    partials[at + 1u] + partials[at + 3u] + partials[at + 5u] + partials[at + 7u],
-  );
+  workgroupBarrier();
+  var sums = Sums(board[2u * LANES], board[2u * LANES + 16u]);
+  for (var i = 1u; i < 16u; i++) {
+    sums.first += board[2u * LANES + i];
+    sums.second += board[2u * LANES + 16u + i];
+  }
+  return sums;
 }
 `;

@@ -1,24 +1,23 @@
 /**
- * The loss of each step of a chunk: the mean over its examples. Once a chunk, one workgroup a
+ * The loss of each step of a chunk: the mean over its examples. Once per chunk, with one workgroup per
  * step, so that 4 bytes a step go back to the CPU.
  */
 import { Buffers, type Plan } from "../plan";
-import { type Kernel, sizes } from "./kernel";
+import { type Kernel, kernel, sizes } from "./kernel";
 
 const LANES = 64;
 
 /** See the head of this file. It is dispatched with one workgroup for each step of the chunk. */
 export function lossKernel(plan: Plan): Kernel {
-  return {
-    name: "loss",
-    workgroups: 1,
-    buffers: [Buffers.exampleLosses, Buffers.losses],
-    code: /* wgsl */ `
-@group(1) @binding(0) var<storage, read> exampleLosses: array<f32>;   // [steps, BATCH]
-@group(1) @binding(1) var<storage, read_write> losses: array<f32>;    // [steps]
-
+  return kernel(
+    "loss",
+    1,
+    [
+      { buffer: Buffers.exampleLosses, name: "exampleLosses", type: "array<f32>" }, // [steps, BATCH]
+      { buffer: Buffers.losses, name: "losses", type: "array<f32>", write: true }, // [steps]
+    ],
+    /* wgsl */ `
 ${sizes({ LANES, BATCH: plan.batch })}
-
 var<workgroup> sums: array<f32, LANES>;
 
 @compute @workgroup_size(LANES)
@@ -33,5 +32,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
 }
 `,
-  };
+  );
 }

@@ -1,0 +1,21 @@
+/** AdamW's moments against a reference's. */
+import { expect } from "vitest";
+import type { OptimizerState } from "../worker/optimizers/optimizer";
+import { largestDifference } from "./pytorch";
+
+/** AdamW's moments beside the float64 reference: to float32 rounding of the largest of a parameter. */
+export function expectMoments(
+  state: OptimizerState | undefined,
+  expected: Record<"m" | "v", ReadonlyMap<string, Float64Array>>,
+): void {
+  for (const kind of ["m", "v"] as const) {
+    expect([...(state?.get(kind)?.keys() ?? [])].sort()).toEqual([...expected[kind].keys()].sort());
+    for (const [name, values] of expected[kind]) {
+      // A gradient that is 0 in float64, as that of a bias before a norm, is all rounding in float32.
+      const allowed = 1e-4 * values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) + 1e-8;
+      expect(largestDifference(state?.get(kind)?.get(name) ?? [], values), `${kind} of ${name}`).toBeLessThan(
+        allowed,
+      );
+    }
+  }
+}
