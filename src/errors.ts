@@ -14,7 +14,8 @@
  * - `NO_WORDS`: `resume`, `evaluate` or `novel` after `load` needs the words.
  * - `BUSY`: one training at a time.
  * - `DISPOSED`: the instance was disposed.
- * - `UNSUPPORTED`: nothing can train or run this model here, or there is no page at all.
+ * - `UNSUPPORTED`: nothing can train or run this model here, there is no page at all, or the `Makemore` is
+ *   wrapped in a proxy.
  * - `LOAD_FAILED`: a file of the package (worker, chunk, .wasm) did not arrive.
  * - `WORKER_FAILED`: the worker died or threw something it should not have.
  * - `DIVERGED`: the loss is not a number any more; the model stays as it was shortly before.

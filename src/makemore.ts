@@ -112,6 +112,7 @@ export class Makemore {
    */
   async sample(count = 10, options: SampleOptions = {}): Promise<string[]> {
     Makemore.#check(this, "sample");
+    copyOptions("sample", { count });
     const { signal, novel, ...plain } = copyOptions("sample", options, ["signal", "novel"]);
     const isList = novel !== undefined && typeof novel !== "boolean";
     const encoded = isList ? encodeWords(novel, "sample: novel") : undefined;

@@ -18,6 +18,7 @@ import type {
   WorkerAPI,
   WorkerConfiguration,
 } from "../src/protocol";
+import { show } from "../src/show";
 import type {
   ExportOptions,
   Losses,
@@ -267,7 +268,10 @@ export class Session implements WorkerAPI {
       this.#refuseWhileBusy("load");
       checkLoadOptions(options);
       const checkpoint = readONNX(onnx);
-      const dataset = words && this.#words("load", checkpoint, words, options.column);
+      const dataset =
+        words || options.column !== undefined
+          ? this.#words("load", checkpoint, words, options.column)
+          : undefined;
       this.#checkpoint = dataset ? { ...checkpoint, words: fingerprintOf(dataset) } : checkpoint;
       this.#dataset = dataset;
       this.#standing = this.#novelty = undefined;
@@ -439,6 +443,11 @@ export class Session implements WorkerAPI {
       if (expected) refuse(call, expected, fingerprintOf(dataset));
       return dataset;
     }
+    if (column !== undefined)
+      throw new MakemoreError(
+        "INVALID_OPTION",
+        `${call}: column is ${show(column)}, and there are no words; give { words, column }.`,
+      );
     if (this.#dataset) return this.#dataset;
     throw new MakemoreError(
       "NO_WORDS",

@@ -549,6 +549,10 @@ test("an option that is no plain data is refused by its name", async () => {
       code: "INVALID_OPTION",
       message: expect.stringMatching(message),
     });
+  await expect(mm.sample(Promise.resolve(3) as never)).rejects.toMatchObject({
+    code: "INVALID_OPTION",
+    message: expect.stringContaining("count is a Promise"),
+  });
   expect(FakeWorker.instances).toHaveLength(0);
 });
 

@@ -152,6 +152,12 @@ test("a CSV text trains on the column that is named, and too few words are remar
   const { words, notices } = await settled(csv("name"));
   expect(words.count).toBe(300);
   expect(notices).toEqual([]);
+  const withoutWords = "column is 0, and there are no words; give { words, column }";
+  await expect(settled(session.resume(3, { steps: 9, column: 0 }, undefined, onEvents()))).rejects.toThrow(
+    withoutWords,
+  );
+  const file = await settled(session.exportONNX({}));
+  await expect(settled(session.load(file, { column: 0 }, undefined))).rejects.toThrow(withoutWords);
   const few = await settled(session.train(2, { steps: 5, model }, list(["emma", "ava"]), onEvents()));
   expect(few.notices).toEqual([expect.stringContaining("only 2 words")]);
 });
@@ -333,6 +339,6 @@ test("whatever words are trained on, what is sampled goes back in as it came out
       const scores = await settled(session.score(encodeWords(sampled, "score")));
       expect(scores.map((score) => score.word)).toEqual(sampled);
     }),
-    { numRuns: 30 },
+    { numRuns: 15 },
   );
 });
