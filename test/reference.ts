@@ -90,6 +90,8 @@ export class Reference {
         const y = x.map(Math.tanh);
         return { y, backward: (dy) => dy.map((d, i) => d * (1 - at(y, i) ** 2)) };
       }
+      default:
+        throw new Error(`The reference does not know ${spec.type}.`);
     }
   }
 
@@ -212,6 +214,7 @@ export class Reference {
         for (const [i, gradient] of g.entries()) add(p, i, -rate * gradient);
         continue;
       }
+      if (optimizer.type !== "adamw") throw new Error("The reference knows sgd and adamw.");
       const { beta1, beta2, epsilon, weightDecay } = optimizer;
       const m = zerosIn(this.moments.m, key, p.length);
       const v = zerosIn(this.moments.v, key, p.length);
