@@ -3,4 +3,5 @@ export { BatchNorm1d } from "./batchNorm1d";
 export { Embedding } from "./embedding";
 export { FlattenConsecutive } from "./flattenConsecutive";
 export { Linear } from "./linear";
+export { ReLU } from "./relu";
 export { Tanh } from "./tanh";
