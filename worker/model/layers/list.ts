@@ -3,6 +3,7 @@ export { BatchNorm1d } from "./batchNorm1d";
 export { Embedding } from "./embedding";
 export { FlattenConsecutive } from "./flattenConsecutive";
 export { GELU } from "./gelu";
+export { LayerNorm } from "./layerNorm";
 export { Linear } from "./linear";
 export { ReLU } from "./relu";
 export { Tanh } from "./tanh";
