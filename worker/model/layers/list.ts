@@ -6,4 +6,5 @@ export { GELU } from "./gelu";
 export { LayerNorm } from "./layerNorm";
 export { Linear } from "./linear";
 export { ReLU } from "./relu";
+export { RMSNorm } from "./rmsNorm";
 export { Tanh } from "./tanh";
