@@ -20,7 +20,7 @@
  * - `WORKER_FAILED`: the worker died or threw something it should not have.
  * - `DIVERGED`: the loss is not a number any more; the model stays as it was shortly before.
  * - `SAMPLING_FAILED`: the constraints left fewer words than were asked for, or the model's numbers
- *   overflow.
+ *   overflow. The error's `words` are those found until then.
  */
 export type MakemoreErrorCode =
   | "INVALID_WORDS"
@@ -40,6 +40,8 @@ export type MakemoreErrorCode =
 /** The one error class of the library. */
 export class MakemoreError extends Error {
   override readonly name = "MakemoreError";
+  /** Of `SAMPLING_FAILED` from `sample`: the words that were found before it failed. */
+  readonly words?: readonly string[];
 
   /**
    * @param code what went wrong, stable across releases
@@ -48,8 +50,9 @@ export class MakemoreError extends Error {
   constructor(
     readonly code: MakemoreErrorCode,
     message: string,
-    options?: ErrorOptions,
+    options?: ErrorOptions & { words?: readonly string[] },
   ) {
     super(message, options);
+    if (options?.words) this.words = options.words;
   }
 }

@@ -7,9 +7,12 @@ import { proxy, transfer } from "comlink";
 import { Connection, measurements } from "./connection";
 import { MakemoreError } from "./errors";
 import { copyOptions } from "./options";
-import type { EncodedWords, Outcome, TrainEvent } from "./protocol";
+import type { EncodedWords, Outcome, ScoredWords, TrainEvent } from "./protocol";
+import { wordScores } from "./scores";
 import { kindOf, show } from "./show";
+import { inSlices, type Work } from "./slices";
 import type {
+  EvaluateOptions,
   ExportOptions,
   LoadOptions,
   Losses,
@@ -17,11 +20,15 @@ import type {
   ModelInfo,
   ResumeOptions,
   SampleOptions,
+  ScoreOptions,
   TrainOptions,
   TrainResult,
   WordScore,
 } from "./types";
-import { encodeWords } from "./words";
+import { WordSender } from "./words";
+
+/** How long a call that was stopped waits for the worker to end it, ms. */
+const STOP_MS = 500;
 
 type API = Parameters<Parameters<Connection["race"]>[0]>[0];
 
@@ -68,9 +75,9 @@ export class Makemore {
   async train(words: Iterable<string> | string, options: TrainOptions = {}): Promise<TrainResult> {
     Makemore.#check(this, "train");
     const { onProgress, signal, ...plain } = copyOptions("train", options, ["onProgress", "signal"]);
-    const encoded = encodeWords(words, "train");
-    return this.#learn("train", onProgress, signal, (api, id, onEvent) =>
-      api.train(id, plain, giveAway(encoded), onEvent),
+    const sender = new WordSender(words, "train");
+    return this.#learn("train", { onProgress, signal, sender }, (api, id, onEvent) =>
+      api.train(id, plain, giveAway(sender), onEvent),
     );
   }
 
@@ -87,9 +94,9 @@ export class Makemore {
       "signal",
       "words",
     ]);
-    const encoded = words === undefined ? undefined : encodeWords(words, "resume");
-    return this.#learn("resume", onProgress, signal, (api, id, onEvent) =>
-      api.resume(id, plain, giveAway(encoded), onEvent),
+    const sender = words === undefined ? undefined : new WordSender(words, "resume");
+    return this.#learn("resume", { onProgress, signal, sender }, (api, id, onEvent) =>
+      api.resume(id, plain, giveAway(sender), onEvent),
     );
   }
 
@@ -115,62 +122,92 @@ export class Makemore {
     copyOptions("sample", { count });
     const { signal, novel, ...plain } = copyOptions("sample", options, ["signal", "novel"]);
     const isList = novel !== undefined && typeof novel !== "boolean";
-    const encoded = isList ? encodeWords(novel, "sample: novel") : undefined;
-    return this.#stoppable("sample", signal, (api, id) =>
-      api.sample(id, { ...plain, novel: novel !== undefined && novel !== false }, count, giveAway(encoded)),
-    );
+    const sender = isList ? new WordSender(novel, "sample: novel") : undefined;
+    const found: string[] = [];
+    const onPart = (words: string[]) => void found.push(...words);
+    try {
+      await this.#stoppable("sample", { signal, sender }, (api, id) =>
+        api.sample(
+          id,
+          { ...plain, novel: novel !== undefined && novel !== false },
+          count,
+          giveAway(sender),
+          proxy(onPart),
+        ),
+      );
+      return found;
+    } catch (error) {
+      if (!(error instanceof MakemoreError) || error.code !== "SAMPLING_FAILED") throw error;
+      throw new MakemoreError(error.code, error.message, { words: found });
+    }
   }
 
   /**
    * What the model makes of each word: its log-likelihood in nats, and the surprise of each of its
    * characters. Words are trimmed and in NFC; empty ones are left out.
    *
-   * @throws MakemoreError `NO_MODEL`, and `INVALID_WORDS` for a character the model never saw
+   * @throws MakemoreError `NO_MODEL`, and `INVALID_WORDS` for a character the model never saw; the signal's
+   *   reason when it aborts
    */
-  async score(words: Iterable<string> | string): Promise<WordScore[]> {
+  async score(words: Iterable<string> | string, options: ScoreOptions = {}): Promise<WordScore[]> {
     Makemore.#check(this, "score");
-    const encoded = encodeWords(words, "score");
-    return this.#call((api) => api.score(giveAway(encoded)));
+    const { signal, ...plain } = copyOptions("score", options, ["signal"]);
+    const sender = new WordSender(words, "score");
+    const scores: WordScore[] = [];
+    await this.#stoppable("score", { signal, sender }, (api, id, stop) => {
+      const onPart = async (part: ScoredWords) =>
+        void scores.push(...(await inSlices(wordScores(part), stop.signal)));
+      return api.score(id, plain, giveAway(sender), proxy(onPart));
+    });
+    return scores;
   }
 
   /**
    * Mean cross entropy over whole splits, in evaluation mode, nats per character.
    *
    * @param words default: the words of the training. Others are split as those were
-   * @throws MakemoreError `NO_MODEL`, `NO_WORDS`, `INVALID_WORDS`
+   * @throws MakemoreError `NO_MODEL`, `NO_WORDS`, `INVALID_WORDS`; the signal's reason when it aborts
    */
-  async evaluate(words?: Iterable<string> | string): Promise<Losses> {
+  async evaluate(words?: Iterable<string> | string, options: EvaluateOptions = {}): Promise<Losses> {
     Makemore.#check(this, "evaluate");
-    const encoded = words === undefined ? undefined : encodeWords(words, "evaluate");
-    return this.#call((api) => api.evaluate(giveAway(encoded)));
+    const { signal, ...plain } = copyOptions("evaluate", options, ["signal"]);
+    const sender = words === undefined ? undefined : new WordSender(words, "evaluate");
+    return this.#stoppable("evaluate", { signal, sender }, (api, id) =>
+      api.evaluate(id, plain, giveAway(sender)),
+    );
   }
 
   /**
    * The model as one self-contained .onnx file: it samples anywhere ONNX runs, and `load` goes on
    * from it.
    *
-   * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION`
+   * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION`; the signal's reason when it aborts
    */
   async exportONNX(options: ExportOptions = {}): Promise<Uint8Array> {
     Makemore.#check(this, "exportONNX");
-    const plain = copyOptions("exportONNX", options);
-    return this.#call((api) => api.exportONNX(plain));
+    const { signal, ...plain } = copyOptions("exportONNX", options, ["signal"]);
+    return this.#stoppable("exportONNX", { signal }, (api, id) => api.exportONNX(id, plain));
   }
 
   /**
    * Takes the model out of a file that `exportONNX` wrote, to sample, score or resume from it.
    *
    * @throws MakemoreError `INVALID_ONNX` for a file that is not ours or is damaged (the current model
-   *   stays), `INVALID_WORDS` for words other than the training's, `BUSY` while a training runs
+   *   stays), `INVALID_WORDS` for words other than the training's, `BUSY` while a training runs; the
+   *   signal's reason when it aborts
    */
   async load(onnx: Uint8Array | ArrayBuffer | Blob | Response, options: LoadOptions = {}): Promise<void> {
     Makemore.#check(this, "load");
-    const { words, ...plain } = copyOptions("load", options, ["words"]);
-    const encoded = words === undefined ? undefined : encodeWords(words, "load");
-    const bytes = await copyBytes(onnx);
-    this.#model = await this.#call((api) =>
-      api.load(transfer(bytes, [bytes.buffer]), plain, giveAway(encoded)),
-    );
+    const { words, signal, ...plain } = copyOptions("load", options, ["words", "signal"]);
+    const sender = words === undefined ? undefined : new WordSender(words, "load");
+    await this.#stoppable("load", { signal, sender }, async (api, id, stop) => {
+      const bytes = await copyBytes(onnx, stop.signal);
+      stop.signal.throwIfAborted();
+      const outcome = await api.load(id, transfer(bytes, [bytes.buffer]), plain, giveAway(sender));
+      // Also if it was stopped too late.
+      if ("value" in outcome) this.#model = outcome.value;
+      return outcome;
+    });
   }
 
   /** Stops the worker; calls in flight reject with `DISPOSED`, and so does every later one. */
@@ -202,10 +239,6 @@ export class Makemore {
     );
   }
 
-  async #call<T>(call: (api: API) => Promise<Outcome<T>>): Promise<T> {
-    return this.#connect().race(call);
-  }
-
   #connect(): Connection {
     if (this.#disposed) throw disposed();
     this.#connection ??= new Connection(this.#options, (ended) => {
@@ -216,10 +249,13 @@ export class Makemore {
     return this.#connection;
   }
 
-  /** A call that may be stopped: it is asked to end, and rejects with the reason once it has. */
+  /**
+   * A call that may be stopped: it is asked to end, and rejects with the reason once it has, or soon after if
+   * the worker is in the middle of something. Its words are sent meanwhile.
+   */
   async #stoppable<T>(
     name: string,
-    signal: AbortSignal | undefined,
+    { signal, sender }: { signal?: AbortSignal | undefined; sender?: WordSender | undefined },
     call: (api: API, id: number, stop: AbortController) => Promise<Outcome<T>>,
   ): Promise<T> {
     // By what it can do: a signal of another realm (an iframe's) is no instance of this one's class.
@@ -236,13 +272,30 @@ export class Makemore {
     stop.signal.throwIfAborted();
     const connection = this.#connect();
     const id = ++this.#calls;
-    stop.signal.addEventListener("abort", () => connection.abort(id));
+    const given = new Promise<never>((_, reject) => {
+      stop.signal.addEventListener("abort", () => {
+        connection.abort(id);
+        sending.abort();
+        setTimeout(() => reject(stop.signal.reason), STOP_MS);
+      });
+    });
     const follow = () => stop.abort(signal?.reason);
     signal?.addEventListener("abort", follow);
+    const sending = new AbortController();
+    sender?.send(sending.signal).catch((error) => {
+      if (!sending.signal.aborted) stop.abort(error);
+    });
     try {
-      return await connection.race((api) => call(api, id, stop));
+      const answer = connection.race(async (api) => {
+        // The worker does not know a call that did not come yet.
+        stop.signal.throwIfAborted();
+        return call(api, id, stop);
+      });
+      return await Promise.race([answer, given]);
     } finally {
       signal?.removeEventListener("abort", follow);
+      sending.abort();
+      sender?.close();
       // Whatever it came to.
       stop.signal.throwIfAborted();
     }
@@ -250,8 +303,10 @@ export class Makemore {
 
   async #learn(
     name: string,
-    onProgress: TrainOptions["onProgress"],
-    signal: AbortSignal | undefined,
+    {
+      onProgress,
+      ...rest
+    }: Pick<TrainOptions, "onProgress" | "signal"> & { sender?: WordSender | undefined },
     call: (api: API, id: number, onEvent: (event: TrainEvent) => void) => Promise<Outcome<TrainResult>>,
   ): Promise<TrainResult> {
     if (onProgress !== undefined && typeof onProgress !== "function")
@@ -269,12 +324,13 @@ export class Makemore {
     };
     this.#stops.add(softly);
     try {
-      const result = await this.#stoppable(name, signal, (api, id, stop) => {
+      const result = await this.#stoppable(name, rest, async (api, id, stop) => {
+        const connection = this.#connection;
         tell = () => void api.stop(id);
         if (stopped) tell();
         const onEvent = (event: TrainEvent) => {
           // A message may still be on its way when the worker is gone.
-          if (over) return;
+          if (over || this.#connection !== connection) return;
           if ("model" in event) {
             this.#model = event.model;
             for (const [key, measured] of event.measurements) measurements.set(key, measured);
@@ -293,29 +349,38 @@ export class Makemore {
             stop.abort(reason);
           }
         };
-        return call(api, id, proxy(onEvent));
+        try {
+          return await call(api, id, proxy(onEvent));
+        } finally {
+          over = true;
+        }
       });
       this.#model = result.model;
       return result;
     } finally {
-      over = true;
       this.#stops.delete(softly);
     }
   }
 }
 
-/** Marks encoded words to be moved to the worker, not copied. */
-function giveAway<Words extends EncodedWords | undefined>(words: Words): Words {
-  return words && transfer(words, [words.bytes.buffer]);
+/** Marks the words of a call to be moved to the worker. */
+function giveAway<Sender extends WordSender | undefined>(
+  sender: Sender,
+): Sender extends WordSender ? EncodedWords : undefined;
+function giveAway(sender: WordSender | undefined): EncodedWords | undefined {
+  return sender && transfer(sender.encoded, [sender.encoded.port]);
 }
 
 /** A copy to give away: what the caller holds stays theirs. */
-async function copyBytes(onnx: Uint8Array | ArrayBuffer | Blob | Response): Promise<Uint8Array<ArrayBuffer>> {
+async function copyBytes(
+  onnx: Uint8Array | ArrayBuffer | Blob | Response,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
   // By what it is and can do: objects of another realm (an iframe's) are no instances of this one's classes.
   try {
     if (ArrayBuffer.isView(onnx))
-      return new Uint8Array(onnx.buffer, onnx.byteOffset, onnx.byteLength).slice();
-    if (isArrayBuffer(onnx)) return new Uint8Array(onnx).slice();
+      return await inSlices(copied(new Uint8Array(onnx.buffer, onnx.byteOffset, onnx.byteLength)), signal);
+    if (isArrayBuffer(onnx)) return await inSlices(copied(new Uint8Array(onnx)), signal);
     if (typeof onnx?.arrayBuffer === "function") return new Uint8Array(await onnx.arrayBuffer());
   } catch (cause) {
     throw new MakemoreError("INVALID_ONNX", `load: the file cannot be read: ${cause}`, { cause });
@@ -326,6 +391,18 @@ async function copyBytes(onnx: Uint8Array | ArrayBuffer | Blob | Response): Prom
     "INVALID_ONNX",
     `load: the file is ${show(onnx)}${fix}; it must be a Uint8Array, an ArrayBuffer, a Blob or a Response.`,
   );
+}
+
+/** Bytes copied between two yields. */
+const BLOCK = 1 << 20;
+
+function* copied(bytes: Uint8Array): Work<Uint8Array<ArrayBuffer>> {
+  const copy = new Uint8Array(bytes.length);
+  for (let from = 0; from < bytes.length; from += BLOCK) {
+    copy.set(bytes.subarray(from, from + BLOCK), from);
+    yield;
+  }
+  return copy;
 }
 
 function isArrayBuffer(value: unknown): value is ArrayBuffer {

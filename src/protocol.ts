@@ -16,21 +16,33 @@ import type {
   SampleOptions,
   TrainOptions,
   TrainResult,
-  WordScore,
 } from "./types";
 
 /** Options without what stays on the page's side. */
 export type PlainTrainOptions = Omit<TrainOptions, "onProgress" | "signal">;
 export type PlainResumeOptions = Omit<ResumeOptions, "onProgress" | "signal" | "words">;
 export type PlainSampleOptions = Omit<SampleOptions, "signal" | "novel"> & { novel?: boolean };
-export type PlainLoadOptions = Omit<LoadOptions, "words">;
+export type PlainExportOptions = Omit<ExportOptions, "signal">;
+export type PlainLoadOptions = Omit<LoadOptions, "words" | "signal">;
+/** Those of `score` and `evaluate`: none are left if all is well. */
+export type NoOptions = Record<string, unknown>;
 
-/** Words on their way to the worker. */
+/** Words on their way to the worker, which come in pieces, because a long list is encoded in slices. */
 export interface EncodedWords {
-  /** UTF-8, one word a line. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Gives `WordsPiece`s, in order. */
+  readonly port: MessagePort;
   /** Whether they came as one string, which may turn out to be something else, such as a CSV file. */
   readonly isText: boolean;
+}
+
+/** UTF-8, one word a line, cut between any two characters; undefined after the last one. */
+export type WordsPiece = Uint8Array<ArrayBuffer> | undefined;
+
+/** Words and their scores, in a form that crosses the thread fast. */
+export interface ScoredWords {
+  readonly words: readonly string[];
+  /** For each word in turn: its characters' surprises, then its end's. */
+  readonly surprises: Float32Array<ArrayBuffer>;
 }
 
 /** What `auto` measured, by model, batch size and optimiser. The page keeps it, for every worker it starts. */
@@ -46,6 +58,12 @@ export type Outcome<T> =
   | { readonly value: T }
   | { readonly error: { readonly code: MakemoreErrorCode; readonly message: string } };
 
+/**
+ * Takes a part of a result that is too long for one message; the worker waits for the answer before it
+ * sends the next one, so that the page is never flooded.
+ */
+export type OnPart<T> = (part: T) => void | Promise<void>;
+
 /** Told once, before any other call. */
 export interface WorkerConfiguration {
   /** Of the package: a copy of the worker that was left behind by an update is found out. */
@@ -59,9 +77,9 @@ export interface WorkerConfiguration {
 }
 
 /**
- * The worker as the page sees it. A call that can be stopped takes an id first; `abort(id)` makes
- * it end soon, with what it has: a training keeps what it learned. `stop(id)` ends a training softly: its
- * setup goes on, and it returns its result so far.
+ * The worker as the page sees it. A call takes an id first; `abort(id)` makes it end soon, with what it
+ * has: a training keeps what it learned. `stop(id)` ends a training softly: its setup goes on, and it
+ * returns its result so far.
  */
 export interface WorkerAPI {
   configure(configuration: WorkerConfiguration): Promise<Outcome<void>>;
@@ -77,16 +95,24 @@ export interface WorkerAPI {
     words: EncodedWords | undefined,
     onEvent: (event: TrainEvent) => void,
   ): Promise<Outcome<TrainResult>>;
+  /** All words go to `onPart`, also those that were found before it failed. */
   sample(
     id: number,
     options: PlainSampleOptions,
     count: number,
     novel: EncodedWords | undefined,
-  ): Promise<Outcome<string[]>>;
-  score(words: EncodedWords): Promise<Outcome<WordScore[]>>;
-  evaluate(words: EncodedWords | undefined): Promise<Outcome<Losses>>;
-  exportONNX(options: ExportOptions): Promise<Outcome<Uint8Array>>;
+    onPart: OnPart<string[]>,
+  ): Promise<Outcome<void>>;
+  score(
+    id: number,
+    options: NoOptions,
+    words: EncodedWords,
+    onPart: OnPart<ScoredWords>,
+  ): Promise<Outcome<void>>;
+  evaluate(id: number, options: NoOptions, words: EncodedWords | undefined): Promise<Outcome<Losses>>;
+  exportONNX(id: number, options: PlainExportOptions): Promise<Outcome<Uint8Array>>;
   load(
+    id: number,
     onnx: Uint8Array,
     options: PlainLoadOptions,
     words: EncodedWords | undefined,

@@ -168,6 +168,18 @@ export interface ResumeOptions {
   signal?: AbortSignal;
 }
 
+/** Options of `score`. */
+export interface ScoreOptions {
+  /** Stops scoring as `fetch` does. */
+  signal?: AbortSignal;
+}
+
+/** Options of `evaluate`. */
+export interface EvaluateOptions {
+  /** Stops the evaluation as `fetch` does. */
+  signal?: AbortSignal;
+}
+
 /** Options of `load`. */
 export interface LoadOptions {
   /**
@@ -177,6 +189,8 @@ export interface LoadOptions {
   words?: Iterable<string> | string;
   /** As in `TrainOptions`, for these words. */
   column?: string | number;
+  /** Stops loading as `fetch` does; the model stays as it was. */
+  signal?: AbortSignal;
 }
 
 /** What the words came to. */
@@ -305,6 +319,8 @@ export interface ExportOptions {
   form?: "window" | "convolution" | "incremental";
   /** Leave out what only `resume` needs (optimiser moments). Default true: keep it. */
   trainingState?: boolean;
+  /** Stops the export as `fetch` does. */
+  signal?: AbortSignal;
 }
 
 export interface MakemoreOptions {

@@ -1,6 +1,7 @@
 import { MakemoreError } from "./errors";
-import type { EncodedWords } from "./protocol";
+import type { EncodedWords, WordsPiece } from "./protocol";
 import { kindOf, show } from "./show";
+import { inSlices, runSlice, type Work } from "./slices";
 
 /** The line separators of Python's `str.splitlines`, which the worker splits a text at. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: three of them separate lines.
@@ -17,15 +18,55 @@ const FIXES: Readonly<Record<string, string>> = {
   ReadableStream: "collect it in an array",
 };
 
+/** UTF-16 units encoded between two yields: well below a millisecond. */
+const CHUNK = 1 << 16;
+/** Words read between two yields; whoever makes them may be slow. */
+const READ = 32;
+
 /**
- * Words as UTF-8, one a line: one buffer, which is transferred to the worker whatever their number.
- *
- * @param words any iterable of strings, or one string with a word a line
- * @param call the method they were given to, for messages
- * @throws MakemoreError `INVALID_WORDS` for what is not words
+ * Words on their way to the worker: read, checked, encoded and sent in slices, the first at once. So a short
+ * list is read when the call is made.
  */
-export function encodeWords(words: Iterable<string> | string, call: string): EncodedWords {
-  if (typeof words === "string") return { bytes: new TextEncoder().encode(words), isText: true };
+export class WordSender {
+  readonly encoded: EncodedWords;
+  readonly #port: MessagePort;
+  readonly #work: Work<void>;
+
+  /**
+   * @param words any iterable of strings, or one string with a word a line
+   * @param call the method they were given to, for messages
+   * @throws MakemoreError `INVALID_WORDS` for what is not words
+   */
+  constructor(words: Iterable<string> | string, call: string) {
+    if (typeof words !== "string") checkIterable(words, call);
+    const { port1, port2 } = new MessageChannel();
+    const send = (piece: WordsPiece) => port1.postMessage(piece, piece ? [piece.buffer] : []);
+    this.encoded = { port: port2, isText: typeof words === "string" };
+    this.#port = port1;
+    this.#work = typeof words === "string" ? encodeText(words, send) : encodeWords(words, call, send);
+    try {
+      runSlice(this.#work);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Sends the rest.
+   *
+   * @throws MakemoreError `INVALID_WORDS`; what the words' own iterator throws; the signal's reason
+   */
+  async send(signal: AbortSignal): Promise<void> {
+    await inSlices(this.#work, signal);
+  }
+
+  close(): void {
+    this.#port.close();
+  }
+}
+
+function checkIterable(words: Iterable<string>, call: string): void {
   const kind = kindOf(words);
   const isBytes = ArrayBuffer.isView(words) || /ArrayBuffer$/.test(kind);
   const fix = isBytes ? "decode it with new TextDecoder().decode(bytes)" : FIXES[kind];
@@ -34,18 +75,60 @@ export function encodeWords(words: Iterable<string> | string, call: string): Enc
       "INVALID_WORDS",
       `${call}: the words are ${show(words)}${fix ? `: ${fix}` : ""}; they must be an iterable of strings, or one string with a word a line.`,
     );
-  const lines: string[] = [];
-  for (const word of words) {
-    const trimmed = typeof word === "string" ? word.trim() : undefined;
-    if (trimmed === undefined || LINE_SEPARATOR.test(trimmed))
-      throw new MakemoreError(
-        "INVALID_WORDS",
-        `${call}: word ${lines.length} is ${show(word)}; each word must be a string on one line.`,
-      );
-    lines.push(trimmed);
+}
+
+/** A text in pieces; the last is followed by undefined. */
+function* encodeText(text: string, send: (piece: WordsPiece) => void): Work<void> {
+  yield* encodePieces(text, send);
+  send(undefined);
+}
+
+function* encodePieces(text: string, send: (piece: WordsPiece) => void): Work<void> {
+  for (let from = 0; from < text.length; ) {
+    let to = Math.min(text.length, from + CHUNK);
+    // The two halves of a character stay together.
+    if (/[\ud800-\udbff]/.test(text.charAt(to - 1))) to++;
+    send(new TextEncoder().encode(text.slice(from, to)));
+    from = to;
+    yield;
   }
-  if (lines.length === 0)
-    throw new MakemoreError("INVALID_WORDS", `${call}: there are no words; give at least one.`);
-  // A line break ends every line, so that a last empty word is seen as one.
-  return { bytes: new TextEncoder().encode(`${lines.join("\n")}\n`), isText: false };
+}
+
+function* encodeWords(words: Iterable<string>, call: string, send: (piece: WordsPiece) => void): Work<void> {
+  const invalid = (what: string) => new MakemoreError("INVALID_WORDS", `${call}: ${what}`);
+  // Read before they are encoded, which takes longer: then the first slice has read most lists to their end.
+  const { length } = words as { length?: unknown };
+  const list: string[] = [];
+  for (const word of words) if (list.push(word) % READ === 0) yield;
+  if (Array.isArray(words) && words.length !== length)
+    throw invalid(
+      "the list of words changed while it was read; leave it as it is until the call is answered.",
+    );
+  if (list.length === 0) throw invalid("there are no words; give at least one.");
+
+  let lines: string[] = [];
+  let units = 0;
+  for (const [i, word] of list.entries()) {
+    const trimmed = typeof word === "string" ? word.trim() : undefined;
+    if (trimmed === undefined || (yield* hasLineSeparator(trimmed)))
+      throw invalid(`word ${i} is ${show(word)}; each word must be a string on one line.`);
+    lines.push(trimmed);
+    units += trimmed.length + 1;
+    if (units < CHUNK && i < list.length - 1) continue;
+    // A line break ends every line, so that a last empty word is seen as one.
+    yield* encodePieces(`${lines.join("\n")}\n`, send);
+    lines = [];
+    units = 0;
+  }
+  send(undefined);
+}
+
+/** Whether a word has a line separator in it. */
+function* hasLineSeparator(word: string): Work<boolean> {
+  if (word.length <= CHUNK) return LINE_SEPARATOR.test(word);
+  for (let from = 0; from < word.length; from += CHUNK) {
+    if (LINE_SEPARATOR.test(word.slice(from, from + CHUNK))) return true;
+    yield;
+  }
+  return false;
 }

@@ -6,13 +6,14 @@
 import * as v from "valibot";
 import { MakemoreError } from "../src/errors";
 import type {
+  PlainExportOptions,
   PlainLoadOptions,
   PlainResumeOptions,
   PlainSampleOptions,
   PlainTrainOptions,
 } from "../src/protocol";
 import { show } from "../src/show";
-import type { ExportOptions, MakemoreOptions, ModelChoice, Schedule } from "../src/types";
+import type { MakemoreOptions, ModelChoice, Schedule } from "../src/types";
 import type { ResolvedSchedule } from "./engines/schedule";
 import type { Recipe } from "./model/checkpoint";
 import { layerSchema } from "./model/layers";
@@ -35,6 +36,9 @@ export interface ResumeSettings extends Partial<Pick<Recipe, "steps" | "learning
 
 /** `sample`'s options with every default filled in. */
 export type SampleSettings = Required<PlainSampleOptions>;
+
+/** `exportONNX`'s options with every default filled in. */
+export type ExportSettings = Required<PlainExportOptions>;
 
 const MAX_SEED = 0xffffffff;
 /** `steps: "auto"` waits this part of the steps for a better validation loss. */
@@ -131,6 +135,8 @@ const exportOptions = v.strictObject({
 });
 
 const loadOptions = v.strictObject({ column });
+/** Of calls whose options all stay on the page. */
+const noOptions = v.strictObject({});
 
 const makemoreOptions = v.strictObject({
   backend: v.optional(oneOf("auto", "webgpu", "wasm", "tfjs")),
@@ -162,7 +168,10 @@ const onThePage: Readonly<Record<string, readonly string[]>> = {
   train: ["onProgress", "signal"],
   resume: ["words", "onProgress", "signal"],
   sample: ["signal"],
-  load: ["words"],
+  score: ["signal"],
+  evaluate: ["signal"],
+  exportONNX: ["signal"],
+  load: ["words", "signal"],
   "new Makemore": ["assetsURL", "workerURL"],
 };
 
@@ -256,8 +265,13 @@ export function checkLoadOptions(options: PlainLoadOptions): void {
   check(loadOptions, options, "load");
 }
 
+/** Checks the options of a call that has none but what stays on the page, such as its signal. */
+export function checkNoOptions(options: object, call: "score" | "evaluate"): void {
+  check(noOptions, options, call);
+}
+
 /** The settings of an `exportONNX` call. */
-export function exportSettings(options: ExportOptions): Required<ExportOptions> {
+export function exportSettings(options: PlainExportOptions): ExportSettings {
   check(exportOptions, options, "exportONNX");
   return { form: options.form ?? "window", trainingState: options.trainingState ?? true };
 }

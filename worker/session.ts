@@ -10,40 +10,45 @@ import { MakemoreError } from "../src/errors";
 import type {
   EncodedWords,
   Measurements,
+  NoOptions,
+  OnPart,
   Outcome,
+  PlainExportOptions,
   PlainLoadOptions,
   PlainResumeOptions,
   PlainSampleOptions,
   PlainTrainOptions,
+  ScoredWords,
   WorkerAPI,
   WorkerConfiguration,
 } from "../src/protocol";
 import { show } from "../src/show";
-import type {
-  ExportOptions,
-  Losses,
-  MakemoreOptions,
-  ModelInfo,
-  Progress,
-  TrainResult,
-  WordScore,
-} from "../src/types";
+import { inSlices } from "../src/slices";
+import type { Losses, MakemoreOptions, ModelInfo, Progress, TrainResult } from "../src/types";
 import { engines, loadONNXRuntime, openPredictor, setFiles } from "./assets";
-import { buildDataset, type Dataset, exampleCount, type TokenStream, WordSet } from "./data/dataset";
+import {
+  type Dataset,
+  datasetWork,
+  encodeText,
+  exampleCount,
+  type TokenStream,
+  WordSet,
+} from "./data/dataset";
 import { fingerprintOf, refuseOtherOrder, refuseOtherWords } from "./data/fingerprint";
+import { type ReceivedWords, receiveWords } from "./data/receive";
 import { readWords, wordNotices } from "./data/text";
-import { eachWord } from "./data/words";
 import type { Engine, EngineSetup } from "./engines/engine";
 import { architecture } from "./model/architectures";
 import type { Checkpoint } from "./model/checkpoint";
 import { modelInfo } from "./model/info";
 import { checkTrainable } from "./model/limits";
-import { buildNetwork, initialParameters } from "./model/network";
-import { readONNX } from "./onnx/read";
-import { writeONNX } from "./onnx/write";
+import { buildNetwork, initialParametersWork } from "./model/network";
+import { readWork } from "./onnx/read";
+import { writeWork } from "./onnx/write";
 import {
   checkLoadOptions,
   checkMakemoreOptions,
+  checkNoOptions,
   exportSettings,
   resumeSettings,
   type SampleSettings,
@@ -61,6 +66,8 @@ import type { Validated, Watch } from "./training/watch";
 
 /** Words shown where `sampleEvery` falls due. */
 const PROGRESS_SAMPLES = 5;
+/** Sampled words of one message: a few milliseconds of the page's time. */
+const PART = 5000;
 
 type OnEvent = Parameters<WorkerAPI["train"]>[3];
 
@@ -84,6 +91,20 @@ interface Start {
   readonly notices?: readonly string[];
 }
 
+/** A call that changes the model, from when it is asked for until it has ended. */
+interface Change {
+  readonly isTraining: boolean;
+  readonly signal: AbortSignal;
+  readonly ended: Promise<void>;
+}
+
+interface Turn {
+  readonly signal: AbortSignal;
+  /** Settles when the change before has ended. */
+  turn(): Promise<void>;
+  end(): Promise<void>;
+}
+
 export class Session implements WorkerAPI {
   #backend: NonNullable<MakemoreOptions["backend"]> = "auto";
   #measurements: Measurements = new Map();
@@ -92,20 +113,20 @@ export class Session implements WorkerAPI {
   #standing: Standing | undefined;
   #dataset: Dataset | undefined;
   #training: Training | undefined;
-  /** A training is being set up or runs. */
-  #busy = false;
+  /** The last one, if it has not ended. */
+  #change: Change | undefined;
   /** Settles when the last choice of an engine is made, also one that nobody waits for any more. */
   #choosing: Promise<unknown> = Promise.resolve();
-  /** Settles when the training that was last asked for stands, or could not be set up. */
+  /** Settles when the model that was last asked for is there, or could not be had. */
   #opening: Promise<unknown> = Promise.resolve();
   /** What runs the newest checkpoint that was asked for. */
   #inference: { of: Checkpoint; inference: Promise<Inference> } | undefined;
-  #novelty: { of: Dataset; words: WordSet[] } | undefined;
+  #novelty: { of: Dataset; words: Promise<WordSet[]> } | undefined;
   /** Calls under way beside a training. */
   readonly #others = new Set<Promise<unknown>>();
-  /** By call; a call may be asked to end before it begins. */
+  /** By call. */
   readonly #stops = new Map<number, AbortController>();
-  /** As `#stops`, for trainings that end softly. */
+  /** As `#stops`, for trainings that end softly; one may be asked to end before it begins. */
   readonly #softStops = new Map<number, AbortController>();
 
   configure(configuration: WorkerConfiguration): Promise<Outcome<void>> {
@@ -141,20 +162,20 @@ export class Session implements WorkerAPI {
     onEvent: OnEvent,
   ): Promise<Outcome<TrainResult>> {
     return outcome(() =>
-      this.#learn("train", id, onEvent, () => {
+      this.#learn("train", id, onEvent, async (signal) => {
         // The rest of them follows from the length of the list.
         const checked = trainSettings(options);
-        const { text, notices } = readWords(words, {
+        const { text, notices } = readWords(await receiveWords(words, signal), {
           call: "train",
           isTraining: true,
           column: options.column,
         });
-        const dataset = buildDataset(text, checked);
+        const dataset = await inSlices(datasetWork(text, checked), signal);
         const settings = trainSettings(options, exampleCount(dataset.train));
         const network = buildNetwork(architecture(settings.model), dataset.vocabulary.size);
         checkTrainable(network, settings.batchSize, "train");
         const { model: _, evalEvery, sampleEvery, ...recipe } = settings;
-        const parameters = initialParameters(network, recipe.seed);
+        const parameters = await inSlices(initialParametersWork(network, recipe.seed), signal);
         const checkpoint = {
           vocabulary: dataset.vocabulary,
           network,
@@ -181,7 +202,7 @@ export class Session implements WorkerAPI {
     onEvent: OnEvent,
   ): Promise<Outcome<TrainResult>> {
     return outcome(() =>
-      this.#learn("resume", id, onEvent, () => {
+      this.#learn("resume", id, onEvent, async (signal) => {
         const { evalEvery, sampleEvery, ...changes } = resumeSettings(options);
         const kept: Checkpoint = this.#model("resume");
         const { last: from, watch } = this.#standing ?? { last: kept };
@@ -192,7 +213,7 @@ export class Session implements WorkerAPI {
             "INVALID_OPTION",
             `resume: steps is ${recipe.steps}, and the training has done ${from.step}; to go on, give a larger total, such as resume({ ${this.#dataset ? "" : "words, "}steps: ${2 * from.step} }).`,
           );
-        const dataset = this.#words("resume", from, words, options.column);
+        const dataset = await this.#words("resume", from, words, signal, options.column);
         return {
           checkpoint: { ...from, recipe, words: fingerprintOf(dataset) },
           watch,
@@ -209,88 +230,120 @@ export class Session implements WorkerAPI {
     options: PlainSampleOptions,
     count: number,
     novel: EncodedWords | undefined,
-  ): Promise<Outcome<string[]>> {
-    return this.#beside(async () => {
+    onPart: OnPart<string[]>,
+  ): Promise<Outcome<void>> {
+    return this.#beside(id, onPart, async (signal) => {
       const settings = sampleSettings(count, options);
-      const { signal } = this.#stop(id);
+      const checkpoint = await this.#snapshot("sample", signal);
+      const known = !settings.novel
+        ? []
+        : novel
+          ? [await listedWords(await receiveWords(novel, signal), checkpoint, signal)]
+          : await orAborted(this.#knownWords(), signal);
+      const hand = async (words: readonly string[]) => {
+        for (let from = 0; from < words.length; from += PART) {
+          signal.throwIfAborted();
+          await onPart(words.slice(from, from + PART));
+        }
+      };
       try {
-        const checkpoint = await this.#snapshot("sample");
-        const known = !settings.novel
-          ? []
-          : novel
-            ? [WordSet.ofText(readWords(novel, { call: "sample: novel" }).text, checkpoint.vocabulary)]
-            : this.#knownWords();
-        return await this.#sample(checkpoint, count, settings, known, () => signal.aborted);
-      } finally {
-        this.#stops.delete(id);
+        await hand(await this.#sample(checkpoint, count, settings, known, signal));
+      } catch (error) {
+        if (error instanceof MakemoreError && error.words) await hand(error.words);
+        throw error;
       }
     });
   }
 
-  score(words: EncodedWords): Promise<Outcome<WordScore[]>> {
-    return this.#beside(async () => {
-      const checkpoint = await this.#snapshot("score");
-      const list = [...eachWord(readWords(words, { call: "score" }).text)].filter((word) => word !== "");
-      if (list.length === 0)
-        throw new MakemoreError("INVALID_WORDS", "score: there are no words; give at least one.");
+  score(
+    id: number,
+    options: NoOptions,
+    words: EncodedWords,
+    onPart: OnPart<ScoredWords>,
+  ): Promise<Outcome<void>> {
+    return this.#beside(id, onPart, async (signal) => {
+      checkNoOptions(options, "score");
+      const checkpoint = await this.#snapshot("score", signal);
+      const { text } = readWords(await receiveWords(words, signal), { call: "score" });
       // Refused before ONNX Runtime is fetched for it.
-      for (const word of list) checkpoint.vocabulary.encode(word);
-      return (await this.#infer(checkpoint)).score(list);
+      const stream = await inSlices(encodeText(text, checkpoint.vocabulary), signal);
+      if (stream.length === 0)
+        throw new MakemoreError("INVALID_WORDS", "score: there are no words; give at least one.");
+      const inference = await this.#infer(checkpoint);
+      const hand = (part: ScoredWords) => onPart(transfer(part, [part.surprises.buffer]));
+      await inference.score(stream, hand, () => signal.aborted);
     });
   }
 
-  evaluate(words: EncodedWords | undefined): Promise<Outcome<Losses>> {
-    return this.#beside(async () => {
-      const checkpoint = await this.#snapshot("evaluate");
-      const dataset = this.#words("evaluate", checkpoint, words);
+  evaluate(id: number, options: NoOptions, words: EncodedWords | undefined): Promise<Outcome<Losses>> {
+    return this.#beside(id, undefined, async (signal) => {
+      checkNoOptions(options, "evaluate");
+      const checkpoint = await this.#snapshot("evaluate", signal);
+      const dataset = await this.#words("evaluate", checkpoint, words, signal);
       const inference = await this.#infer(checkpoint);
+      const evaluate = (stream: TokenStream) => inference.evaluate(stream, () => signal.aborted);
       return {
-        train: await inference.evaluate(dataset.train),
-        validation: await inference.evaluate(dataset.validation),
-        test: await inference.evaluate(dataset.test),
+        train: await evaluate(dataset.train),
+        validation: await evaluate(dataset.validation),
+        test: await evaluate(dataset.test),
       };
     });
   }
 
-  exportONNX(options: ExportOptions): Promise<Outcome<Uint8Array>> {
-    return this.#beside(async () => {
+  async exportONNX(id: number, options: PlainExportOptions): Promise<Outcome<Uint8Array>> {
+    const result = await this.#beside(id, undefined, async (signal) => {
       const settings = exportSettings(options);
-      return writeONNX(await this.#snapshot("exportONNX"), settings);
-    }).then((result) => ("value" in result ? transfer(result, [result.value.buffer]) : result));
+      return inSlices(writeWork(await this.#snapshot("exportONNX", signal), settings), signal);
+    });
+    return "value" in result ? transfer(result, [result.value.buffer]) : result;
   }
 
   load(
+    id: number,
     onnx: Uint8Array,
     options: PlainLoadOptions,
     words: EncodedWords | undefined,
   ): Promise<Outcome<ModelInfo>> {
     return outcome(async () => {
-      this.#refuseWhileBusy("load");
-      checkLoadOptions(options);
-      const checkpoint = readONNX(onnx);
-      const dataset =
-        words || options.column !== undefined
-          ? this.#words("load", checkpoint, words, options.column)
-          : undefined;
-      this.#checkpoint = dataset ? { ...checkpoint, words: fingerprintOf(dataset) } : checkpoint;
-      this.#dataset = dataset;
-      this.#standing = this.#novelty = undefined;
-      return modelInfo(checkpoint);
+      const change = this.#begin("load", id);
+      try {
+        checkLoadOptions(options);
+        const read = async () => {
+          await change.turn();
+          const checkpoint = await inSlices(readWork(onnx), change.signal);
+          const dataset =
+            words || options.column !== undefined
+              ? await this.#words("load", checkpoint, words, change.signal, options.column)
+              : undefined;
+          // The words may have been the last to come.
+          change.signal.throwIfAborted();
+          this.#checkpoint = dataset ? { ...checkpoint, words: fingerprintOf(dataset) } : checkpoint;
+          this.#dataset = dataset;
+          this.#standing = this.#novelty = undefined;
+          return modelInfo(checkpoint);
+        };
+        const reading = read();
+        this.#opening = reading.catch(() => {});
+        return await reading;
+      } finally {
+        void change.end();
+      }
     });
   }
 
   abort(id: number): void {
-    this.#stop(id).abort();
+    // The page rejects with its signal's reason; this one is for the worker's own traces.
+    this.#stops.get(id)?.abort(new Error("The call was aborted."));
   }
 
   stop(id: number): void {
     this.#softStop(id).abort();
   }
 
-  #stop(id: number): AbortController {
-    const stop = this.#stops.get(id) ?? new AbortController();
+  #stop(id: number): AbortSignal {
+    const stop = new AbortController();
     this.#stops.set(id, stop);
-    return stop;
+    return stop.signal;
   }
 
   #softStop(id: number): AbortController {
@@ -299,47 +352,88 @@ export class Session implements WorkerAPI {
     return stop;
   }
 
-  /** A call that a training gives way to. */
-  async #beside<T>(call: () => Promise<T>): Promise<Outcome<T>> {
-    const answer = outcome(call);
+  /** A call that a training gives way to; it ends with the proxy that it hands its parts to. */
+  async #beside<T>(
+    id: number,
+    onPart: object | undefined,
+    call: (signal: AbortSignal) => Promise<T>,
+  ): Promise<Outcome<T>> {
+    const signal = this.#stop(id);
+    const answer = outcome(() => call(signal));
     this.#others.add(answer);
     try {
       return await answer;
     } finally {
       this.#others.delete(answer);
+      this.#stops.delete(id);
+      release(onPart);
     }
   }
 
+  /**
+   * Begins a call that changes the model. It has its turn when the one before has ended.
+   *
+   * @throws MakemoreError `BUSY` if that is a training that nobody stops
+   */
+  #begin(call: string, id: number, isTraining = false): Turn {
+    const before = this.#change;
+    if (before?.isTraining && !before.signal.aborted)
+      throw new MakemoreError(
+        "BUSY",
+        `${call}: a training is under way; wait for it, or stop it with its signal first.`,
+      );
+    const signal = this.#stop(id);
+    let resolve = () => {};
+    const ended = new Promise<void>((r) => {
+      resolve = r;
+    });
+    const change: Change = { isTraining, signal, ended };
+    this.#change = change;
+    return {
+      signal,
+      turn: async () => {
+        if (before) await orAborted(before.ended, signal);
+      },
+      end: async () => {
+        this.#stops.delete(id);
+        // One that was stopped before its turn.
+        if (before) await before.ended;
+        if (this.#change === change) this.#change = undefined;
+        resolve();
+      },
+    };
+  }
+
   /** One training from start to end; `prepare` checks everything and changes nothing. */
-  async #learn(call: string, id: number, onEvent: OnEvent, prepare: () => Start): Promise<TrainResult> {
+  async #learn(
+    call: string,
+    id: number,
+    onEvent: OnEvent,
+    prepare: (signal: AbortSignal) => Promise<Start>,
+  ): Promise<TrainResult> {
     const events = onEvent as Remote<OnEvent & ProxyMarked>;
     const started = performance.now();
-    if (this.#busy) events[releaseProxy]();
-    this.#refuseWhileBusy(call);
-    this.#busy = true;
-    const { signal } = this.#stop(id);
     const { signal: softStop } = this.#softStop(id);
     let forecast: Forecast | undefined;
+    let change: Turn | undefined;
     try {
-      const { checkpoint, watch: before, dataset, evalEvery, sampleEvery, notices = [] } = prepare();
-      const setup = (from: Checkpoint): EngineSetup => ({
-        network: from.network,
-        parameters: from.parameters,
-        optimizer: from.recipe.optimizer,
-        ...(from.optimizerState ? { optimizerState: from.optimizerState } : {}),
-        stream: dataset.train,
-        seed: from.recipe.seed,
-        batchSize: from.recipe.batchSize,
-      });
-      // One that was stopped in its choice may still be measuring, and would be measured along.
-      const choosing = this.#choosing.then(() =>
-        chooseEngine(this.#backend, setup(checkpoint), engines, this.#measurements),
-      );
-      this.#choosing = choosing.catch(() => {});
-      const chosen = orStopped(choosing, signal);
-      // Before it is awaited here: whoever waits for it comes after the training stands.
-      this.#opening = chosen.catch(() => {});
-      const choice = await chosen;
+      change = this.#begin(call, id, true);
+      const { signal, turn } = change;
+      const open = async () => {
+        await turn();
+        const start = await prepare(signal);
+        // A cancelled benchmark may still be running and would skew this one.
+        const choosing = this.#choosing.then(() =>
+          chooseEngine(this.#backend, setupOf(start, start.checkpoint), engines, this.#measurements),
+        );
+        this.#choosing = choosing.catch(() => {});
+        return { start, choice: await orStopped(choosing, signal) };
+      };
+      const opened = open();
+      // Set before awaiting, so that whoever waits for it comes after the training is set up.
+      this.#opening = opened.catch(() => {});
+      const { start, choice } = await opened;
+      const { checkpoint, watch: before, dataset, evalEvery, sampleEvery, notices = [] } = start;
       this.#checkpoint = checkpoint;
       this.#standing = { last: checkpoint };
       this.#dataset = dataset;
@@ -350,16 +444,10 @@ export class Session implements WorkerAPI {
         sampleEvery,
         watch,
         notices: [...notices, ...choice.notices],
-        openEngine: (from, lost, again) => replaceEngine(lost, again, setup(from), engines),
-        evaluate: (at) => this.#progressEvaluation(at, dataset, () => signal.aborted),
+        openEngine: (from, lost, again) => replaceEngine(lost, again, setupOf(start, from), engines),
+        evaluate: (at) => this.#progressEvaluation(at, dataset, signal),
         sample: (at) =>
-          this.#sample(
-            at,
-            PROGRESS_SAMPLES,
-            sampleSettings(PROGRESS_SAMPLES, { seed: at.step }),
-            [],
-            () => signal.aborted,
-          ),
+          this.#sample(at, PROGRESS_SAMPLES, sampleSettings(PROGRESS_SAMPLES, { seed: at.step }), [], signal),
         onProgress: (progress) => void events({ progress }),
         others: () => (this.#others.size > 0 ? Promise.allSettled(this.#others) : undefined),
       });
@@ -381,6 +469,8 @@ export class Session implements WorkerAPI {
         // A call that was aborted ends without its result, and the page's `model` moves on all the same.
         await tell(this.#checkpoint);
       }
+      // Nobody hears of the result.
+      signal.throwIfAborted();
       const losses = training.losses.slice(0, training.step - checkpoint.step);
       const kept = this.#checkpoint;
       const exploded = explosion(losses, checkpoint.vocabulary.size, best);
@@ -403,19 +493,10 @@ export class Session implements WorkerAPI {
       };
     } finally {
       forecast?.dispose();
-      this.#busy = false;
-      this.#stops.delete(id);
+      void change?.end();
       this.#softStops.delete(id);
-      events[releaseProxy]();
+      release(events);
     }
-  }
-
-  #refuseWhileBusy(call: string): void {
-    if (this.#busy)
-      throw new MakemoreError(
-        "BUSY",
-        `${call}: a training is under way; wait for it, or stop it with its signal first.`,
-      );
   }
 
   #model(call: string): Checkpoint {
@@ -424,21 +505,23 @@ export class Session implements WorkerAPI {
   }
 
   /** The model as it is now, also in the middle of a training; of one being set up, its beginning. */
-  async #snapshot(call: string): Promise<Checkpoint> {
-    await this.#opening;
-    return this.#training ? this.#training.snapshot() : this.#model(call);
+  async #snapshot(call: string, signal: AbortSignal): Promise<Checkpoint> {
+    await orAborted(this.#opening, signal);
+    return this.#training ? orAborted(this.#training.snapshot(), signal) : this.#model(call);
   }
 
   /** The words a call is about: those given, split as the training splits them, or the training's own. */
-  #words(
+  async #words(
     call: string,
     { vocabulary, recipe, words: expected }: Checkpoint,
     words: EncodedWords | undefined,
+    signal: AbortSignal,
     column?: string | number,
-  ): Dataset {
+  ): Promise<Dataset> {
     if (words) {
-      const { text } = readWords(words, { call, isTraining: call !== "evaluate", column });
-      const dataset = buildDataset(text, { ...recipe, vocabulary });
+      const received = await receiveWords(words, signal);
+      const { text } = readWords(received, { call, isTraining: call !== "evaluate", column });
+      const dataset = await inSlices(datasetWork(text, { ...recipe, vocabulary }), signal);
       const refuse = call === "evaluate" ? refuseOtherOrder : refuseOtherWords;
       if (expected) refuse(call, expected, fingerprintOf(dataset));
       return dataset;
@@ -474,26 +557,26 @@ export class Session implements WorkerAPI {
     count: number,
     settings: SampleSettings,
     known: readonly WordSet[],
-    stopped: () => boolean,
+    signal: AbortSignal,
   ): Promise<string[]> {
     // Refused before ONNX Runtime is fetched for it.
     encodePrefix(checkpoint.vocabulary, settings);
-    return (await this.#infer(checkpoint)).sample(count, settings, known, stopped);
+    return (await this.#infer(checkpoint)).sample(count, settings, known, () => signal.aborted);
   }
 
   /** Every word of the list, as sets: what `novel` leaves out. */
-  #knownWords(): WordSet[] {
+  async #knownWords(): Promise<WordSet[]> {
     const dataset = this.#dataset;
     if (!dataset)
       throw new MakemoreError(
         "NO_WORDS",
         "sample: novel needs the training words, and a loaded model comes without them; give them as sample(count, { novel: words }) or load(file, { words }).",
       );
-    if (this.#novelty?.of !== dataset)
-      this.#novelty = {
-        of: dataset,
-        words: [dataset.train, dataset.validation, dataset.test].map((stream) => WordSet.of(stream)),
-      };
+    if (this.#novelty?.of !== dataset) {
+      const { train, validation, test } = dataset;
+      const words = Promise.all([train, validation, test].map((stream) => inSlices(WordSet.work(stream))));
+      this.#novelty = { of: dataset, words };
+    }
     return this.#novelty.words;
   }
 
@@ -501,9 +584,10 @@ export class Session implements WorkerAPI {
   async #progressEvaluation(
     checkpoint: Checkpoint,
     { train, validation }: Dataset,
-    stopped: () => boolean,
+    signal: AbortSignal,
   ): Promise<Progress["evaluation"]> {
     const inference = await this.#infer(checkpoint);
+    const stopped = () => signal.aborted;
     return {
       train: await inference.evaluate(head(train, validation.length), stopped),
       validation: await inference.evaluate(validation, stopped),
@@ -511,23 +595,66 @@ export class Session implements WorkerAPI {
   }
 }
 
+/** What an engine needs to go on from a checkpoint of a training. */
+function setupOf(
+  { dataset }: Start,
+  { network, parameters, recipe, optimizerState }: Checkpoint,
+): EngineSetup {
+  return {
+    network,
+    parameters,
+    optimizer: recipe.optimizer,
+    ...(optimizerState ? { optimizerState } : {}),
+    stream: dataset.train,
+    seed: recipe.seed,
+    batchSize: recipe.batchSize,
+  };
+}
+
 /** The choice, unless the call is stopped before it is made: then nothing changes, and the engine goes. */
-function orStopped(choosing: Promise<Choice>, signal: AbortSignal): Promise<Choice> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      reject(new Error("stopped before its first step"));
-      choosing.then(({ engine }) => engine.dispose()).catch(() => {});
-    };
-    if (signal.aborted) return stop();
-    signal.addEventListener("abort", stop);
-    choosing.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
+async function orStopped(choosing: Promise<Choice>, signal: AbortSignal): Promise<Choice> {
+  try {
+    return await orAborted(choosing, signal);
+  } catch (error) {
+    if (signal.aborted) choosing.then(({ engine }) => engine.dispose()).catch(() => {});
+    throw error;
+  }
 }
 
 /** The first whole words of a stream, at least one, up to about `length` tokens. */
 function head(stream: TokenStream, length: number): TokenStream {
   const end = stream.indexOf(0, Math.max(1, length - 1));
   return end < 0 ? stream : stream.slice(0, end + 1);
+}
+
+/** The words of a list that the model can spell, for `novel`. */
+function listedWords(
+  words: ReceivedWords,
+  { vocabulary }: Checkpoint,
+  signal: AbortSignal,
+): Promise<WordSet> {
+  const { text } = readWords(words, { call: "sample: novel" });
+  return inSlices(
+    (function* () {
+      return yield* WordSet.work(yield* encodeText(text, vocabulary, true));
+    })(),
+    signal,
+  );
+}
+
+/** What is promised, unless the signal comes first. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}
+
+/** Gives back the page's end of a comlink proxy. */
+function release(proxy: object | undefined): void {
+  (proxy as Remote<ProxyMarked> | undefined)?.[releaseProxy]();
 }
 
 /** Runs a call and packs what it came to. */

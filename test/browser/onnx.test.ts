@@ -7,6 +7,7 @@ import { sampleSettings } from "../../worker/options";
 import { Inference } from "../../worker/sampling/inference";
 import { pytorchCheckpoint } from "../checkpoint";
 import { largestDifference, pytorchRun } from "../pytorch";
+import { scoreWords } from "../scores";
 
 beforeAll(() => {
   ort.env.wasm.numThreads = 1;
@@ -80,7 +81,7 @@ describe.each(["mlp", "wavenet"] as const)("%s in onnxruntime-web", (name) => {
     const inference = new Inference(ort, checkpoint);
     const settings = sampleSettings(20, { seed: 1, topK: 1, maxLength: 12, minLength: 0 });
     const [greedy = ""] = await inference.sample(20, settings);
-    const [score] = await inference.score([greedy]);
+    const [score] = await scoreWords(inference, checkpoint.vocabulary, [greedy]);
     const first = logits[contexts.findIndex((context) => context.every((token) => token === 0))] ?? [];
     const surprise = Math.log(first.reduce((sum, x) => sum + Math.exp(x), 0)) - Math.max(...first);
     expect(score?.surprises[0]?.surprise).toBeCloseTo(surprise, 4);
@@ -94,7 +95,7 @@ describe.each(["mlp", "wavenet"] as const)("%s in onnxruntime-web", (name) => {
       0,
       ...words.flatMap((word) => [...checkpoint.vocabulary.encode(word), 0]),
     ]);
-    const surprises = (await inference.score(words)).flatMap((score) =>
+    const surprises = (await scoreWords(inference, checkpoint.vocabulary, words)).flatMap((score) =>
       score.surprises.map((s) => s.surprise),
     );
     const mean = surprises.reduce((sum, x) => sum + x, 0) / surprises.length;

@@ -1,6 +1,14 @@
 import { expose } from "comlink";
 import type { WorkerAPI } from "../../src/protocol";
 
+/** Answers `sample` with words. */
+export function sampling(words: string[]): WorkerAPI["sample"] {
+  return async (_id, _options, _count, _novel, onPart) => {
+    await onPart(words);
+    return { value: undefined };
+  };
+}
+
 /** A Worker whose other side is an object in this thread: real comlink, real structured clones. */
 export class FakeWorker extends EventTarget implements Worker {
   static instances: FakeWorker[] = [];

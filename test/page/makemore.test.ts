@@ -5,7 +5,8 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import makemore, { Makemore } from "../../src";
 import type { EncodedWords, TrainEvent, WorkerConfiguration } from "../../src/protocol";
 import type { ModelInfo, Progress, TrainResult } from "../../src/types";
-import { FakeWorker } from "./fakeWorker";
+import { receiveWords } from "../../worker/data/receive";
+import { FakeWorker, sampling } from "./fakeWorker";
 
 const model: ModelInfo = {
   contextLength: 8,
@@ -39,6 +40,9 @@ const result: TrainResult = {
   notices: [],
 };
 
+/** The text of words as the worker receives it. */
+const textOf = async (words: EncodedWords) => (await receiveWords(words, new AbortController().signal)).text;
+
 /** Awaits a macrotask or two: enough for messages to arrive. */
 const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
 
@@ -66,8 +70,10 @@ test("importing and constructing start no worker; the default export is a shared
 });
 
 test("train hands over words as bytes and options as given, and reports what the worker tells", async () => {
+  let text = "";
   const train = vi.fn(
-    async (_id: number, _o: unknown, _w: EncodedWords, onEvent: (event: TrainEvent) => void) => {
+    async (_id: number, _o: unknown, words: EncodedWords, onEvent: (event: TrainEvent) => void) => {
+      text = await textOf(words);
       onEvent({ model, measurements: new Map() });
       onEvent({ progress });
       await settle();
@@ -90,19 +96,22 @@ test("train hands over words as bytes and options as given, and reports what the
   expect(during).toEqual({ ...model, step: progress.step });
   expect(mm.model?.step).toBe(2);
   expect(train.mock.calls[0]?.[1]).toEqual({ steps: 2 });
-  expect(new TextDecoder().decode(train.mock.calls[0]?.[2].bytes)).toBe("emma\nolivia\n");
+  expect(text).toBe("emma\nolivia\n");
   expect(lastWorker().options).toEqual({ type: "module" });
   mm.dispose();
 });
 
 test("one string is words a line, as makemore takes a text file", async () => {
-  const train = vi.fn(async (_id: number, _o: unknown, _w: EncodedWords) => ({ value: result }));
-  FakeWorker.api = { train };
+  const sent: [text: string, isText: boolean][] = [];
+  FakeWorker.api = {
+    train: async (_id, _options, words) => {
+      sent.push([await textOf(words), words.isText]);
+      return { value: result };
+    },
+  };
   const mm = new Makemore();
   await mm.train("emma\nolivia\n");
-  const words = train.mock.calls[0]?.[2];
-  expect(words?.isText).toBe(true);
-  expect(new TextDecoder().decode(words?.bytes)).toBe("emma\nolivia\n");
+  expect(sent).toEqual([["emma\nolivia\n", true]]);
   mm.dispose();
 });
 
@@ -242,14 +251,19 @@ test("options that are no object, or hold what cannot cross, are refused before 
 });
 
 test("words are read at once: what happens to the list after the call does not matter", async () => {
-  const train = vi.fn(async (_id: number, _options: unknown, _words: EncodedWords) => ({ value: result }));
-  FakeWorker.api = { train };
+  let text = "";
+  FakeWorker.api = {
+    train: async (_id, _options, words) => {
+      text = await textOf(words);
+      return { value: result };
+    },
+  };
   const mm = new Makemore();
   const words = ["emma"];
   const call = mm.train(words);
   words.length = 0;
   await call;
-  expect(new TextDecoder().decode(train.mock.calls[0]?.[2].bytes)).toBe("emma\n");
+  expect(text).toBe("emma\n");
   mm.dispose();
 });
 
@@ -296,7 +310,7 @@ test("the news of a worker's death that comes late does not touch the next worke
   await lost;
   FakeWorker.api = {
     load: async () => ({ value: model }),
-    sample: async () => ({ value: ["again"] }),
+    sample: sampling(["again"]),
   };
   await mm.load(new Uint8Array(1));
   // Terminating the first worker freed its lock.
@@ -315,7 +329,7 @@ test("where the browser refuses locks, everything else works", async () => {
       },
     },
   });
-  FakeWorker.api = { sample: async () => ({ value: ["ok"] }) };
+  FakeWorker.api = { sample: sampling(["ok"]) };
   const mm = new Makemore();
   await expect(mm.sample(1)).resolves.toEqual(["ok"]);
   mm.dispose();
@@ -382,7 +396,7 @@ test("a worker that never loads ends in LOAD_FAILED with its URL, and the next c
       message: expect.stringMatching(/\/nowhere\/worker\.js did not start: the server answered 404/),
     });
   expect(fetched).toHaveBeenCalledTimes(1);
-  FakeWorker.api = { sample: async () => ({ value: ["ok"] }) };
+  FakeWorker.api = { sample: sampling(["ok"]) };
   await expect(mm.sample(1)).resolves.toEqual(["ok"]);
   expect(FakeWorker.instances).toHaveLength(2);
   mm.dispose();
@@ -474,8 +488,8 @@ test("load copies what it is given, so the caller's bytes stay theirs", async ()
 });
 
 test("what comes from another realm is taken for what it is", async () => {
-  const load = vi.fn(async (_: Uint8Array) => ({ value: model }));
-  FakeWorker.api = { load, sample: async () => ({ value: ["ok"] }) };
+  const load = vi.fn(async (_id: number, _onnx: Uint8Array) => ({ value: model }));
+  FakeWorker.api = { load, sample: sampling(["ok"]) };
   const mm = new Makemore();
   const theirs: { view: Uint8Array; data: DataView; buffer: ArrayBuffer; options: object; words: string[] } =
     runInNewContext(`({
@@ -493,7 +507,7 @@ test("what comes from another realm is taken for what it is", async () => {
     new Response(Uint8Array.of(1, 2, 3)),
   ]) {
     await mm.load(file, { words: theirs.words });
-    expect([...(load.mock.calls.at(-1)?.[0] ?? [])]).toEqual([1, 2, 3]);
+    expect([...(load.mock.calls.at(-1)?.[1] ?? [])]).toEqual([1, 2, 3]);
   }
   await expect(mm.sample(1, theirs.options)).resolves.toEqual(["ok"]);
   // A signal that is no instance of this realm's class.
@@ -516,16 +530,19 @@ test("what comes from another realm is taken for what it is", async () => {
 });
 
 test("options and words in Vue's or MobX's reactive state are read", async () => {
-  const train = vi.fn(async (_id: number, _o: unknown, _w: EncodedWords) => ({ value: result }));
-  FakeWorker.api = { train, sample: async () => ({ value: ["ok"] }), load: async () => ({ value: model }) };
+  const texts: string[] = [];
+  const train = vi.fn(async (_id: number, _options: unknown, words: EncodedWords) => {
+    texts.push(await textOf(words));
+    return { value: result };
+  });
+  FakeWorker.api = { train, sample: sampling(["ok"]), load: async () => ({ value: model }) };
   const options = { model: { folds: [2, 2, 2] }, split: [0.8, 0.1, 0.1] as const, learningRate: { peak: 1 } };
   const state = { options, words: ["emma", "olivia"] };
   for (const { options: proxied, words } of [reactive(state), observable(state)]) {
     const mm = new Makemore(reactive({ backend: "wasm" as const }));
     await mm.train(words, proxied);
-    const [, sent, encoded] = train.mock.calls.at(-1) ?? [];
-    expect(sent).toEqual(options);
-    expect(new TextDecoder().decode(encoded?.bytes)).toBe("emma\nolivia\n");
+    expect(train.mock.calls.at(-1)?.[1]).toEqual(options);
+    expect(texts.at(-1)).toBe("emma\nolivia\n");
     await expect(mm.sample(1, reactive({ novel: words }))).resolves.toEqual(["ok"]);
     await mm.load(new Uint8Array(1), observable({ words: ["emma"] }));
     mm.dispose();
@@ -557,7 +574,7 @@ test("an option that is no plain data is refused by its name", async () => {
 });
 
 test("a Makemore in Vue's and MobX's state works; in another proxy it is refused with the fix", async () => {
-  FakeWorker.api = { sample: async () => ({ value: ["ok"] }) };
+  FakeWorker.api = { sample: sampling(["ok"]) };
   for (const { mm } of [
     reactive({ mm: new Makemore() }),
     { mm: ref(new Makemore()).value },

@@ -19,6 +19,7 @@ import {
   windowLogits,
 } from "../onnxRuntime";
 import { largestDifference, pytorchRun } from "../pytorch";
+import { scoreWords } from "../scores";
 
 /** Words of 1 to `longest` characters, as ids. */
 function randomWords(count: number, longest: number, vocabularySize: number): number[][] {
@@ -150,10 +151,15 @@ test("a large vocabulary is scored in runs of a bounded size", async () => {
     contexts.push(count);
     return { logProbabilities: new Float32Array(count * size) };
   };
-  const session = { session: { run }, levels: [{ input: "context", fold: 4 }], vocabularySize: size };
+  const session = {
+    session: { run },
+    levels: [{ input: "context", fold: 4 }],
+    vocabularySize: size,
+    most: 1e9,
+  };
   let positions = 0;
   const slices = words.map((tokens) => ({ tokens, start: 0, end: tokens.length }));
-  await surprises(session, slices, () => positions++);
+  for await (const values of surprises(session, slices, () => false)) positions += values.length;
   expect(positions).toBe(words.flat().length + words.length);
   expect(contexts.length).toBeGreaterThan(2);
   // 10 MB an output; a word is added as a whole.
@@ -182,7 +188,11 @@ async function largestSurpriseDifference(
   logits: Float64Array,
 ): Promise<number> {
   const inference = new Inference(ort, checkpoint);
-  const scores = await inference.score(words.map((word) => checkpoint.vocabulary.decode(word)));
+  const scores = await scoreWords(
+    inference,
+    checkpoint.vocabulary,
+    words.map((word) => checkpoint.vocabulary.decode(word)),
+  );
   await inference.dispose();
   const width = checkpoint.vocabulary.size;
   const expected = words

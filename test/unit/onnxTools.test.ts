@@ -8,6 +8,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { writeONNX } from "../../worker/onnx/write";
 import { Inference } from "../../worker/sampling/inference";
 import { pytorchCheckpoint, randomCheckpoint } from "../checkpoint";
+import { scoreWords } from "../scores";
 
 const folder = mkdtempSync(join(tmpdir(), "makemore-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -89,7 +90,7 @@ if (!python) sayWhySkipped("numpy");
 const inference = new Inference(ort, checkpoint);
 afterAll(() => inference.dispose());
 const scoreLines = async (word: string) => {
-  const [score] = await inference.score([word]);
+  const [score] = await scoreWords(inference, checkpoint.vocabulary, [word]);
   return score?.surprises.map(({ character, surprise }) => [character || "(end)", surprise] as const) ?? [];
 };
 function run(program: string, snippet: string, ...args: string[]): string[] {

@@ -3,11 +3,12 @@ import { readFileSync } from "node:fs";
 import { releaseProxy } from "comlink";
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
-import type { EncodedWords, Outcome, TrainEvent } from "../../src/protocol";
+import type { EncodedWords, Outcome, PlainSampleOptions, ScoredWords, TrainEvent } from "../../src/protocol";
 import type { Progress, TrainResult } from "../../src/types";
-import { encodeWords } from "../../src/words";
+import { WordSender } from "../../src/words";
 import { isReadable } from "../../worker/data/words";
 import { Session } from "../../worker/session";
+import { sentWords } from "../sentWords";
 
 vi.mock("../../worker/assets", async () => {
   const { createWasmEngine } = await import("../../worker/engines/wasm");
@@ -26,7 +27,7 @@ vi.mock("../../worker/assets", async () => {
 const model = { contextLength: 4, embedding: 4, hidden: 8 };
 
 function list(words: readonly string[]): EncodedWords {
-  return { bytes: new TextEncoder().encode(words.join("\n")), isText: false };
+  return sentWords(words.join("\n"));
 }
 
 /** The page's end of a training: called for each event, and released at its end. */
@@ -35,6 +36,24 @@ function onEvents(onProgress: (progress: Progress) => void = () => {}): (event: 
     if ("progress" in event) onProgress(event.progress);
   };
   return Object.assign(listen, { [releaseProxy]: () => {} });
+}
+
+/** The page's end of a call that answers in parts. */
+function onPart<T>(take: (part: T) => void = () => {}): (part: T) => void {
+  return Object.assign(take, { [releaseProxy]: () => {} });
+}
+
+/** The words of a `sample` call. */
+async function sampled(
+  session: Session,
+  options: PlainSampleOptions,
+  count: number,
+  novel?: EncodedWords,
+): Promise<string[]> {
+  const words: string[] = [];
+  const take = onPart<string[]>((part) => words.push(...part));
+  await settled(session.sample(20, options, count, novel, take));
+  return words;
 }
 
 /** The value of a call, or what it threw. */
@@ -52,7 +71,7 @@ test("a file of 0.1.0 is loaded and resumed as 0.1.0 would have gone on", async 
     readFileSync("test/fixtures/version-0.1.0.json", "utf8"),
   );
   const session = new Session();
-  const info = await settled(session.load(new Uint8Array(file), {}, undefined));
+  const info = await settled(session.load(0, new Uint8Array(file), {}, undefined));
   expect(info).toMatchObject({ contextLength: 4, step: 20, steps: 40 });
   const { losses } = await settled(session.resume(1, {}, list(saved.words), onEvents()));
   expect(losses).toHaveLength(20);
@@ -99,9 +118,9 @@ test("a training that is stopped softly and then aborted in its setup leaves the
   const second = session.train(2, { steps: 50, model }, list(names), onEvents());
   session.stop(2);
   session.abort(2);
-  await expect(settled(second)).rejects.toThrow("stopped before its first step");
-  const file = await settled(session.exportONNX({}));
-  expect(await settled(session.load(file, {}, undefined))).toMatchObject({ step: 5 });
+  await expect(settled(second)).rejects.toThrow("aborted");
+  const file = await settled(session.exportONNX(10, {}));
+  expect(await settled(session.load(11, file, {}, undefined))).toMatchObject({ step: 5 });
 });
 
 test("after load, novel leaves out a list that is given to sample or to load", async () => {
@@ -110,15 +129,15 @@ test("after load, novel leaves out a list that is given to sample or to load", a
   const words = ["a", "b", "aa", "ab", "ba", "bb"];
   const few = [...Array(20)].flatMap(() => words);
   await settled(session.train(1, { steps: 30, model }, list(few), onEvents()));
-  const file = await settled(session.exportONNX({}));
+  const file = await settled(session.exportONNX(10, {}));
   const sample = (novel: EncodedWords | undefined) =>
-    settled(session.sample(2, { seed: 1, maxLength: 3, novel: true }, 100, novel));
-  await settled(session.load(file.slice(), {}, undefined));
+    sampled(session, { seed: 1, maxLength: 3, novel: true }, 100, novel);
+  await settled(session.load(12, file.slice(), {}, undefined));
   await expect(sample(undefined)).rejects.toThrow(/NO_WORDS.*novel: words.*load\(file, \{ words \}\)/);
   const byList = await sample(list([...words, "strange"]));
   expect(byList.filter((word) => words.includes(word))).toEqual([]);
   expect(await sample(list(["a"]))).toEqual(expect.arrayContaining(["b", "ab"]));
-  await settled(session.load(file.slice(), {}, list(few)));
+  await settled(session.load(12, file.slice(), {}, list(few)));
   expect(await sample(undefined)).toEqual(byList);
   await expect(settled(session.resume(3, {}, undefined, onEvents()))).rejects.toThrow(
     "the training has done 30; to go on, give a larger total, such as resume({ steps: 60 })",
@@ -133,11 +152,11 @@ test("words that only NFC makes equal are one word, and all words of a model can
   ]) {
     const few = list(Array(60).fill(words).flat());
     await settled(session.train(1, { steps: 20, model: { contextLength: 2, hidden: 8 } }, few, onEvents()));
-    const sample = (options: object) => settled(session.sample(2, { seed: 1, ...options }, 200, undefined));
+    const sample = (options: object) => sampled(session, { seed: 1, ...options }, 200);
     const novel = await sample({ novel: true, maxLength: 2 });
     expect(novel.filter((word) => words.includes(word.normalize("NFC")))).toEqual([]);
     expect(novel.filter((word) => word !== word.normalize("NFC"))).toEqual([]);
-    await settled(session.score(list(await sample({}))));
+    await settled(session.score(3, {}, list(await sample({})), onPart()));
   }
 });
 
@@ -145,7 +164,7 @@ test("a CSV text trains on the column that is named, and too few words are remar
   const session = new Session();
   const text = ["name,count", ...names.map((name, i) => `${name},${i}`)].join("\n");
   const csv = (column?: string): Promise<Outcome<TrainResult>> => {
-    const words = { bytes: new TextEncoder().encode(text), isText: true };
+    const words = sentWords(text, true);
     return session.train(1, { steps: 5, model, ...(column ? { column } : {}) }, words, onEvents());
   };
   await expect(settled(csv())).rejects.toThrow(/INVALID_WORDS.*column: "name"/);
@@ -156,8 +175,8 @@ test("a CSV text trains on the column that is named, and too few words are remar
   await expect(settled(session.resume(3, { steps: 9, column: 0 }, undefined, onEvents()))).rejects.toThrow(
     withoutWords,
   );
-  const file = await settled(session.exportONNX({}));
-  await expect(settled(session.load(file, { column: 0 }, undefined))).rejects.toThrow(withoutWords);
+  const file = await settled(session.exportONNX(10, {}));
+  await expect(settled(session.load(11, file, { column: 0 }, undefined))).rejects.toThrow(withoutWords);
   const few = await settled(session.train(2, { steps: 5, model }, list(["emma", "ava"]), onEvents()));
   expect(few.notices).toEqual([expect.stringContaining("only 2 words")]);
 });
@@ -165,9 +184,9 @@ test("a CSV text trains on the column that is named, and too few words are remar
 test("words other than the training's, or in another order, are refused, so that no validation word is learned", async () => {
   const session = new Session();
   await settled(session.train(1, { steps: 10, model }, list(names), onEvents()));
-  const file = await settled(session.exportONNX({}));
+  const file = await settled(session.exportONNX(10, {}));
   const other = new Session();
-  await settled(other.load(file.slice(), {}, undefined));
+  await settled(other.load(11, file.slice(), {}, undefined));
   const resume = (words: readonly string[]) =>
     settled(other.resume(2, { steps: 12 }, list(words), onEvents()));
   const sorted = [...names].sort().reverse();
@@ -176,20 +195,19 @@ test("words other than the training's, or in another order, are refused, so that
   );
   await expect(resume(names.slice(1))).rejects.toThrow(/the training had 300 words, and these are 299/);
   await expect(resume([...names.slice(1), names[1] ?? ""])).rejects.toThrow(/as many others/);
-  await expect(settled(other.load(file.slice(), {}, list(sorted)))).rejects.toThrow(/another order/);
-  await expect(settled(other.evaluate(list(sorted)))).rejects.toThrow(/another order/);
+  await expect(settled(other.load(11, file.slice(), {}, list(sorted)))).rejects.toThrow(/another order/);
+  await expect(settled(other.evaluate(12, {}, list(sorted)))).rejects.toThrow(/another order/);
   // Words that the training did not have may be evaluated.
-  expect((await settled(other.evaluate(list(names.slice(0, 50))))).train).toBeGreaterThan(0);
+  expect((await settled(other.evaluate(12, {}, list(names.slice(0, 50))))).train).toBeGreaterThan(0);
   // The same words, also with other white space and line ends, go on as they were.
-  const text = {
-    bytes: new TextEncoder().encode(names.map((name) => ` ${name} `).join("\r\n")),
-    isText: true,
-  };
-  expect(await settled(other.evaluate(text))).toEqual(await settled(session.evaluate(undefined)));
-  expect((await settled(other.resume(3, { steps: 12 }, text, onEvents()))).step).toBe(12);
+  const text = () => sentWords(names.map((name) => ` ${name} `).join("\r\n"), true);
+  expect(await settled(other.evaluate(12, {}, text()))).toEqual(
+    await settled(session.evaluate(12, {}, undefined)),
+  );
+  expect((await settled(other.resume(3, { steps: 12 }, text(), onEvents()))).step).toBe(12);
   // And what is exported after that knows them, too.
   const again = new Session();
-  await settled(again.load(await settled(other.exportONNX({})), {}, undefined));
+  await settled(again.load(11, await settled(other.exportONNX(10, {})), {}, undefined));
   await expect(settled(again.resume(4, { steps: 14 }, list(sorted), onEvents()))).rejects.toThrow(
     "another order",
   );
@@ -199,8 +217,10 @@ test("a file of 0.1.0 takes the words as they are given, and knows them from the
   const file = readFileSync("test/fixtures/version-0.1.0.onnx");
   const { words }: { words: string[] } = JSON.parse(readFileSync("test/fixtures/version-0.1.0.json", "utf8"));
   const session = new Session();
-  await settled(session.load(new Uint8Array(file), {}, list(words)));
-  await expect(settled(session.evaluate(list([...words].reverse())))).rejects.toThrow("another order");
+  await settled(session.load(11, new Uint8Array(file), {}, list(words)));
+  await expect(settled(session.evaluate(12, {}, list([...words].reverse())))).rejects.toThrow(
+    "another order",
+  );
 });
 
 /** So many steps for 240 names that the validation loss has its lowest point far before the last. */
@@ -217,16 +237,16 @@ test("the weights of the best validation loss are kept, the same ones each time"
   if (!kept) return expect.unreachable();
   expect(result).toMatchObject({ step: 1000, steps: 1000, model: { step: kept.step, steps: 1000 } });
   expect(kept.step).toBeLessThan(400);
-  const losses = await settled(session.evaluate(undefined));
+  const losses = await settled(session.evaluate(12, {}, undefined));
   // Float32 rounding, once in our kernels and once in ONNX Runtime's.
   expect(kept.validation).toBeCloseTo(losses.validation, 4);
-  const file = await settled(session.exportONNX({}));
+  const file = await settled(session.exportONNX(10, {}));
 
   const last = new Session();
   const all = await settled(last.train(1, { ...overfitting, keepBest: false }, list(names), onEvents()));
   expect(all).toMatchObject({ step: 1000, model: { step: 1000 } });
   expect(all).not.toHaveProperty("kept");
-  expect((await settled(last.evaluate(undefined))).validation).toBeGreaterThan(kept.validation + 0.1);
+  expect((await settled(last.evaluate(12, {}, undefined))).validation).toBeGreaterThan(kept.validation + 0.1);
   expect(all.copies).toBeGreaterThan(result.copies);
   expect(all.losses).toEqual(result.losses);
 
@@ -243,10 +263,10 @@ test("the weights of the best validation loss are kept, the same ones each time"
   const rest = await settled(stopped.resume(2, {}, undefined, onEvents()));
   expect([...first.losses, ...rest.losses]).toEqual([...result.losses]);
   expect(rest.kept).toEqual(kept);
-  expect(await settled(stopped.exportONNX({}))).toEqual(file);
+  expect(await settled(stopped.exportONNX(10, {}))).toEqual(file);
 
   // A file holds the kept weights with their moments: a training goes on from their step.
-  await settled(stopped.load(file.slice(), {}, list(names)));
+  await settled(stopped.load(11, file.slice(), {}, list(names)));
   const again = await settled(stopped.resume(3, {}, undefined, onEvents()));
   expect(again.losses).toEqual(result.losses.slice(kept.step));
   expect(again.kept).toEqual(kept);
@@ -289,7 +309,7 @@ test("a loss that explodes is told: with earlier weights if they are better, els
     await expect(
       settled(session.train(2, { ...options, ...change }, list(names), onEvents())),
     ).rejects.toThrow(/DIVERGED.*guessing at random has 3\.\d.*learningRate/);
-  expect(await settled(session.sample(3, { maxLength: 5 }, 2, undefined))).toHaveLength(2);
+  expect(await sampled(session, { maxLength: 5 }, 2)).toHaveLength(2);
 });
 
 test("five words train, and the result says what that is worth", async () => {
@@ -299,26 +319,26 @@ test("five words train, and the result says what that is worth", async () => {
   expect(result).not.toHaveProperty("kept");
   expect(result.words.split).toEqual({ train: 4, validation: 0, test: 1 });
   expect(result.notices[0]).toMatch(/only 5 words.*none is left for validation/);
-  expect(await settled(session.sample(2, {}, 3, undefined))).toHaveLength(3);
+  expect(await sampled(session, {}, 3)).toHaveLength(3);
 });
 
 test("half of a surrogate pair is refused wherever words go in, and the model stays", async () => {
   const session = new Session();
   await settled(session.train(1, { steps: 5, model }, list(names), onEvents()));
-  const half = () => encodeWords(["emma", "ab\ud83d"], "test");
+  const half = () => new WordSender(["emma", "ab\ud83d"], "test").encoded;
   const half16 = /INVALID_WORDS.*word 1 is "ab\ufffd".*half of a surrogate pair/;
   for (const call of [
-    session.train(2, { steps: 5, model }, half(), onEvents()),
-    session.resume(3, { steps: 9 }, half(), onEvents()),
-    session.score(half()),
-    session.evaluate(half()),
-    session.sample(4, { novel: true }, 1, half()),
+    () => session.train(2, { steps: 5, model }, half(), onEvents()),
+    () => session.resume(3, { steps: 9 }, half(), onEvents()),
+    () => session.score(4, {}, half(), onPart()),
+    () => session.evaluate(12, {}, half()),
+    () => session.sample(5, { novel: true }, 1, half(), onPart()),
   ])
-    await expect(settled<unknown>(call)).rejects.toThrow(half16);
-  await expect(settled(session.sample(5, { prefix: "ab\ud83d" }, 1, undefined))).rejects.toThrow(
+    await expect(settled<unknown>(call())).rejects.toThrow(half16);
+  await expect(sampled(session, { prefix: "ab\ud83d" }, 1)).rejects.toThrow(
     'prefix is "ab\\ud83d", and the model never saw "\\ud83d"',
   );
-  expect(await settled(session.sample(6, {}, 3, undefined))).toHaveLength(3);
+  expect(await sampled(session, {}, 3)).toHaveLength(3);
 });
 
 test("whatever words are trained on, what is sampled goes back in as it came out", async () => {
@@ -333,11 +353,13 @@ test("whatever words are trained on, what is sampled goes back in as it came out
     fc.asyncProperty(fc.array(word, { minLength: 8, maxLength: 40 }), async (words) => {
       const session = new Session();
       const options = { steps: 3, model: { contextLength: 2, embedding: 2, hidden: 4 } };
-      const encoded = encodeWords(["ab", ...words], "train");
+      const { encoded } = new WordSender(["ab", ...words], "train");
       await settled(session.train(1, options, encoded, onEvents()));
-      const sampled = await settled(session.sample(2, { maxLength: 5, seed: 1 }, 50, undefined));
-      const scores = await settled(session.score(encodeWords(sampled, "score")));
-      expect(scores.map((score) => score.word)).toEqual(sampled);
+      const out = await sampled(session, { maxLength: 5, seed: 1 }, 50);
+      const back: string[] = [];
+      const take = onPart<ScoredWords>((part) => back.push(...part.words));
+      await settled(session.score(3, {}, new WordSender(out, "score").encoded, take));
+      expect(back).toEqual(out);
     }),
     { numRuns: 15 },
   );

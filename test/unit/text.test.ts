@@ -2,24 +2,24 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { EncodedWords } from "../../src/protocol";
 import { buildDataset } from "../../worker/data/dataset";
 import { type Reading, readWords, wordNotices } from "../../worker/data/text";
 
 const training = { call: "train", isTraining: true };
 
-function encoded(text: string, isText: boolean): EncodedWords {
-  return { bytes: new TextEncoder().encode(text), isText };
+/** Through UTF-8, as words come from the page. */
+function received(text: string, isText: boolean) {
+  return { text: new TextDecoder().decode(new TextEncoder().encode(text)), isText };
 }
 
 /** Given as one string. */
 function readText(text: string, reading: Reading = training): string[] {
-  return readWords(encoded(text, true), reading).text.split("\n").filter(Boolean);
+  return readWords(received(text, true), reading).text.split("\n").filter(Boolean);
 }
 
 /** Given as an array of strings. */
 function readList(words: readonly string[]) {
-  return readWords(encoded(`${words.join("\n")}\n`, false), training);
+  return readWords(received(`${words.join("\n")}\n`, false), training);
 }
 
 const table = ["Emma,F,20355", "Olivia,F,19553", '"Ava, Mia",F,17327'];
@@ -86,7 +86,7 @@ test("a column that is not there is refused with those that are", () => {
   expect(read("nme")).toThrow(/column is "nme"; the first line has "name", "sex", "count"/);
   expect(read(3)).toThrow(/column is 3; the columns are 0 to 2/);
   expect(() => readText('"em\nma",1\nava,2', { ...training, column: 0 })).toThrow(/more than one line/);
-  expect(() => readWords(encoded("emma", false), { ...training, column: 0 })).toThrow(/give the CSV text/);
+  expect(() => readWords(received("emma", false), { ...training, column: 0 })).toThrow(/give the CSV text/);
 });
 
 test("no false alarm: words with commas, dots, quotes and tabs in an array, and a few of them in a text", () => {
@@ -109,7 +109,7 @@ test("no false alarm: words with commas, dots, quotes and tabs in an array, and 
   expect(readText("[emma\n{olivia")).toHaveLength(2);
   expect(readText("Boeing 747\nAirbus 380")).toHaveLength(2);
   const names = readFileSync("demo/words/names.txt", "utf8");
-  expect(readWords(encoded(names, true), training)).toEqual({ text: names, notices: [] });
+  expect(readWords(received(names, true), training)).toEqual({ text: names, notices: [] });
 });
 
 test("lines of a CSV file in an array are remarked on, as numbers are no words", () => {

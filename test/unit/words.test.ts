@@ -8,6 +8,7 @@ import { eachWord, isReadable, normalizeWord } from "../../worker/data/words";
 import { sampleSettings } from "../../worker/options";
 import { Inference } from "../../worker/sampling/inference";
 import { randomCheckpoint } from "../checkpoint";
+import { scoreWords } from "../scores";
 
 const all = { seed: 1, split: [1, 0, 0] as const, shuffle: false };
 
@@ -83,7 +84,7 @@ test("every sampled word has the form of a word, obeys the options in that form,
           if ("unique" in options) expect(new Set(sampled).size).toBe(sampled.length);
           const scored = sampled.filter((word) => word !== "");
           if (scored.length > 0)
-            expect((await inference.score(scored)).map(({ word }) => word)).toEqual(scored);
+            expect((await scoreWords(inference, vocabulary, scored)).map(({ word }) => word)).toEqual(scored);
         }
         await inference.dispose();
       },

@@ -6,6 +6,7 @@
  * million words cost about 8 MB where the lecture's `X` would cost 280.
  */
 import { MakemoreError } from "../../src/errors";
+import { ITEMS, runToEnd, type Work } from "../../src/slices";
 import type { WordStats } from "../../src/types";
 import { randomBelow, randomBits, Stream } from "./random";
 import { BOUNDARY, Vocabulary } from "./vocabulary";
@@ -77,23 +78,33 @@ export interface DatasetOptions {
  * @throws MakemoreError `INVALID_WORDS` where there is nothing to learn from
  */
 export function buildDataset(text: string, options: DatasetOptions): Dataset {
+  return runToEnd(datasetWork(text, options));
+}
+
+/** As `buildDataset`, in slices: a million words take seconds. */
+export function* datasetWork(text: string, options: DatasetOptions): Work<Dataset> {
   let dropped = 0;
   let tokens = 0;
   let count = 0;
-  function* kept(): Generator<string> {
-    for (const word of eachWord(text)) if (word !== "") yield word;
-  }
-  const known = options.vocabulary ?? Vocabulary.of(kept());
+  // Counts words and characters: either may be many.
+  let ticks = 0;
+  const isDue = () => (++ticks & (ITEMS - 1)) === 0;
+  const characters = new Set<string>();
   for (const word of eachWord(text)) {
-    if (word === "") dropped++;
-    else {
-      count++;
-      for (const character of word) {
-        tokens++;
-        if (options.vocabulary && known.id(character) === undefined) known.encode(word);
-      }
+    if (isDue()) yield;
+    if (word === "") {
+      dropped++;
+      continue;
+    }
+    count++;
+    for (const character of word) {
+      tokens++;
+      if (!options.vocabulary) characters.add(character);
+      else if (options.vocabulary.id(character) === undefined) options.vocabulary.encode(word);
+      if (isDue()) yield;
     }
   }
+  const known = options.vocabulary ?? Vocabulary.of(characters);
   // A text that ends with a line break, or is empty, has no word after it: not a dropped one.
   if (text === "" || endsLine(text)) dropped--;
   if (count === 0)
@@ -114,22 +125,27 @@ export function buildDataset(text: string, options: DatasetOptions): Dataset {
   const starts = new Uint32Array(count);
   let at = 1;
   let i = 0;
-  for (const word of kept()) {
+  for (const word of eachWord(text)) {
+    if (isDue()) yield;
+    if (word === "") continue;
     starts[i++] = at;
-    for (const character of word) all[at++] = known.id(character) ?? BOUNDARY;
+    for (const character of word) {
+      all[at++] = known.id(character) ?? BOUNDARY;
+      if (isDue()) yield;
+    }
     at++;
   }
-  const repeated = countRepeats(all, starts);
-  if (options.shuffle) shuffle(starts, options.seed);
+  const repeated = yield* countRepeats(all, starts);
+  if (options.shuffle) yield* shuffle(starts, options.seed);
 
   const trainEnd = Math.floor(options.split[0] * count + 1e-9);
   const validationEnd = Math.floor((options.split[0] + options.split[1]) * count + 1e-9);
   // One or two words still train: the first share never rounds to nothing.
   const first = Math.max(1, trainEnd);
   const second = Math.max(first, validationEnd);
-  const train = gather(all, starts.subarray(0, first));
-  const validation = gather(all, starts.subarray(first, second));
-  const test = gather(all, starts.subarray(second));
+  const train = yield* gather(all, starts.subarray(0, first));
+  const validation = yield* gather(all, starts.subarray(first, second));
+  const test = yield* gather(all, starts.subarray(second));
   return {
     vocabulary: known,
     train,
@@ -144,36 +160,82 @@ export function buildDataset(text: string, options: DatasetOptions): Dataset {
   };
 }
 
+/**
+ * The words of a text as one stream, in the ids of a vocabulary.
+ *
+ * @param lenient leave out words with a character that the vocabulary does not have
+ * @throws MakemoreError `INVALID_WORDS` for such a word, if not `lenient`
+ */
+export function* encodeText(text: string, vocabulary: Vocabulary, lenient = false): Work<TokenStream> {
+  let ticks = 0;
+  const isDue = () => (++ticks & (ITEMS - 1)) === 0;
+  let stream: TokenStream = new (vocabulary.size > 256 ? Uint16Array : Uint8Array)(text.length + 2);
+  let at = 1;
+  for (const word of eachWord(text)) {
+    if (isDue()) yield;
+    if (word === "") continue;
+    const start = at;
+    let isKnown = true;
+    // NFC may have made it longer.
+    if (at + word.length >= stream.length) stream = grown(stream, at + word.length + 1);
+    for (const character of word) {
+      const id = vocabulary.id(character);
+      if (id === undefined && !lenient) vocabulary.encode(word);
+      isKnown &&= id !== undefined;
+      stream[at++] = id ?? BOUNDARY;
+      if (isDue()) yield;
+    }
+    if (!isKnown) at = start;
+    else stream[at++] = BOUNDARY;
+  }
+  return stream.slice(0, at > 1 ? at : 0);
+}
+
+function grown(stream: TokenStream, length: number): TokenStream {
+  const TokenArray = stream instanceof Uint16Array ? Uint16Array : Uint8Array;
+  const larger = new TokenArray(Math.max(length, stream.length + (stream.length >> 1)));
+  larger.set(stream);
+  return larger;
+}
+
 /** Fisher-Yates, from the shuffle stream. */
-function shuffle(starts: Uint32Array, seed: number): void {
+function* shuffle(starts: Uint32Array, seed: number): Work<void> {
   for (let i = starts.length - 1; i > 0; i--) {
     const j = randomBelow(randomBits(seed, Stream.shuffle, 0, i), i + 1);
     const a = starts[i] ?? 0;
     starts[i] = starts[j] ?? 0;
     starts[j] = a;
+    if ((i & (ITEMS - 1)) === 0) yield;
   }
 }
 
 /** The words at `starts`, in that order, as a stream of their own. Empty where there are none. */
-function gather(all: TokenStream, starts: Uint32Array): TokenStream {
+function* gather(all: TokenStream, starts: Uint32Array): Work<TokenStream> {
   const TokenArray = all instanceof Uint16Array ? Uint16Array : Uint8Array;
   if (starts.length === 0) return new TokenArray(0);
   let length = 1;
-  for (const start of starts) length += all.indexOf(BOUNDARY, start) + 1 - start;
+  for (const [i, start] of starts.entries()) {
+    length += all.indexOf(BOUNDARY, start) + 1 - start;
+    if ((i & (ITEMS - 1)) === 0) yield;
+  }
   const stream = new TokenArray(length);
   let at = 1;
-  for (const start of starts) {
+  for (const [i, start] of starts.entries()) {
     const end = all.indexOf(BOUNDARY, start);
     stream.set(all.subarray(start, end), at);
     at += end + 1 - start;
+    if ((i & (ITEMS - 1)) === 0) yield;
   }
   return stream;
 }
 
-function countRepeats(all: TokenStream, starts: Uint32Array): number {
+function* countRepeats(all: TokenStream, starts: Uint32Array): Work<number> {
   const seen = new WordSet(starts.length);
   let repeated = 0;
-  for (const start of starts) if (!seen.add(all, start, all.indexOf(BOUNDARY, start))) repeated++;
+  for (const [i, start] of starts.entries()) {
+    if (!seen.add(all, start, all.indexOf(BOUNDARY, start))) repeated++;
+    if ((i & (ITEMS - 1)) === 0) yield;
+  }
   return repeated;
 }
 
@@ -195,6 +257,11 @@ export class WordSet {
 
   /** All words of a stream. */
   static of(stream: TokenStream): WordSet {
+    return runToEnd(WordSet.work(stream));
+  }
+
+  /** As `of`, in slices. */
+  static *work(stream: TokenStream): Work<WordSet> {
     let words = 0;
     for (let i = 1; i < stream.length; i++) if (stream[i] === BOUNDARY) words++;
     const set = new WordSet(words);
@@ -202,18 +269,9 @@ export class WordSet {
       const end = stream.indexOf(BOUNDARY, start);
       set.add(stream, start, end);
       start = end + 1;
+      if ((++words & (ITEMS - 1)) === 0) yield;
     }
     return set;
-  }
-
-  /** The words of a text, one a line, less those that the vocabulary cannot spell. */
-  static ofText(text: string, vocabulary: Vocabulary): WordSet {
-    const ids: number[] = [BOUNDARY];
-    for (const word of eachWord(text)) {
-      const known = Array.from(word, (character) => vocabulary.id(character) ?? BOUNDARY);
-      if (known.length > 0 && !known.includes(BOUNDARY)) ids.push(...known, BOUNDARY);
-    }
-    return WordSet.of(Uint16Array.from(ids));
   }
 
   /** Adds the word at [start, end) of the set's one stream; false where it was there already. */

@@ -67,13 +67,24 @@ export function randomUnit(bits: number): number {
  */
 export function randomNormal(seed: number, parameter: number, length: number): Float32Array<ArrayBuffer> {
   const out = new Float32Array(length);
-  for (let i = 0; i < length; i += 2) {
+  fillNormal(out, seed, parameter, 0, length);
+  return out;
+}
+
+/** Elements [from, to) of `randomNormal`; `from` is even. */
+export function fillNormal(
+  out: Float32Array,
+  seed: number,
+  parameter: number,
+  from: number,
+  to: number,
+): void {
+  for (let i = from; i < to; i += 2) {
     // 1 - u is in (0, 1], so the logarithm is finite.
     const u = 1 - randomUnit(randomBits(seed, Stream.weights, parameter, i));
     const angle = 2 * Math.PI * randomUnit(randomBits(seed, Stream.weights, parameter, i + 1));
     const radius = Math.sqrt(-2 * Math.log(u));
     out[i] = radius * Math.cos(angle);
-    if (i + 1 < length) out[i + 1] = radius * Math.sin(angle);
+    if (i + 1 < to) out[i + 1] = radius * Math.sin(angle);
   }
-  return out;
 }

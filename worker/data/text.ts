@@ -5,9 +5,9 @@
  */
 import { dsvFormat } from "d3-dsv";
 import { MakemoreError } from "../../src/errors";
-import type { EncodedWords } from "../../src/protocol";
 import { show } from "../../src/show";
 import type { Dataset } from "./dataset";
+import type { ReceivedWords } from "./receive";
 import { BOUNDARY } from "./vocabulary";
 import { eachWord, isReadable } from "./words";
 
@@ -39,14 +39,13 @@ export interface WordList {
 }
 
 /**
- * Decodes words, and takes a column out of a CSV text.
+ * Checks words, and takes a column out of a CSV text.
  *
  * @throws MakemoreError `INVALID_WORDS` for what cannot be meant as words, `INVALID_OPTION` for a column that
  *   is not there
  */
-export function readWords({ bytes, isText }: EncodedWords, reading: Reading): WordList {
+export function readWords({ text, isText }: ReceivedWords, reading: Reading): WordList {
   const { call, column, isTraining = false } = reading;
-  const text = new TextDecoder().decode(bytes);
   refuseUnreadable(text, call);
   if (column !== undefined) {
     if (!isText)

@@ -7,6 +7,7 @@
  */
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { MakemoreError } from "../../src/errors";
+import { runToEnd, type Work } from "../../src/slices";
 import type { LayerSpec } from "../../src/types";
 import type { Fingerprint } from "../data/fingerprint";
 import { Vocabulary } from "../data/vocabulary";
@@ -16,7 +17,7 @@ import { buildNetwork, elements, type Network } from "../model/network";
 import { stateOf } from "../optimizers";
 import type { OptimizerState } from "../optimizers/optimizer";
 import { trainSettings } from "../options";
-import { crc32 } from "./checksum";
+import { crc32Work } from "./checksum";
 import { PRODUCER } from "./encode";
 import { describeForeign } from "./foreign";
 import {
@@ -29,15 +30,23 @@ import {
 } from "./schema";
 import { checksumEntry } from "./write";
 
+/** Numbers checked between two yields: about a millisecond. */
+const BLOCK = 1 << 16;
+
 /**
  * Reads a file back.
  *
  * @throws MakemoreError `INVALID_ONNX` that names what is wrong with it
  */
 export function readONNX(bytes: Uint8Array): Checkpoint {
+  return runToEnd(readWork(bytes));
+}
+
+/** As `readONNX`, in slices. */
+export function* readWork(bytes: Uint8Array): Work<Checkpoint> {
   try {
-    checkSeal(bytes);
-    return readModel(bytes);
+    yield* checkSeal(bytes);
+    return yield* readModel(bytes);
   } catch (error) {
     // What the wire reader, the option checks and the network say of a file that cannot be right.
     const reason = error instanceof Error ? error.message : String(error);
@@ -46,7 +55,7 @@ export function readONNX(bytes: Uint8Array): Checkpoint {
 }
 
 /** The checksum is the last entry; a file cut short has another end, an altered one another sum. */
-function checkSeal(bytes: Uint8Array): void {
+function* checkSeal(bytes: Uint8Array): Work<void> {
   const length = checksumEntry(0).length;
   const content = bytes.subarray(0, Math.max(0, bytes.length - length));
   const end = bytes.subarray(content.length);
@@ -59,12 +68,12 @@ function checkSeal(bytes: Uint8Array): void {
       `it does not end as an export of ${PRODUCER} does; it is another tool's file, or not whole (${bytes.length} bytes).`,
     );
   }
-  const expected = checksumEntry(crc32(content));
+  const expected = checksumEntry(yield* crc32Work(content));
   if (expected.some((byte, i) => end[i] !== byte))
     throw new Error("its checksum is not that of its content; it was altered after the export.");
 }
 
-function readModel(bytes: Uint8Array): Checkpoint {
+function* readModel(bytes: Uint8Array): Work<Checkpoint> {
   const model = decode(bytes);
   const producer = text(only(model, ModelProto.producerName, "producer_name"));
   if (producer !== PRODUCER)
@@ -84,10 +93,10 @@ function readModel(bytes: Uint8Array): Checkpoint {
   const network = buildNetwork(layers, vocabulary.size);
 
   const tensors = readTensors(decode(only(model, ModelProto.graph, "graph")));
-  const parameters: Parameters = new Map(
-    network.parameters.map((parameter) => [parameter.name, numbers(tensors, parameter.name, parameter)]),
-  );
-  const optimizerState = readState(messages(model, ModelProto.trainingInfo), network, recipe);
+  const parameters: Parameters = new Map();
+  for (const parameter of network.parameters)
+    parameters.set(parameter.name, yield* numbers(tensors, parameter.name, parameter));
+  const optimizerState = yield* readState(messages(model, ModelProto.trainingInfo), network, recipe);
   return {
     vocabulary,
     network,
@@ -150,7 +159,11 @@ function readFingerprint(value: unknown): Fingerprint {
 }
 
 /** The optimiser's state, if the file has it. */
-function readState(infos: readonly Fields[], network: Network, recipe: Recipe): OptimizerState | undefined {
+function* readState(
+  infos: readonly Fields[],
+  network: Network,
+  recipe: Recipe,
+): Work<OptimizerState | undefined> {
   const [info, ...more] = infos;
   if (!info) return undefined;
   const states = stateOf(recipe.optimizer);
@@ -158,14 +171,14 @@ function readState(infos: readonly Fields[], network: Network, recipe: Recipe): 
     throw new Error("it has training state that its optimiser does not use.");
   const tensors = readTensors(decode(only(info, TrainingInfoProto.algorithm, "training algorithm")));
   const trained = network.parameters.filter((parameter) => parameter.trainable);
-  return new Map(
-    states.map(([state, facts]) => [
-      state,
-      new Map(
-        trained.map(({ name, shape }) => [name, numbers(tensors, `${name}.${state}`, { shape, ...facts })]),
-      ),
-    ]),
-  );
+  const read = new Map<string, Parameters>();
+  for (const [state, facts] of states) {
+    const values: Parameters = new Map();
+    for (const { name, shape } of trained)
+      values.set(name, yield* numbers(tensors, `${name}.${state}`, { shape, ...facts }));
+    read.set(state, values);
+  }
+  return read;
 }
 
 /** The tensors of a graph, by name. */
@@ -180,11 +193,11 @@ function readTensors(graph: Fields): ReadonlyMap<string, Fields> {
 }
 
 /** The values of a tensor that must have a parameter's shape. */
-function numbers(
+function* numbers(
   tensors: ReadonlyMap<string, Fields>,
   name: string,
   parameter: Pick<Parameter, "shape" | "nonNegative">,
-): Float32Array<ArrayBuffer> {
+): Work<Float32Array<ArrayBuffer>> {
   const tensor = tensors.get(name);
   if (!tensor) throw new Error(`it has no tensor ${name}.`);
   const type = only(tensor, TensorProto.dataType, `data type of ${name}`);
@@ -199,14 +212,19 @@ function numbers(
     throw new Error(`its tensor ${name} must have ${count * 4} bytes of data.`);
   const values = new Float32Array(count);
   new Uint8Array(values.buffer).set(bytes);
-  const bad = values.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) throw new Error(`number ${bad} of its tensor ${name} is ${values[bad]}; it must be finite.`);
   // Means of squares, whose square roots are taken.
-  const negative = parameter.nonNegative ? values.findIndex((value) => value < 0) : -1;
-  if (negative >= 0)
-    throw new Error(
-      `number ${negative} of its tensor ${name} is ${values[negative]}; it must not be negative.`,
-    );
+  for (let from = 0; from < count; from += BLOCK) {
+    const block = values.subarray(from, from + BLOCK);
+    const bad = block.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0)
+      throw new Error(`number ${from + bad} of its tensor ${name} is ${block[bad]}; it must be finite.`);
+    const negative = parameter.nonNegative ? block.findIndex((value) => value < 0) : -1;
+    if (negative >= 0)
+      throw new Error(
+        `number ${from + negative} of its tensor ${name} is ${block[negative]}; it must not be negative.`,
+      );
+    yield;
+  }
   return values;
 }
 

@@ -13,11 +13,12 @@
  */
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { MakemoreError } from "../../src/errors";
-import type { ExportOptions } from "../../src/types";
+import { runToEnd, type Work } from "../../src/slices";
 import { asBlocks, type BlockChain } from "../model/blocks";
 import type { Checkpoint } from "../model/checkpoint";
 import type { Network } from "../model/network";
-import { crc32 } from "./checksum";
+import type { ExportSettings } from "../options";
+import { crc32Work } from "./checksum";
 import { convolutionGraph } from "./convolution";
 import { encodeEntry, encodeModel, message } from "./encode";
 import { floatTensor, type Tensor } from "./graph";
@@ -32,10 +33,15 @@ const DESCRIPTIONS = {
 };
 
 /** The bytes of a checkpoint. */
-export function writeONNX(
+export function writeONNX(checkpoint: Checkpoint, settings: ExportSettings): Uint8Array<ArrayBuffer> {
+  return runToEnd(writeWork(checkpoint, settings));
+}
+
+/** As `writeONNX`, in slices. */
+export function* writeWork(
   checkpoint: Checkpoint,
-  { form, trainingState }: Required<ExportOptions>,
-): Uint8Array<ArrayBuffer> {
+  { form, trainingState }: ExportSettings,
+): Work<Uint8Array<ArrayBuffer>> {
   const { vocabulary, network, parameters, step, recipe, words } = checkpoint;
   const metadata: Record<string, string> = {
     form,
@@ -53,7 +59,7 @@ export function writeONNX(
     metadata.state = JSON.stringify(states);
     return graph;
   };
-  return seal(encodeModel({ graph: build(), description, metadata, training }));
+  return yield* seal(encodeModel({ graph: build(), description, metadata, training }));
 }
 
 function requireBlocks(network: Network, form: string): BlockChain {
@@ -78,8 +84,8 @@ function stateTensors({ network, optimizerState }: Checkpoint): Tensor[] {
 }
 
 /** Puts the checksum at the end: one more entry of the metadata. */
-function seal(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const entry = checksumEntry(crc32(bytes));
+function* seal(bytes: Uint8Array): Work<Uint8Array<ArrayBuffer>> {
+  const entry = checksumEntry(yield* crc32Work(bytes));
   const file = new Uint8Array(bytes.length + entry.length);
   file.set(bytes);
   file.set(entry, bytes.length);

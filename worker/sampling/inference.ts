@@ -5,31 +5,42 @@
  * shared tree. Each opens its graph when it is first used. A model that is no chain of blocks
  * (`asBlocks`) has its window form stand in for both.
  */
-import type { WordScore } from "../../src/types";
+import type { ScoredWords } from "../../src/protocol";
 import type { TokenStream, WordSet } from "../data/dataset";
 import { asBlocks } from "../model/blocks";
 import type { Checkpoint } from "../model/checkpoint";
+import { elements, type Network } from "../model/network";
 import { incrementalGraph, type Stepper } from "../onnx/incremental";
 import { sharedTreeGraph, singleLevelGraph } from "../onnx/sharedTree";
 import { windowGraph } from "../onnx/window";
 import type { SampleSettings } from "../options";
-import { Prefixes } from "./prefixes";
+import { Prefixes, type StepSession } from "./prefixes";
 import { GraphSession, type Runtime } from "./runtime";
 import { sampleWords } from "./sample";
 import { surprises, type TreeSession, wordsOf } from "./surprises";
 
-/** Milliseconds in which a call that waits for others hears that it is stopped. */
+/** How often a call that waits for others looks whether it is stopped, or its turn, ms. */
 const STOP_MS = 20;
+/** Multiply-adds of one run, about: tens of milliseconds, so that whatever waits gets its turn. */
+const MULTIPLY_ADDS = { sampling: 1.5e8, scoring: 1e9 };
+/** Samplings at once; more wait. */
+const MOST_WALKING = 17;
+/** Bytes for the beginnings of words of a sampling beside another. */
+const MEMORY_BESIDE = 2 << 20;
 
 export class Inference {
   readonly #ort: Runtime;
   readonly #checkpoint: Checkpoint;
   readonly #memory: number | undefined;
-  #prefixes: Promise<Prefixes> | undefined;
+  #stepper: Promise<StepSession> | undefined;
   #tree: Promise<TreeSession> | undefined;
   readonly #sessions: GraphSession[] = [];
-  /** Calls run one after the other: they share the memory of the prefixes. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** The large memory is for one sampling at a time; each beside it has a small one. */
+  #large: Prefixes | undefined;
+  #largeInUse = false;
+  /** Small ones that are free. */
+  readonly #small: Prefixes[] = [];
+  #walking = 0;
   #calls = 0;
   #disposed = false;
 
@@ -46,11 +57,10 @@ export class Inference {
   }
 
   /**
-   * New words; see `SampleOptions`.
+   * New words; see `SampleOptions`. Calls side by side take turns, each with a memory of its own.
    *
    * @param known the sets of words that `novel` leaves out
-   * @param stopped asked between steps, and while others are under way; once true, the call ends with
-   *   what it has
+   * @param stopped asked between steps; once true, the call ends with what it has
    */
   sample(
     count: number,
@@ -58,46 +68,83 @@ export class Inference {
     known: readonly WordSet[] = [],
     stopped: () => boolean = () => false,
   ): Promise<string[]> {
-    const { vocabulary } = this.#checkpoint;
-    const work = async () =>
-      sampleWords(await this.#openPrefixes(), vocabulary, count, settings, known, stopped);
-    return this.#call(work, { stopped, instead: [] });
+    const { vocabulary, network } = this.#checkpoint;
+    const most = runLength(network, MULTIPLY_ADDS.sampling);
+    return this.#call(async () => {
+      while (this.#walking >= MOST_WALKING) {
+        if (stopped()) return [];
+        await new Promise((resolve) => setTimeout(resolve, STOP_MS));
+      }
+      this.#walking++;
+      const isLarge = !this.#largeInUse;
+      if (isLarge) this.#largeInUse = true;
+      try {
+        let prefixes = isLarge ? this.#large : this.#small.pop();
+        prefixes ??= await this.#makePrefixes(isLarge ? this.#memory : MEMORY_BESIDE);
+        if (isLarge) this.#large = prefixes;
+        const words = await sampleWords(prefixes, vocabulary, count, settings, known, stopped, most);
+        if (!isLarge) this.#small.push(prefixes);
+        return words;
+      } finally {
+        this.#walking--;
+        if (isLarge) this.#largeInUse = false;
+      }
+    });
   }
 
-  /** What the model makes of words, each trimmed and not empty. */
-  score(words: readonly string[]): Promise<WordScore[]> {
+  /**
+   * What the model makes of words.
+   *
+   * @param stream the words, in the ids of the model's vocabulary
+   * @param onPart takes their surprises in parts of some thousand characters, at word ends
+   * @param stopped asked between runs; once true, the call ends with what it has
+   */
+  score(
+    stream: TokenStream,
+    onPart: (part: ScoredWords) => void | Promise<void>,
+    stopped: () => boolean = () => false,
+  ): Promise<void> {
     const { vocabulary } = this.#checkpoint;
     return this.#call(async () => {
-      const encoded = words.map((word) => vocabulary.encode(word));
-      const values: number[] = [];
-      await surprises(
-        await this.#openTree(),
-        encoded.map((tokens) => ({ tokens, start: 0, end: tokens.length })),
-        (surprise) => values.push(surprise),
-      );
-      let at = 0;
-      return words.map((word, i) => {
-        const characters = [...(encoded[i] ?? []).map((id) => vocabulary.decode([id])), ""];
-        const scored = characters.map((character) => ({ character, surprise: values[at++] ?? Number.NaN }));
-        const logLikelihood = -scored.reduce((sum, { surprise }) => sum + surprise, 0);
-        return { word, logLikelihood, perCharacter: logLikelihood / scored.length, surprises: scored };
-      });
+      const words = wordsOf(stream);
+      let next = words.next();
+      // Values that are not handed over yet: those of whole words, and of the word under way.
+      let values: Float32Array<ArrayBuffer>[] = [];
+      let count = 0;
+      for await (const more of surprises(await this.#openTree(), wordsOf(stream), stopped)) {
+        values.push(more);
+        count += more.length;
+        const done: string[] = [];
+        let used = 0;
+        while (!next.done && used + next.value.end - next.value.start < count) {
+          const { start, end } = next.value;
+          done.push(vocabulary.decode(stream.subarray(start, end)));
+          used += end - start + 1;
+          next = words.next();
+        }
+        if (done.length === 0) continue;
+        const all = joined(values, count);
+        values = [all.slice(used)];
+        count -= used;
+        await onPart({ words: done, surprises: all.slice(0, used) });
+        if (stopped()) return;
+      }
     });
   }
 
   /**
    * Mean cross entropy over all examples of a stream, nats; NaN where there are none.
    *
-   * @param stopped asked between words; once true, the mean is of what was done until then
+   * @param stopped asked between runs; once true, the mean is of what was done until then
    */
   evaluate(stream: TokenStream, stopped: () => boolean = () => false): Promise<number> {
     return this.#call(async () => {
       let sum = 0;
       let count = 0;
-      await surprises(await this.#openTree(), until(stopped, wordsOf(stream)), (surprise) => {
-        sum += surprise;
-        count++;
-      });
+      for await (const values of surprises(await this.#openTree(), wordsOf(stream), stopped)) {
+        for (const surprise of values) sum += surprise;
+        count += values.length;
+      }
       return sum / count;
     });
   }
@@ -106,25 +153,17 @@ export class Inference {
   async dispose(): Promise<void> {
     this.#disposed = true;
     if (this.#calls > 0) return;
-    this.#prefixes = undefined;
+    this.#stepper = undefined;
     this.#tree = undefined;
+    this.#large = undefined;
+    this.#small.length = 0;
     await Promise.all(this.#sessions.splice(0).map((session) => session.release()));
   }
 
-  /** Does its work when the calls before have ended; one that is stopped before gives `instead`. */
-  async #call<T>(
-    work: () => Promise<T>,
-    stop?: { readonly stopped: () => boolean; readonly instead: T },
-  ): Promise<T> {
+  async #call<T>(work: () => Promise<T>): Promise<T> {
     this.#calls++;
-    const before = this.#last;
-    const mine = stop
-      ? endsFirst(before, stop.stopped).then((ended) => (ended ? work() : stop.instead))
-      : before.then(work);
-    // Those after it wait for those before it, too.
-    this.#last = Promise.allSettled([before, mine]).then(() => {});
     try {
-      return await mine;
+      return await work();
     } finally {
       this.#calls--;
       if (this.#disposed) await this.dispose();
@@ -137,16 +176,20 @@ export class Inference {
     return session;
   }
 
-  /** Opened once; a failure is not kept. */
-  #openPrefixes(): Promise<Prefixes> {
-    this.#prefixes ??= this.#makePrefixes().catch((error) => {
-      this.#prefixes = undefined;
-      throw error;
-    });
-    return this.#prefixes;
+  async #makePrefixes(memory?: number): Promise<Prefixes> {
+    return Prefixes.create(await this.#openStepper(), memory);
   }
 
-  async #makePrefixes(): Promise<Prefixes> {
+  /** Opened once; a failure is not kept. */
+  #openStepper(): Promise<StepSession> {
+    this.#stepper ??= this.#makeStepper().catch((error) => {
+      this.#stepper = undefined;
+      throw error;
+    });
+    return this.#stepper;
+  }
+
+  async #makeStepper(): Promise<StepSession> {
     const { network, parameters } = this.#checkpoint;
     const chain = asBlocks(network);
     const stepper: Stepper = chain
@@ -158,8 +201,7 @@ export class Inference {
           states: [],
         };
     const { graph, ...rest } = stepper;
-    const session = await this.#open(graph);
-    return Prefixes.create({ ...rest, session, vocabularySize: network.vocabularySize }, this.#memory);
+    return { ...rest, session: await this.#open(graph), vocabularySize: network.vocabularySize };
   }
 
   /** Opened once; a failure is not kept. */
@@ -177,24 +219,34 @@ export class Inference {
     const { graph, levels } = chain
       ? sharedTreeGraph(network, chain, parameters)
       : singleLevelGraph(network, parameters);
-    return { session: await this.#open(graph), levels, vocabularySize: network.vocabularySize };
+    return {
+      session: await this.#open(graph),
+      levels,
+      vocabularySize: network.vocabularySize,
+      most: runLength(network, MULTIPLY_ADDS.scoring),
+    };
   }
 }
 
-/** Whether calls ended; false where `stopped` came first. */
-async function endsFirst(calls: Promise<unknown>, stopped: () => boolean): Promise<boolean> {
-  let ended = false;
-  const end = calls.then(() => {
-    ended = true;
-  });
-  while (!ended && !stopped())
-    await Promise.race([end, new Promise((resolve) => setTimeout(resolve, STOP_MS))]);
-  return ended;
+/** Rows of one run, so that it takes about as many multiply-adds; at least 1. */
+function runLength({ layers }: Network, multiplyAdds: number): number {
+  // The Embedding only looks up.
+  const [, ...rest] = layers;
+  const perRow = rest.reduce(
+    (sum, { parameters, outputShape }) =>
+      sum +
+      parameters.reduce((numbers, parameter) => numbers + elements(parameter), 0) * (outputShape[0] ?? 1),
+    1,
+  );
+  return Math.max(1, Math.floor(multiplyAdds / perRow));
 }
 
-function* until<T>(stopped: () => boolean, items: Iterable<T>): Generator<T> {
-  for (const item of items) {
-    if (stopped()) return;
-    yield item;
+function joined(parts: readonly Float32Array[], length: number): Float32Array<ArrayBuffer> {
+  const all = new Float32Array(length);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
   }
+  return all;
 }

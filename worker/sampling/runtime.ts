@@ -14,6 +14,17 @@ export interface Feed {
   readonly dimensions: readonly number[];
 }
 
+/**
+ * Does work alone: ONNX Runtime keeps one stack for all sessions of a thread, and holds it across awaits.
+ * Whoever asks first comes first, so calls side by side take turns.
+ */
+function alone<T>(work: () => Promise<T>): Promise<T> {
+  const mine = last.then(work);
+  last = mine.catch(() => {});
+  return mine;
+}
+let last: Promise<unknown> = Promise.resolve();
+
 /** A graph that is ready to run; it holds ONNX Runtime's memory until it is released. */
 export class GraphSession {
   readonly #ort: Runtime;
@@ -25,7 +36,8 @@ export class GraphSession {
   }
 
   static async open(ort: Runtime, graph: GraphBuilder): Promise<GraphSession> {
-    return new GraphSession(ort, await ort.InferenceSession.create(encodeModel({ graph, description: "" })));
+    const file = encodeModel({ graph, description: "" });
+    return new GraphSession(ort, await alone(() => ort.InferenceSession.create(file)));
   }
 
   /** Outputs by name. ONNX Runtime copies what goes in and out, so no tensor is left to release. */
@@ -36,7 +48,7 @@ export class GraphSession {
         ? new this.#ort.Tensor("int32", data, dimensions)
         : new this.#ort.Tensor("float32", data, dimensions),
     ]);
-    const outputs = await this.#session.run(Object.fromEntries(tensors));
+    const outputs = await alone(() => this.#session.run(Object.fromEntries(tensors)));
     return Object.fromEntries(
       Object.entries(outputs).map(([name, { data }]) => {
         if (!(data instanceof Float32Array)) throw new Error(`The output ${name} is not float32.`);
@@ -46,6 +58,6 @@ export class GraphSession {
   }
 
   release(): Promise<void> {
-    return this.#session.release();
+    return alone(() => this.#session.release());
   }
 }

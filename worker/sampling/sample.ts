@@ -6,12 +6,12 @@
  */
 import { MakemoreError } from "../../src/errors";
 import { show } from "../../src/show";
+import { nextTask } from "../../src/slices";
 import type { WordSet } from "../data/dataset";
 import { randomBits, randomUnit, Stream } from "../data/random";
 import { BOUNDARY, type Vocabulary } from "../data/vocabulary";
 import { isReadable, normalizeWord } from "../data/words";
 import type { SampleSettings } from "../options";
-import { nextTask } from "../training/nextTask";
 import { Chooser } from "./choose";
 import { diverged } from "./diverged";
 import { Prefixes } from "./prefixes";
@@ -19,7 +19,7 @@ import { Prefixes } from "./prefixes";
 /** Words in a row that may be refused (known, or found before) before the call gives up. */
 const MAX_REFUSED = 10_000;
 /** Milliseconds between turns of the event loop. */
-const TURN_MS = 20;
+const TURN_MS = 12;
 
 /** A word under way. */
 interface Walk {
@@ -32,6 +32,7 @@ interface Walk {
  * Samples `count` words; fewer only where `stopped` becomes true.
  *
  * @param known the sets of words that `novel` leaves out
+ * @param most walks at once, so that a step of all is short
  * @throws MakemoreError `INVALID_OPTION` for an impossible prefix, `SAMPLING_FAILED` where the
  *   constraints leave too few words
  */
@@ -42,6 +43,7 @@ export async function sampleWords(
   settings: SampleSettings,
   known: readonly WordSet[],
   stopped: () => boolean,
+  most = Number.POSITIVE_INFINITY,
 ): Promise<string[]> {
   const { seed, minLength, maxLength } = settings;
   const prefix = encodePrefix(vocabulary, settings);
@@ -49,22 +51,33 @@ export async function sampleWords(
   const found = new Found(count, settings);
   const end = ({ number, tokens }: Walk) =>
     found.end(number, wordOf(vocabulary, tokens, prefix, settings, known));
-  // Of each walk, and of where walks start.
-  const nodes = new Int32Array(prefixes.walks + 1);
+  const atOnce = Math.min(prefixes.walks, most);
+  // Current node of each walk; the last slot is the start node.
+  const nodes = new Int32Array(atOnce + 1);
   const walks: Walk[] = [];
   let started = 0;
-  let start = await walkDown(prefixes, prefix);
   let turn = performance.now();
+  const giveTurn = async () => {
+    if (performance.now() - turn <= TURN_MS) return;
+    await nextTask();
+    turn = performance.now();
+  };
+  let start: number = Prefixes.root;
+  for (const token of prefix) {
+    start = await stepDown(prefixes, start, token);
+    await giveTurn();
+    if (stopped()) return [];
+  }
   for (;;) {
     // First of all, because the call before may have ended right after a step.
     await prefixes.compute();
-    if (prefixes.isFull(prefixes.walks)) {
+    if (prefixes.isFull(atOnce)) {
       nodes[walks.length] = start;
       const kept = nodes.subarray(0, walks.length + 1);
       prefixes.keep(kept);
       start = kept[walks.length] ?? Prefixes.root;
     }
-    while (walks.length < prefixes.walks && started < found.wanted) {
+    while (walks.length < atOnce && started < found.wanted) {
       nodes[walks.length] = start;
       walks.push({ number: started++, tokens: [...prefix] });
     }
@@ -77,7 +90,7 @@ export async function sampleWords(
         const unit = randomUnit(randomBits(seed, Stream.sampling, number, length));
         const { values, offset } = prefixes.logits(node);
         const token = chooser.choose(values, offset, unit, length >= minLength);
-        if (token < 0) throw diverged();
+        if (token < 0) throw diverged(found.words);
         if (token !== BOUNDARY) {
           tokens.push(token);
           if (tokens.length < maxLength) {
@@ -92,10 +105,7 @@ export async function sampleWords(
     walks.length = going;
     found.decide();
     if (found.words.length === count || stopped()) return found.words;
-    if (performance.now() - turn > TURN_MS) {
-      await nextTask();
-      turn = performance.now();
-    }
+    await giveTurn();
   }
 }
 
@@ -136,8 +146,7 @@ class Found {
         this.#refusedInARow = 0;
         if (this.#settings.unique) this.#seen.add(word);
         this.words.push(word);
-      } else if (++this.#refusedInARow >= MAX_REFUSED)
-        throw tooFew(this.#count, this.words.length, this.#settings);
+      } else if (++this.#refusedInARow >= MAX_REFUSED) throw tooFew(this.#count, this.words, this.#settings);
     }
   }
 }
@@ -187,29 +196,24 @@ export function encodePrefix(vocabulary: Vocabulary, { prefix, maxLength }: Samp
   return tokens;
 }
 
-async function walkDown(prefixes: Prefixes, tokens: readonly number[]): Promise<number> {
-  let node = Prefixes.root;
-  for (const token of tokens) {
-    await prefixes.compute();
-    if (prefixes.isFull(1)) {
-      const kept = Int32Array.of(node);
-      prefixes.keep(kept);
-      node = kept[0] ?? Prefixes.root;
-    }
-    node = prefixes.step(node, token);
-  }
-  return node;
+/** The node one known character below, where everything above is computed. */
+async function stepDown(prefixes: Prefixes, node: number, token: number): Promise<number> {
+  await prefixes.compute();
+  const kept = Int32Array.of(node);
+  if (prefixes.isFull(1)) prefixes.keep(kept);
+  return prefixes.step(kept[0] ?? Prefixes.root, token);
 }
 
 function tooFew(
   count: number,
-  found: number,
+  found: readonly string[],
   { novel, unique, prefix, temperature }: SampleSettings,
 ): MakemoreError {
   const asked = [novel ? "novel" : "", unique ? "unique" : ""].filter((name) => name !== "").join(" and ");
   const refused = asked === "" ? "words in the form of the list (trimmed, in NFC, of its characters)" : asked;
   return new MakemoreError(
     "SAMPLING_FAILED",
-    `sample: only ${found} of ${count} words were found; then ${MAX_REFUSED} in a row were not ${refused}. Ask for fewer, raise temperature (${temperature})${prefix === "" ? "" : `, shorten prefix ("${prefix}")`}${asked === "" ? "" : `, or leave out ${asked}`}.`,
+    `sample: only ${found.length} of ${count} words were found; then ${MAX_REFUSED} in a row were not ${refused}. Ask for fewer, raise temperature (${temperature})${prefix === "" ? "" : `, shorten prefix ("${prefix}")`}${asked === "" ? "" : `, or leave out ${asked}`}.`,
+    { words: found },
   );
 }

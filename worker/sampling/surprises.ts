@@ -3,9 +3,9 @@
  * `evaluate` averages. Contexts are gathered until there are enough for one run of the graph.
  */
 
+import { nextTask } from "../../src/slices";
 import type { TokenStream } from "../data/dataset";
 import { BOUNDARY } from "../data/vocabulary";
-import { nextTask } from "../training/nextTask";
 import { diverged } from "./diverged";
 import type { Feed, GraphSession } from "./runtime";
 import { Windows } from "./windows";
@@ -15,7 +15,7 @@ const CONTEXTS = { most: 8192, fewest: 64 };
 /** Numbers in the output of one run, [contexts, vocabulary]: 8 MB, and each operator's as much. */
 const NUMBERS = 2 ** 21;
 /** Positions of one run, which may share a few contexts. */
-const POSITIONS = 65_536;
+const POSITIONS = 32_768;
 
 /** A word as a slice of tokens, without its boundaries. */
 export interface WordSlice {
@@ -29,6 +29,8 @@ export interface TreeSession {
   readonly session: Pick<GraphSession, "run">;
   readonly levels: readonly { readonly input: string; readonly fold: number }[];
   readonly vocabularySize: number;
+  /** Distinct contexts of one run at most, so that it is short. */
+  readonly most: number;
 }
 
 /** The words of a stream. */
@@ -41,17 +43,22 @@ export function* wordsOf(stream: TokenStream): Generator<WordSlice> {
 }
 
 /**
- * Calls back with the surprise, in nats, of each position in turn: a word's characters, then its end.
+ * The surprise, in nats, of each position in turn: a word's characters, then its end. They come as the
+ * graph runs, one run at a time, and the event loop takes a turn after each.
  *
+ * @param stopped asked after each run; once true, no more come
  * @throws MakemoreError `SAMPLING_FAILED` where one is not a number
  */
-export async function surprises(
-  { session, levels, vocabularySize }: TreeSession,
+export async function* surprises(
+  { session, levels, vocabularySize, most }: TreeSession,
   words: Iterable<WordSlice>,
-  visit: (surprise: number) => void,
-): Promise<void> {
+  stopped: () => boolean,
+): AsyncGenerator<Float32Array<ArrayBuffer>> {
   const windows = new Windows(levels.map((level) => level.fold));
-  const contexts = Math.max(CONTEXTS.fewest, Math.min(CONTEXTS.most, Math.floor(NUMBERS / vocabularySize)));
+  const contexts = Math.max(
+    1,
+    Math.min(most, CONTEXTS.most, Math.max(CONTEXTS.fewest, Math.floor(NUMBERS / vocabularySize))),
+  );
   const rows = new Int32Array(POSITIONS);
   const targets = new Int32Array(POSITIONS);
   let count = 0;
@@ -64,16 +71,18 @@ export async function surprises(
       ]),
     );
     const { logProbabilities } = await session.run(feeds);
+    const values = new Float32Array(count);
     for (let i = 0; i < count; i++) {
       const surprise = -(
         logProbabilities?.[(rows[i] ?? 0) * vocabularySize + (targets[i] ?? 0)] ?? Number.NaN
       );
       if (Number.isNaN(surprise)) throw diverged();
-      visit(surprise);
+      values[i] = surprise;
     }
     windows.clear();
     count = 0;
     await nextTask();
+    return values;
   };
   for (const { tokens, start, end } of words) {
     // A word of any length, in pieces that fit.
@@ -83,8 +92,11 @@ export async function surprises(
       for (let position = from; position <= to; position++)
         targets[count++] = position === end ? BOUNDARY : (tokens[position] ?? BOUNDARY);
       from = to + 1;
-      if (count === POSITIONS || windows.contexts >= contexts) await run();
+      if (count === POSITIONS || windows.contexts >= contexts) {
+        yield await run();
+        if (stopped()) return;
+      }
     }
   }
-  if (count > 0) await run();
+  if (count > 0) yield await run();
 }

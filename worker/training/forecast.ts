@@ -2,6 +2,7 @@
  * What a model makes of words while it trains: its loss on the validation split, and how much of what it
  * samples is copied from the list. All of it runs on a `Predictor`, so no file is fetched for it.
  */
+import { inSlices, nextTask } from "../../src/slices";
 import { type Dataset, exampleCount, readContext, type TokenStream, WordSet } from "../data/dataset";
 import { randomBits, randomUnit, Stream } from "../data/random";
 import { BOUNDARY } from "../data/vocabulary";
@@ -9,7 +10,6 @@ import type { Predictor, PredictorFactory } from "../engines/predictor";
 import type { Checkpoint } from "../model/checkpoint";
 import type { Network } from "../model/network";
 import { Chooser } from "../sampling/choose";
-import { nextTask } from "./nextTask";
 import { Watch } from "./watch";
 
 /** Validation examples of an estimate: enough to compare, few enough to cost little. */
@@ -138,7 +138,7 @@ export async function shareOfCopies(
   samples: number,
   seed: number,
 ): Promise<number> {
-  const sets = [train, validation, test].map((stream) => WordSet.of(stream));
+  const sets = await Promise.all([train, validation, test].map((stream) => inSlices(WordSet.work(stream))));
   // A longer word than the longest of the list is no copy, whatever follows.
   const longest = Math.min(MAX_LENGTH, Math.max(...[train, validation, test].map(longestWord)));
   const chooser = new Chooser(vocabularySize, { temperature: 1, topK: vocabularySize, topP: 1 });

@@ -1,0 +1,59 @@
+/**
+ * Long work in slices of time, so that neither the page nor a short call waits for it. The work is a
+ * generator: it yields wherever it may be interrupted, and returns its result.
+ */
+
+/** Work that yields about once per millisecond or more often. */
+export type Work<T> = Generator<void, T>;
+
+/** Items of a cheap loop between two yields; a power of 2. */
+export const ITEMS = 4096;
+
+/** Length of a slice, ms: well below the 50 ms that a browser calls a long task. */
+const SLICE_MS = 12;
+
+/** Runs work for one slice of time, or to its end. */
+export function runSlice<T>(work: Work<T>): IteratorResult<void, T> {
+  const end = performance.now() + SLICE_MS;
+  for (;;) {
+    const result = work.next();
+    if (result.done || performance.now() >= end) return result;
+  }
+}
+
+/**
+ * Runs work to its end; between two slices the event loop takes a turn. The first slice runs at once.
+ *
+ * @throws the signal's reason when it aborts
+ */
+export async function inSlices<T>(work: Work<T>, signal?: AbortSignal): Promise<T> {
+  for (;;) {
+    signal?.throwIfAborted();
+    const result = runSlice(work);
+    if (result.done) return result.value;
+    await nextTask();
+  }
+}
+
+/** Runs work to its end without a break. */
+export function runToEnd<T>(work: Work<T>): T {
+  for (;;) {
+    const result = work.next();
+    if (result.done) return result.value;
+  }
+}
+
+/**
+ * Lets the event loop take one turn. A message to oneself, because nested timers are clamped to 4 ms, and
+ * to a second in a hidden tab.
+ */
+export function nextTask(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
+}
