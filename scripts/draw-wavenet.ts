@@ -6,11 +6,9 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as ort from "onnxruntime-node";
 import { buildDataset, type TokenStream } from "../worker/data/dataset";
 import { BOUNDARY } from "../worker/data/vocabulary";
-import { learningRates } from "../worker/engines/schedule";
 import { createWasmEngine } from "../worker/engines/wasm";
 import { architecture } from "../worker/model/architectures";
 import { asBlocks, type BlockChain } from "../worker/model/blocks";
-import type { Checkpoint } from "../worker/model/checkpoint";
 import { buildNetwork, initialParameters } from "../worker/model/network";
 import { convolutionGraph } from "../worker/onnx/convolution";
 import { trainSettings } from "../worker/options";
@@ -18,6 +16,8 @@ import { Inference } from "../worker/sampling/inference";
 import { GraphSession } from "../worker/sampling/runtime";
 import { wordsOf } from "../worker/sampling/surprises";
 import { Windows } from "../worker/sampling/windows";
+import type { Checkpoint } from "../worker/training/checkpoint";
+import { learningRates } from "../worker/training/schedule";
 
 const WORD = "emma";
 /** Channels of a node that are drawn, in rows of eight. */

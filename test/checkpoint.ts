@@ -3,9 +3,9 @@ import type { LayerSpec, ModelChoice } from "../src/types";
 import { randomNormal } from "../worker/data/random";
 import { Vocabulary } from "../worker/data/vocabulary";
 import { architecture } from "../worker/model/architectures";
-import type { Checkpoint } from "../worker/model/checkpoint";
 import { buildNetwork, elements } from "../worker/model/network";
 import { trainSettings } from "../worker/options";
+import type { Checkpoint } from "../worker/training/checkpoint";
 import { pytorchRun } from "./pytorch";
 
 export const LETTERS = new Vocabulary([..."abcdefghijklmnopqrstuvwxyz"]);

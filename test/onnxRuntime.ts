@@ -1,9 +1,9 @@
 /** Exported files, run by ONNX Runtime for Node as any caller would run them. */
 import * as ort from "onnxruntime-node";
 import { BOUNDARY } from "../worker/data/vocabulary";
-import type { Checkpoint } from "../worker/model/checkpoint";
 import type { State } from "../worker/onnx/incremental";
 import { writeONNX } from "../worker/onnx/write";
+import type { Checkpoint } from "../worker/training/checkpoint";
 import { Reference } from "./reference";
 
 export interface Logits {

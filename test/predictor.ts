@@ -1,7 +1,7 @@
 /** What a predictor must do; every engine's has to pass it. */
 import { expect } from "vitest";
 import type { Predictor } from "../worker/engines/predictor";
-import type { Checkpoint } from "../worker/model/checkpoint";
+import type { Checkpoint } from "../worker/training/checkpoint";
 import { largestDifference } from "./pytorch";
 import { Reference } from "./reference";
 

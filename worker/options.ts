@@ -14,12 +14,14 @@ import type {
 } from "../src/protocol";
 import { show } from "../src/show";
 import type { MakemoreOptions, ModelChoice, Schedule } from "../src/types";
-import type { ResolvedSchedule } from "./engines/schedule";
-import type { Recipe } from "./model/checkpoint";
 import { layerSchema } from "./model/layers";
+import type { ExportSettings } from "./onnx/write";
 import { optimizerKind, optimizerSchema } from "./optimizers";
+import type { SampleSettings } from "./sampling/settings";
 import { autoRecipe } from "./training/autoRecipe";
-import { between, boolean, oneOf, whole } from "./validation";
+import type { Recipe } from "./training/checkpoint";
+import { recipeEntries, resolveSchedule } from "./training/recipe";
+import { between, boolean, fault, oneOf, whole } from "./validation";
 
 /** `train`'s options with every default filled in. */
 export interface TrainSettings extends Recipe {
@@ -34,13 +36,6 @@ export interface ResumeSettings extends Partial<Pick<Recipe, "steps" | "learning
   readonly sampleEvery: number;
 }
 
-/** `sample`'s options with every default filled in. */
-export type SampleSettings = Required<PlainSampleOptions>;
-
-/** `exportONNX`'s options with every default filled in. */
-export type ExportSettings = Required<PlainExportOptions>;
-
-const MAX_SEED = 0xffffffff;
 /** `steps: "auto"` waits this part of the steps for a better validation loss. */
 const PATIENCE = 3;
 
@@ -63,59 +58,38 @@ const model = v.lazy((value) =>
       : v.picklist(["wavenet", "mlp"], '"wavenet", "mlp", sizes, or a list of layers'),
 );
 
-const schedule = v.lazy((value) =>
-  typeof value === "object" && value !== null
-    ? v.strictObject({
-        peak: between(0, 1000, true),
-        warmup: v.optional(whole(0, 10_000_000)),
-        decay: v.optional(oneOf("constant", "linear", "cosine", "step")),
-        final: v.optional(between(0, 1000)),
-        at: v.optional(between(0, 1)),
-      })
-    : between(0, 1000, true),
-);
-
 const during = {
   evalEvery: v.optional(whole(0, 10_000_000)),
   sampleEvery: v.optional(whole(0, 10_000_000)),
 };
-const stepCount = whole(1, 10_000_000);
-const learningRate = v.optional(schedule);
+const learningRate = v.optional(recipeEntries.learningRate);
 
 const column = v.optional(
   v.lazy((value) => (typeof value === "number" ? whole(0, 9999) : v.string("a name, or a number from 0"))),
 );
 
-const SHARES = "three shares that add up to 1, the first above 0";
-
 const trainOptions = v.strictObject({
   model: v.optional(model),
   recipe: v.optional(oneOf("default", "lecture")),
-  steps: v.optional(v.lazy((value) => (value === "auto" ? v.literal("auto") : stepCount))),
-  batchSize: v.optional(whole(1, 4096)),
+  steps: v.optional(v.lazy((value) => (value === "auto" ? v.literal("auto") : recipeEntries.steps))),
+  batchSize: v.optional(recipeEntries.batchSize),
   learningRate,
-  optimizer: v.optional(optimizerSchema),
-  seed: v.optional(whole(0, MAX_SEED)),
-  split: v.optional(
-    v.pipe(
-      v.array(between(0, 1), SHARES),
-      v.check(
-        (shares) =>
-          shares.length === 3 &&
-          Number(shares[0]) > 0 &&
-          Math.abs(shares.reduce((a, b) => a + b, 0) - 1) < 1e-6,
-        SHARES,
-      ),
-    ),
-  ),
-  shuffle: flag,
-  keepBest: flag,
-  patience: v.optional(whole(0, 10_000_000)),
+  optimizer: v.optional(recipeEntries.optimizer),
+  seed: v.optional(recipeEntries.seed),
+  split: v.optional(recipeEntries.split),
+  shuffle: v.optional(recipeEntries.shuffle),
+  keepBest: v.optional(recipeEntries.keepBest),
+  patience: v.optional(recipeEntries.patience),
   column,
   ...during,
 });
 
-const resumeOptions = v.strictObject({ column, steps: v.optional(stepCount), learningRate, ...during });
+const resumeOptions = v.strictObject({
+  column,
+  steps: v.optional(recipeEntries.steps),
+  learningRate,
+  ...during,
+});
 
 const sampleOptions = v.strictObject({
   temperature: v.optional(between(0, 100, true)),
@@ -124,7 +98,7 @@ const sampleOptions = v.strictObject({
   prefix: v.optional(v.string("a string")),
   minLength: v.optional(whole(0, 1000)),
   maxLength: v.optional(whole(1, 1000)),
-  seed: v.optional(whole(0, MAX_SEED)),
+  seed: v.optional(recipeEntries.seed),
   novel: flag,
   unique: flag,
 });
@@ -147,20 +121,18 @@ const makemoreOptions = v.strictObject({
  * nothing, so the caller goes on with its own, typed, value.
  */
 function check(schema: v.GenericSchema, value: unknown, call: string): void {
-  const result = v.safeParse(schema, value, { abortEarly: true, abortPipeEarly: true });
-  if (result.success) return;
-  const [issue] = result.issues;
-  const path = v.getDotPath(issue);
-  throw new MakemoreError(
-    "INVALID_OPTION",
-    path === null
-      ? `${call}: the options are ${show(issue.input)}; they must be an object.`
-      : issue.expected === "never"
-        ? `${call}: there is no option "${path}"${path.includes(".") ? "" : `; there are ${optionNames(schema, call)}`}.`
-        : issue.message.startsWith("Invalid key")
-          ? `${call}: ${path} is missing.`
-          : `${call}: ${path} is ${show(issue.input)}; it must be ${issue.message}.`,
+  if (typeof value !== "object" || value === null)
+    throw new MakemoreError(
+      "INVALID_OPTION",
+      `${call}: the options are ${show(value)}; they must be an object.`,
+    );
+  const wrong = fault(
+    schema,
+    value,
+    (path) =>
+      `there is no option "${path}"${path.includes(".") ? "" : `; there are ${optionNames(schema, call)}`}.`,
   );
+  if (wrong) throw new MakemoreError("INVALID_OPTION", `${call}: ${wrong}`);
 }
 
 /** Names of options that the page takes out on the way. */
@@ -274,10 +246,4 @@ export function checkNoOptions(options: object, call: "score" | "evaluate"): voi
 export function exportSettings(options: PlainExportOptions): ExportSettings {
   check(exportOptions, options, "exportONNX");
   return { form: options.form ?? "window", trainingState: options.trainingState ?? true };
-}
-
-function resolveSchedule(rate: number | Schedule): ResolvedSchedule {
-  const given = typeof rate === "number" ? { peak: rate } : rate;
-  const { peak, warmup = 0, decay = "constant", at = 0.75 } = given;
-  return { peak, warmup, decay, at, final: given.final ?? (decay === "step" ? peak / 10 : 0) };
 }

@@ -39,8 +39,6 @@ import { type ReceivedWords, receiveWords } from "./data/receive";
 import { readWords, wordNotices } from "./data/text";
 import type { Engine, EngineSetup } from "./engines/engine";
 import { architecture } from "./model/architectures";
-import type { Checkpoint } from "./model/checkpoint";
-import { modelInfo } from "./model/info";
 import { checkTrainable } from "./model/limits";
 import { buildNetwork, initialParametersWork } from "./model/network";
 import { readWork } from "./onnx/read";
@@ -51,14 +49,16 @@ import {
   checkNoOptions,
   exportSettings,
   resumeSettings,
-  type SampleSettings,
   sampleSettings,
   trainSettings,
 } from "./options";
 import { Inference } from "./sampling/inference";
 import { encodePrefix } from "./sampling/sample";
+import type { SampleSettings } from "./sampling/settings";
+import type { Checkpoint } from "./training/checkpoint";
 import { type Choice, chooseEngine, replaceEngine } from "./training/chooseEngine";
 import { Forecast } from "./training/forecast";
+import { modelInfo } from "./training/modelInfo";
 import { explosion, overfitting } from "./training/notices";
 import { smooth } from "./training/smooth";
 import { Training } from "./training/training";

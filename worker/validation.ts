@@ -3,6 +3,7 @@
  * "`path` is `value`; it must be …".
  */
 import * as v from "valibot";
+import { show } from "../src/show";
 
 /** A whole number from `min` to `max`. */
 export function whole(min: number, max: number) {
@@ -48,4 +49,24 @@ export function byType<T>(
     if (typeof value !== "object" || value === null) return other;
     return schemas.get(String(Reflect.get(value, "type"))) ?? otherType;
   });
+}
+
+/**
+ * The first thing that is wrong with a value, as a sentence, or undefined if nothing is.
+ *
+ * @param names what to call an unknown field, with those that there are
+ */
+export function fault(
+  schema: v.GenericSchema,
+  value: unknown,
+  names: (unknown: string) => string = (path) => `there is no "${path}".`,
+): string | undefined {
+  const result = v.safeParse(schema, value, { abortEarly: true, abortPipeEarly: true });
+  if (result.success) return undefined;
+  const [issue] = result.issues;
+  const path = v.getDotPath(issue);
+  if (path === null) return `it is ${show(issue.input)}; it must be ${issue.message}.`;
+  if (issue.expected === "never") return names(path);
+  if (issue.message.startsWith("Invalid key")) return `${path} is missing.`;
+  return `${path} is ${show(issue.input)}; it must be ${issue.message}.`;
 }

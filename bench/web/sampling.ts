@@ -1,11 +1,11 @@
 /** This package's sampling and evaluation, as its worker does them, ready to be timed. */
 import type { TokenStream } from "../../worker/data/dataset";
-import { learningRates, type ResolvedSchedule } from "../../worker/engines/schedule";
 import { createWasmEngine } from "../../worker/engines/wasm";
-import type { Checkpoint } from "../../worker/model/checkpoint";
 import { sampleSettings } from "../../worker/options";
 import { Inference } from "../../worker/sampling/inference";
 import type { Runtime } from "../../worker/sampling/runtime";
+import type { Checkpoint } from "../../worker/training/checkpoint";
+import { learningRates, type ResolvedSchedule } from "../../worker/training/schedule";
 import { setUp, type Task } from "./trainers";
 
 /** Trains by the default recipe in short: an untrained model's names go on for too long. */

@@ -1,12 +1,12 @@
 import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
 import { buildDataset } from "../../worker/data/dataset";
-import { learningRates } from "../../worker/engines/schedule";
 import { createWasmEngine } from "../../worker/engines/wasm";
-import type { Checkpoint } from "../../worker/model/checkpoint";
 import type { Parameters } from "../../worker/model/layer";
 import { readONNX } from "../../worker/onnx/read";
 import { writeONNX } from "../../worker/onnx/write";
+import type { Checkpoint } from "../../worker/training/checkpoint";
+import { learningRates } from "../../worker/training/schedule";
 import { pytorchCheckpoint, randomCheckpoint } from "../checkpoint";
 import { largestDifference, pytorchRun } from "../pytorch";
 

@@ -2,7 +2,6 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { MakemoreError } from "../../src/errors";
-import type { Checkpoint } from "../../worker/model/checkpoint";
 import { crc32 } from "../../worker/onnx/checksum";
 import { encodeModel } from "../../worker/onnx/encode";
 import { GraphBuilder } from "../../worker/onnx/graph";
@@ -10,6 +9,7 @@ import { readONNX } from "../../worker/onnx/read";
 import { ModelProto } from "../../worker/onnx/schema";
 import { windowGraph } from "../../worker/onnx/window";
 import { checksumEntry, writeONNX } from "../../worker/onnx/write";
+import type { Checkpoint } from "../../worker/training/checkpoint";
 import { randomCheckpoint } from "../checkpoint";
 
 const checkpoint = randomCheckpoint({ contextLength: 4, embedding: 3, hidden: 5 });
@@ -118,7 +118,7 @@ test.each<[string, Uint8Array, RegExp]>([
     /linear3, gives \[1, 27\], but the logits are \[1, 4\]/,
   ],
   ["an unknown layer", forged({ layers: [{ type: "Softmax" }] }), /layers?\b|model\.0\.type/i],
-  ["layers that are no list", forged({ layers: "7" }), /model/],
+  ["layers that are no list", forged({ layers: "7" }), /layers are not a list/],
   [
     "a layer of monstrous size",
     forged({ layers: [{ type: "Embedding", dimensions: 1e300 }] }),
@@ -160,7 +160,7 @@ test.each<[string, Uint8Array, RegExp]>([
   [
     "a recipe with a huge batch",
     forged({ training: { step: 0, recipe: { ...checkpoint.recipe, batchSize: 1e9 } } }),
-    /batchSize is 1000000000/,
+    /loaded: its recipe: batchSize is 1000000000/,
   ],
   ["a recipe that is no object", forged({ training: { step: 0, recipe: [] } }), /recipe is not an object/],
   [

@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { learningRate } from "../../worker/engines/schedule";
 import { architecture } from "../../worker/model/architectures";
 import { checkTrainable } from "../../worker/model/limits";
 import { buildNetwork } from "../../worker/model/network";
@@ -10,6 +9,7 @@ import {
   sampleSettings,
   trainSettings,
 } from "../../worker/options";
+import { learningRate } from "../../worker/training/schedule";
 
 test("the default recipe", () => {
   expect(trainSettings({})).toEqual({

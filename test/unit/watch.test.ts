@@ -1,6 +1,6 @@
 /** When a training looks at its validation loss, what it keeps, and when it ends. */
 import { expect, test } from "vitest";
-import type { Checkpoint } from "../../worker/model/checkpoint";
+import type { Checkpoint } from "../../worker/training/checkpoint";
 import { Watch, type WatchOptions } from "../../worker/training/watch";
 import { randomCheckpoint } from "../checkpoint";
 

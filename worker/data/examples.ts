@@ -34,7 +34,6 @@
  * they leave of 1. A teacher with weight w changes the target to (1 - w) target + w teacher.
  */
 import { MakemoreError } from "../../src/errors";
-import type { EngineSetup } from "../engines/engine";
 import { type ContextTable, contextTable, sortExamples } from "./contexts";
 import { exampleCount, type TokenStream } from "./dataset";
 import { ngramShares } from "./ngram";
@@ -139,15 +138,18 @@ export function teacherWeight(examples: Examples | undefined, step: number): num
   return TEACHER_START * Math.max(0, 1 - step / examples.teacher.steps);
 }
 
+/** What decides which examples a step draws. */
+interface Drawing {
+  readonly stream: TokenStream;
+  readonly examples?: Examples;
+  readonly seed: number;
+  readonly batchSize: number;
+  readonly network: { readonly vocabularySize: number };
+}
+
 /** Writes out the minibatch of a step. */
 export function drawMinibatch(
-  {
-    stream,
-    examples,
-    seed,
-    batchSize,
-    network,
-  }: Pick<EngineSetup, "stream" | "examples" | "seed" | "batchSize" | "network">,
+  { stream, examples, seed, batchSize, network }: Drawing,
   step: number,
 ): Minibatch {
   const width = network.vocabularySize;

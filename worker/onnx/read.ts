@@ -8,15 +8,15 @@
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { MakemoreError } from "../../src/errors";
 import { runToEnd, type Work } from "../../src/slices";
-import type { LayerSpec } from "../../src/types";
 import type { Fingerprint } from "../data/fingerprint";
 import { Vocabulary } from "../data/vocabulary";
-import type { Checkpoint, Recipe } from "../model/checkpoint";
 import { type Parameter, type Parameters, showShape } from "../model/layer";
+import { type LayerSpec, parseLayers } from "../model/layers";
 import { buildNetwork, elements, type Network } from "../model/network";
 import { stateOf } from "../optimizers";
 import type { OptimizerState } from "../optimizers/optimizer";
-import { trainSettings } from "../options";
+import type { Checkpoint, Recipe } from "../training/checkpoint";
+import { parseRecipe } from "../training/recipe";
 import { crc32Work } from "./checksum";
 import { PRODUCER } from "./encode";
 import { describeForeign } from "./foreign";
@@ -129,24 +129,23 @@ function readVocabulary(value: unknown): Vocabulary {
 /** What files of 0.1.0 leave out, because nothing else could be. */
 const recipeOf010 = { keepBest: false, patience: 0 };
 
-/** The recipe and the layers are checked as the options of `train`, which they are. */
 function readDescription(
   training: unknown,
-  model: unknown,
+  layers: unknown,
 ): { step: number; recipe: Recipe; words: Fingerprint | undefined; layers: readonly LayerSpec[] } {
   const { step, recipe: options, words } = object(training, "training");
-  const settings = trainSettings({
-    ...recipeOf010,
-    ...object(options, "recipe"),
-    model: model as readonly LayerSpec[],
-  });
-  const { model: layers, evalEvery: _, sampleEvery: __, ...recipe } = settings;
-  if (!Array.isArray(layers)) throw new Error("its layers are not a list.");
+  const recipe = parseRecipe({ ...recipeOf010, ...object(options, "recipe") });
+  if (!Array.isArray(layers) || layers.length === 0) throw new Error("its layers are not a list.");
   if (typeof step !== "number" || !Number.isInteger(step) || step < 0 || step > recipe.steps)
     throw new Error(
       `its step is ${JSON.stringify(step)}; it must be a whole number from 0 to ${recipe.steps}.`,
     );
-  return { step, recipe, words: words === undefined ? undefined : readFingerprint(words), layers };
+  return {
+    step,
+    recipe,
+    words: words === undefined ? undefined : readFingerprint(words),
+    layers: parseLayers(layers),
+  };
 }
 
 function readFingerprint(value: unknown): Fingerprint {

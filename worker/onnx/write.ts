@@ -13,11 +13,11 @@
  */
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { MakemoreError } from "../../src/errors";
+import type { PlainExportOptions } from "../../src/protocol";
 import { runToEnd, type Work } from "../../src/slices";
 import { asBlocks, type BlockChain } from "../model/blocks";
-import type { Checkpoint } from "../model/checkpoint";
 import type { Network } from "../model/network";
-import type { ExportSettings } from "../options";
+import type { Checkpoint } from "../training/checkpoint";
 import { crc32Work } from "./checksum";
 import { convolutionGraph } from "./convolution";
 import { encodeEntry, encodeModel, message } from "./encode";
@@ -25,6 +25,9 @@ import { floatTensor, type Tensor } from "./graph";
 import { incrementalGraph } from "./incremental";
 import { ModelProto } from "./schema";
 import { windowGraph } from "./window";
+
+/** `exportONNX`'s options with every default filled in. */
+export type ExportSettings = Required<PlainExportOptions>;
 
 const DESCRIPTIONS = {
   window: "A window of characters in, the logits of the next one out.",

@@ -8,15 +8,15 @@
 import type { ScoredWords } from "../../src/protocol";
 import type { TokenStream, WordSet } from "../data/dataset";
 import { asBlocks } from "../model/blocks";
-import type { Checkpoint } from "../model/checkpoint";
 import { elements, type Network } from "../model/network";
 import { incrementalGraph, type Stepper } from "../onnx/incremental";
 import { sharedTreeGraph, singleLevelGraph } from "../onnx/sharedTree";
 import { windowGraph } from "../onnx/window";
-import type { SampleSettings } from "../options";
+import type { Checkpoint } from "../training/checkpoint";
 import { Prefixes, type StepSession } from "./prefixes";
 import { GraphSession, type Runtime } from "./runtime";
 import { sampleWords } from "./sample";
+import type { SampleSettings } from "./settings";
 import { surprises, type TreeSession, wordsOf } from "./surprises";
 
 /** How often a call that waits for others looks whether it is stopped, or its turn, ms. */

@@ -11,10 +11,10 @@ import type { WordSet } from "../data/dataset";
 import { randomBits, randomUnit, Stream } from "../data/random";
 import { BOUNDARY, type Vocabulary } from "../data/vocabulary";
 import { isReadable, normalizeWord } from "../data/words";
-import type { SampleSettings } from "../options";
-import { Chooser } from "./choose";
+import { Chooser } from "../model/chooser";
 import { diverged } from "./diverged";
 import { Prefixes } from "./prefixes";
+import type { SampleSettings } from "./settings";
 
 /** Words in a row that may be refused (known, or found before) before the call gives up. */
 const MAX_REFUSED = 10_000;

@@ -7,9 +7,9 @@ import { type Dataset, exampleCount, readContext, type TokenStream, WordSet } fr
 import { randomBits, randomUnit, Stream } from "../data/random";
 import { BOUNDARY } from "../data/vocabulary";
 import type { Predictor, PredictorFactory } from "../engines/predictor";
-import type { Checkpoint } from "../model/checkpoint";
+import { Chooser } from "../model/chooser";
 import type { Network } from "../model/network";
-import { Chooser } from "../sampling/choose";
+import type { Checkpoint } from "./checkpoint";
 import { Watch } from "./watch";
 
 /** Validation examples of an estimate: enough to compare, few enough to cost little. */

@@ -9,8 +9,8 @@ import { nextTask } from "../../src/slices";
 import type { Progress } from "../../src/types";
 import type { Dataset } from "../data/dataset";
 import { type Engine, isEngineLost } from "../engines/engine";
-import { learningRates } from "../engines/schedule";
-import type { Checkpoint } from "../model/checkpoint";
+import type { Checkpoint } from "./checkpoint";
+import { learningRates } from "./schedule";
 import type { Watch } from "./watch";
 
 /** What a chunk should take, ms: long enough to be worth its overhead, short enough to answer calls. */

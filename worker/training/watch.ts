@@ -7,7 +7,7 @@
  *
  * The distance between looks grows with the steps done, because the loss changes ever more slowly.
  */
-import type { Checkpoint } from "../model/checkpoint";
+import type { Checkpoint } from "./checkpoint";
 
 /** The first look comes after at least this many steps. */
 const FIRST_LOOK = 16;

@@ -1,6 +1,6 @@
 /** What is derived from the layers of `list.ts`. */
 import * as v from "valibot";
-import { byType } from "../../validation";
+import { byType, fault } from "../../validation";
 import type { Layer, LayerKind, Placement } from "../layer";
 import * as kinds from "./list";
 
@@ -44,4 +44,15 @@ export function layerKind({ type }: LayerSpec): LayerKind<LayerSpec> {
  */
 export function makeLayer(spec: LayerSpec, place: Placement): Layer<LayerSpec> {
   return layerKind(spec).make(parseLayer(spec), place);
+}
+
+/**
+ * The layers that a file describes.
+ *
+ * @throws Error that names the first that is wrong
+ */
+export function parseLayers(list: readonly unknown[]): LayerSpec[] {
+  const wrong = fault(v.object({ layers: v.array(layerSchema) }), { layers: list });
+  if (wrong) throw new Error(`its description: ${wrong}`);
+  return list.map(parseLayer);
 }

@@ -1,6 +1,6 @@
 import type { ModelInfo } from "../../src/types";
+import { parameterCount } from "../model/network";
 import type { Checkpoint } from "./checkpoint";
-import { parameterCount } from "./network";
 
 /** What the page is told of a model. */
 export function modelInfo({ network, vocabulary, step, recipe }: Checkpoint): ModelInfo {

@@ -1,10 +1,10 @@
 import type { Fingerprint } from "../data/fingerprint";
 import type { Vocabulary } from "../data/vocabulary";
-import type { ResolvedSchedule } from "../engines/schedule";
+import type { Parameters } from "../model/layer";
+import type { Network } from "../model/network";
 import type { Optimizer } from "../optimizers";
 import type { OptimizerState } from "../optimizers/optimizer";
-import type { Parameters } from "./layer";
-import type { Network } from "./network";
+import type { ResolvedSchedule } from "./schedule";
 
 /** How a training goes, with nothing left out: what `train`'s options come to. */
 export interface Recipe {

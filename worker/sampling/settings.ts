@@ -1,0 +1,4 @@
+import type { PlainSampleOptions } from "../../src/protocol";
+
+/** `sample`'s options with every default filled in. */
+export type SampleSettings = Required<PlainSampleOptions>;

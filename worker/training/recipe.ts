@@ -1,0 +1,62 @@
+/** The options that make up a recipe: their limits, for the options of `train` and for what files say. */
+import * as v from "valibot";
+import type { Schedule } from "../../src/types";
+import { optimizerSchema } from "../optimizers";
+import { between, boolean, fault, oneOf, whole } from "../validation";
+import type { Recipe } from "./checkpoint";
+import type { ResolvedSchedule } from "./schedule";
+
+const SHARES = "three shares that add up to 1, the first above 0";
+
+/** Each option's schema; where a caller may leave it out is for the caller's schema to say. */
+export const recipeEntries = {
+  steps: whole(1, 10_000_000),
+  batchSize: whole(1, 4096),
+  learningRate: v.lazy((value) =>
+    typeof value === "object" && value !== null
+      ? v.strictObject({
+          peak: between(0, 1000, true),
+          warmup: v.optional(whole(0, 10_000_000)),
+          decay: v.optional(oneOf("constant", "linear", "cosine", "step")),
+          final: v.optional(between(0, 1000)),
+          at: v.optional(between(0, 1)),
+        })
+      : between(0, 1000, true),
+  ),
+  optimizer: optimizerSchema,
+  seed: whole(0, 0xffffffff),
+  split: v.pipe(
+    v.array(between(0, 1), SHARES),
+    v.check(
+      (shares) =>
+        shares.length === 3 &&
+        Number(shares[0]) > 0 &&
+        Math.abs(shares.reduce((a, b) => a + b, 0) - 1) < 1e-6,
+      SHARES,
+    ),
+  ),
+  shuffle: boolean,
+  keepBest: boolean,
+  patience: whole(0, 10_000_000),
+};
+
+/**
+ * A recipe out of a file, where nothing is left out.
+ *
+ * @throws Error that names what is wrong
+ */
+export function parseRecipe(value: unknown): Recipe {
+  const schema = v.strictObject(recipeEntries);
+  const wrong = fault(schema, value);
+  if (wrong) throw new Error(`its recipe: ${wrong}`);
+  const { learningRate, split, ...rest } = v.parse(schema, value);
+  const [train = 0, validation = 0, test = 0] = split;
+  return { ...rest, learningRate: resolveSchedule(learningRate), split: [train, validation, test] };
+}
+
+/** A schedule with its defaults filled in. */
+export function resolveSchedule(rate: number | Schedule): ResolvedSchedule {
+  const given = typeof rate === "number" ? { peak: rate } : rate;
+  const { peak, warmup = 0, decay = "constant", at = 0.75 } = given;
+  return { peak, warmup, decay, at, final: given.final ?? (decay === "step" ? peak / 10 : 0) };
+}
