@@ -1,11 +1,14 @@
 /**
- * `npm run test:consumers`: builds the package, and tests it in apps made with a sample of the bundlers.
- * With `--all`, in every version of every bundler. Other arguments choose test files by name.
+ * `npm run test:consumers`: installs what is missing, builds the package, and tests it in apps made with
+ * a sample of the bundlers. With `--all`, in every version of every bundler. Other arguments choose test
+ * files by name.
  */
-import { run } from "./setup.mjs";
+import { installBrowsers, installPackages, run } from "./setup.mjs";
 
 const args = process.argv.slice(2);
 if (args.includes("--all")) process.env.CONSUMERS = "all";
-const files = args.filter((arg) => arg !== "--all");
+installPackages();
+installBrowsers();
 run("Building the package", "npm", ["run", "--silent", "build"]);
+const files = args.filter((arg) => arg !== "--all");
 run("Testing the consumers", "npx", ["vitest", "run", "--project", "consumers", ...files]);

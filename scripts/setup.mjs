@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { findChromium, findFirefox } from "./browsers.mjs";
 
 /** The repository. */
 export const root = fileURLToPath(new URL("..", import.meta.url));
@@ -55,12 +56,21 @@ export function installPackages() {
 }
 
 /**
+ * Installs the browsers that the tests drive, where this may be done.
+ *
+ * @param {Parameters<typeof installSystemPackages>[1]} [wanted]
+ */
+export function installBrowsers(wanted = {}) {
+  installSystemPackages({ chromium: () => !findChromium(), "firefox-esr": () => !findFirefox() }, wanted);
+}
+
+/**
  * Installs Debian packages that are missing, where this may be done: on Debian and its relatives, as root.
  *
  * @param {Record<string, () => boolean>} needed by package, whether it is missing; without these nothing goes on
  * @param {Record<string, () => boolean>} wanted the same for packages without which some tests are skipped
  */
-export function installSystemPackages(needed, wanted) {
+function installSystemPackages(needed, wanted) {
   const missingOf = (/** @type {Record<string, () => boolean>} */ packages) =>
     Object.keys(packages).filter((name) => packages[name]?.());
   const missing = missingOf(needed);

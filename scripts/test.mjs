@@ -3,14 +3,12 @@
  * suite: style, types, the build and what is in it, and every test.
  */
 import { spawnSync } from "node:child_process";
-import { findChromium, findFirefox } from "./browsers.mjs";
-import { installPackages, installSystemPackages, run } from "./setup.mjs";
+import { installBrowsers, installPackages, run } from "./setup.mjs";
 
 installPackages();
-installSystemPackages(
-  { chromium: () => !findChromium(), "firefox-esr": () => !findFirefox() },
-  { "python3-onnx": () => spawnSync("/usr/bin/python3", ["-c", "import onnx"]).status !== 0 },
-);
+installBrowsers({
+  "python3-onnx": () => spawnSync("/usr/bin/python3", ["-c", "import onnx"]).status !== 0,
+});
 run("Checking style", "npx", ["biome", "check", "."]);
 run("Building the package", "npm", ["run", "--silent", "build"]);
 // After the build, because the demo uses the package as any page would: by its own declarations.

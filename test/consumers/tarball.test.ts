@@ -1,7 +1,7 @@
 /** The package as npm would publish it: what is in it, and what the two linters of packages say. */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Script } from "node:vm";
 import { expect, inject, test } from "vitest";
@@ -13,12 +13,17 @@ function tool(...[name = "", ...args]: string[]): string {
   return execFileSync("npx", ["--no", "--", name, ...args], { cwd: root, encoding: "utf8", stdio: "pipe" });
 }
 
-test("tarball: the files in it", () => {
-  const files = execFileSync("tar", ["tzf", inject("tarball")], { encoding: "utf8" })
+/** The paths in the packed package. */
+const files = () =>
+  execFileSync("tar", ["tzf", inject("tarball")], { encoding: "utf8" })
     .trim()
-    .split("\n");
+    .split("\n")
+    .map((file) => file.replace("package/", ""))
+    .sort();
+
+test("tarball: the files in it", () => {
   const chunk = (name: string) => [`dist/makemore-web/${name}.js`, `dist/makemore-web/${name}.js.map`];
-  expect(files.map((file) => file.replace("package/", "")).sort()).toEqual(
+  expect(files().filter((file) => !file.startsWith("docs/"))).toEqual(
     [
       "CHANGELOG.md",
       "LICENSE",
@@ -37,6 +42,35 @@ test("tarball: the files in it", () => {
     ].sort(),
   );
 });
+
+test("tarball: the README's links and pictures work on npm's page, which knows no repository", () => {
+  const packed = inject("packed");
+  const { version, unpkg, jsdelivr } = JSON.parse(readFileSync(join(packed, "package.json"), "utf8"));
+  const own = `https://unpkg.com/makemore-web@${version}/`;
+  const links = linksIn(join(packed, "README.md"));
+  const toFiles = links.filter((link) => link.includes("makemore-web"));
+  expect(toFiles.length).toBeGreaterThan(5);
+  for (const link of toFiles) {
+    expect(link.startsWith(own), `${link} should start with ${own}`).toBe(true);
+    expect(files()).toContain(link.slice(own.length).replace(/#.*/, ""));
+  }
+  // npm's page would resolve a relative link against a repository.
+  expect(links.filter((link) => !/^(https:|#)/.test(link))).toEqual([]);
+  expect(files()).toContain(unpkg.replace("./", ""));
+  expect(jsdelivr).toBe(unpkg);
+});
+
+test("docs: every relative link leads to a file of the repository", () => {
+  for (const name of files().filter((file) => /^docs\/.*\.md$/.test(file)))
+    for (const link of linksIn(join(root, name)).filter((link) => !/^(https:|#)/.test(link)))
+      expect(existsSync(join(root, dirname(name), link.replace(/#.*/, ""))), `${name}: ${link}`).toBe(true);
+});
+
+/** Where a Markdown file's links and pictures lead to. */
+function linksIn(file: string): string[] {
+  const text = readFileSync(file, "utf8").replace(/^```.*?^```/gms, "");
+  return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? "");
+}
 
 test.each(["worker", "tfjs", "ort"])("tarball: %s.js is a classic script as well as a module", (name) => {
   // Next.js 14 minifies what it copies as a classic script: there, `export` is a syntax error.
