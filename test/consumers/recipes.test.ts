@@ -5,10 +5,10 @@ import { beforeAll, expect, test } from "vitest";
 import { type Consumer, fenced, host, install, openPage, poll } from "./consumer";
 
 const recipes = [
-  { name: "react", heading: "React", language: "jsx", file: "Names.jsx" },
+  { name: "react", heading: "React", language: "tsx", file: "Names.tsx" },
   { name: "vue", heading: "Vue", language: "vue", file: "Names.vue" },
   { name: "svelte", heading: "Svelte", language: "svelte", file: "Names.svelte" },
-  { name: "element", heading: "A custom element", language: "js", file: "names.js" },
+  { name: "element", heading: "A custom element", language: "ts", file: "names.ts" },
 ];
 
 let app: Consumer;
@@ -21,6 +21,11 @@ beforeAll(async () => {
   }
   // React's strict mode does its work in a development build only.
   await app.run("NODE_ENV=development npx vite build --mode development");
+});
+
+test("recipe: all four are strict TypeScript", async () => {
+  // TypeScript knows .tsx and .ts; the frameworks' own checkers know their files.
+  await app.run("npx tsc -p . && npx vue-tsc -p . && npx svelte-check --fail-on-warnings");
 });
 
 test.each(recipes)(

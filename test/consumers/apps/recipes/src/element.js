@@ -1,4 +1,4 @@
-import "./names.js";
+import "./names.ts";
 import words from "./words.js";
 
 const element = document.createElement("more-names");

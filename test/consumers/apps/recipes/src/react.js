@@ -1,6 +1,6 @@
 import { createElement, StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { Names } from "./Names.jsx";
+import { Names } from "./Names.tsx";
 import words from "./words.js";
 
 const root = createRoot(document.getElementById("app"));
