@@ -353,14 +353,18 @@ test("whatever words are trained on, what is sampled goes back in as it came out
     fc.asyncProperty(fc.array(word, { minLength: 8, maxLength: 40 }), async (words) => {
       const session = new Session();
       const options = { steps: 3, model: { contextLength: 2, embedding: 2, hidden: 4 } };
-      const { encoded } = new WordSender(["ab", ...words], "train");
-      await settled(session.train(1, options, encoded, onEvents()));
+      const sender = new WordSender(["ab", ...words], "train");
+      await settled(session.train(1, options, sender.encoded, onEvents()));
+      sender.close();
       const out = await sampled(session, { maxLength: 5, seed: 1 }, 50);
       const back: string[] = [];
       const take = onPart<ScoredWords>((part) => back.push(...part.words));
-      await settled(session.score(3, {}, new WordSender(out, "score").encoded, take));
+      const scored = new WordSender(out, "score");
+      await settled(session.score(3, {}, scored.encoded, take));
+      scored.close();
       expect(back).toEqual(out);
     }),
-    { numRuns: 15 },
+    // Without shrinking, which would take longer than the test may.
+    { numRuns: 15, endOnFailure: true },
   );
 });
