@@ -60,6 +60,22 @@ export interface Engine {
   dispose(): void;
 }
 
+/** What is known of an engine before its code is loaded: `facts.ts` in its folder. */
+export interface EngineFacts {
+  readonly backend: Backend;
+  /**
+   * An engine that cannot go on gives way to the one of the next lower rank. The one of the lowest trains
+   * what the others refuse, and is never measured.
+   */
+  readonly rank: number;
+  /** Why it does not train this on any machine, or undefined if it does. */
+  refuses(setup: Pick<EngineSetup, "network" | "optimizer" | "examples">): string | undefined;
+  /** What it would run on here, and why it is not worth measuring. Default: it is. */
+  look?(): Promise<{ readonly device: string; readonly skipped?: string }>;
+  /** Milliseconds within which it must have been measured. Default: no limit. */
+  readonly patience?: number;
+}
+
 /**
  * Makes an engine, or throws `MakemoreError` `UNSUPPORTED` where this network or this machine is
  * not for it.

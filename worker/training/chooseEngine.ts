@@ -7,19 +7,21 @@
 import { MakemoreError } from "../../src/errors";
 import type { Measurements } from "../../src/protocol";
 import type { Backend, BackendMeasurement, MakemoreOptions } from "../../src/types";
-import { adapterName, isSoftware, requestAdapter } from "../engines/adapter";
-import type { Engine, EngineFactory, EngineSetup } from "../engines/engine";
-import { asBlocks } from "../model/blocks";
+import type { Engine, EngineFactory, EngineFacts, EngineSetup } from "../engines/engine";
+import * as facts from "../engines/list";
 
 /** The steps that count take at least this long, ms: clocks may tick in whole milliseconds. */
 const MEASURE_MS = 15;
 /** A first step that takes this long is measure enough, ms. */
 const SLOW_MS = 100;
-/** A GPU that has not got through its first steps by then is not worth the wait, ms. */
-const PATIENCE_MS = 5000;
 
 /** The engines there are; each may load its code when it is first asked for. */
 export type Engines = Record<Backend, EngineFactory>;
+
+/** From the most particular to the one that trains anything. */
+const byRank: readonly EngineFacts[] = Object.values(
+  facts satisfies { [Name in keyof typeof facts]: EngineFacts },
+).sort((a, b) => b.rank - a.rank);
 
 export interface Choice {
   readonly engine: Engine;
@@ -31,8 +33,8 @@ export interface Choice {
 /**
  * Opens an engine for a training.
  *
- * A backend that was asked for and cannot run here gives way, with a notice, to one that can:
- * `webgpu` to `wasm`, and either to `tfjs`.
+ * A backend that was asked for and cannot run here gives way, with a notice, to one of lower rank that
+ * can.
  *
  * @param known what was measured before, by model, batch size and optimiser; what is measured now is added
  * @throws MakemoreError `UNSUPPORTED` where nothing can run
@@ -49,6 +51,8 @@ export async function chooseEngine(
     setup.network.vocabularySize,
     setup.batchSize,
     setup.optimizer.type,
+    setup.examples?.order,
+    setup.examples?.targets,
   ]);
   let measured = known.get(key);
   if (!measured) {
@@ -60,7 +64,7 @@ export async function chooseEngine(
   const fastest = measured
     .filter((m) => m.msPerStep !== undefined)
     .sort((a, b) => (a.msPerStep ?? 0) - (b.msPerStep ?? 0));
-  const order = [...fastest.map((m) => m.backend), "tfjs" as const];
+  const order = [...fastest.map((m) => m.backend), ...byRank.slice(-1).map(({ backend }) => backend)];
   return { ...(await firstThatRuns(order, setup, engines)), measured };
 }
 
@@ -80,7 +84,7 @@ export async function replaceEngine(
 }
 
 function preference(backend: Backend): Backend[] {
-  const all: Backend[] = ["webgpu", "wasm", "tfjs"];
+  const all = byRank.map((facts) => facts.backend);
   return all.slice(all.indexOf(backend));
 }
 
@@ -103,36 +107,33 @@ async function firstThatRuns(order: Backend[], setup: EngineSetup, engines: Engi
 /** `passing`: why an engine was skipped may not be so the next time. */
 type Finding = BackendMeasurement & { readonly passing?: boolean };
 
+/** All but the last resort, one after the other. */
 async function measureAll(setup: EngineSetup, engines: Engines): Promise<Finding[]> {
-  if (!asBlocks(setup.network)) {
-    const skipped = "it does not cover this list of layers";
-    return [
-      { backend: "wasm", device: "", skipped },
-      { backend: "webgpu", device: "", skipped },
-    ];
-  }
-  return [await measure("wasm", engines.wasm, setup), await measureGPU(engines.webgpu, setup)];
+  const found: Finding[] = [];
+  for (const facts of byRank.slice(0, -1).reverse()) found.push(await find(facts, setup, engines));
+  return found;
 }
 
-/** The GPU, if there is a real one and it answers in time. */
-async function measureGPU(open: EngineFactory, setup: EngineSetup): Promise<Finding> {
-  const backend = "webgpu";
+/** Measures an engine, if it trains this, is worth it here, and answers in time. */
+async function find(facts: EngineFacts, setup: EngineSetup, engines: Engines): Promise<Finding> {
+  const { backend, patience } = facts;
+  const refusal = facts.refuses(setup);
+  if (refusal) return { backend, device: "", skipped: refusal };
   let device = "";
   const look = async (): Promise<Finding> => {
-    const adapter = await requestAdapter();
-    if (!adapter) return { backend, device, skipped: "there is no GPU adapter" };
-    device = adapterName(adapter);
-    if (isSoftware(adapter))
-      return { backend, device, skipped: "a software adapter is never faster than wasm" };
-    return measure(backend, open, setup);
+    const here = await facts.look?.();
+    device = here?.device ?? "";
+    if (here?.skipped !== undefined) return { backend, device, skipped: here.skipped };
+    return measure(backend, engines[backend], setup);
   };
+  if (patience === undefined) return look();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const patience = new Promise<Finding>((resolve) => {
-    const skipped = `it did not start in ${PATIENCE_MS / 1000} s`;
-    timer = setTimeout(() => resolve({ backend, device, skipped, passing: true }), PATIENCE_MS);
+  const late = new Promise<Finding>((resolve) => {
+    const skipped = `it did not start in ${patience / 1000} s`;
+    timer = setTimeout(() => resolve({ backend, device, skipped, passing: true }), patience);
   });
   try {
-    return await Promise.race([look(), patience]);
+    return await Promise.race([look(), late]);
   } catch (error) {
     return { backend, device, skipped: messageOf(error), passing: true };
   } finally {

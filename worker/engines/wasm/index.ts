@@ -11,6 +11,7 @@ import type { Engine, EngineSetup, EngineState } from "../engine";
 import { FACTORS, stepFactors } from "../optimizer";
 import { relaxed, simd } from "./binaries";
 import type { Kernels } from "./exports";
+import { wasm } from "./facts";
 import { type Tensor, tensors } from "./tensors";
 
 /** The builds, best first, and what `device` calls them. */
@@ -29,16 +30,9 @@ const STEPS_PER_CALL = 1024;
  */
 export async function createWasmEngine(setup: EngineSetup, build?: Build): Promise<Engine> {
   const chain = asBlocks(setup.network);
-  if (!chain)
-    throw new MakemoreError(
-      "UNSUPPORTED",
-      'The wasm engine runs an Embedding and then FlattenConsecutive, Linear, BatchNorm1d and Tanh in this order, of which all but Linear may be missing; for another order take backend: "tfjs".',
-    );
-  if (!optimizerKind(setup.optimizer).wasm)
-    throw new MakemoreError(
-      "UNSUPPORTED",
-      `The wasm engine does not know the optimizer "${setup.optimizer.type}"; take backend: "tfjs".`,
-    );
+  const refusal = wasm.refuses(setup);
+  if (refusal || !chain)
+    throw new MakemoreError("UNSUPPORTED", refusal ?? "This network is no chain of blocks.");
   const { device, kernels } = await openKernels(build);
   try {
     return new WasmEngine(device, kernels, setup, chain);

@@ -12,10 +12,11 @@ import type * as TF from "@tensorflow/tfjs";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { MakemoreError } from "../../../src/errors";
 import { asBlocks } from "../../model/blocks";
-import { optimizerKind, stateOf } from "../../optimizers";
+import { stateOf } from "../../optimizers";
 import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../engine";
 import { FACTORS, type Optimizer, stepFactors } from "../optimizer";
 import { openWebGPU, tf, type WebGPU } from "../tfjs/backend";
+import { webgpu } from "./facts";
 import { inErrorScopes, onLoss } from "./faults";
 import { stepKernels } from "./kernels";
 import { GPU_SHAPE, type Shape, SOFTWARE_SHAPE } from "./kernels/lanes";
@@ -47,21 +48,9 @@ export async function createWebGPUEngine(
   options: WebGPUEngineOptions = {},
 ): Promise<WebGPUEngine> {
   const chain = asBlocks(setup.network);
-  if (!chain)
-    throw new MakemoreError(
-      "UNSUPPORTED",
-      "The webgpu backend trains an Embedding and then levels of FlattenConsecutive, Linear, BatchNorm1d and Tanh, in this order; use the tfjs backend for other models.",
-    );
-  if (setup.examples)
-    throw new MakemoreError(
-      "UNSUPPORTED",
-      'The webgpu backend trains with targets: "hard" and order: "random" only; use the wasm backend.',
-    );
-  if (!optimizerKind(setup.optimizer).wgsl)
-    throw new MakemoreError(
-      "UNSUPPORTED",
-      `The webgpu backend does not know the optimizer "${setup.optimizer.type}"; use the tfjs backend.`,
-    );
+  const refusal = webgpu.refuses(setup);
+  if (refusal || !chain)
+    throw new MakemoreError("UNSUPPORTED", refusal ?? "This network is no chain of blocks.");
   const gpu = await openWebGPU();
   const { device } = gpu;
   const { parameters, optimizer, optimizerState, stream, batchSize } = setup;
