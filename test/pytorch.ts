@@ -4,11 +4,14 @@
  * engine.
  */
 import { exampleCount, type TokenStream } from "../worker/data/dataset";
+import { type ExampleChoice, prepareExamples } from "../worker/data/examples";
+import type { EngineSetup } from "../worker/engines/engine";
 import { architecture } from "../worker/model/architectures";
 import { asBlocks, type Block } from "../worker/model/blocks";
 import type { Parameters } from "../worker/model/layer";
 import { buildNetwork, type Network } from "../worker/model/network";
 import mlp from "./fixtures/pytorch-mlp.json";
+import recipe from "./fixtures/pytorch-recipe.json";
 import wavenet from "./fixtures/pytorch-wavenet.json";
 
 /** One run of plain SGD. Every map is by this project's parameter names, row-major. */
@@ -54,6 +57,60 @@ export function pytorchRun(name: "mlp" | "wavenet"): PyTorchRun {
   };
 }
 
+/** A run of AdamW on examples that both sides draw for themselves. */
+export interface PyTorchRecipe {
+  /** Order, targets and teacher. */
+  readonly name: string;
+  readonly setup: EngineSetup;
+  readonly learningRates: Float32Array<ArrayBuffer>;
+  readonly losses: readonly number[];
+  /** Every parameter and running statistic after the last step. */
+  readonly after: Parameters;
+}
+
+/** All orders, targets and teachers of the fixture. */
+export function pytorchRecipes(): PyTorchRecipe[] {
+  const {
+    block_size: contextLength,
+    embedding,
+    hidden,
+    folds,
+    vocab,
+    batch,
+    seed,
+    steps,
+    adamw,
+  } = recipe.config;
+  const network = buildNetwork(architecture({ contextLength, embedding, hidden, folds }), vocab);
+  const ids = recipe.words.flatMap((word) => [...word].map((letter) => letter.charCodeAt(0) - 96).concat(0));
+  const stream = Uint8Array.from([0, ...ids]);
+  const [beta1 = 0, beta2 = 0] = adamw.betas;
+  const { eps: epsilon, weight_decay: weightDecay } = adamw;
+  return recipe.runs.map(({ order, targets, teacher, losses, after, running }) => {
+    // The fixture's names for them are ours.
+    const choice = { order, targets, teacher, steps } as ExampleChoice;
+    const examples = prepareExamples(stream, network, choice);
+    return {
+      name: `${order} order, ${targets} targets, teacher ${teacher}`,
+      setup: {
+        network,
+        parameters: new Map([
+          ...trainable(network, recipe.before),
+          ...runningStatistics(network, untouched({ running })),
+        ]),
+        optimizer: { type: "adamw", beta1, beta2, epsilon, weightDecay },
+        stream,
+        ...(examples ? { examples } : {}),
+        seed,
+        batchSize: batch,
+      },
+      learningRates: new Float32Array(steps).fill(adamw.lr),
+      losses,
+      after: new Map([...trainable(network, after), ...runningStatistics(network, running)]),
+    };
+  });
+}
+
 /**
  * How far a tensor may be from PyTorch's: 1e-4 of the largest update, and the random walk of the
  * roundings to float32 that both sides have been through, one a step of at most half a unit in the
@@ -87,8 +144,8 @@ export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): n
 }
 
 /** Where running statistics begin. */
-function untouched(fixture: Fixture): Fixture["running"] {
-  return fixture.running.map(({ mean, var: variance }) => ({
+function untouched({ running }: Pick<Fixture, "running">): Fixture["running"] {
+  return running.map(({ mean, var: variance }) => ({
     mean: mean.map(() => 0),
     var: variance.map(() => 1),
   }));

@@ -6,7 +6,8 @@
  * A value is [rows, channels], row-major; positions are rows: those of one example stand together.
  */
 import type { LayerSpec } from "../src/types";
-import { drawBatch, readContext } from "../worker/data/dataset";
+import { readContext } from "../worker/data/dataset";
+import { drawMinibatch } from "../worker/data/examples";
 import type { EngineSetup } from "../worker/engines/engine";
 
 type Values = Float64Array<ArrayBuffer>;
@@ -34,18 +35,21 @@ export class Reference {
 
   /** As `Engine.run`. */
   run(firstStep: number, learningRates: Float32Array, positions?: Uint32Array): number[] {
-    const { stream, seed, batchSize, network } = this.setup;
+    const { stream, batchSize, network } = this.setup;
     return Array.from(learningRates, (rate, i) => {
       const step = firstStep + i;
-      const batch =
-        positions?.subarray(i * batchSize, (i + 1) * batchSize) ?? drawBatch(stream, seed, step, batchSize);
+      const drawn = drawMinibatch(this.setup, step);
+      const batch = positions?.subarray(i * batchSize, (i + 1) * batchSize) ?? drawn.positions;
       const tokens = new Float64Array(batchSize * network.contextLength);
-      const targets = Array.from(batch, (position, row) => {
+      const width = network.vocabularySize;
+      const targets = new Float64Array(batchSize * width);
+      for (const [row, position] of batch.entries()) {
         readContext(stream, position, network.contextLength, tokens, row * network.contextLength);
-        return stream[position] ?? 0;
-      });
+        targets[row * width + (stream[position] ?? 0)] = 1;
+      }
+      if (drawn.targets && !positions) targets.set(drawn.targets);
       const { output, backward } = this.#forward(tokens, true);
-      const { loss, gradient } = crossEntropy(output, targets);
+      const { loss, gradient } = crossEntropy(output, targets, batchSize);
       this.#gradients.clear();
       backward.reduceRight((dy, layer) => layer(dy), gradient);
       this.#update(step + 1, rate);
@@ -239,18 +243,20 @@ export class Reference {
   }
 }
 
-/** Mean over rows of -log softmax(logits)[target], and its gradient. */
-function crossEntropy(logits: Values, targets: readonly number[]): { loss: number; gradient: Values } {
-  const width = logits.length / targets.length;
+/** Mean over rows of -sum target log softmax(logits), and its gradient; each target adds up to 1. */
+function crossEntropy(logits: Values, targets: Values, rows: number): { loss: number; gradient: Values } {
+  const width = logits.length / rows;
   const gradient = new Float64Array(logits.length);
   let loss = 0;
-  for (const [r, target] of targets.entries()) {
+  for (let r = 0; r < rows; r++) {
     const row = logits.subarray(r * width, (r + 1) * width);
     const max = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
     const sum = row.reduce((total, logit) => total + Math.exp(logit - max), 0);
-    loss += (Math.log(sum) + max - at(row, target)) / targets.length;
-    for (const [c, logit] of row.entries())
-      gradient[r * width + c] = (Math.exp(logit - max) / sum - (c === target ? 1 : 0)) / targets.length;
+    for (const [c, logit] of row.entries()) {
+      const target = at(targets, r * width + c);
+      loss += (target * (Math.log(sum) + max - logit)) / rows;
+      gradient[r * width + c] = (Math.exp(logit - max) / sum - target) / rows;
+    }
   }
   return { loss, gradient };
 }

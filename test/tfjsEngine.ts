@@ -9,7 +9,8 @@ import { architecture } from "../worker/model/architectures";
 import { asBlocks } from "../worker/model/blocks";
 import type { Parameters } from "../worker/model/layer";
 import { buildNetwork, initialParameters, type Network } from "../worker/model/network";
-import { allowedDifference, largestDifference, pytorchRun } from "./pytorch";
+import { followsRecipe } from "./followsRecipe";
+import { allowedDifference, largestDifference, pytorchRecipes, pytorchRun } from "./pytorch";
 import { Reference } from "./reference";
 
 const adamw: Required<AdamW> = { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 };
@@ -148,6 +149,10 @@ export function testTfjsEngine(options: TfjsOptions, { slow = false } = {}): voi
         largestDifference(await evaluate(network, state.parameters, [...contexts]), logits.flat()),
       ).toBeLessThan(1e-4);
     },
+  );
+
+  test.each(pytorchRecipes().slice(slow ? -1 : 0))("follows PyTorch's recipe: $name", (recipe) =>
+    followsRecipe(recipe, make),
   );
 
   test.each(some(cases, [smallAdamW, unlikeBlocks]))(

@@ -3,6 +3,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { MakemoreError } from "../src/errors";
 import type { AdamW, LayerSpec, SGD } from "../src/types";
 import { drawBatch, type TokenStream } from "../worker/data/dataset";
+import { prepareExamples } from "../worker/data/examples";
 import type { Engine, EngineSetup } from "../worker/engines/engine";
 import { type Build, createWasmEngine } from "../worker/engines/wasm";
 import { createWasmPredictor } from "../worker/engines/wasm/predictor";
@@ -10,9 +11,10 @@ import { architecture } from "../worker/model/architectures";
 import { buildNetwork, initialParameters, type Network } from "../worker/model/network";
 import type { Checkpoint } from "../worker/training/checkpoint";
 import { randomCheckpoint, vocabularyOf } from "./checkpoint";
+import { followsRecipe } from "./followsRecipe";
 import { expectMoments } from "./moments";
 import { expectReferenceLogits } from "./predictor";
-import { allowedDifference, largestDifference, pytorchRun } from "./pytorch";
+import { allowedDifference, largestDifference, pytorchRecipes, pytorchRun } from "./pytorch";
 import { Reference } from "./reference";
 
 const sgd: Required<SGD> = { type: "sgd" };
@@ -132,6 +134,32 @@ export function testWasmEngine(build: Build): void {
       expect(largestDifference(state.parameters.get(key) ?? [], expected), key).toBeLessThan(allowed);
     }
   });
+
+  test.each(pytorchRecipes())("follows PyTorch's recipe: $name", (recipe) => followsRecipe(recipe, make));
+
+  for (const order of ["even", "random"] as const)
+    test.each(odd)(`follows the float64 reference, ${order} order and soft targets: %s`, async (...odd) => {
+      const [, specs, vocabulary, batchSize] = odd;
+      const network = buildNetwork(specs, vocabulary);
+      const stream = someStream(vocabulary);
+      const teacher = order === "even" ? "ngram" : "none";
+      const choice = { order, targets: "soft", teacher, steps: 10 } as const;
+      const examples = prepareExamples(stream, network, choice);
+      const setup = someSetup(network, { batchSize, ...(examples ? { examples } : {}) });
+      const reference = new Reference(setup);
+      const engine = await make(setup);
+      const rates = new Float32Array(4).fill(0.05);
+      // Far on, examples drawn are more than 2^32; the teacher works at the beginning.
+      const first = order === "even" ? 5 : 1_000_000_007;
+      expect(largestDifference(await engine.run(first, rates), reference.run(first, rates))).toBeLessThan(
+        1e-5,
+      );
+      const { parameters } = await engine.read();
+      for (const [name, expected] of reference.parameters) {
+        const allowed = allowedDifference(setup.parameters.get(name) ?? [], expected, rates.length);
+        expect(largestDifference(parameters.get(name) ?? [], expected), name).toBeLessThanOrEqual(allowed);
+      }
+    });
 
   for (const optimizer of [sgd, smoothAdamw])
     test.each(odd)(

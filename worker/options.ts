@@ -13,14 +13,17 @@ import type {
   PlainTrainOptions,
 } from "../src/protocol";
 import { show } from "../src/show";
-import type { MakemoreOptions, ModelChoice, Schedule } from "../src/types";
+import type { MakemoreOptions, ModelChoice } from "../src/types";
 import { layerSchema } from "./model/layers";
 import type { ExportSettings } from "./onnx/write";
 import { optimizerKind, optimizerSchema } from "./optimizers";
+
 import type { SampleSettings } from "./sampling/settings";
+
 import { autoRecipe } from "./training/autoRecipe";
 import type { Recipe } from "./training/checkpoint";
 import { recipeEntries, resolveSchedule } from "./training/recipe";
+import { recipes } from "./training/recipes";
 import { between, boolean, fault, oneOf, whole } from "./validation";
 
 /** `train`'s options with every default filled in. */
@@ -70,11 +73,14 @@ const column = v.optional(
 
 const trainOptions = v.strictObject({
   model: v.optional(model),
-  recipe: v.optional(oneOf("default", "lecture")),
+  recipe: v.optional(oneOf("default", "thorough", "best", "lecture")),
   steps: v.optional(v.lazy((value) => (value === "auto" ? v.literal("auto") : recipeEntries.steps))),
   batchSize: v.optional(recipeEntries.batchSize),
   learningRate,
   optimizer: v.optional(recipeEntries.optimizer),
+  order: v.optional(recipeEntries.order),
+  targets: v.optional(recipeEntries.targets),
+  teacher: v.optional(recipeEntries.teacher),
   seed: v.optional(recipeEntries.seed),
   split: v.optional(recipeEntries.split),
   shuffle: v.optional(recipeEntries.shuffle),
@@ -168,28 +174,35 @@ export function trainSettings(
   examples = Number.POSITIVE_INFINITY,
 ): TrainSettings {
   check(trainOptions, options, "train");
-  const lecture = options.recipe === "lecture";
-  const auto = autoRecipe(examples);
-  const batchSize = options.batchSize ?? (lecture ? 32 : auto.batchSize);
+  const { recipe: name = "default" } = options;
+  const recipe = name === "default" ? autoRecipe(examples) : recipes[name];
+  const batchSize = options.batchSize ?? recipe.batchSize;
+  const { steps = name === "default" ? "auto" : recipe.steps } = options;
   // As many examples, whatever the batch.
-  const autoSteps = lecture ? 200_000 : Math.ceil((auto.steps * auto.batchSize) / batchSize);
-  const { steps = lecture ? autoSteps : "auto" } = options;
+  const autoSteps = Math.ceil((recipe.steps * recipe.batchSize) / batchSize);
   const total = steps === "auto" ? autoSteps : steps;
-  const optimizer = v.parse(optimizerSchema, options.optimizer ?? (lecture ? "sgd" : auto.optimizer));
-  const peak = optimizer.type === auto.optimizer.type ? auto.peak : optimizerKind(optimizer).learningRate;
-  const recipeRate: Schedule = lecture
-    ? { peak, decay: "step" }
-    : { peak, decay: "cosine", warmup: Math.min(200, Math.floor(total / 10)) };
+  const optimizer = options.optimizer ? v.parse(optimizerSchema, options.optimizer) : recipe.optimizer;
+  const peak = optimizer.type === recipe.optimizer.type ? recipe.peak : optimizerKind(optimizer).learningRate;
+  const { targets = recipe.targets } = options;
+  const teacher = options.teacher ?? (targets === "soft" ? recipe.teacher : "none");
+  if (teacher === "ngram" && targets === "hard")
+    throw new MakemoreError(
+      "INVALID_OPTION",
+      'train: targets is "hard" beside teacher "ngram"; it must be "soft" with a teacher.',
+    );
   return {
-    model: options.model ?? (lecture ? "wavenet" : auto.model),
+    model: options.model ?? recipe.model,
     steps: total,
     batchSize,
-    learningRate: resolveSchedule(options.learningRate ?? recipeRate),
+    learningRate: resolveSchedule(options.learningRate ?? { peak, ...recipe.schedule(total) }),
     optimizer,
+    order: options.order ?? recipe.order,
+    targets,
+    teacher,
     seed: options.seed ?? 42,
     split: options.split ?? [0.8, 0.1, 0.1],
     shuffle: options.shuffle ?? true,
-    keepBest: options.keepBest ?? (!lecture || steps === "auto"),
+    keepBest: options.keepBest ?? (name !== "lecture" || steps === "auto"),
     patience: options.patience ?? (steps === "auto" ? Math.ceil(autoSteps / PATIENCE) : 0),
     evalEvery: options.evalEvery ?? 0,
     sampleEvery: options.sampleEvery ?? 0,

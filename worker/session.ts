@@ -34,6 +34,7 @@ import {
   type TokenStream,
   WordSet,
 } from "./data/dataset";
+import { type Examples, examplesWork } from "./data/examples";
 import { fingerprintOf, refuseOtherOrder, refuseOtherWords } from "./data/fingerprint";
 import { type ReceivedWords, receiveWords } from "./data/receive";
 import { readWords, wordNotices } from "./data/text";
@@ -421,7 +422,10 @@ export class Session implements WorkerAPI {
       const { signal, turn } = change;
       const open = async () => {
         await turn();
-        const start = await prepare(signal);
+        const prepared = await prepare(signal);
+        const { dataset, checkpoint } = prepared;
+        const work = examplesWork(dataset.train, checkpoint.network, checkpoint.recipe);
+        const start = { ...prepared, examples: await inSlices(work, signal) };
         // A cancelled benchmark may still be running and would skew this one.
         const choosing = this.#choosing.then(() =>
           chooseEngine(this.#backend, setupOf(start, start.checkpoint), engines, this.#measurements),
@@ -597,7 +601,7 @@ export class Session implements WorkerAPI {
 
 /** What an engine needs to go on from a checkpoint of a training. */
 function setupOf(
-  { dataset }: Start,
+  { dataset, examples }: Start & { readonly examples: Examples | undefined },
   { network, parameters, recipe, optimizerState }: Checkpoint,
 ): EngineSetup {
   return {
@@ -606,6 +610,7 @@ function setupOf(
     optimizer: recipe.optimizer,
     ...(optimizerState ? { optimizerState } : {}),
     stream: dataset.train,
+    ...(examples ? { examples } : {}),
     seed: recipe.seed,
     batchSize: recipe.batchSize,
   };

@@ -8,14 +8,21 @@ import type { Checkpoint } from "../../worker/training/checkpoint";
 import { learningRates, type ResolvedSchedule } from "../../worker/training/schedule";
 import { setUp, type Task } from "./trainers";
 
-/** Trains by the default recipe in short: an untrained model's names go on for too long. */
+/** Trains for a short time with AdamW: an untrained model's names go on for too long. */
 export async function trainBriefly(
   task: Task,
   steps: number,
 ): Promise<{ checkpoint: Checkpoint; stream: TokenStream }> {
   const { vocabulary, ...setup } = setUp(task);
   const { network, seed, batchSize, optimizer, stream } = setup;
-  const learningRate: ResolvedSchedule = { peak: 2e-3, warmup: 200, decay: "cosine", final: 0, at: 0.75 };
+  const learningRate: ResolvedSchedule = {
+    peak: 2e-3,
+    warmup: 200,
+    decay: "cosine",
+    final: 0,
+    at: 0.75,
+    hold: 0,
+  };
   const engine = await createWasmEngine(setup);
   await engine.run(0, learningRates(learningRate, 0, steps, steps));
   const { parameters } = await engine.read();
@@ -26,12 +33,15 @@ export async function trainBriefly(
     batchSize,
     learningRate,
     optimizer,
+    order: "random",
+    targets: "hard",
+    teacher: "none",
     seed,
     split,
     shuffle,
     keepBest: false,
     patience: 0,
-  };
+  } as const;
   return { checkpoint: { vocabulary, network, parameters, step: steps, recipe }, stream };
 }
 

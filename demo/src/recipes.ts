@@ -5,7 +5,7 @@ import { field, numberOf, requiredNumber } from "./dom";
 /** Steps that the library takes at most. */
 const MOST_STEPS = 10_000_000;
 
-const RECIPES: readonly NonNullable<TrainOptions["recipe"]>[] = ["default", "lecture"];
+const RECIPES: readonly NonNullable<TrainOptions["recipe"]>[] = ["default", "thorough", "best", "lecture"];
 
 /** Empties the fields: the recipe that is chosen has its own values. */
 export function clearRecipe(form: HTMLFormElement): void {

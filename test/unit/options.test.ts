@@ -14,15 +14,18 @@ import { learningRate } from "../../worker/training/schedule";
 test("the default recipe", () => {
   expect(trainSettings({})).toEqual({
     model: "wavenet",
-    steps: 10_000,
-    batchSize: 64,
-    learningRate: { peak: 2e-3, warmup: 200, decay: "cosine", final: 0, at: 0.75 },
-    optimizer: { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 },
+    steps: 3400,
+    batchSize: 128,
+    learningRate: { peak: 4.5e-3, warmup: 50, decay: "linear", final: 0, at: 0.75, hold: 0.7 },
+    optimizer: { type: "adamw", beta1: 0.8, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.003 },
+    order: "even",
+    targets: "soft",
+    teacher: "none",
     seed: 42,
     split: [0.8, 0.1, 0.1],
     shuffle: true,
     keepBest: true,
-    patience: 3334,
+    patience: 1134,
     evalEvery: 0,
     sampleEvery: 0,
   });
@@ -34,7 +37,18 @@ test("the lecture's recipe, beside which any option wins", () => {
     batchSize: 100,
     learningRate: { peak: 0.1, decay: "step", final: 0.01, at: 0.75 },
     optimizer: { type: "sgd" },
+    order: "random",
+    targets: "hard",
+    teacher: "none",
   });
+});
+
+test("another optimiser brings its own rate, and hard targets go without a teacher", () => {
+  expect(trainSettings({ optimizer: "sgd" }).learningRate.peak).toBe(0.1);
+  expect(trainSettings({ recipe: "lecture", optimizer: "adamw" }).learningRate.peak).toBe(2e-3);
+  expect(trainSettings({ recipe: "best" }).teacher).toBe("ngram");
+  expect(trainSettings({ recipe: "best", targets: "hard" }).teacher).toBe("none");
+  expect(() => trainSettings({ targets: "hard", teacher: "ngram" })).toThrow(/targets is "hard".*"soft"/);
 });
 
 test.each([
@@ -89,7 +103,7 @@ test("other options are checked too", () => {
 test("an option that is given as undefined is not given", () => {
   const none = undefined;
   expect(trainSettings({ optimizer: { type: "adamw", beta1: none } as never }).optimizer).toEqual(
-    trainSettings({}).optimizer,
+    trainSettings({ optimizer: "adamw" }).optimizer,
   );
   expect(architecture({ hidden: none, contextLength: none } as never)).toEqual(architecture("wavenet"));
 });
@@ -109,7 +123,7 @@ test("models and batches beyond any machine are refused before memory is taken",
   expect(() => checkTrainable(mlp, 1, "train")).toThrow(/batchSize is 1, which leaves batchNorm1d1 one row/);
 });
 
-test("schedules: warm-up, cosine, linear and the lecture's step", () => {
+test("schedules: warm-up, hold, cosine, linear and the lecture's step", () => {
   const at = (rate: object, step: number) =>
     learningRate(trainSettings({ learningRate: { peak: 1, ...rate } }).learningRate, step, 100);
   expect(at({}, 99)).toBe(1);
@@ -118,6 +132,11 @@ test("schedules: warm-up, cosine, linear and the lecture's step", () => {
   expect(at({ warmup: 10, decay: "cosine" }, 55)).toBeCloseTo(0.5, 12);
   expect(at({ decay: "cosine", final: 0.2 }, 100)).toBeCloseTo(0.2, 12);
   expect(at({ decay: "linear" }, 25)).toBe(0.75);
+  expect(at({ warmup: 10, decay: "linear", hold: 0.7 }, 73)).toBe(1);
+  // 3/4 of the 90 steps after the warm-up, 1/6 of the 27 that decay.
+  expect(at({ warmup: 10, decay: "linear", hold: 0.7 }, 77.5)).toBeCloseTo(5 / 6, 12);
+  expect(at({ decay: "cosine", hold: 0.5 }, 75)).toBeCloseTo(0.5, 12);
+  expect(at({ decay: "linear", hold: 1 }, 99)).toBe(1);
   expect(at({ decay: "step" }, 74)).toBe(1);
   expect(at({ decay: "step" }, 75)).toBe(0.1);
 });

@@ -3,6 +3,7 @@
  * contexts are neighbours; each context then has its place in a table with what follows it. Read
  * examples.ts first.
  */
+import { ITEMS, type Work } from "../../src/slices";
 import { exampleCount, type TokenStream } from "./dataset";
 import { BOUNDARY } from "./vocabulary";
 
@@ -29,11 +30,11 @@ export interface ContextTable {
  * Sorts the positions of all examples by context, the last token first, ties by target: a radix sort.
  * Padding sorts as the boundary that it is.
  */
-export function sortExamples(
+export function* sortWork(
   stream: TokenStream,
   contextLength: number,
   vocabularySize: number,
-): Uint32Array<ArrayBuffer> {
+): Work<Uint32Array<ArrayBuffer>> {
   const count = exampleCount(stream);
   const written = charactersBefore(stream, contextLength);
   /** The token `depth` places before the context's last one; the target at depth -1. */
@@ -53,6 +54,7 @@ export function sortExamples(
     const high = tokens === 2 && place < contextLength ? depthOf(place + 1) : contextLength;
     starts.fill(0);
     for (let position = 1; position <= count; position++) {
+      if ((position & (ITEMS - 1)) === 0) yield;
       const digit = token(position, high) * vocabularySize + token(position, low);
       starts[digit + 1] = (starts[digit + 1] ?? 0) + 1;
     }
@@ -61,6 +63,7 @@ export function sortExamples(
     for (let digit = 1; digit < starts.length; digit++)
       starts[digit] = (starts[digit] ?? 0) + (starts[digit - 1] ?? 0);
     for (let i = 0; i < count; i++) {
+      if ((i & (ITEMS - 1)) === 0) yield;
       const position = from[i] ?? 0;
       const digit = token(position, high) * vocabularySize + token(position, low);
       const at = starts[digit] ?? 0;
@@ -92,16 +95,17 @@ export function commonSuffix(stream: TokenStream, a: number, b: number, contextL
 }
 
 /** The distinct contexts of examples in sorted order, and what follows each. */
-export function contextTable(
+export function* contextTableWork(
   stream: TokenStream,
   contextLength: number,
   sorted: Uint32Array<ArrayBuffer>,
-): ContextTable {
+): Work<ContextTable> {
   const count = sorted.length;
   const ranks = new Uint32Array(2 * Math.ceil(count / 32));
   let contexts = 0;
   let pairCount = 0;
   for (let i = 0; i < count; i++) {
+    if ((i & (ITEMS - 1)) === 0) yield;
     if ((i & 31) === 0) ranks[i >>> 4] = contexts;
     const position = sorted[i] ?? 0;
     const previous = sorted[i - 1] ?? 0;
@@ -117,6 +121,7 @@ export function contextTable(
   let context = 0;
   let pair = 0;
   for (let start = 0; start < count; context++) {
+    if ((context & (ITEMS - 1)) === 0) yield;
     const end = contextEnd(ranks, start, count);
     entries[2 * context] = sorted[start] ?? 0;
     entries[2 * context + 1] = pair;

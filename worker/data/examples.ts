@@ -34,9 +34,11 @@
  * they leave of 1. A teacher with weight w changes the target to (1 - w) target + w teacher.
  */
 import { MakemoreError } from "../../src/errors";
-import { type ContextTable, contextTable, sortExamples } from "./contexts";
+import { runToEnd, type Work } from "../../src/slices";
+import { type ContextTable, contextTableWork, sortWork } from "./contexts";
+
 import { exampleCount, type TokenStream } from "./dataset";
-import { ngramShares } from "./ngram";
+import { ngramWork } from "./ngram";
 import { randomBelow, randomBits, Stream } from "./random";
 import { BOUNDARY } from "./vocabulary";
 
@@ -75,12 +77,12 @@ export interface TeacherTargets {
   readonly steps: number;
 }
 
-/** A minibatch with its targets written out, for engines that take them as a matrix. */
+/** A minibatch, written out. */
 export interface Minibatch {
-  /** Positions whose contexts are the batch's, [batchSize]. */
+  /** Positions whose contexts are the batch's, and whose tokens are its targets if they are hard. [batchSize] */
   readonly positions: Uint32Array<ArrayBuffer>;
-  /** float32 [batchSize, vocabulary]. */
-  readonly targets: Float32Array<ArrayBuffer>;
+  /** Soft targets, float32 [batchSize, vocabulary]; absent if they are hard. */
+  readonly targets?: Float32Array<ArrayBuffer>;
 }
 
 /** Bits of 2^32 times the golden ratio's fraction: the stride of even order. */
@@ -91,6 +93,13 @@ const TEACHER_START = 0.9;
 
 /** A teacher's shares are refused above this size, bytes. */
 const MOST_TEACHER_BYTES = 2 ** 28;
+
+/** What the tables depend on, of a network. */
+export interface NetworkSizes {
+  readonly contextLength: number;
+  /** Ids, the boundary's included. */
+  readonly vocabularySize: number;
+}
 
 /** How a training uses its examples. */
 export interface ExampleChoice {
@@ -104,23 +113,29 @@ export interface ExampleChoice {
 /**
  * Prepares the examples of a split; undefined if no table is needed.
  *
- * Takes about 0.3 s per million examples, and 9 bytes an example besides its result.
+ * Takes about 0.4 s per million examples, and 9 bytes an example besides its result.
  *
  * @throws MakemoreError `INVALID_OPTION` if the teacher would need more than 256 MB
  */
 export function prepareExamples(
   stream: TokenStream,
-  contextLength: number,
-  vocabularySize: number,
+  sizes: NetworkSizes,
   choice: ExampleChoice,
 ): Examples | undefined {
+  return runToEnd(examplesWork(stream, sizes, choice));
+}
+
+/** As `prepareExamples`, in slices. */
+export function* examplesWork(
+  stream: TokenStream,
+  { contextLength, vocabularySize }: NetworkSizes,
+  choice: ExampleChoice,
+): Work<Examples | undefined> {
   const { order, targets } = choice;
-  if (targets === "hard") {
-    if (order === "random") return undefined;
-    return { targets, order, sorted: sortExamples(stream, contextLength, vocabularySize) };
-  }
-  const sorted = sortExamples(stream, contextLength, vocabularySize);
-  const table = contextTable(stream, contextLength, sorted);
+  if (targets === "hard" && order === "random") return undefined;
+  const sorted = yield* sortWork(stream, contextLength, vocabularySize);
+  if (targets === "hard") return { targets, order: "even", sorted };
+  const table = yield* contextTableWork(stream, contextLength, sorted);
   if (choice.teacher === "none") return { targets, order, table };
   const bytes = 4 * vocabularySize * (table.contexts.length / 2 - 1);
   if (bytes > MOST_TEACHER_BYTES)
@@ -128,14 +143,13 @@ export function prepareExamples(
       "INVALID_OPTION",
       `train: teacher "ngram" needs ${Math.round(bytes / 1e6)} MB for these words; it may have ${Math.round(MOST_TEACHER_BYTES / 1e6)}. Take teacher: "none", fewer words, or a shorter contextLength.`,
     );
-  const shares = ngramShares(stream, sorted, table, contextLength, vocabularySize);
+  const shares = yield* ngramWork(stream, sorted, table, contextLength, vocabularySize);
   return { targets, order, table, teacher: { shares, steps: choice.steps } };
 }
 
-/** The teacher's weight at a step: from 0.9 in a straight line to 0 at the last one. */
-export function teacherWeight(examples: Examples | undefined, step: number): number {
-  if (examples?.targets !== "soft" || !examples.teacher) return 0;
-  return TEACHER_START * Math.max(0, 1 - step / examples.teacher.steps);
+/** The teacher's weight at a step of `steps`: from 0.9 in a straight line to 0. */
+export function teacherWeight(steps: number, step: number): number {
+  return TEACHER_START * Math.max(0, 1 - step / steps);
 }
 
 /** What decides which examples a step draws. */
@@ -152,22 +166,22 @@ export function drawMinibatch(
   { stream, examples, seed, batchSize, network }: Drawing,
   step: number,
 ): Minibatch {
+  const count = exampleCount(stream);
+  const index = (row: number) => drawIndex(examples?.order ?? "random", seed, step, row, batchSize, count);
+  if (examples?.targets !== "soft") {
+    const positionOf = (i: number) => (examples ? (examples.sorted[i] ?? 0) : 1 + i);
+    return { positions: Uint32Array.from({ length: batchSize }, (_, row) => positionOf(index(row))) };
+  }
+  const { table, teacher } = examples;
   const width = network.vocabularySize;
   const positions = new Uint32Array(batchSize);
   const targets = new Float32Array(batchSize * width);
   for (let row = 0; row < batchSize; row++) {
-    const index = drawIndex(examples?.order ?? "random", seed, step, row, batchSize, exampleCount(stream));
-    if (examples?.targets === "soft") {
-      const context = contextOf(examples.table, index);
-      positions[row] = examples.table.contexts[2 * context] ?? 0;
-      const target = targets.subarray(row * width, (row + 1) * width);
-      writeTarget(examples.table, stream, context, target);
-      if (examples.teacher) mixTeacher(examples.teacher, context, teacherWeight(examples, step), target);
-    } else {
-      const position = examples ? (examples.sorted[index] ?? 0) : 1 + index;
-      positions[row] = position;
-      targets[row * width + (stream[position] ?? BOUNDARY)] = 1;
-    }
+    const context = contextOf(table, index(row));
+    const target = targets.subarray(row * width, (row + 1) * width);
+    positions[row] = table.contexts[2 * context] ?? 0;
+    writeTarget(table, stream, context, target);
+    if (teacher) mixTeacher(teacher, context, teacherWeight(teacher.steps, step), target);
   }
   return { positions, targets };
 }

@@ -14,6 +14,7 @@
  * recursion above without leaving anything out of n_k, and B_k the same with 1 for n_k and B_-1 = 0. A_k
  * and B_k belong to the last k tokens, and all contexts with the same ones stand together.
  */
+import { ITEMS, type Work } from "../../src/slices";
 import { type ContextTable, commonSuffix, contextEnd } from "./contexts";
 import type { TokenStream } from "./dataset";
 import { BOUNDARY } from "./vocabulary";
@@ -26,13 +27,13 @@ const CONCENTRATIONS = [30, 146, 72, 36, 13, 13, 36, 5000, 5000];
  *
  * @param sorted positions of the examples in sorted order
  */
-export function ngramShares(
+export function* ngramWork(
   stream: TokenStream,
   sorted: Uint32Array,
   { ranks, contexts }: Pick<ContextTable, "ranks" | "contexts">,
   contextLength: number,
   vocabularySize: number,
-): Float32Array<ArrayBuffer> {
+): Work<Float32Array<ArrayBuffer>> {
   const count = sorted.length;
   const orders = Math.min(contextLength + 1, CONCENTRATIONS.length);
   const out = new Float32Array((contexts.length / 2 - 1) * vocabularySize);
@@ -44,6 +45,7 @@ export function ngramShares(
   const own = new Float64Array(vocabularySize);
   let context = 0;
   for (let start = 0; start < count; context++) {
+    if ((context & (ITEMS / 64 - 1)) === 0) yield;
     const position = sorted[start] ?? 0;
     const end = contextEnd(ranks, start, count);
     const written = charactersBefore(stream, position, contextLength);

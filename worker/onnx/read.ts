@@ -127,7 +127,13 @@ function readVocabulary(value: unknown): Vocabulary {
 }
 
 /** What files of 0.1.0 leave out, because nothing else could be. */
-const recipeOf010 = { keepBest: false, patience: 0 };
+const recipeOf010 = {
+  keepBest: false,
+  patience: 0,
+  order: "random",
+  targets: "hard",
+  teacher: "none",
+} as const;
 
 function readDescription(
   training: unknown,

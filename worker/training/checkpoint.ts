@@ -1,3 +1,4 @@
+import type { Order, Targets, Teacher } from "../data/examples";
 import type { Fingerprint } from "../data/fingerprint";
 import type { Vocabulary } from "../data/vocabulary";
 import type { Parameters } from "../model/layer";
@@ -12,6 +13,9 @@ export interface Recipe {
   readonly batchSize: number;
   readonly learningRate: ResolvedSchedule;
   readonly optimizer: Optimizer;
+  readonly order: Order;
+  readonly targets: Targets;
+  readonly teacher: Teacher;
   readonly seed: number;
   readonly split: readonly [number, number, number];
   readonly shuffle: boolean;

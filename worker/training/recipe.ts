@@ -20,10 +20,14 @@ export const recipeEntries = {
           decay: v.optional(oneOf("constant", "linear", "cosine", "step")),
           final: v.optional(between(0, 1000)),
           at: v.optional(between(0, 1)),
+          hold: v.optional(between(0, 1)),
         })
       : between(0, 1000, true),
   ),
   optimizer: optimizerSchema,
+  order: oneOf("even", "random"),
+  targets: oneOf("soft", "hard"),
+  teacher: oneOf("ngram", "none"),
   seed: whole(0, 0xffffffff),
   split: v.pipe(
     v.array(between(0, 1), SHARES),
@@ -57,6 +61,6 @@ export function parseRecipe(value: unknown): Recipe {
 /** A schedule with its defaults filled in. */
 export function resolveSchedule(rate: number | Schedule): ResolvedSchedule {
   const given = typeof rate === "number" ? { peak: rate } : rate;
-  const { peak, warmup = 0, decay = "constant", at = 0.75 } = given;
-  return { peak, warmup, decay, at, final: given.final ?? (decay === "step" ? peak / 10 : 0) };
+  const { peak, warmup = 0, decay = "constant", at = 0.75, hold = 0 } = given;
+  return { peak, warmup, decay, at, hold, final: given.final ?? (decay === "step" ? peak / 10 : 0) };
 }

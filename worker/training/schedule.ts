@@ -5,9 +5,11 @@ export type ResolvedSchedule = Required<Schedule>;
 
 /** The learning rate of step `step` (from 0) of `steps`. Follows `Schedule` in src/types.ts. */
 export function learningRate(schedule: ResolvedSchedule, step: number, steps: number): number {
-  const { peak, warmup, decay, final, at } = schedule;
+  const { peak, warmup, decay, final, at, hold } = schedule;
   if (step < warmup) return (peak * (step + 1)) / warmup;
-  const progress = (step - warmup) / Math.max(1, steps - warmup);
+  const done = (step - warmup) / Math.max(1, steps - warmup);
+  // Of the decay, which begins after the hold. A hold of 1 never decays.
+  const progress = done <= hold ? 0 : (done - hold) / (1 - hold);
   switch (decay) {
     case "constant":
       return peak;

@@ -8,7 +8,8 @@
  */
 import type * as TF from "@tensorflow/tfjs";
 import { MakemoreError } from "../../../src/errors";
-import { drawBatch, readContext } from "../../data/dataset";
+import { readContext } from "../../data/dataset";
+import { drawMinibatch, type Minibatch } from "../../data/examples";
 import type { Parameters } from "../../model/layer";
 import { optimizerKind, stateOf } from "../../optimizers";
 import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../engine";
@@ -58,7 +59,7 @@ class TfjsEngine implements Engine {
 
   async run(firstStep: number, learningRates: Float32Array, positions?: Uint32Array): Promise<Float32Array> {
     await this.#enter();
-    const { stream, seed, batchSize, optimizer } = this.#setup;
+    const { batchSize, optimizer } = this.#setup;
     const factors = stepFactors(optimizer, firstStep, learningRates);
     // They stay on the device until the end: reading one would wait for its step.
     const losses: TF.Scalar[] = [];
@@ -66,8 +67,9 @@ class TfjsEngine implements Engine {
       for (let i = 0; i < learningRates.length; i++)
         losses.push(
           this.#step(
-            positions?.subarray(i * batchSize, (i + 1) * batchSize) ??
-              drawBatch(stream, seed, firstStep + i, batchSize),
+            positions
+              ? { positions: positions.slice(i * batchSize, (i + 1) * batchSize) }
+              : drawMinibatch(this.#setup, firstStep + i),
             factors.subarray(i * FACTORS, (i + 1) * FACTORS),
           ),
         );
@@ -119,8 +121,8 @@ class TfjsEngine implements Engine {
       : new MakemoreError("WORKER_FAILED", message, { cause });
   }
 
-  /** One step on the examples at `positions`; gives its loss, which the caller disposes of. */
-  #step(positions: Uint32Array, factors: Float32Array): TF.Scalar {
+  /** One step on a minibatch; gives its loss, which the caller disposes of. */
+  #step({ positions, targets: soft }: Minibatch, factors: Float32Array): TF.Scalar {
     const { stream, network } = this.#setup;
     const { contextLength, vocabularySize } = network;
     const contexts = new Int32Array(positions.length * contextLength);
@@ -142,7 +144,9 @@ class TfjsEngine implements Engine {
             update: (name, value) => running.set(name, tf.keep(value)),
           });
         const logits = x.reshape([positions.length, vocabularySize]);
-        const expected = tf.oneHot(tf.tensor1d(targets, "int32"), vocabularySize);
+        const expected = soft
+          ? tf.tensor2d(soft, [positions.length, vocabularySize])
+          : tf.oneHot(tf.tensor1d(targets, "int32"), vocabularySize);
         return tf.losses.softmaxCrossEntropy(expected, logits).asScalar();
       };
       const trainable = network.parameters.filter((p) => p.trainable).map((p) => p.name);

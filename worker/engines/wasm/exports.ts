@@ -13,6 +13,8 @@ export interface Kernels extends WasmRules {
     vocabularySize: number,
     dimensions: number,
   ): void;
+  drawEvenly(sorted: number): void;
+  useSoftTargets(ranks: number, contexts: number, pairs: number, teacher: number): void;
   addLevel(fold: number, fanOut: number, biased: boolean, tanh: boolean): void;
   addBatchNorm(momentum: number, epsilon: number): void;
   embeddingAddress(): number;
@@ -30,6 +32,7 @@ export interface Kernels extends WasmRules {
     steps: number,
     seed: number,
     factors: number,
+    teacherWeights: number,
     losses: number,
     given: boolean,
   ): void;

@@ -4,6 +4,7 @@
  * kernels/index.ts.
  */
 import { MakemoreError } from "../../../src/errors";
+import { type Examples, teacherWeight } from "../../data/examples";
 import { asBlocks, type BlockChain } from "../../model/blocks";
 import type { Parameters } from "../../model/layer";
 import { optimizerKind, stateOf } from "../../optimizers";
@@ -12,7 +13,7 @@ import { FACTORS, stepFactors } from "../optimizer";
 import { relaxed, simd } from "./binaries";
 import type { Kernels } from "./exports";
 import { wasm } from "./facts";
-import { type Tensor, tensors } from "./tensors";
+import { padTo8, type Tensor, tensors } from "./tensors";
 
 /** The builds, best first, and what `device` calls them. */
 const builds = { "relaxed-simd": relaxed, simd };
@@ -85,15 +86,52 @@ function decode(base64: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
+/** Allocates the tables of examples; the function it gives copies them, once the memory stays. */
+function placeExamples(kernels: Kernels, examples: Examples, vocabularySize: number): () => void {
+  const copies: [to: number, from: Uint32Array<ArrayBuffer>][] = [];
+  const place = (from: Uint32Array<ArrayBuffer>) => {
+    const to = kernels.allocateNumbers(from.length);
+    copies.push([to, from]);
+    return to;
+  };
+  const buffer = () => kernels.memory.buffer;
+  const copy = () => {
+    for (const [to, from] of copies) new Uint32Array(buffer(), to, from.length).set(from);
+  };
+  if (examples.targets === "hard") {
+    kernels.drawEvenly(place(examples.sorted));
+    return copy;
+  }
+  const { table, teacher, order } = examples;
+  const width = padTo8(vocabularySize);
+  const contexts = table.contexts.length / 2 - 1;
+  const taught = teacher ? kernels.allocateNumbers(contexts * width) : 0;
+  if (order === "even") kernels.drawEvenly(0);
+  kernels.useSoftTargets(place(table.ranks), place(table.contexts), place(table.pairs), taught);
+  return () => {
+    copy();
+    if (!teacher) return;
+    const to = new Float32Array(buffer(), taught, contexts * width);
+    for (let context = 0; context < contexts; context++)
+      to.set(
+        teacher.shares.subarray(context * vocabularySize, (context + 1) * vocabularySize),
+        context * width,
+      );
+  };
+}
+
 class WasmEngine implements Engine {
   readonly backend = "wasm";
   /** Undefined once disposed. */
   #kernels: Kernels | undefined;
   readonly #setup: Pick<EngineSetup, "optimizer" | "seed" | "batchSize">;
+  /** The teacher's weight at a step. */
+  readonly #teacherWeight: (step: number) => number;
   readonly #tensors: readonly Tensor[];
   /** Names of the optimiser's state, in the order of its tensors. */
   readonly #states: readonly string[];
   readonly #factors: number;
+  readonly #teacherWeights: number;
   readonly #losses: number;
 
   constructor(
@@ -102,24 +140,29 @@ class WasmEngine implements Engine {
     setup: EngineSetup,
     chain: BlockChain,
   ) {
-    const { optimizer, seed, batchSize, stream } = setup;
+    const { optimizer, seed, batchSize, stream, examples } = setup;
     this.#setup = { optimizer, seed, batchSize };
     this.#states = stateOf(optimizer).map(([state]) => state);
     optimizerKind(optimizer).wasm?.(optimizer, kernels);
+    const teacherSteps = examples?.targets === "soft" ? examples.teacher?.steps : undefined;
+    this.#teacherWeight = (step) => (teacherSteps ? teacherWeight(teacherSteps, step) : 0);
     const tokens = kernels.allocateStream(stream.length);
     const { contextLength, vocabularySize, embedding, blocks } = chain;
     kernels.begin(tokens, stream.length, batchSize, contextLength, vocabularySize, embedding.dimensions);
+    const copyExamples = examples ? placeExamples(kernels, examples, vocabularySize) : () => {};
     for (const { fold, fanOut, bias, norm, tanh } of blocks) {
       kernels.addLevel(fold, fanOut, bias !== undefined, tanh);
       if (norm) kernels.addBatchNorm(norm.momentum, norm.epsilon);
     }
     this.#factors = kernels.allocateNumbers(STEPS_PER_CALL * FACTORS);
+    this.#teacherWeights = kernels.allocateNumbers(STEPS_PER_CALL);
     this.#losses = kernels.allocateNumbers(STEPS_PER_CALL);
     this.#kernels = kernels;
     this.#tensors = tensors(chain, kernels);
 
     // From here on the memory does not grow, so its buffer stays.
     new Uint16Array(kernels.memory.buffer, tokens, stream.length).set(stream);
+    copyExamples();
     for (const tensor of this.#tensors) {
       this.#write(tensor, 0, setup.parameters);
       if (!tensor.trainable) continue;
@@ -143,6 +186,8 @@ class WasmEngine implements Engine {
     for (let done = 0; done < losses.length; done += stride) {
       const rates = learningRates.subarray(done, done + stride);
       const factors = stepFactors(optimizer, firstStep + done, rates);
+      const weights = Float32Array.from(rates, (_, i) => this.#teacherWeight(firstStep + done + i));
+      new Float32Array(buffer, this.#teacherWeights, weights.length).set(weights);
       new Float32Array(buffer, this.#factors, factors.length).set(factors);
       if (positions)
         new Uint32Array(buffer, kernels.positionsAddress(), batchSize).set(
@@ -153,6 +198,7 @@ class WasmEngine implements Engine {
         rates.length,
         seed,
         this.#factors,
+        this.#teacherWeights,
         this.#losses,
         positions !== undefined,
       );

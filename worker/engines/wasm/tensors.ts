@@ -69,6 +69,7 @@ function weightPlace(channels: number, fanOut: number): (i: number) => number {
   };
 }
 
-function padTo8(n: number): number {
+/** The next multiple of 8: channels are padded to it. */
+export function padTo8(n: number): number {
   return Math.ceil(n / 8) * 8;
 }

@@ -1,6 +1,6 @@
 /**
- * The minibatch of a step: positions in the token stream, drawn by key as `drawBatch` in
- * worker/data/dataset.ts draws them, and the contexts before them, read as `readContext` does.
+ * The minibatch of a step, drawn by key as worker/data/examples.ts states it, and the contexts of its
+ * examples, read as `readContext` in worker/data/dataset.ts does.
  */
 import { allocate } from "./memory";
 
@@ -24,11 +24,21 @@ function randomBits(seed: u32, stream: u32, step: u32, index: u32): u32 {
 /** `Stream.minibatch` of worker/data/random.ts. */
 const MINIBATCH: u32 = 2;
 
+/** 2^32 times the golden ratio's fraction: the stride of even order. */
+const STRIDE: u32 = 2654435769;
+
 export class Batch {
   /** Positions in the stream, u32 [size]. */
   readonly positions: usize;
-  /** Targets, u32 [size]. */
+  /** Tokens if targets are hard, contexts if they are soft, u32 [size]. */
   readonly targets: usize;
+  /** Even order instead of random. */
+  even: bool = false;
+  /** Positions of the examples in sorted order, u32; 0 for random order, and for soft targets. */
+  sorted: usize = 0;
+  /** Tables of soft targets, as in worker/data/contexts.ts; 0 if targets are hard. */
+  ranks: usize = 0;
+  contexts: usize = 0;
 
   constructor(
     readonly size: i32,
@@ -40,19 +50,37 @@ export class Batch {
     this.targets = allocate(size);
   }
 
+  /** Draws the examples of a step: their positions, and the contexts as targets if they are soft. */
   draw(seed: u32, step: u32): void {
     const examples = <u64>(this.length - 1);
+    const offset = randomBits(seed, MINIBATCH, 0, 0),
+      first = step * <u32>this.size;
     for (let row = 0; row < this.size; row++) {
-      const bits = <u64>randomBits(seed, MINIBATCH, step, row);
-      store<u32>(this.positions + ((<usize>row) << 2), 1 + <u32>((bits * examples) >> 32));
+      const bits = this.even ? (first + row) * STRIDE + offset : randomBits(seed, MINIBATCH, step, row);
+      const index = <u32>((<u64>bits * examples) >> 32);
+      const place = (<usize>row) << 2;
+      if (this.contexts) {
+        const context = this.contextOf(index);
+        store<u32>(this.targets + place, context);
+        store<u32>(this.positions + place, load<u32>(this.contexts + ((<usize>context) << 3)));
+      } else {
+        const position = this.sorted ? load<u32>(this.sorted + ((<usize>index) << 2)) : 1 + index;
+        store<u32>(this.positions + place, position);
+      }
     }
   }
 
-  /** Fills in the targets, and the contexts at `tokens`: u32 [contextLength, size]. */
-  read(tokens: usize, contextLength: i32): void {
+  private contextOf(index: u32): u32 {
+    const block = this.ranks + ((<usize>(index >> 5)) << 3);
+    const first = load<u32>(block, 4) & ((<u32>0xffffffff) >> (31 - (index & 31)));
+    return load<u32>(block) + popcnt<u32>(first) - 1;
+  }
+
+  /** Fills in the contexts at `tokens`, u32 [contextLength, size], and the targets if they are hard. */
+  read(tokens: usize, contextLength: i32, soft: bool): void {
     for (let row = 0; row < this.size; row++) {
       let position = load<u32>(this.positions + ((<usize>row) << 2));
-      store<u32>(this.targets + ((<usize>row) << 2), load<u16>(this.stream + ((<usize>position) << 1)));
+      if (!soft) store<u32>(this.targets + ((<usize>row) << 2), load<u16>(this.stream + ((<usize>position) << 1)));
       let inside = true;
       for (let i = contextLength - 1; i >= 0; i--) {
         const token: u32 = inside ? <u32>load<u16>(this.stream + ((<usize>--position) << 1)) : 0;

@@ -23,7 +23,7 @@
 import { Batch } from "./batch";
 import { BatchNorm } from "./batchNorm";
 import { Level } from "./level";
-import { crossEntropy } from "./loss";
+import { SoftTargets, softmax, subtractHard, subtractSoft } from "./loss";
 import { allocate, padTo8 } from "./memory";
 import { allocateParameter, descendAll, setFactors, useAdamW, useSGD } from "./optimizer";
 import { Rows } from "./rows";
@@ -34,6 +34,7 @@ export { useAdamW, useSGD };
 let batch: Batch = changetype<Batch>(0);
 let embedding: Rows = changetype<Rows>(0);
 let logNormalizers: usize = 0;
+let softTargets: SoftTargets | null = null;
 let contextLength: i32 = 0;
 let vocabulary: i32 = 0;
 const levels: Level[] = [];
@@ -71,6 +72,19 @@ export function begin(
   embedding.rowStride = (<usize>width) << 2;
   embedding.groupStride = 16;
   logNormalizers = allocate(batchSize);
+}
+
+/** Draws examples evenly. @param sorted u32 [examples]; 0 with soft targets */
+export function drawEvenly(sorted: usize): void {
+  batch.even = true;
+  batch.sorted = sorted;
+}
+
+/** Trains on soft targets; see `SoftTargets`. @param ranks u32 [examples / 32, 2] */
+export function useSoftTargets(ranks: usize, contexts: usize, pairs: usize, teacher: usize): void {
+  batch.ranks = ranks;
+  batch.contexts = contexts;
+  softTargets = new SoftTargets(contexts, pairs, teacher, batch.size);
 }
 
 export function addLevel(fold: i32, fanOut: i32, biased: bool, tanh: bool): void {
@@ -129,30 +143,38 @@ export function refresh(): void {
  * Trains.
  *
  * @param factors the table of `stepFactors` for these steps
+ * @param teacherWeights f32 [steps]
  * @param losses f32 [steps], to be filled in
- * @param given the batch is the one at `positionsAddress` instead of being drawn
+ * @param given the batch is the one at `positionsAddress` instead of being drawn; its targets are hard
  */
 export function train(
   firstStep: u32,
   steps: i32,
   seed: u32,
   factors: usize,
+  teacherWeights: usize,
   losses: usize,
   given: bool,
 ): void {
   for (let i = 0; i < steps; i++) {
     if (!given) batch.draw(seed, firstStep + i);
-    setFactors(factors + ((<usize>i) << 4));
-    store<f32>(losses + ((<usize>i) << 2), step());
+    const at = (<usize>i) << 2;
+    setFactors(factors + (at << 2));
+    store<f32>(losses + at, step(given ? null : softTargets, load<f32>(teacherWeights + at)));
   }
 }
 
-function step(): f32 {
+function step(soft: SoftTargets | null, teacherWeight: f32): f32 {
   const top = levels.length - 1,
     head = levels[top];
-  batch.read(embedding.at, contextLength);
+  batch.read(embedding.at, contextLength, soft != null);
   for (let i = 0; i <= top; i++) levels[i].forward();
-  const loss = crossEntropy(head.rows, head.sharing.shares, vocabulary, batch, logNormalizers);
+  const rows = head.rows,
+    shares = head.sharing.shares;
+  softmax(rows, shares, vocabulary, batch.size, logNormalizers);
+  const loss = soft
+    ? subtractSoft(rows, shares, vocabulary, batch, soft, teacherWeight, logNormalizers)
+    : subtractHard(rows, batch, logNormalizers);
   for (let i = top; i >= 0; i--) {
     const level = levels[i],
       below = level.below;

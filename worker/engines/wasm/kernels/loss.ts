@@ -1,14 +1,38 @@
 /**
- * Mean cross entropy of the logits, and its gradient. Contexts that occur more than once are one
- * row of logits with several targets: the softmax counts as often as the row is shared.
+ * Mean cross entropy of the logits against the targets, and its gradient. Contexts that occur more than
+ * once are one row of logits: the softmax counts as often as the row is shared. So does a soft target,
+ * because it belongs to the context; hard targets are one a place of the minibatch.
  */
 import { Batch } from "./batch";
+import { allocate, padTo8 } from "./memory";
 import { Rows } from "./rows";
-import { exp, largest, sum } from "./simd";
+import { exp, fma, fnma, largest, sum } from "./simd";
 
-/** @param logNormalizers scratch, f32 [rows.capacity] */
-export function crossEntropy(rows: Rows, shares: usize, vocabulary: i32, batch: Batch, logNormalizers: usize): f32 {
-  const stride = rows.groupStride, share = <f32>1 / <f32>batch.size;
+/** What follows each context; see worker/data/contexts.ts. */
+export class SoftTargets {
+  /** For each row of logits, its context, u32 [rows]. */
+  readonly rowContexts: usize;
+
+  constructor(
+    /** Positions and first pairs of the contexts, u32 [contexts + 1, 2]. */
+    readonly contexts: usize,
+    /** Tokens and shares, u32 and f32 [pairs, 2]. */
+    readonly pairs: usize,
+    /** The teacher's shares, f32 [contexts, padTo8(vocabulary)]; 0 if there is none. */
+    readonly teacher: usize,
+    batchSize: i32,
+  ) {
+    this.rowContexts = allocate(batchSize);
+  }
+}
+
+/**
+ * Softmax of each row, as the gradient of its logits before the targets are subtracted.
+ *
+ * @param logNormalizers f32 [rows], to be filled in
+ */
+export function softmax(rows: Rows, shares: usize, vocabulary: i32, batchSize: i32, logNormalizers: usize): void {
+  const stride = rows.groupStride, share = <f32>1 / <f32>batchSize;
   for (let row: usize = 0; row < <usize>rows.count; row++) {
     const offset = row << 4;
     let top = f32x4.splat(-f32.MAX_VALUE);
@@ -28,12 +52,61 @@ export function crossEntropy(rows: Rows, shares: usize, vocabulary: i32, batch: 
     for (let c = 0; c < vocabulary; c += 4, d += stride) v128.store(d, f32x4.mul(v128.load(d), scale));
     if (vocabulary <= rows.width - 4) v128.store(d, f32x4.splat(0));
   }
+}
+
+/** Subtracts the targets of all places from the gradient; gives the mean loss. */
+export function subtractHard(rows: Rows, batch: Batch, logNormalizers: usize): f32 {
+  const stride = rows.groupStride, share = <f32>1 / <f32>batch.size;
   let loss: f64 = 0;
   for (let i: usize = 0; i < <usize>batch.size; i++) {
     const row = <usize>load<u32>(rows.at + (i << 2)), target = <usize>load<u32>(batch.targets + (i << 2));
     const at = (target >> 2) * stride + (row << 4) + ((target & 3) << 2);
     loss += load<f32>(logNormalizers + (row << 2)) - load<f32>(rows.values + at);
     store<f32>(rows.gradient + at, load<f32>(rows.gradient + at) - share);
+  }
+  return <f32>(loss / <f64>batch.size);
+}
+
+/**
+ * Subtracts the target of each row from the gradient; gives the mean loss.
+ *
+ * @param weight the teacher's, 0 to 1
+ */
+export function subtractSoft(
+  rows: Rows, shares: usize, vocabulary: i32, batch: Batch, soft: SoftTargets, weight: f32, logNormalizers: usize,
+): f32 {
+  const stride = rows.groupStride, keep = <f32>1 - weight;
+  for (let i: usize = 0; i < (<usize>batch.size) << 2; i += 4)
+    store<u32>(soft.rowContexts + ((<usize>load<u32>(rows.at + i)) << 2), load<u32>(batch.targets + i));
+  let loss: f64 = 0;
+  for (let row: usize = 0; row < <usize>rows.count; row++) {
+    const context = <usize>load<u32>(soft.rowContexts + (row << 2)), entry = soft.contexts + (context << 3);
+    const count = load<f32>(shares + (row << 2)), scale = count / <f32>batch.size;
+    const z = rows.values + (row << 4), d = rows.gradient + (row << 4);
+    let rest: f32 = 1, expected: f32 = 0;
+    const end = soft.pairs + ((<usize>load<u32>(entry, 12)) << 3);
+    for (let pair = soft.pairs + ((<usize>load<u32>(entry, 4)) << 3); pair < end; pair += 8) {
+      const token = <usize>load<u32>(pair), share = load<f32>(pair, 4);
+      const at = (token >> 2) * stride + ((token & 3) << 2);
+      expected += share * load<f32>(z + at);
+      store<f32>(d + at, load<f32>(d + at) - scale * keep * share);
+      rest -= share;
+    }
+    const token = <usize>load<u16>(batch.stream + ((<usize>load<u32>(entry)) << 1));
+    const at = (token >> 2) * stride + ((token & 3) << 2);
+    expected = keep * (expected + rest * load<f32>(z + at));
+    store<f32>(d + at, load<f32>(d + at) - scale * keep * rest);
+    if (weight > 0) {
+      const change = f32x4.splat(scale * weight);
+      let taught = f32x4.splat(0), from = soft.teacher + ((context * <usize>padTo8(vocabulary)) << 2), at: usize = 0;
+      for (let c = 0; c < vocabulary; c += 4, at += stride, from += 16) {
+        const t = v128.load(from);
+        taught = fma(t, v128.load(z + at), taught);
+        v128.store(d + at, fnma(t, change, v128.load(d + at)));
+      }
+      expected += weight * sum(taught);
+    }
+    loss += count * (load<f32>(logNormalizers + (row << 2)) - expected);
   }
   return <f32>(loss / <f64>batch.size);
 }

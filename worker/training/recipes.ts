@@ -1,0 +1,64 @@
+/**
+ * The recipes: how long, in which batches, how fast and on which targets a model trains. One is a whole
+ * set of settings that were measured together (docs/results.md); an option beside it changes its own
+ * setting alone.
+ */
+import type { ModelChoice, RecipeName, Schedule } from "../../src/types";
+import type { Order, Targets, Teacher } from "../data/examples";
+import type { Optimizer } from "../optimizers";
+
+export interface RecipeSettings {
+  readonly model: ModelChoice;
+  readonly steps: number;
+  readonly batchSize: number;
+  readonly optimizer: Optimizer;
+  /** The learning rate but for its peak, by the number of steps. */
+  readonly schedule: (steps: number) => Omit<Schedule, "peak">;
+  /** Peak of the learning rate with the recipe's own optimiser. */
+  readonly peak: number;
+  readonly order: Order;
+  readonly targets: Targets;
+  readonly teacher: Teacher;
+}
+
+/** AdamW as the recipes use it: a short memory of gradients, because even batches are little noisy. */
+const adamw = { type: "adamw", beta1: 0.8, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.003 } as const;
+
+/** 50 steps of warm-up, or a tenth of a short training. */
+const warmup = (steps: number) => Math.min(50, Math.floor(steps / 10));
+
+const standard: RecipeSettings = {
+  model: "wavenet",
+  steps: 3400,
+  batchSize: 128,
+  optimizer: adamw,
+  peak: 4.5e-3,
+  schedule: (steps) => ({ warmup: warmup(steps), decay: "linear", hold: 0.7 }),
+  order: "even",
+  targets: "soft",
+  teacher: "none",
+};
+
+/** Every recipe by its name; what each is for stands in `TrainOptions.recipe`. */
+export const recipes: Readonly<Record<RecipeName, RecipeSettings>> = {
+  default: standard,
+  thorough: { ...standard, steps: 5000, optimizer: { ...adamw, weightDecay: 0.01 } },
+  best: {
+    ...standard,
+    steps: 8000,
+    optimizer: { ...adamw, weightDecay: 0.02 },
+    schedule: (steps) => ({ warmup: warmup(steps), decay: "linear", hold: 0.6 }),
+    teacher: "ngram",
+  },
+  lecture: {
+    model: "wavenet",
+    steps: 200_000,
+    batchSize: 32,
+    optimizer: { type: "sgd" },
+    peak: 0.1,
+    schedule: () => ({ decay: "step" }),
+    order: "random",
+    targets: "hard",
+    teacher: "none",
+  },
+};
