@@ -2,38 +2,24 @@
  * The words of the API: what goes into a call and what comes out of it. Types only, so this
  * file costs a page nothing.
  */
+import type { ArchitectureName } from "../worker/model/architectures";
+import type { ModelSizes } from "../worker/model/architectures/wavenet";
 import type { LayerSpec } from "../worker/model/layers";
 import type { OptimizerSpec } from "../worker/optimizers";
 
 export type { AdamW } from "../worker/optimizers/adamw";
 export type { SGD } from "../worker/optimizers/sgd";
-export type { LayerSpec, OptimizerSpec };
+export type { LayerSpec, ModelSizes, OptimizerSpec };
 
 /** What trains: see `MakemoreOptions.backend`. */
 export type Backend = "webgpu" | "wasm" | "tfjs";
-
-/** The sizes of a WaveNet tree; every field has the lecture's value as its default. */
-export interface ModelSizes {
-  /** Characters the model sees. Default 8. */
-  contextLength?: number;
-  /** Numbers a character is embedded in. Default 24. */
-  embedding?: number;
-  /** Channels of each level. Default 128. */
-  hidden?: number;
-  /**
-   * Positions joined at each level, from the characters up; their product must be
-   * `contextLength`. Default: its prime factors, smallest first (8 is 2, 2, 2). One fold of
-   * the whole context is the lecture's MLP.
-   */
-  folds?: readonly number[];
-}
 
 /**
  * `"wavenet"`: the lecture's final model, context 8, embedding 24, hidden 128 (76,579
  * parameters for 26 letters). `"mlp"`: where the lecture starts, context 3, embedding 10,
  * hidden 200 (12,097). Or sizes, or the layers themselves.
  */
-export type ModelChoice = "wavenet" | "mlp" | ModelSizes | readonly LayerSpec[];
+export type ModelChoice = ArchitectureName | ModelSizes | readonly LayerSpec[];
 
 /** See `TrainOptions.recipe`. */
 export type RecipeName = "default" | "thorough" | "best" | "lecture";

@@ -14,7 +14,7 @@ import type {
 } from "../src/protocol";
 import { show } from "../src/show";
 import type { MakemoreOptions, ModelChoice } from "../src/types";
-import { layerSchema } from "./model/layers";
+import { modelSchema } from "./model/architectures";
 import type { ExportSettings } from "./onnx/write";
 import { optimizerKind, optimizerSchema } from "./optimizers";
 
@@ -43,23 +43,6 @@ export interface ResumeSettings extends Partial<Pick<Recipe, "steps" | "learning
 const PATIENCE = 3;
 
 const flag = v.optional(boolean);
-const size = whole(1, 4096);
-
-const sizes = v.strictObject({
-  contextLength: v.optional(whole(1, 256)),
-  embedding: v.optional(size),
-  hidden: v.optional(size),
-  folds: v.optional(v.pipe(v.array(whole(1, 256), "a list of whole numbers"), v.minLength(1, "not empty"))),
-});
-
-// Chosen by the value's kind, so that a wrong size is reported as such and not as "no member of a union".
-const model = v.lazy((value) =>
-  Array.isArray(value)
-    ? v.pipe(v.array(layerSchema), v.minLength(1, "a list with at least one layer"))
-    : typeof value === "object" && value !== null
-      ? sizes
-      : v.picklist(["wavenet", "mlp"], '"wavenet", "mlp", sizes, or a list of layers'),
-);
 
 const during = {
   evalEvery: v.optional(whole(0, 10_000_000)),
@@ -72,7 +55,7 @@ const column = v.optional(
 );
 
 const trainOptions = v.strictObject({
-  model: v.optional(model),
+  model: v.optional(modelSchema),
   recipe: v.optional(oneOf("default", "thorough", "best", "lecture")),
   steps: v.optional(v.lazy((value) => (value === "auto" ? v.literal("auto") : recipeEntries.steps))),
   batchSize: v.optional(recipeEntries.batchSize),

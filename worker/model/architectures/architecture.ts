@@ -1,0 +1,19 @@
+import type * as v from "valibot";
+import type { LayerSpec } from "../layers";
+
+/**
+ * A family of models: what a file of this folder defines.
+ *
+ * @template Sizes how a caller gives its sizes
+ * @template Resolved the same with every default filled in
+ */
+export interface Architecture<Sizes extends object = object, Resolved extends Sizes = Sizes> {
+  /** Checks sizes and fills in their defaults, which stand nowhere else. */
+  readonly sizes: v.GenericSchema<Sizes, Resolved>;
+  /**
+   * The layers that sizes come to.
+   *
+   * @throws MakemoreError `INVALID_MODEL` if they do not fit together
+   */
+  layers(sizes: Resolved): readonly LayerSpec[];
+}
