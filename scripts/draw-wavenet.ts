@@ -8,7 +8,7 @@ import { buildDataset, type TokenStream } from "../worker/data/dataset";
 import { BOUNDARY } from "../worker/data/vocabulary";
 import { createWasmEngine } from "../worker/engines/wasm";
 import { architecture } from "../worker/model/architectures";
-import { asBlocks, type BlockChain } from "../worker/model/blocks";
+import type { BlockChain } from "../worker/model/blocks";
 import { buildNetwork, initialParameters } from "../worker/model/network";
 import { convolutionGraph } from "../worker/onnx/convolution";
 import { trainSettings } from "../worker/options";
@@ -32,7 +32,7 @@ const folder = new URL("../docs/figures/", import.meta.url);
 export async function main(): Promise<void> {
   const names = readFileSync(new URL("../demo/words/names.txt", import.meta.url), "utf8");
   const { checkpoint, train } = await trainDefault(names);
-  const chain = asBlocks(checkpoint.network);
+  const { chain } = checkpoint.network;
   if (!chain) throw new Error("The default model is a chain of blocks.");
   const inference = new Inference(ort, checkpoint);
   console.log(`training loss ${(await inference.evaluate(train)).toFixed(3)}`);

@@ -7,7 +7,7 @@ import { exampleCount, type TokenStream } from "../worker/data/dataset";
 import { type ExampleChoice, prepareExamples } from "../worker/data/examples";
 import type { EngineSetup } from "../worker/engines/engine";
 import { architecture } from "../worker/model/architectures";
-import { asBlocks, type Block } from "../worker/model/blocks";
+import type { Block } from "../worker/model/blocks";
 import type { Parameters } from "../worker/model/layer";
 import { buildNetwork, type Network } from "../worker/model/network";
 import mlp from "./fixtures/pytorch-mlp.json";
@@ -176,7 +176,7 @@ function runningStatistics(network: Network, running: Fixture["running"]): Param
 }
 
 function parts(network: Network): { embedding: string; levels: readonly Block[]; head: Block } {
-  const chain = asBlocks(network);
+  const chain = network.chain;
   const head = chain?.blocks.at(-1);
   if (!chain || !head) throw new Error("The fixture's architecture is no chain of blocks.");
   return { embedding: chain.embedding.weight, levels: chain.blocks.slice(0, -1), head };

@@ -6,7 +6,6 @@ import type { Engine, EngineSetup, EngineState } from "../worker/engines/engine"
 import { createTfjsEngine, type TfjsOptions } from "../worker/engines/tfjs";
 import { openBackend, tf } from "../worker/engines/tfjs/backend";
 import { architecture } from "../worker/model/architectures";
-import { asBlocks } from "../worker/model/blocks";
 import type { Parameters } from "../worker/model/layer";
 import { buildNetwork, initialParameters, type Network } from "../worker/model/network";
 import { followsRecipe } from "./followsRecipe";
@@ -177,7 +176,7 @@ export function testTfjsEngine(options: TfjsOptions, { slow = false } = {}): voi
   );
 
   test("the network that it alone trains is not a chain of blocks", () => {
-    expect(asBlocks(buildNetwork(normAfterTanh, 28))).toBeUndefined();
+    expect(buildNetwork(normAfterTanh, 28).chain).toBeUndefined();
   });
 
   test.each(optimizers)("the same run gives the same bits: $type", async (optimizer) => {

@@ -9,7 +9,6 @@ import type { TfjsChunk } from "./chunks/tfjs";
 import type { PredictorFactory } from "./engines/predictor";
 import { createWasmEngine } from "./engines/wasm";
 import { createWasmPredictor } from "./engines/wasm/predictor";
-import { asBlocks } from "./model/blocks";
 import { GraphBuilder } from "./onnx/graph";
 import { GraphSession } from "./sampling/runtime";
 import type { Engines } from "./training/chooseEngine";
@@ -85,7 +84,7 @@ export const openPredictor: PredictorFactory = async (network, most) => {
     throw error;
   };
   return (
-    (asBlocks(network) && (await createWasmPredictor(network, most).catch(unlessUnsupported))) ??
+    (network.chain && (await createWasmPredictor(network, most).catch(unlessUnsupported))) ??
     (await loadChunk("tfjs")).createTfjsPredictor(network, most, { wasmURL: address("tfjsWasm") })
   );
 };

@@ -6,7 +6,7 @@
 import { defaultDevice, init, jit, lax, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import { drawBatch, readContext } from "../../worker/data/dataset";
 import type { EngineSetup } from "../../worker/engines/engine";
-import { asBlocks, type Block, type BlockChain } from "../../worker/model/blocks";
+import type { Block, BlockChain } from "../../worker/model/blocks";
 import type { Trainer } from "./trainers";
 
 /** Arrays by parameter name. */
@@ -17,7 +17,7 @@ export async function createJaxTrainer(setup: EngineSetup, device: "wasm" | "web
   const available = await init(device);
   if (!available.includes(device)) throw new Error(`jax-js has no ${device} here`);
   defaultDevice(device);
-  const chain = asBlocks(setup.network);
+  const { chain } = setup.network;
   if (!chain) throw new Error("The network is no chain of blocks.");
   const { stream, seed, batchSize } = setup;
   const step = trainingStep(chain, batchSize);

@@ -3,7 +3,6 @@ import { buildDataset, drawBatch, readContext } from "../../worker/data/dataset"
 import type { Engine, EngineSetup } from "../../worker/engines/engine";
 import { type Build, createWasmEngine } from "../../worker/engines/wasm";
 import { architecture } from "../../worker/model/architectures";
-import { asBlocks } from "../../worker/model/blocks";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
 import type { Task } from "./trainers";
 
@@ -36,7 +35,7 @@ const profiled = {
     shared: number;
   } {
     const { network, stream, seed, batchSize } = setup;
-    const blocks = asBlocks(network)?.blocks ?? [];
+    const blocks = network.chain?.blocks ?? [];
     const levels = blocks.map(({ positions, fold }) => ({
       places: positions * batchSize,
       rows: 0,

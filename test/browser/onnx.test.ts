@@ -1,6 +1,5 @@
 import * as ort from "onnxruntime-web/wasm";
 import { beforeAll, describe, expect, test } from "vitest";
-import { asBlocks } from "../../worker/model/blocks";
 import { incrementalGraph } from "../../worker/onnx/incremental";
 import { writeONNX } from "../../worker/onnx/write";
 import { sampleSettings } from "../../worker/options";
@@ -40,7 +39,7 @@ describe.each(["mlp", "wavenet"] as const)("%s in onnxruntime-web", (name) => {
 
   test("the incremental form, a character at a time, gives PyTorch's logits", async () => {
     const { network, parameters } = checkpoint;
-    const chain = asBlocks(network);
+    const chain = network.chain;
     if (!chain) throw new Error("The lecture's models are chains of blocks.");
     const { states, width } = incrementalGraph(network, chain, parameters);
     const file = writeONNX(checkpoint, { form: "incremental", trainingState: true });

@@ -12,7 +12,6 @@ import { stepKernels } from "../../worker/engines/webgpu/kernels";
 import { GPU_SHAPE, SOFTWARE_SHAPE } from "../../worker/engines/webgpu/kernels/lanes";
 import { planChain } from "../../worker/engines/webgpu/plan";
 import { architecture } from "../../worker/model/architectures";
-import { asBlocks } from "../../worker/model/blocks";
 import { buildNetwork, type Network } from "../../worker/model/network";
 import { largestDifference } from "../pytorch";
 import { create, disposeAll, small, someRates, someSetup } from "../webgpuEngine";
@@ -86,7 +85,7 @@ test.each(
 )("kernels are valid and keep to WebGPU's default limits: $name, $lanes lanes", async (size) => {
   const { network, batchSize, shape } = size;
   const { device } = await openWebGPU();
-  const chain = asBlocks(network) ?? expect.fail("no chain of blocks");
+  const chain = network.chain ?? expect.fail("no chain of blocks");
   const kernels = stepKernels(planChain(chain, batchSize, 2), someSetup(network), shape);
   for (const { name, code, bindings, workgroups } of kernels) {
     const { messages } = await device.createShaderModule({ code }).getCompilationInfo();
@@ -103,7 +102,7 @@ test.each(
 
 test("the default training has workgroups for the cores of a GPU", () => {
   const network = buildNetwork(architecture("wavenet"), 27);
-  const chain = asBlocks(network) ?? expect.fail("no chain of blocks");
+  const chain = network.chain ?? expect.fail("no chain of blocks");
   const workgroups = stepKernels(planChain(chain, 64, 2), someSetup(network), GPU_SHAPE).map(
     (kernel) => kernel.workgroups,
   );

@@ -4,7 +4,6 @@ import { expect, test } from "vitest";
 import type { LayerSpec } from "../../src/types";
 import { randomBelow, randomBits } from "../../worker/data/random";
 import { Vocabulary } from "../../worker/data/vocabulary";
-import { asBlocks } from "../../worker/model/blocks";
 import { writeONNX } from "../../worker/onnx/write";
 import { Inference } from "../../worker/sampling/inference";
 import type { Feed } from "../../worker/sampling/runtime";
@@ -90,7 +89,7 @@ test("every form agrees with the float64 tree, whatever the folds, widths and we
   await fc.assert(
     fc.asyncProperty(chains, async ({ layers, vocabularySize, seed }) => {
       const checkpoint = randomCheckpoint(layers, vocabularyOf(vocabularySize), seed);
-      expect(asBlocks(checkpoint.network)).toBeDefined();
+      expect(checkpoint.network.chain).toBeDefined();
       const words = randomWords(6, 9, vocabularySize);
       const expected = referenceLogits(checkpoint, words);
       const scale = expected.reduce((largest, x) => Math.max(largest, Math.abs(x)), 1);

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import type { LayerSpec } from "../../src/types";
 import { architecture } from "../../worker/model/architectures";
-import { asBlocks } from "../../worker/model/blocks";
 import { buildNetwork, initialParameters, parameterCount } from "../../worker/model/network";
 
 const network = (choice: Parameters<typeof architecture>[0]) => buildNetwork(architecture(choice), 27);
@@ -100,7 +99,7 @@ test("initial weights are Kaiming's, the last layer a tenth of that, and a funct
 
 test("the lecture's models are chains of blocks; other lists are not", () => {
   expect(
-    asBlocks(network("wavenet"))?.blocks.map((b) => [b.fold, b.positions, b.fanIn, b.fanOut, b.tanh]),
+    network("wavenet").chain?.blocks.map((b) => [b.fold, b.positions, b.fanIn, b.fanOut, b.tanh]),
   ).toEqual([
     [2, 4, 48, 128, true],
     [2, 2, 256, 128, true],
@@ -108,17 +107,15 @@ test("the lecture's models are chains of blocks; other lists are not", () => {
     [1, 1, 128, 27, false],
   ]);
   expect(
-    asBlocks(
-      buildNetwork(
-        [
-          { type: "Embedding", dimensions: 4 },
-          { type: "Linear", fanOut: 5 },
-          { type: "Tanh" },
-          { type: "BatchNorm1d" },
-          { type: "Linear" },
-        ],
-        27,
-      ),
-    ),
+    buildNetwork(
+      [
+        { type: "Embedding", dimensions: 4 },
+        { type: "Linear", fanOut: 5 },
+        { type: "Tanh" },
+        { type: "BatchNorm1d" },
+        { type: "Linear" },
+      ],
+      27,
+    ).chain,
   ).toBeUndefined();
 });

@@ -7,8 +7,7 @@
  * lecture is of this shape, and so is any list that only leaves out norms, biases or tanhs. A
  * list of another shape (a Tanh before a BatchNorm1d, say) is left to the tfjs engine.
  */
-import type { BlockNorm } from "./layer";
-import type { Network } from "./network";
+import type { BlockNorm, Layer } from "./layer";
 
 /** One level. Its input is [positions * fold, fanIn / fold], its output [positions, fanOut]. */
 export interface Block {
@@ -38,11 +37,15 @@ export interface BlockChain {
 }
 
 /**
- * The network as blocks, or undefined if it is not of that shape. A layer without a part in a block
- * makes it so: it is never left out.
+ * Layers as blocks, or undefined if they are not of that shape. A layer without a part in a block
+ * makes them so: it is never left out. Ask `Network.chain`, which holds the answer.
  */
-export function asBlocks(network: Network): BlockChain | undefined {
-  const [first, ...rest] = network.layers;
+export function asBlocks(
+  layers: readonly Layer[],
+  contextLength: number,
+  vocabularySize: number,
+): BlockChain | undefined {
+  const [first, ...rest] = layers;
   const embedding = first?.block;
   if (embedding?.role !== "embedding") return undefined;
   const blocks: Block[] = [];
@@ -80,8 +83,8 @@ export function asBlocks(network: Network): BlockChain | undefined {
   if (!block || block.norm || block.tanh) return undefined;
   const { weight, dimensions } = embedding;
   return {
-    contextLength: network.contextLength,
-    vocabularySize: network.vocabularySize,
+    contextLength,
+    vocabularySize,
     embedding: { weight, dimensions },
     blocks: [...blocks, block],
   };

@@ -5,6 +5,7 @@
 import { MakemoreError } from "../../src/errors";
 import { ITEMS, runToEnd, type Work } from "../../src/slices";
 import { fillNormal } from "../data/random";
+import { asBlocks, type BlockChain } from "./blocks";
 import { type Layer, type Parameter, type Parameters, type Shape, showShape } from "./layer";
 import { type LayerSpec, layerKind, makeLayer } from "./layers";
 
@@ -18,6 +19,19 @@ export interface Network {
   readonly layers: readonly Layer<LayerSpec>[];
   /** Of all layers, in order; running statistics included. */
   readonly parameters: readonly Parameter[];
+  /** The same as blocks, for the fused engines and the forms made of blocks; undefined if it is no chain. */
+  readonly chain: BlockChain | undefined;
+}
+
+/** A network of layers that fit together. */
+export function sequential(
+  layers: readonly Layer<LayerSpec>[],
+  contextLength: number,
+  vocabularySize: number,
+): Network {
+  const parameters = layers.flatMap((layer) => layer.parameters);
+  const chain = asBlocks(layers, contextLength, vocabularySize);
+  return { contextLength, vocabularySize, layers, parameters, chain };
 }
 
 /**
@@ -51,7 +65,7 @@ export function buildNetwork(specs: readonly LayerSpec[], vocabularySize: number
       "INVALID_MODEL",
       `The last layer, ${last?.name ?? "(there is none)"}, gives ${showShape(shape)}, but the logits are ${showShape([1, vocabularySize])}; end with { type: "Linear" }.`,
     );
-  return { contextLength, vocabularySize, layers, parameters: layers.flatMap((layer) => layer.parameters) };
+  return sequential(layers, contextLength, vocabularySize);
 }
 
 /** Trainable numbers of a network. */

@@ -17,7 +17,7 @@ import type { Parameters } from "../model/layer";
 import type { Network } from "../model/network";
 import { GraphBuilder } from "./graph";
 
-/** For networks that are a chain of blocks (`asBlocks`). */
+/** For networks that are a chain of blocks (`Network.chain`). */
 export function convolutionGraph(network: Network, chain: BlockChain, parameters: Parameters): GraphBuilder {
   const { contextLength, vocabularySize } = chain;
   const graph = new GraphBuilder(network.parameters, parameters);

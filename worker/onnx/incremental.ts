@@ -37,7 +37,7 @@ export interface Stepper {
   readonly states: readonly State[];
 }
 
-/** For networks that are a chain of blocks (`asBlocks`). */
+/** For networks that are a chain of blocks (`Network.chain`). */
 export function incrementalGraph(network: Network, chain: BlockChain, parameters: Parameters): Stepper {
   const graph = new GraphBuilder(network.parameters, parameters);
   const states: State[] = [];

@@ -19,7 +19,7 @@ export interface SharedTree {
   readonly levels: readonly { readonly input: string; readonly fold: number }[];
 }
 
-/** For networks that are a chain of blocks (`asBlocks`). */
+/** For networks that are a chain of blocks (`Network.chain`). */
 export function sharedTreeGraph(network: Network, chain: BlockChain, parameters: Parameters): SharedTree {
   const graph = new GraphBuilder(network.parameters, parameters);
   const levels: { input: string; fold: number }[] = [];

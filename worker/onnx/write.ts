@@ -15,7 +15,7 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { MakemoreError } from "../../src/errors";
 import type { PlainExportOptions } from "../../src/protocol";
 import { runToEnd, type Work } from "../../src/slices";
-import { asBlocks, type BlockChain } from "../model/blocks";
+import type { BlockChain } from "../model/blocks";
 import type { Network } from "../model/network";
 import type { Checkpoint } from "../training/checkpoint";
 import { crc32Work } from "./checksum";
@@ -66,7 +66,7 @@ export function* writeWork(
 }
 
 function requireBlocks(network: Network, form: string): BlockChain {
-  const chain = asBlocks(network);
+  const { chain } = network;
   if (chain) return chain;
   throw new MakemoreError(
     "INVALID_MODEL",

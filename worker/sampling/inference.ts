@@ -3,11 +3,10 @@
  * Runtime. Think of it as two instruments over one set of numbers: words are sampled a character
  * at a time, down the tree of prefixes; they are scored with all their contexts known, by the
  * shared tree. Each opens its graph when it is first used. A model that is no chain of blocks
- * (`asBlocks`) has its window form stand in for both.
+ * (`Network.chain`) has its window form stand in for both.
  */
 import type { ScoredWords } from "../../src/protocol";
 import type { TokenStream, WordSet } from "../data/dataset";
-import { asBlocks } from "../model/blocks";
 import { elements, type Network } from "../model/network";
 import { incrementalGraph, type Stepper } from "../onnx/incremental";
 import { sharedTreeGraph, singleLevelGraph } from "../onnx/sharedTree";
@@ -191,7 +190,7 @@ export class Inference {
 
   async #makeStepper(): Promise<StepSession> {
     const { network, parameters } = this.#checkpoint;
-    const chain = asBlocks(network);
+    const { chain } = network;
     const stepper: Stepper = chain
       ? incrementalGraph(network, chain, parameters)
       : {
@@ -215,7 +214,7 @@ export class Inference {
 
   async #makeTree(): Promise<TreeSession> {
     const { network, parameters } = this.#checkpoint;
-    const chain = asBlocks(network);
+    const { chain } = network;
     const { graph, levels } = chain
       ? sharedTreeGraph(network, chain, parameters)
       : singleLevelGraph(network, parameters);

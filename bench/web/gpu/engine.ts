@@ -9,7 +9,6 @@ import { lossKernel } from "../../../worker/engines/webgpu/kernels/loss";
 import { Memory } from "../../../worker/engines/webgpu/memory";
 import { Buffers, planChain } from "../../../worker/engines/webgpu/plan";
 import { Program } from "../../../worker/engines/webgpu/program";
-import { asBlocks } from "../../../worker/model/blocks";
 import { stateOf } from "../../../worker/optimizers";
 import { median, tenths } from "./measure";
 import { type Size, setUp } from "./models";
@@ -36,7 +35,7 @@ export async function kernelTimes(size: Size): Promise<KernelTime[] | undefined>
   const { device } = await openWebGPU();
   const timestamps = Timestamps.of(device);
   const setup = await setUp(size);
-  const chain = asBlocks(setup.network);
+  const { chain } = setup.network;
   if (!timestamps || !chain) return undefined;
   const { optimizer, batchSize, stream } = setup;
   const states = stateOf(optimizer).map(([state]) => state);

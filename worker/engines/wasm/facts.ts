@@ -1,4 +1,3 @@
-import { asBlocks } from "../../model/blocks";
 import { optimizerKind } from "../../optimizers";
 import type { EngineFacts } from "../engine";
 
@@ -7,7 +6,7 @@ export const wasm: EngineFacts = {
   backend: "wasm",
   rank: 1,
   refuses: ({ network, optimizer }) => {
-    if (!asBlocks(network))
+    if (!network.chain)
       return 'The wasm engine runs an Embedding and then FlattenConsecutive, Linear, BatchNorm1d and Tanh in this order, of which all but Linear may be missing; for another order take backend: "tfjs".';
     if (!optimizerKind(optimizer).wasm)
       return `The wasm engine does not know the optimizer "${optimizer.type}"; take backend: "tfjs".`;

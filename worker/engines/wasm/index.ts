@@ -5,7 +5,7 @@
  */
 import { MakemoreError } from "../../../src/errors";
 import { type Examples, teacherWeight } from "../../data/examples";
-import { asBlocks, type BlockChain } from "../../model/blocks";
+import type { BlockChain } from "../../model/blocks";
 import type { Parameters } from "../../model/layer";
 import { optimizerKind, stateOf } from "../../optimizers";
 import type { Engine, EngineSetup, EngineState } from "../engine";
@@ -30,7 +30,7 @@ const STEPS_PER_CALL = 1024;
  * @param build instead of the best that this machine can run
  */
 export async function createWasmEngine(setup: EngineSetup, build?: Build): Promise<Engine> {
-  const chain = asBlocks(setup.network);
+  const { chain } = setup.network;
   const refusal = wasm.refuses(setup);
   if (refusal || !chain)
     throw new MakemoreError("UNSUPPORTED", refusal ?? "This network is no chain of blocks.");

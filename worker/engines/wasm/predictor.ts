@@ -3,7 +3,7 @@
  * channel; both go into the Linear before it, so the kernels see a network without norms.
  */
 import { MakemoreError } from "../../../src/errors";
-import { asBlocks, type Block, type BlockChain } from "../../model/blocks";
+import type { Block, BlockChain } from "../../model/blocks";
 import type { Parameters } from "../../model/layer";
 import type { Network } from "../../model/network";
 import type { Predictor } from "../predictor";
@@ -16,7 +16,7 @@ const BATCH_SIZE = 128;
 
 /** Makes a predictor for a network of blocks (worker/model/blocks.ts); see `PredictorFactory`. */
 export async function createWasmPredictor(network: Network, most: number, build?: Build): Promise<Predictor> {
-  const chain = asBlocks(network);
+  const { chain } = network;
   if (!chain) throw new MakemoreError("UNSUPPORTED", "The wasm kernels do not cover this list of layers.");
   const { kernels } = await openKernels(build);
   try {

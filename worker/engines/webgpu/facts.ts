@@ -1,4 +1,3 @@
-import { asBlocks } from "../../model/blocks";
 import { optimizerKind } from "../../optimizers";
 import { adapterName, isSoftware, requestAdapter } from "../adapter";
 import type { EngineFacts } from "../engine";
@@ -8,7 +7,7 @@ export const webgpu: EngineFacts = {
   backend: "webgpu",
   rank: 2,
   refuses: ({ network, optimizer, examples }) => {
-    if (!asBlocks(network))
+    if (!network.chain)
       return "The webgpu backend trains an Embedding and then levels of FlattenConsecutive, Linear, BatchNorm1d and Tanh, in this order; use the tfjs backend for other models.";
     if (examples)
       return 'The webgpu backend trains with targets: "hard" and order: "random" only; use the wasm backend.';

@@ -11,7 +11,6 @@
 import type * as TF from "@tensorflow/tfjs";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { MakemoreError } from "../../../src/errors";
-import { asBlocks } from "../../model/blocks";
 import { stateOf } from "../../optimizers";
 import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../engine";
 import { FACTORS, type Optimizer, stepFactors } from "../optimizer";
@@ -47,7 +46,7 @@ export async function createWebGPUEngine(
   setup: EngineSetup,
   options: WebGPUEngineOptions = {},
 ): Promise<WebGPUEngine> {
-  const chain = asBlocks(setup.network);
+  const { chain } = setup.network;
   const refusal = webgpu.refuses(setup);
   if (refusal || !chain)
     throw new MakemoreError("UNSUPPORTED", refusal ?? "This network is no chain of blocks.");
