@@ -3,6 +3,9 @@
  * docs/results.md records them. A file that is given stays in its order: the lecture's is shuffled
  * already, and its first 80 %, next 10 % and last 10 % are the lecture's splits.
  *
+ * With `--lists` it trains on lists of all lengths instead: bench/lists.ts.
+ *
+ *     npm run results -- --lists [--seed 42]
  *     npm run results -- [--words FILE] [--runs default,default-30k,lecture,lecture-small,lecture-mlp] [--seed 42]
  */
 import { readFileSync } from "node:fs";
@@ -12,6 +15,7 @@ import { chromium } from "playwright";
 import { chromiumArgs, chromiumPath } from "../scripts/browsers.mjs";
 import type { Makemore, TrainOptions } from "../src";
 import { withBuiltPage } from "./built";
+import { printLists } from "./lists";
 
 /** What to train, by name. */
 const trainings: Readonly<Record<string, TrainOptions>> = {
@@ -30,6 +34,7 @@ export async function main(args: string[]): Promise<void> {
       words: { type: "string" },
       runs: { type: "string", default: Object.keys(trainings).join() },
       seed: { type: "string", default: "42" },
+      lists: { type: "boolean", default: false },
     },
   });
   const words = readFileSync(values.words ?? new URL("../demo/words/names.txt", import.meta.url), "utf8");
@@ -42,6 +47,14 @@ export async function main(args: string[]): Promise<void> {
 
   const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
   console.log(`${cpus()[0]?.model}, Chromium ${browser.version()}, seed ${values.seed}\n`);
+  if (values.lists) {
+    try {
+      await withBuiltPage(browser, (page) => printLists(page, Number(values.seed)));
+    } finally {
+      await browser.close();
+    }
+    return;
+  }
   console.log("| run | parameters | steps x batch | engine | seconds | train | validation | test |");
   console.log("|---|---|---|---|---|---|---|---|");
   try {

@@ -83,12 +83,13 @@ export interface Progress {
 }
 
 export interface TrainOptions {
-  /** Default `"wavenet"`. */
+  /** Default: `"wavenet"`, or a smaller one of its kind for a list of less than about 3,000 words. */
   model?: ModelChoice;
   /**
    * - `"default"`: 3,400 steps of 128 examples with AdamW at 4.5e-3 (betas 0.8 and 0.99, decay 0.003), 50
    *   steps of warm-up (a tenth of a run below 500), the peak until 70 %, then linear to 0; soft targets in
-   *   even order.
+   *   even order. A list shorter than the lecture's takes fewer steps, more decay, and below about 3,000 words
+   *   a smaller model.
    * - `"thorough"`: the same for 5,000 steps, with decay 0.01.
    * - `"best"`: 8,000 steps with the n-gram teacher and decay 0.02, the peak until 60 %.
    * - `"lecture"`: SGD at 0.1, then 0.01 for the last quarter, 200,000 steps of 32; hard targets in random
@@ -99,7 +100,7 @@ export interface TrainOptions {
   recipe?: RecipeName;
   /**
    * Gradient steps, 1 to 10,000,000. `"auto"`, the default of the default recipe, takes them from the length of
-   * the list, and ends earlier when the validation loss has not come down for a third of them. The other
+   * the list, and ends earlier when the validation loss has not come down for half of them. The other
    * recipes have their own by default.
    */
   steps?: number | "auto";
@@ -147,7 +148,7 @@ export interface TrainOptions {
   keepBest?: boolean;
   /**
    * Steps without a better validation loss after which training ends; 0 is never. Takes `keepBest`.
-   * Default: a third of the steps with `steps: "auto"`, otherwise 0.
+   * Default: half of the steps with `steps: "auto"`, otherwise 0.
    */
   patience?: number;
   /** Steps between evaluations in `onProgress`; 0, the default, is never. */

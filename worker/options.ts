@@ -40,7 +40,7 @@ export interface ResumeSettings extends Partial<Pick<Recipe, "steps" | "learning
 }
 
 /** `steps: "auto"` waits this part of the steps for a better validation loss. */
-const PATIENCE = 3;
+const PATIENCE = 1 / 2;
 
 const flag = v.optional(boolean);
 
@@ -186,7 +186,7 @@ export function trainSettings(
     split: options.split ?? [0.8, 0.1, 0.1],
     shuffle: options.shuffle ?? true,
     keepBest: options.keepBest ?? (name !== "lecture" || steps === "auto"),
-    patience: options.patience ?? (steps === "auto" ? Math.ceil(autoSteps / PATIENCE) : 0),
+    patience: options.patience ?? (steps === "auto" ? Math.ceil(autoSteps * PATIENCE) : 0),
     evalEvery: options.evalEvery ?? 0,
     sampleEvery: options.sampleEvery ?? 0,
   };

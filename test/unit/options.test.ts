@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { architecture } from "../../worker/model/architectures";
 import { checkTrainable } from "../../worker/model/limits";
-import { buildNetwork } from "../../worker/model/network";
+import { buildNetwork, parameterCount } from "../../worker/model/network";
 import {
   checkMakemoreOptions,
   exportSettings,
@@ -25,9 +25,50 @@ test("the default recipe", () => {
     split: [0.8, 0.1, 0.1],
     shuffle: true,
     keepBest: true,
-    patience: 1134,
+    patience: 1700,
     evalEvery: 0,
     sampleEvery: 0,
+  });
+});
+
+test("a short list takes fewer steps, a smaller model and more decay, the lecture's length its own recipe", () => {
+  const { model, steps, batchSize, optimizer } = trainSettings({}, 182_625);
+  expect({ model, steps, batchSize }).toEqual({ model: "wavenet", steps: 3400, batchSize: 128 });
+  expect(optimizer).toMatchObject({ beta1: 0.8, beta2: 0.99 });
+  expect(trainSettings({}, 10 ** 9)).toMatchObject({ model: "wavenet", steps: 3400 });
+  const sizes = [4, 25, 160, 1600, 5500, 17_000, 57_000, 182_625];
+  const all = sizes.map((examples) => trainSettings({}, examples));
+  const parameters = all.map(({ model }) => parameterCount(buildNetwork(architecture(model), 27).parameters));
+  const decay = all.map(({ optimizer }) => (optimizer.type === "adamw" ? optimizer.weightDecay : Number.NaN));
+  const ascends = (values: number[]) => expect(values).toEqual([...values].sort((a, b) => a - b));
+  ascends(all.map(({ steps, batchSize }) => steps * batchSize));
+  ascends(parameters);
+  ascends(decay.reverse());
+  expect(parameters[0]).toBeLessThan(15_000);
+  // Rounded up from (3000 / 182,625)^1.4.
+  expect(decay[0]).toBeCloseTo(0.003, 3);
+  expect(decay.at(-1)).toBe(4);
+});
+
+test("beside steps: auto, every option that is given wins", () => {
+  const short = trainSettings({}, 1000);
+  expect(trainSettings({ steps: "auto" }, 1000)).toEqual(short);
+  expect(short).toMatchObject({ keepBest: true, patience: Math.ceil(short.steps / 2) });
+  const { batchSize } = short;
+  expect(trainSettings({ batchSize: 2 * batchSize }, 1000).steps).toBe(Math.ceil(short.steps / 2));
+  expect(trainSettings({ steps: 77 }, 1000)).toMatchObject({ steps: 77, patience: 0, keepBest: true });
+  for (const given of [
+    { model: "mlp" },
+    { patience: 5 },
+    { keepBest: false },
+    { optimizer: { type: "adamw", beta1: 0.5, beta2: 0.6, epsilon: 0.1, weightDecay: 0.7 } },
+  ] as const)
+    expect(trainSettings(given, 1000)).toEqual({ ...short, ...given });
+  expect(trainSettings({ recipe: "lecture" })).toMatchObject({ keepBest: false, patience: 0 });
+  expect(trainSettings({ recipe: "lecture", steps: "auto" })).toMatchObject({
+    steps: 200_000,
+    keepBest: true,
+    patience: 100_000,
   });
 });
 

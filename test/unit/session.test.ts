@@ -92,7 +92,7 @@ test("a training stopped in its setup ends at step 0, one stopped later where it
   const later = await settled(
     session.train(
       3,
-      { steps: 1_000_000, model },
+      { steps: 1_000_000, model, keepBest: false },
       list(names),
       onEvents(({ step }) => {
         if (step >= 10) session.stop(3);
@@ -229,6 +229,9 @@ const overfitting = {
   steps: 1000,
   batchSize: 32,
   learningRate: 0.01,
+  optimizer: { type: "adamw", weightDecay: 0.01 },
+  order: "random",
+  targets: "hard",
 } as const;
 
 test("the weights of the best validation loss are kept, the same ones each time", async () => {
