@@ -2,14 +2,16 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { LayerSpec } from "../../src/types";
 import { drawBatch } from "../../worker/data/dataset";
+import { prepareExamples } from "../../worker/data/examples";
 import type { EngineSetup } from "../../worker/engines/engine";
 import { tf } from "../../worker/engines/tfjs/backend";
 import { GPU_SHAPE, SOFTWARE_SHAPE } from "../../worker/engines/webgpu/kernels/lanes";
 import { architecture } from "../../worker/model/architectures";
 import type { Parameters } from "../../worker/model/layer";
 import { buildNetwork, type Network } from "../../worker/model/network";
+import { followsRecipe } from "../followsRecipe";
 import { expectMoments } from "../moments";
-import { allowedDifference, largestDifference, pytorchRun } from "../pytorch";
+import { allowedDifference, largestDifference, pytorchRecipes, pytorchRun } from "../pytorch";
 import { Reference } from "../reference";
 import { adamw, create, disposeAll, sgd, small, someRates, someSetup } from "../webgpuEngine";
 
@@ -153,6 +155,38 @@ describe.each([
     },
   );
 });
+
+/** With a head of several vec4s, tokens of one and of two bytes, and more contexts than a word of bits. */
+const examplesOf = [
+  { order: "even", targets: "hard", teacher: "none" },
+  { order: "even", targets: "soft", teacher: "ngram" },
+  { order: "random", targets: "soft", teacher: "none" },
+] as const;
+
+test.each(
+  examplesOf.flatMap((choice) => [small, buildNetwork(bare, 300)].map((network) => ({ ...choice, network }))),
+)("follows the float64 reference: $order order, $targets targets, teacher $teacher", async (given) => {
+  const { network, ...choice } = given;
+  const { stream } = someSetup(network);
+  const examples = prepareExamples(stream, network, { ...choice, steps: 10 });
+  const setup = someSetup(network, { optimizer: sgd, ...(examples ? { examples } : {}) });
+  const reference = new Reference(setup);
+  const engine = await create(setup);
+  const rates = someRates(4, 0.1);
+  // Far on, examples drawn are more than 2^32; a teacher works at the beginning.
+  const first = choice.teacher === "none" ? 1_000_000_007 : 5;
+  expect(largestDifference(await engine.run(first, rates), reference.run(first, rates))).toBeLessThan(1e-5);
+  const { parameters } = await engine.read();
+  expectFollows(parameters, reference.parameters, setup.parameters, rates.length);
+  // Positions that are given have hard targets.
+  const positions = Uint32Array.from({ length: 2 * setup.batchSize }, (_, i) => 1 + i * 3);
+  const two = someRates(2, 0.1);
+  expect(
+    largestDifference(await engine.run(0, two, positions), reference.run(0, two, positions)),
+  ).toBeLessThan(1e-5);
+});
+
+test.each(pytorchRecipes())("follows PyTorch's recipe: $name", (recipe) => followsRecipe(recipe, create));
 
 test("draws the minibatches that drawBatch draws", async () => {
   const setup = someSetup(small);

@@ -14,7 +14,7 @@ import { planChain } from "../../worker/engines/webgpu/plan";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, type Network } from "../../worker/model/network";
 import { largestDifference } from "../pytorch";
-import { create, disposeAll, small, someRates, someSetup } from "../webgpuEngine";
+import { adamw, create, disposeAll, small, someRates, someSetup } from "../webgpuEngine";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -86,7 +86,18 @@ test.each(
   const { network, batchSize, shape } = size;
   const { device } = await openWebGPU();
   const chain = network.chain ?? expect.fail("no chain of blocks");
-  const kernels = stepKernels(planChain(chain, batchSize, 2), someSetup(network), shape);
+  const { stream, seed } = someSetup(network);
+  // The most that kernels are bound to: soft targets with a teacher, and AdamW.
+  const tables = {
+    order: "even",
+    soft: true,
+    taught: true,
+    sorted: 0,
+    ranks: 0,
+    contexts: 9,
+    pairs: 99,
+  } as const;
+  const kernels = stepKernels(planChain(chain, batchSize, 2), { stream, seed, tables }, adamw, shape);
   for (const { name, code, bindings, workgroups } of kernels) {
     const { messages } = await device.createShaderModule({ code }).getCompilationInfo();
     expect(messages.map(({ message }) => `${name}: ${message}`)).toEqual([]);
@@ -103,7 +114,9 @@ test.each(
 test("the default training has workgroups for the cores of a GPU", () => {
   const network = buildNetwork(architecture("wavenet"), 27);
   const chain = network.chain ?? expect.fail("no chain of blocks");
-  const workgroups = stepKernels(planChain(chain, 64, 2), someSetup(network), GPU_SHAPE).map(
+  const { stream, seed } = someSetup(network);
+  const drawn = { stream, seed, tables: undefined };
+  const workgroups = stepKernels(planChain(chain, 64, 2), drawn, adamw, GPU_SHAPE).map(
     (kernel) => kernel.workgroups,
   );
   expect(workgroups).toHaveLength(8);

@@ -86,7 +86,7 @@ export interface Minibatch {
 }
 
 /** Bits of 2^32 times the golden ratio's fraction: the stride of even order. */
-const STRIDE = 2654435769;
+export const STRIDE = 2654435769;
 
 /** The teacher's weight at the first step. */
 const TEACHER_START = 0.9;

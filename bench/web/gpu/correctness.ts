@@ -5,6 +5,7 @@
 import { allowedDifference, largestDifference, pytorchRun } from "../../../test/pytorch";
 import { Reference } from "../../../test/reference";
 import { someRates, someSetup } from "../../../test/webgpuEngine";
+import { prepareExamples } from "../../../worker/data/examples";
 import type { EngineSetup } from "../../../worker/engines/engine";
 import { createWasmEngine } from "../../../worker/engines/wasm";
 import { createWebGPUEngine } from "../../../worker/engines/webgpu";
@@ -117,6 +118,14 @@ const odd = (
   optimizer: EngineSetup["optimizer"] = smoothAdamw,
 ) => someSetup(buildNetwork(specs, vocabulary), { batchSize, optimizer });
 
+/** The same with soft targets in even order, and with the teacher. */
+function softly(setup: EngineSetup): EngineSetup {
+  const { stream, network } = setup;
+  const choice = { order: "even", targets: "soft", teacher: "ngram", steps: 10 } as const;
+  const examples = prepareExamples(stream, network, choice);
+  return examples ? { ...setup, examples } : setup;
+}
+
 /** By name; each gives the largest difference of a loss and what is wrong. */
 const checks: Readonly<Record<string, () => Promise<Check>>> = {
   "PyTorch, mlp": () => againstPyTorch("mlp"),
@@ -128,6 +137,8 @@ const checks: Readonly<Record<string, () => Promise<Check>>> = {
   "float64: hidden 68, batch 100": () => againstFloat64(odd(wavenet(8, 10, 68), 28, 100)),
   "float64: batch 1100, hidden 12": () => againstFloat64(odd(wavenet(8, 6, 12), 5, 1100)),
   "float64: the default model, batch 64": () => againstFloat64(odd(wavenet(8, 24, 128), 27, 64)),
+  "float64: soft targets in even order, batch 128": () =>
+    againstFloat64(softly(odd(wavenet(8, 10, 24), 28, 128))),
   "wasm: hidden 512, batch 256": () =>
     againstWasm({ model: { hidden: 512, embedding: 48 }, batchSize: 256, optimizer: smoothAdamw }),
   "wasm: hidden 1024, batch 256": () =>

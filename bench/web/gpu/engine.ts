@@ -37,7 +37,7 @@ export async function kernelTimes(size: Size): Promise<KernelTime[] | undefined>
   const setup = await setUp(size);
   const { chain } = setup.network;
   if (!timestamps || !chain) return undefined;
-  const { optimizer, batchSize, stream } = setup;
+  const { optimizer, batchSize, stream, seed } = setup;
   const states = stateOf(optimizer).map(([state]) => state);
   const plan = planChain(chain, batchSize, states.length);
   const memory = new Memory(device, plan, states, {
@@ -51,11 +51,11 @@ export async function kernelTimes(size: Size): Promise<KernelTime[] | undefined>
   memory.write(setup.parameters, undefined);
   memory.writeWhole(Buffers.stream, stream);
   try {
-    const kernels = stepKernels(plan, setup, await ownShape());
+    const kernels = stepKernels(plan, { stream, seed, tables: undefined }, optimizer, await ownShape());
     const steps = Math.min(STEPS, settings.mostSteps);
     const timed = async (list: readonly Kernel[]) => {
       const program = await Program.compile(device, memory, list, lossKernel(plan));
-      program.uploadSteps(0, stepFactors(optimizer, 0, new Float32Array(steps)), false);
+      program.uploadSteps(0, stepFactors(optimizer, 0, new Float32Array(steps)), () => 0, false);
       const times: number[] = [];
       // The first one does not count.
       for (let i = 0; i <= settings.repeats; i++) {

@@ -6,11 +6,9 @@ import type { EngineFacts } from "../engine";
 export const webgpu: EngineFacts = {
   backend: "webgpu",
   rank: 2,
-  refuses: ({ network, optimizer, examples }) => {
+  refuses: ({ network, optimizer }) => {
     if (!network.chain)
       return "The webgpu backend trains an Embedding and then levels of FlattenConsecutive, Linear, BatchNorm1d and Tanh, in this order; use the tfjs backend for other models.";
-    if (examples)
-      return 'The webgpu backend trains with targets: "hard" and order: "random" only; use the wasm backend.';
     if (!optimizerKind(optimizer).wgsl)
       return `The webgpu backend does not know the optimizer "${optimizer.type}"; use the tfjs backend.`;
     return undefined;

@@ -11,10 +11,12 @@
 import type * as TF from "@tensorflow/tfjs";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { MakemoreError } from "../../../src/errors";
+import { teacherWeight } from "../../data/examples";
 import { stateOf } from "../../optimizers";
 import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../engine";
 import { FACTORS, type Optimizer, stepFactors } from "../optimizer";
 import { openWebGPU, tf, type WebGPU } from "../tfjs/backend";
+import { uploadedExamples } from "./examples";
 import { webgpu } from "./facts";
 import { inErrorScopes, onLoss } from "./faults";
 import { stepKernels } from "./kernels";
@@ -52,14 +54,17 @@ export async function createWebGPUEngine(
     throw new MakemoreError("UNSUPPORTED", refusal ?? "This network is no chain of blocks.");
   const gpu = await openWebGPU();
   const { device } = gpu;
-  const { parameters, optimizer, optimizerState, stream, batchSize } = setup;
+  const { parameters, optimizer, optimizerState, stream, seed, batchSize } = setup;
   const states = stateOf(optimizer).map(([state]) => state);
   const plan = planChain(chain, batchSize, states.length);
+  const { tables, words, teacher } = uploadedExamples(setup.examples, chain.vocabularySize);
   const capacity = chunkCapacity(batchSize);
   const shape = options.shape ?? (gpu.software ? SOFTWARE_SHAPE : GPU_SHAPE);
   const memory = new Memory(device, plan, states, {
     [Buffers.steps]: Program.tableSize(capacity),
     [Buffers.stream]: stream.byteLength,
+    [Buffers.examples]: Math.max(4, words.byteLength),
+    [Buffers.teacher]: Math.max(16, teacher.byteLength),
     [Buffers.positions]: capacity * batchSize * 4,
     [Buffers.exampleLosses]: capacity * batchSize * 4,
     [Buffers.losses]: capacity * 4,
@@ -69,11 +74,13 @@ export async function createWebGPUEngine(
       memory.allocate();
       memory.write(parameters, optimizerState);
       memory.writeWhole(Buffers.stream, stream);
+      memory.writeWhole(Buffers.examples, words);
+      memory.writeWhole(Buffers.teacher, teacher);
       memory.writeWhole(
         Buffers.tokens,
         new Uint32Array(memory.buffer(Buffers.tokens).size / 4).fill(NO_CHARACTER),
       );
-      const kernels = stepKernels(plan, setup, shape);
+      const kernels = stepKernels(plan, { stream, seed, tables }, optimizer, shape);
       return Program.compile(device, memory, kernels, lossKernel(plan));
     });
     return new FusedEngine(gpu, setup, memory, program, capacity);
@@ -106,6 +113,7 @@ class FusedEngine implements WebGPUEngine {
   readonly #gpu: GPUDevice;
   readonly #optimizer: Optimizer;
   readonly #batchSize: number;
+  readonly #teacherWeight: (step: number) => number;
   readonly #shapes: ReadonlyMap<string, readonly number[]>;
   readonly #memory: Memory;
   readonly #program: Program;
@@ -123,6 +131,8 @@ class FusedEngine implements WebGPUEngine {
     this.#gpu = gpu.device;
     this.#optimizer = setup.optimizer;
     this.#batchSize = setup.batchSize;
+    const taughtSteps = setup.examples?.targets === "soft" ? setup.examples.teacher?.steps : undefined;
+    this.#teacherWeight = (step) => (taughtSteps ? teacherWeight(taughtSteps, step) : 0);
     this.#shapes = new Map(setup.network.parameters.map(({ name, shape }) => [name, shape]));
     this.#memory = memory;
     this.#program = program;
@@ -157,7 +167,7 @@ class FusedEngine implements WebGPUEngine {
 
       const count = factors.length / FACTORS;
       if (positions) this.#memory.writeWhole(Buffers.positions, positions);
-      this.#program.uploadSteps(firstStep, factors, positions !== undefined);
+      this.#program.uploadSteps(firstStep, factors, this.#teacherWeight, positions !== undefined);
       for (let from = 0; from < count; from += STEPS_PER_SUBMIT) {
         const to = Math.min(count, from + STEPS_PER_SUBMIT);
         const encoder = this.#gpu.createCommandEncoder();

@@ -102,7 +102,11 @@ export class Memory {
   /** Fills a buffer from its beginning. */
   writeWhole(
     name: string,
-    values: Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
+    values:
+      | Uint8Array<ArrayBuffer>
+      | Uint16Array<ArrayBuffer>
+      | Uint32Array<ArrayBuffer>
+      | Float32Array<ArrayBuffer>,
   ): void {
     // Writes come in whole words, and a stream of tokens may end inside one.
     const bytes = new Uint8Array(Math.ceil(values.byteLength / 4) * 4);

@@ -20,11 +20,16 @@ export const Buffers = {
   activations: "activations",
   /**
    * The minibatch: for each place of the first block's joined rows, the characters of all rows,
-   * [fold, tokenRows]; then the targets, [batch].
+   * [fold, tokenRows]; then the tokens that come next, [batch]; then, for soft targets, the numbers of
+   * the contexts, [batch].
    */
   tokens: "tokens",
   /** The training split. */
   stream: "stream",
+  /** The tables of sorted examples and soft targets: ./examples.ts. */
+  examples: "examples",
+  /** What the teacher expects after each context, [contexts, logits]. */
+  teacher: "teacher",
   /** Positions that the caller chose, [steps, batch]. */
   positions: "positions",
   /** AdamW's moments of the embedding and the weights. */
@@ -157,7 +162,7 @@ export function planChain(chain: BlockChain, batch: number, states: number): Pla
   const characterSums = activations.take(first.fanOut4 * chain.vocabularySize * first.block.fold);
   sizes.set(Buffers.activations, activations.size);
   const tokenRows = Math.ceil(first.rows / 32) * 32;
-  sizes.set(Buffers.tokens, Math.ceil((first.block.fold * tokenRows + batch) / 4));
+  sizes.set(Buffers.tokens, Math.ceil((first.block.fold * tokenRows + 2 * batch) / 4));
   if (states > 0) sizes.set(Buffers.moments, moments.size);
   return { chain, batch, dimensions4, embedding, demb, characterSums, tokenRows, blocks, head, sizes };
 }

@@ -107,9 +107,15 @@ export class Program {
    *
    * @param firstStep the number of its first step
    * @param factors of each step: `stepFactors`
+   * @param teacherWeight the teacher's weight at a step
    * @param given whether the minibatches are in the buffer of positions
    */
-  uploadSteps(firstStep: number, factors: Float32Array, given: boolean): void {
+  uploadSteps(
+    firstStep: number,
+    factors: Float32Array,
+    teacherWeight: (step: number) => number,
+    given: boolean,
+  ): void {
     const steps = factors.length / FACTORS;
     const rows = new DataView(new ArrayBuffer(steps * STRIDE));
     for (let i = 0; i < steps; i++) {
@@ -118,6 +124,7 @@ export class Program {
       rows.setUint32(at + 4, i, true);
       rows.setUint32(at + 8, given ? 1 : 0, true);
       for (let f = 0; f < 3; f++) rows.setFloat32(at + 12 + f * 4, factors[i * FACTORS + f] ?? 0, true);
+      rows.setFloat32(at + 24, teacherWeight(firstStep + i), true);
     }
     this.#device.queue.writeBuffer(this.#table, 0, rows);
   }

@@ -7,22 +7,17 @@
  *
  * Every workgroup draws the minibatch for itself; the first one also writes the tokens down.
  */
-import type { EngineSetup } from "../../engine";
 import { Buffers, NormRow, type Plan } from "../plan";
 import { type Kernel, kernel, MULTIPLY_ADD, sizes, vec4Array } from "./kernel";
 import { board, eachRow, held, plainRows, rowSizes, type Shape, SUMS, sumsBoard, TAKER } from "./lanes";
-import { minibatch, minibatchBindings } from "./minibatch";
+import { type Drawn, minibatch, minibatchBindings } from "./minibatch";
 import { activation, forwardNorm, normBinding, readNorm } from "./norm";
 
 /** Characters that a lane keeps in registers at most. */
 const MOST_CHARACTERS = 64;
 
 /** See the head of this file. */
-export function firstKernel(
-  plan: Plan,
-  { stream, seed }: Pick<EngineSetup, "stream" | "seed">,
-  shape: Shape,
-): Kernel {
+export function firstKernel(plan: Plan, drawn: Drawn, shape: Shape): Kernel {
   const { chain, batch, dimensions4, tokenRows, head } = plan;
   const [level = head] = plan.blocks;
   const { block, rows, fanOut4, normalized, y } = level;
@@ -36,18 +31,21 @@ export function firstKernel(
   // Drawn while the table is made, if there are registers for them.
   const early = lanes.HELD * fold <= MOST_CHARACTERS;
   const draw = /* wgsl */ `
-      let example = row / POSITIONS;
-      let position = positionOf(example);
-      if c == 0u && row % POSITIONS == 0u { tokens[FOLD * TOKEN_ROWS + example] = tokenAt(position); }
-      let drawn = charactersOf(position, row % POSITIONS);`;
+      let example = exampleOf(row / POSITIONS);
+      if c == 0u && row % POSITIONS == 0u {
+        let at = FOLD * TOKEN_ROWS + row / POSITIONS;
+        tokens[at] = tokenAt(example.position);
+        ${drawn.tables?.soft ? "tokens[at + BATCH] = example.context;" : ""}
+      }
+      let drawn = charactersOf(example.position, row % POSITIONS);`;
   return kernel(
     "first",
     fanOut4,
     [
-      ...minibatchBindings,
+      ...minibatchBindings(drawn),
       { buffer: chain.embedding.weight, name: "embedding", type: vec4Array(plan, chain.embedding.weight) }, // [VOCABULARY, DIMENSIONS4]
       { buffer: block.weight, name: "weight", type: vec4Array(plan, block.weight) }, // [FOLD, DIMENSIONS4 * 4, FAN_OUT4], bias
-      { buffer: Buffers.tokens, name: "tokens", type: "array<u32>", write: true }, // [FOLD, TOKEN_ROWS], [BATCH]
+      { buffer: Buffers.tokens, name: "tokens", type: "array<u32>", write: true }, // [FOLD, TOKEN_ROWS], [2, BATCH]
       {
         buffer: Buffers.activations,
         name: "activations",
@@ -156,7 +154,7 @@ fn addCharacter(token: u32, place: u32, c: u32, sum: vec4f) -> vec4f {
   }
 }
 ${activation(level)}
-${minibatch(stream, seed)}
+${minibatch(drawn)}
 ${SUMS}
 ${MULTIPLY_ADD}
 `,

@@ -1,17 +1,19 @@
 /**
  * The head and the loss: `logits = h @ W + b`, softmax, cross entropy, and its gradient
- * `dlogits = (softmax(logits) - onehot(Yb)) / n`. A row of logits is shared by COLUMNS lanes, and each of
+ * `dlogits = (softmax(logits) - target) / n`. A hard target is the lecture's `onehot(Yb)`. A row of logits is shared by COLUMNS lanes, and each of
  * their sums by SHARES lanes. If the first level is the head, its logits are there already.
  */
+import type { ExampleTables } from "../examples";
 import { Buffers, type Plan } from "../plan";
 import { type Kernel, kernel, MULTIPLY_ADD, sizes, vec4Array } from "./kernel";
 import { board, type Shape } from "./lanes";
+import { tablesBinding } from "./minibatch";
 
 /** Lanes that share a sum at most. */
 const MOST_SHARES = 8;
 
 /** See the head of this file. */
-export function headKernel(plan: Plan, { lanes }: Shape): Kernel {
+export function headKernel(plan: Plan, tables: ExampleTables | undefined, { lanes }: Shape): Kernel {
   const { chain, batch, head, tokenRows, blocks } = plan;
   const [first = head] = blocks;
   const isFirst = first === head;
@@ -33,6 +35,8 @@ export function headKernel(plan: Plan, { lanes }: Shape): Kernel {
       { buffer: head.block.weight, name: "weight", type: vec4Array(plan, head.block.weight) }, // [FAN_IN4 * 4, LOGITS4], bias
       { buffer: Buffers.tokens, name: "tokens", type: "array<u32>" }, // contexts, [BATCH] targets
       { buffer: Buffers.exampleLosses, name: "exampleLosses", type: "array<f32>", write: true }, // [steps, BATCH]
+      ...tablesBinding(tables),
+      ...(tables?.taught ? [{ buffer: Buffers.teacher, name: "teacher", type: "array<vec4f>" }] : []), // [contexts, LOGITS4]
     ],
     /* wgsl */ `
 ${sizes({
@@ -49,6 +53,8 @@ ${sizes({
   LOGITS: head.y,
   DLOGITS: head.gradient,
   TARGETS: first.block.fold * tokenRows,
+  CONTEXTS: tables?.contexts ?? 0,
+  PAIRS: tables?.pairs ?? 0,
 })}
 ${board(3 * lanes)}
 
@@ -59,13 +65,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let inGroup = lane / COLUMNS / SHARES;
   let row = group.x * AT_ONCE + inGroup;
   let source = min(row, BATCH - 1u);
-  let target_ = tokens[TARGETS + source];
-
   // A lane has every COLUMNS-th vec4 of the logits.
+  var targets: array<vec4f, TURNS>;
   var logits: array<vec4f, TURNS>;
   var own = vec4f(-1e30);
   for (var turn = 0u; turn < TURNS; turn++) {
     let column = column0 + turn * COLUMNS;
+    targets[turn] = targetOf(source, column);
     var sum = vec4f();
     ${isFirst ? "sum = activations[LOGITS + source * LOGITS4 + min(column, LOGITS4 - 1u)];" : multiply(head.block.bias ? "weight[FAN_IN4 * 4u * LOGITS4 + w0]" : "vec4f()")}
     // Columns that only fill up the vec4 get a probability of 0.
@@ -73,7 +79,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     own = max(own, logits[turn]);
   }
 
-  // The lanes of a row share its maximum, then its sum of exponentials and the logit that is expected.
+  // The lanes of a row share its maximum, then its sum of exponentials and the mean logit of the target.
   let row0 = inGroup * SHARES * COLUMNS + share * COLUMNS;
   board[LANES + lane].x = max(max(own.x, own.y), max(own.z, own.w));
   workgroupBarrier();
@@ -81,8 +87,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var i = 0u; i < COLUMNS; i++) { most = max(most, board[LANES + row0 + i].x); }
   var ownSums = vec2f();
   for (var turn = 0u; turn < TURNS; turn++) {
-    let target4 = targetOf(target_, column0 + turn * COLUMNS);
-    ownSums += vec2f(dot(exp(logits[turn] - most), vec4f(1)), dot(target4, logits[turn]));
+    ownSums += vec2f(dot(exp(logits[turn] - most), vec4f(1)), dot(targets[turn], logits[turn]));
   }
   board[2u * LANES + lane] = vec4f(ownSums, 0, 0);
   workgroupBarrier();
@@ -95,7 +100,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let column = column0 + turn * COLUMNS;
     if column < LOGITS4 {
       let softmax = exp(logits[turn] - most) / sums.x;
-      activations[DLOGITS + row * LOGITS4 + column] = (softmax - targetOf(target_, column)) / f32(BATCH);
+      activations[DLOGITS + row * LOGITS4 + column] = (softmax - targets[turn]) / f32(BATCH);
     }
   }
 }
@@ -104,9 +109,11 @@ fn numbersOf(column: u32) -> vec4u {
   return vec4u(4u * column) + vec4u(0, 1, 2, 3);
 }
 
-// What the softmax of a row should be, one vec4 of it: all of it at the character that came next.
-fn targetOf(character: u32, column: u32) -> vec4f {
-  return select(vec4f(0), vec4f(1), numbersOf(column) == vec4u(character));
+// One vec4 of what the softmax of a row should be; it adds up to 1.
+fn targetOf(row: u32, column: u32) -> vec4f {
+  let token = tokens[TARGETS + row];
+  let hard = select(vec4f(0), vec4f(1), numbersOf(column) == vec4u(token));
+  ${tables?.soft ? soft(tables) : "return hard;"}
 }
 ${MULTIPLY_ADD}
 `,
@@ -127,4 +134,25 @@ function multiply(bias: string): string {
     workgroupBarrier();
     sum = ${bias};
     for (var s = 0u; s < SHARES; s++) { sum += board[(inGroup * SHARES + s) * COLUMNS + column0]; }`;
+}
+
+/**
+ * A soft target: the shares of the tokens that follow the context. The token at the context's position has
+ * what they leave of 1.
+ */
+function soft({ taught }: ExampleTables): string {
+  return /* wgsl */ `
+  if step.given == 1u { return hard; }
+  let context = tokens[TARGETS + BATCH + row];
+  let entry = CONTEXTS + 2u * context;
+  var rest = 1.0;
+  var result = vec4f();
+  for (var pair = examples[entry + 1u]; pair < examples[entry + 3u]; pair++) {
+    let share = bitcast<f32>(examples[PAIRS + 2u * pair + 1u]);
+    result += select(vec4f(), vec4f(share), numbersOf(column) == vec4u(examples[PAIRS + 2u * pair]));
+    rest -= share;
+  }
+  result += rest * hard;
+  ${taught ? "if column < LOGITS4 { result = mix(result, teacher[context * LOGITS4 + column], step.teacher); }" : ""}
+  return result;`;
 }

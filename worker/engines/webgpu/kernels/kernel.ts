@@ -27,7 +27,7 @@ export interface Binding {
 }
 
 /** Numbers in `Step`. */
-export const STEP_WORDS = 6;
+export const STEP_WORDS = 7;
 
 /** The part of a step that comes from the CPU; `Program.uploadSteps` in ../program.ts writes it. */
 const STEP = /* wgsl */ `
@@ -38,6 +38,7 @@ struct Step {
   rate: f32,    // the optimiser's three factors: see worker/engines/optimizer.ts
   root: f32,
   keep: f32,
+  teacher: f32, // the teacher's weight: see worker/data/examples.ts
 }
 @group(0) @binding(0) var<uniform> step: Step;
 `;

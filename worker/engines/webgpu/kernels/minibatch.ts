@@ -1,20 +1,38 @@
 /**
- * The minibatch in WGSL: which examples a step trains on, and their characters. An example is a position
- * in the stream of tokens: see worker/data/dataset.ts. Nothing is sent: each lane draws for itself.
+ * The minibatch in WGSL: which examples a step trains on, and what each is to predict, as
+ * worker/data/examples.ts has it. Nothing is sent: each lane draws for itself.
  */
 import { exampleCount, type TokenStream } from "../../../data/dataset";
-import { Stream } from "../../../data/random";
+import { STRIDE } from "../../../data/examples";
+import { randomBits, Stream } from "../../../data/random";
+import type { ExampleTables } from "../examples";
 import { Buffers } from "../plan";
 import { type Binding, sizes } from "./kernel";
 
-/** Buffers that the functions of `minibatch` read. */
-export const minibatchBindings: readonly Binding[] = [
-  { buffer: Buffers.stream, name: "stream", type: "array<u32>" }, // tokens, packed
-  { buffer: Buffers.positions, name: "positions", type: "array<u32>" }, // [steps, BATCH]
-];
+/** What the kernels need to know of the examples. */
+export interface Drawn {
+  readonly stream: TokenStream;
+  readonly seed: number;
+  readonly tables: ExampleTables | undefined;
+}
 
-/** `positionOf(example)` and `tokenAt(position)`. */
-export function minibatch(stream: TokenStream, seed: number): string {
+/** The binding of the tables; none for random order and hard targets. */
+export function tablesBinding(tables: ExampleTables | undefined): Binding[] {
+  return tables ? [{ buffer: Buffers.examples, name: "examples", type: "array<u32>" }] : [];
+}
+
+/** Buffers that the functions of `minibatch` read. */
+export function minibatchBindings({ tables }: Drawn): Binding[] {
+  return [
+    { buffer: Buffers.stream, name: "stream", type: "array<u32>" }, // tokens, packed
+    { buffer: Buffers.positions, name: "positions", type: "array<u32>" }, // [steps, BATCH]
+    ...tablesBinding(tables),
+  ];
+}
+
+/** `exampleOf(row)` and `tokenAt(position)`. */
+export function minibatch({ stream, seed, tables }: Drawn): string {
+  const { order = "random", soft = false } = tables ?? {};
   return /* wgsl */ `
 ${sizes({
   SEED: seed,
@@ -23,6 +41,11 @@ ${sizes({
   TOKENS_PER_WORD: 4 / stream.BYTES_PER_ELEMENT,
   TOKEN_BITS: 8 * stream.BYTES_PER_ELEMENT,
   TOKEN_MASK: 2 ** (8 * stream.BYTES_PER_ELEMENT) - 1,
+  STRIDE,
+  OFFSET: randomBits(seed, Stream.minibatch, 0, 0),
+  SORTED: tables?.sorted ?? 0,
+  RANKS: tables?.ranks ?? 0,
+  CONTEXTS: tables?.contexts ?? 0,
 })}
 
 // The first of pcg4d's four outputs: randomBits of worker/data/random.ts.
@@ -51,10 +74,27 @@ fn tokenAt(position: u32) -> u32 {
   return (stream[position / TOKENS_PER_WORD] >> (position % TOKENS_PER_WORD * TOKEN_BITS)) & TOKEN_MASK;
 }
 
-// The position of the example's target.
-fn positionOf(example: u32) -> u32 {
-  if step.given == 1u { return positions[step.index * BATCH + example]; }
-  return 1u + randomBelow(randomBits(vec4u(SEED, MINIBATCH, step.number, example)), EXAMPLES);
+struct Example {
+  position: u32,  // of the token that comes next; its context is before it
+  context: u32,   // the context's number, for soft targets
+}
+
+fn exampleOf(row: u32) -> Example {
+  if step.given == 1u { return Example(positions[step.index * BATCH + row], 0u); }
+  ${
+    order === "even"
+      ? "let bits = (step.number * BATCH + row) * STRIDE + OFFSET;"
+      : "let bits = randomBits(vec4u(SEED, MINIBATCH, step.number, row));"
+  }
+  let index = randomBelow(bits, EXAMPLES);
+  ${soft ? OF_CONTEXT : order === "even" ? "return Example(examples[SORTED + index], 0u);" : "return Example(1u + index, 0u);"}
 }
 `;
 }
+
+/** The example's context: the contexts that begin before its 32 examples, and those among them up to it. */
+const OF_CONTEXT = /* wgsl */ `
+  let block = RANKS + index / 32u * 2u;
+  let begun = examples[block + 1u] & (0xffffffffu >> (31u - index % 32u));
+  let context = examples[block] + countOneBits(begun) - 1u;
+  return Example(examples[CONTEXTS + 2u * context], context);`;
