@@ -32,15 +32,15 @@ export type RecipeName = "default" | "thorough" | "best" | "lecture";
 export interface Schedule {
   peak: number;
   /** Steps. Default 0. */
-  warmup?: number;
+  warmup?: number | undefined;
   /** Default `"constant"`. */
-  decay?: "constant" | "linear" | "cosine" | "step";
+  decay?: "constant" | "linear" | "cosine" | "step" | undefined;
   /** Default 0; a tenth of `peak` for `"step"`. */
-  final?: number;
+  final?: number | undefined;
   /** Where `"step"` steps down, as a fraction of the steps. Default 0.75. */
-  at?: number;
+  at?: number | undefined;
   /** How long `"linear"` and `"cosine"` stay at `peak`, as a fraction of the steps after warm-up. Default 0. */
-  hold?: number;
+  hold?: number | undefined;
 }
 
 /**
@@ -84,7 +84,7 @@ export interface Progress {
 
 export interface TrainOptions {
   /** Default: `"wavenet"`, or a smaller one of its kind for a list of less than about 3,000 words. */
-  model?: ModelChoice;
+  model?: ModelChoice | undefined;
   /**
    * - `"default"`: 3,400 steps of 128 examples with AdamW at 4.5e-3 (betas 0.8 and 0.99, decay 0.003), 50
    *   steps of warm-up (a tenth of a run below 500), the peak until 70 %, then linear to 0; soft targets in
@@ -97,106 +97,106 @@ export interface TrainOptions {
    *
    * Any option beside it wins. Default `"default"`.
    */
-  recipe?: RecipeName;
+  recipe?: RecipeName | undefined;
   /**
    * Gradient steps, 1 to 10,000,000. `"auto"`, the default of the default recipe, takes them from the length of
    * the list, and ends earlier when the validation loss has not come down for half of them. The other
    * recipes have their own by default.
    */
-  steps?: number | "auto";
+  steps?: number | "auto" | undefined;
   /** Examples (characters to predict) a step, 1 to 4,096; at least 2 where a BatchNorm1d would see one row. */
-  batchSize?: number;
+  batchSize?: number | undefined;
   /** A number is a constant rate. Default: the recipe's. An optimiser of another type brings its own peak: 0.1 for SGD, 2e-3 for AdamW. */
-  learningRate?: number | Schedule;
+  learningRate?: number | Schedule | undefined;
   /** A name stands for its defaults. Default: the recipe's. */
-  optimizer?: OptimizerSpec["type"] | OptimizerSpec;
+  optimizer?: OptimizerSpec["type"] | OptimizerSpec | undefined;
   /**
    * How examples are drawn. `"even"`: each batch is an even sample of the examples sorted by context, and no
    * example comes twice before most others came once. `"random"`: with replacement, as in the lecture. Default:
    * the recipe's.
    */
-  order?: "even" | "random";
+  order?: "even" | "random" | undefined;
   /**
    * What an example is to predict. `"soft"`: the distribution of the characters that follow the same context
    * in the training split. The expected gradient is that of `"hard"`, the example's own next character, but less
    * noisy. Needs at most 8 bytes an example. Default: the recipe's.
    */
-  targets?: "soft" | "hard";
+  targets?: "soft" | "hard" | undefined;
   /**
    * `"ngram"`: the network first learns a smoothed n-gram of the training split, then the data: soft
    * targets are mixed with the n-gram's, whose weight falls from 0.9 to 0 over the training. Gives a lower
    * loss for the same steps. Needs 4 bytes a context and vocabulary entry, 5 MB for 30,000 names, at most 256 MB.
    * Default: the recipe's, `"none"` with hard targets.
    */
-  teacher?: "ngram" | "none";
+  teacher?: "ngram" | "none" | undefined;
   /** A whole number, 0 to 4,294,967,295. Default 42. Same seed, words and backend: same weights. */
-  seed?: number;
+  seed?: number | undefined;
   /** Shares of train, validation and test. Default [0.8, 0.1, 0.1]. */
-  split?: readonly [train: number, validation: number, test: number];
+  split?: readonly [train: number, validation: number, test: number] | undefined;
   /** Shuffle the words by the seed before the split. Default true. */
-  shuffle?: boolean;
+  shuffle?: boolean | undefined;
   /**
    * For words as one CSV text: the column with the words, by its name in the first line, or by its number from 0, and
    * then the first line counts as data.
    */
-  column?: string | number;
+  column?: string | number | undefined;
   /**
    * Keep the weights that did best on the validation split, not the last ones: short lists are soon
    * learned by heart. Nothing is kept if there is no validation split. `resume` goes on from the last
    * weights all the same; a file holds the kept ones. Default true, for the lecture's recipe false.
    */
-  keepBest?: boolean;
+  keepBest?: boolean | undefined;
   /**
    * Steps without a better validation loss after which training ends; 0 is never. Takes `keepBest`.
    * Default: half of the steps with `steps: "auto"`, otherwise 0.
    */
-  patience?: number;
+  patience?: number | undefined;
   /** Steps between evaluations in `onProgress`; 0, the default, is never. */
-  evalEvery?: number;
+  evalEvery?: number | undefined;
   /** Steps between samples in `onProgress`; 0, the default, is never. */
-  sampleEvery?: number;
+  sampleEvery?: number | undefined;
   /**
    * If it throws, or returns a promise that rejects, training stops and `train` rejects with that. Training does
    * not wait for the promise.
    */
-  onProgress?: (progress: Progress) => void;
+  onProgress?: ((progress: Progress) => void) | undefined;
   /** Stops training as `fetch` does; what was learned stays. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of `resume`; what is not given stays as the training had it. */
 export interface ResumeOptions {
   /** After `load`: the words that the training had. */
-  words?: Iterable<string> | string;
+  words?: Iterable<string> | string | undefined;
   /** As in `TrainOptions`, for these words. */
-  column?: string | number;
+  column?: string | number | undefined;
   /** A new total, for going on beyond the end. */
-  steps?: number;
+  steps?: number | undefined;
   /** A new rate or schedule, over the whole training, from its first step on. */
-  learningRate?: number | Schedule;
+  learningRate?: number | Schedule | undefined;
   /** Steps between evaluations in `onProgress`; 0, the default, is never. */
-  evalEvery?: number;
+  evalEvery?: number | undefined;
   /** Steps between samples in `onProgress`; 0, the default, is never. */
-  sampleEvery?: number;
+  sampleEvery?: number | undefined;
   /**
    * If it throws, or returns a promise that rejects, training stops and `resume` rejects with that. Training does
    * not wait for the promise.
    */
-  onProgress?: (progress: Progress) => void;
+  onProgress?: ((progress: Progress) => void) | undefined;
   /** Stops training as `fetch` does; what was learned stays. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of `score`. */
 export interface ScoreOptions {
   /** Stops scoring as `fetch` does. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of `evaluate`. */
 export interface EvaluateOptions {
   /** Stops the evaluation as `fetch` does. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of `load`. */
@@ -205,11 +205,11 @@ export interface LoadOptions {
    * The words that the training had, for `novel`, `evaluate` and `resume`. For `novel` alone, give them to
    * `sample` instead.
    */
-  words?: Iterable<string> | string;
+  words?: Iterable<string> | string | undefined;
   /** As in `TrainOptions`, for these words. */
-  column?: string | number;
+  column?: string | number | undefined;
   /** Stops loading as `fetch` does; the model stays as it was. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** What the words came to. */
@@ -299,25 +299,25 @@ export interface ModelInfo {
 
 export interface SampleOptions {
   /** Divides the logits. Default 1; below 1 is safer, above is wilder. Above 0, at most 100. */
-  temperature?: number;
+  temperature?: number | undefined;
   /** Only the k likeliest characters. Default: all. */
-  topK?: number;
+  topK?: number | undefined;
   /** Only the likeliest characters that together have this probability. Default 1. */
-  topP?: number;
+  topP?: number | undefined;
   /** How each word begins. Default "". */
-  prefix?: string;
+  prefix?: string | undefined;
   /** In characters, the prefix included. Default 1. */
-  minLength?: number;
+  minLength?: number | undefined;
   /** A word that reaches it ends there. Default 100. */
-  maxLength?: number;
+  maxLength?: number | undefined;
   /** Same seed, same model: same words. Default: a new one each call. */
-  seed?: number;
+  seed?: number | undefined;
   /** `true` leaves out words of the training list; a list of words leaves out those. Default false. */
-  novel?: boolean | Iterable<string> | string;
+  novel?: boolean | Iterable<string> | string | undefined;
   /** No word twice. Default false. */
-  unique?: boolean;
+  unique?: boolean | undefined;
   /** Stops sampling as `fetch` does. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** What the model makes of a word. */
@@ -338,11 +338,11 @@ export interface ExportOptions {
    * time + 1, vocabulary]: of each character given those before it, and of what follows the last.
    * `"incremental"`: one character at a time, with the state as named inputs and outputs.
    */
-  form?: "window" | "convolution" | "incremental";
+  form?: "window" | "convolution" | "incremental" | undefined;
   /** Leave out what only `resume` needs (optimiser moments). Default true: keep it. */
-  trainingState?: boolean;
+  trainingState?: boolean | undefined;
   /** Stops the export as `fetch` does. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 export interface MakemoreOptions {
@@ -351,13 +351,13 @@ export interface MakemoreOptions {
    * package's own engines; `"tfjs"` trains any model by automatic differentiation. One that cannot
    * train the model here gives way to the next, and the result's `notices` say so.
    */
-  backend?: "auto" | Backend;
+  backend?: "auto" | Backend | undefined;
   /**
    * The folder that the package's other files are served from, for pages whose bundler does not copy
    * them; absolute, or relative to the page, with or without a last slash. Default: `makemore-web/`
    * beside the main file.
    */
-  assetsURL?: string | URL;
+  assetsURL?: string | URL | undefined;
   /** The worker file, where it is not in that folder. */
-  workerURL?: string | URL;
+  workerURL?: string | URL | undefined;
 }

@@ -8,12 +8,13 @@ import { openBackend, tf } from "../worker/engines/tfjs/backend";
 import { architecture } from "../worker/model/architectures";
 import type { Parameters } from "../worker/model/layer";
 import { buildNetwork, initialParameters, type Network } from "../worker/model/network";
+import type { Complete } from "../worker/validation";
 import { followsRecipe } from "./followsRecipe";
 import { allowedDifference, largestDifference, pytorchRecipes, pytorchRun } from "./pytorch";
 import { Reference } from "./reference";
 
-const adamw: Required<AdamW> = { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 };
-const sgd: Required<SGD> = { type: "sgd" };
+const adamw: Complete<AdamW> = { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 };
+const sgd: SGD = { type: "sgd" };
 
 /** Words of all lengths up to 9 over ids 1 to vocabularySize - 1. */
 function someStream(vocabularySize: number): TokenStream {

@@ -10,6 +10,7 @@ import { createWasmPredictor } from "../worker/engines/wasm/predictor";
 import { architecture } from "../worker/model/architectures";
 import { buildNetwork, initialParameters, type Network } from "../worker/model/network";
 import type { Checkpoint } from "../worker/training/checkpoint";
+import type { Complete } from "../worker/validation";
 import { randomCheckpoint, vocabularyOf } from "./checkpoint";
 import { followsRecipe } from "./followsRecipe";
 import { expectMoments } from "./moments";
@@ -17,14 +18,14 @@ import { expectReferenceLogits } from "./predictor";
 import { allowedDifference, largestDifference, pytorchRecipes, pytorchRun } from "./pytorch";
 import { Reference } from "./reference";
 
-const sgd: Required<SGD> = { type: "sgd" };
-const adamw: Required<AdamW> = { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 };
+const sgd: SGD = { type: "sgd" };
+const adamw: Complete<AdamW> = { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 };
 
 /**
  * Where a gradient is 0 but for rounding, Adam with a small epsilon makes a whole step of its
  * sign; with a large one the step is as smooth as the gradient, and can be compared.
  */
-const smoothAdamw: Required<AdamW> = { ...adamw, epsilon: 1e-3 };
+const smoothAdamw: Complete<AdamW> = { ...adamw, epsilon: 1e-3 };
 
 /** Words of all lengths up to 9 over ids 1 to vocabularySize - 1. */
 function someStream(vocabularySize: number): TokenStream {

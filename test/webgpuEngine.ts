@@ -5,15 +5,16 @@ import type { EngineSetup } from "../worker/engines/engine";
 import { createWebGPUEngine, type WebGPUEngine, type WebGPUEngineOptions } from "../worker/engines/webgpu";
 import { architecture } from "../worker/model/architectures";
 import { buildNetwork, initialParameters, type Network } from "../worker/model/network";
+import type { Complete } from "../worker/validation";
 
-export const adamw: Required<AdamW> = {
+export const adamw: Complete<AdamW> = {
   type: "adamw",
   beta1: 0.9,
   beta2: 0.99,
   epsilon: 1e-8,
   weightDecay: 0.01,
 };
-export const sgd: Required<SGD> = { type: "sgd" };
+export const sgd: SGD = { type: "sgd" };
 
 /** Quick to compile for, and with everything in it: two levels with norm and tanh, a head with bias. */
 export const small = buildNetwork(architecture({ contextLength: 4, embedding: 5, hidden: 12 }), 11);

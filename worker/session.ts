@@ -24,7 +24,7 @@ import type {
 } from "../src/protocol";
 import { show } from "../src/show";
 import { inSlices } from "../src/slices";
-import type { Losses, MakemoreOptions, ModelInfo, Progress, TrainResult } from "../src/types";
+import type { Losses, MakemoreOptions, ModelInfo, TrainResult } from "../src/types";
 import { engines, loadONNXRuntime, openPredictor, setFiles } from "./assets";
 import {
   type Dataset,
@@ -589,7 +589,7 @@ export class Session implements WorkerAPI {
     checkpoint: Checkpoint,
     { train, validation }: Dataset,
     signal: AbortSignal,
-  ): Promise<Progress["evaluation"]> {
+  ): Promise<Pick<Losses, "train" | "validation">> {
     const inference = await this.#infer(checkpoint);
     const stopped = () => signal.aborted;
     return {

@@ -5,6 +5,9 @@
 import * as v from "valibot";
 import { show } from "../src/show";
 
+/** Options with every default filled in. */
+export type Complete<Options> = { [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
+
 /** A whole number from `min` to `max`. */
 export function whole(min: number, max: number) {
   const message = `a whole number from ${min} to ${max}`;

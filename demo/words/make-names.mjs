@@ -15,7 +15,7 @@ if (!source) throw new Error("Usage: node demo/words/make-names.mjs package/raw-
 const births = new Map();
 for (const line of readFileSync(source, "utf8").split(/\r?\n/)) {
   if (line === "") continue;
-  const [name, , count] = line.split(",");
+  const [name = "", , count] = line.split(",");
   const key = name.toLowerCase();
   births.set(key, (births.get(key) ?? 0) + Number(count));
 }

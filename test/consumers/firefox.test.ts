@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import puppeteer from "puppeteer-core";
-import { expect, onTestFinished, test } from "vitest";
+import { onTestFinished, test } from "vitest";
 import { findFirefox } from "../../scripts/browsers.mjs";
 import { documentedCommand, expectOutcome, host, install, poll } from "./consumer";
 
@@ -10,7 +10,7 @@ test("Firefox, over WebDriver BiDi, without a bundler", async () => {
   const { origin } = await host({ "/": join(app.folder, "src") });
 
   const executablePath = findFirefox();
-  expect(executablePath, "Firefox: set FIREFOX_PATH, or install one (Debian: firefox-esr)").toBeDefined();
+  if (!executablePath) throw new Error("Firefox: set FIREFOX_PATH, or install one (Debian: firefox-esr)");
   const browser = await puppeteer.launch({
     browser: "firefox",
     executablePath,

@@ -9,6 +9,25 @@ import { fenced } from "./consumer";
 const tsc = fileURLToPath(new URL("../../node_modules/typescript/bin/tsc", import.meta.url));
 let folder: string;
 
+const optional = `import mm, { Makemore } from "makemore-web";
+const none = undefined as undefined;
+const maker = new Makemore({ backend: none, assetsURL: none, workerURL: none });
+await maker.train(words, {
+  steps: none,
+  model: { hidden: none, folds: none },
+  learningRate: { peak: 0.1, warmup: none, decay: none },
+  optimizer: { type: "adamw", beta1: none },
+  onProgress: none,
+  signal: none,
+});
+await mm.train(words, { model: [{ type: "Linear", fanOut: none }], optimizer: none });
+await mm.sample(1, { prefix: none, seed: none, novel: none, signal: none });
+await mm.exportONNX({ form: none });
+await mm.resume({ steps: none, words: none });
+await mm.score(words, { signal: none });
+export {};
+`;
+
 beforeAll(async () => {
   folder = join(inject("folder"), "types");
   await mkdir(join(folder, "node_modules"), { recursive: true });
@@ -16,6 +35,8 @@ beforeAll(async () => {
   await writeFile(join(folder, "package.json"), '{ "type": "module" }');
   // What the examples take for given.
   await writeFile(join(folder, "given.d.ts"), "declare const words: string[];\n");
+  // An option that is undefined is one that is not given.
+  await writeFile(join(folder, "undefined.ts"), optional);
   for (const [i, example] of (await fenced("README.md", "ts")).entries())
     await writeFile(join(folder, `example${i + 1}.ts`), example);
 });
@@ -27,6 +48,7 @@ test.each([
   const tsconfig = join(folder, `tsconfig.${moduleResolution}.json`);
   const compilerOptions = {
     strict: true,
+    exactOptionalPropertyTypes: true,
     noEmit: true,
     target: "es2022",
     lib: ["es2022", "dom", "dom.iterable"],

@@ -18,6 +18,7 @@ import { runToEnd, type Work } from "../../src/slices";
 import type { BlockChain } from "../model/blocks";
 import type { Network } from "../model/network";
 import type { Checkpoint } from "../training/checkpoint";
+import type { Complete } from "../validation";
 import { crc32Work } from "./checksum";
 import { convolutionGraph } from "./convolution";
 import { encodeEntry, encodeModel, message } from "./encode";
@@ -27,7 +28,7 @@ import { ModelProto } from "./schema";
 import { windowGraph } from "./window";
 
 /** `exportONNX`'s options with every default filled in. */
-export type ExportSettings = Required<PlainExportOptions>;
+export type ExportSettings = Complete<PlainExportOptions>;
 
 const DESCRIPTIONS = {
   window: "A window of characters in, the logits of the next one out.",

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { between } from "../validation";
+import { between, type Complete } from "../validation";
 import type { OptimizerKind } from "./optimizer";
 
 /** AdamW (Loshchilov and Hutter, 2019): Adam with decoupled weight decay. */
@@ -24,11 +24,7 @@ const beta = between(0, 0.99999);
  *
  * which is PyTorch's AdamW with its bias corrections folded into `rate` and `root`.
  */
-export const adamw: OptimizerKind<
-  AdamW,
-  { [Option in keyof AdamW]-?: Exclude<AdamW[Option], undefined> },
-  "m" | "v"
-> = {
+export const adamw: OptimizerKind<AdamW, Complete<AdamW>, "m" | "v"> = {
   schema: v.strictObject({
     type: v.literal("adamw"),
     beta1: v.optional(beta, 0.9),

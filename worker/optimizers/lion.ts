@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { between } from "../validation";
+import { between, type Complete } from "../validation";
 import type { OptimizerKind } from "./optimizer";
 
 /** Lion (Chen et al., 2023): every number moves by the rate itself, in the direction of its momentum. */
@@ -19,11 +19,7 @@ const beta = between(0, 0.99999);
  * p = keep p - rate sign(beta1 m + (1 - beta1) g)
  * m = beta2 m + (1 - beta2) g
  */
-export const lion: OptimizerKind<
-  Lion,
-  { type: "lion"; beta1: number; beta2: number; weightDecay: number },
-  "m"
-> = {
+export const lion: OptimizerKind<Lion, Complete<Lion>, "m"> = {
   schema: v.strictObject({
     type: v.literal("lion"),
     beta1: v.optional(beta, 0.9),

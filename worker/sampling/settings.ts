@@ -1,4 +1,5 @@
 import type { PlainSampleOptions } from "../../src/protocol";
+import type { Complete } from "../validation";
 
 /** `sample`'s options with every default filled in. */
-export type SampleSettings = Required<PlainSampleOptions>;
+export type SampleSettings = Complete<PlainSampleOptions>;

@@ -1,7 +1,8 @@
 import type { Schedule } from "../../src/types";
+import type { Complete } from "../validation";
 
 /** A schedule with nothing left out. */
-export type ResolvedSchedule = Required<Schedule>;
+export type ResolvedSchedule = Complete<Schedule>;
 
 /** The learning rate of step `step` (from 0) of `steps`. Follows `Schedule` in src/types.ts. */
 export function learningRate(schedule: ResolvedSchedule, step: number, steps: number): number {

@@ -6,7 +6,7 @@
  */
 import { MakemoreError } from "../../src/errors";
 import { nextTask } from "../../src/slices";
-import type { Progress } from "../../src/types";
+import type { Losses, Progress } from "../../src/types";
 import type { Dataset } from "../data/dataset";
 import { type Engine, isEngineLost } from "../engines/engine";
 import type { Checkpoint } from "./checkpoint";
@@ -38,7 +38,7 @@ export interface TrainingOptions {
    * one before that was lost as well, at the same checkpoint.
    */
   readonly openEngine: (from: Checkpoint, lost: Engine, again: boolean) => Promise<Engine>;
-  readonly evaluate: (checkpoint: Checkpoint) => Promise<Progress["evaluation"]>;
+  readonly evaluate: (checkpoint: Checkpoint) => Promise<Pick<Losses, "train" | "validation">>;
   readonly sample: (checkpoint: Checkpoint) => Promise<string[]>;
   readonly onProgress: (progress: Progress) => void;
   /** Settles when the calls that are under way beside the training are answered; undefined where there are none. */

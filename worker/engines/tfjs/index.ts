@@ -167,9 +167,9 @@ class TfjsEngine implements Engine {
       const state = Object.fromEntries(
         [...this.#state].map(([key, tensors]) => [key, find(tensors, name)] as const),
       );
-      const { p, ...next } = step(find(this.#values, name), g, state);
-      replace(this.#values, name, p);
-      for (const [key, tensors] of this.#state) replace(tensors, name, next[key]);
+      const next = new Map(Object.entries(step(find(this.#values, name), g, state)));
+      replace(this.#values, name, find(next, "p"));
+      for (const [key, tensors] of this.#state) replace(tensors, name, find(next, key));
     }
   }
 }
