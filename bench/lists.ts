@@ -28,7 +28,7 @@ function read(path: string): string[] {
     .split("\n");
 }
 
-/** As many words of a list that are spread evenly over it: the towns stand by country. */
+/** As many words of a list that are spread evenly over it: towns are sorted by country, plants by name. */
 function spread(words: readonly string[], count: number): string[] {
   return Array.from({ length: count }, (_, i) => words[Math.floor((i * words.length) / count)] ?? "");
 }
@@ -37,6 +37,7 @@ function lists(): { readonly name: string; readonly words: readonly string[] }[]
   const names = read("../demo/words/names.txt");
   const girls = read("words/girls-1900.txt");
   const towns = read("words/towns.txt");
+  const plants = read("words/plants.txt");
   return [
     ...[5, 30, 100, 300, 1000, 3000, 10_000, names.length].map((count) => ({
       name: "names of 2016",
@@ -44,6 +45,7 @@ function lists(): { readonly name: string; readonly words: readonly string[] }[]
     })),
     ...[100, 300, 1000].map((count) => ({ name: "girls of 1900", words: girls.slice(0, count) })),
     ...[30, 100, towns.length].map((count) => ({ name: "towns", words: spread(towns, count) })),
+    ...[30, 100, plants.length].map((count) => ({ name: "plants", words: spread(plants, count) })),
   ].sort((a, b) => a.words.length - b.words.length);
 }
 
