@@ -1,7 +1,7 @@
 /**
  * One character at a time, as fast WaveNet generation does it (Le Paine et al., 2016). A new
  * character makes one new node a level; the neighbours that the node is joined with are older, so
- * each level remembers them. What is remembered is a neighbour's term of the sum (`sums.ts`), which
+ * each level remembers them. What is remembered is a neighbour's term of the sum (`partialProducts.ts`), which
  * is all that will be needed of it:
  *
  *     linear3.later4    what this character's node below adds to linear3 four characters later
@@ -14,7 +14,7 @@ import type { Block, BlockChain } from "../model/blocks";
 import type { Parameters } from "../model/layer";
 import type { Network } from "../model/network";
 import { GraphBuilder } from "./graph";
-import { sum, takeApart, term } from "./sums";
+import { partialProduct, splitBlock, sumProducts } from "./partialProducts";
 
 /** Rows that the table of the first level may have: 64 characters folded by two, 16 by three. */
 const MAX_TABLE = 4096;
@@ -52,9 +52,9 @@ export function incrementalGraph(network: Network, chain: BlockChain, parameters
   });
 
   // The level's terms are rows of a table already: embedding times weight.
-  const level = takeApart(graph, first);
+  const level = splitBlock(graph, first);
   const embedding = graph.initializer(chain.embedding.weight);
-  const rows = level.slices.map((_, j) => term(graph, level, embedding, j));
+  const rows = level.slices.map((_, j) => partialProduct(graph, level, embedding, j));
   const table = upper.length > 0 && chain.vocabularySize ** width <= MAX_TABLE;
   let below = table
     ? allNodes(graph, chain, first, rows)
@@ -63,14 +63,20 @@ export function incrementalGraph(network: Network, chain: BlockChain, parameters
 
   let dilation = first.fold;
   for (const block of upper) {
-    const level = takeApart(graph, block);
+    const level = splitBlock(graph, block);
     const { name, fanOut: channels } = block;
     const terms = level.slices.map((_, j) => {
       const delay = (block.fold - 1 - j) * dilation;
       const output = delay > 0 ? `${name}.later${delay}` : undefined;
       const now = row
-        ? graph.node("Gather", [term(graph, level, below, j), row], { axis: { int: 0 } }, name, output)
-        : term(graph, level, below, j, output);
+        ? graph.node(
+            "Gather",
+            [partialProduct(graph, level, below, j), row],
+            { axis: { int: 0 } },
+            name,
+            output,
+          )
+        : partialProduct(graph, level, below, j, output);
       if (output === undefined) return now;
       const dimensions = ["batch", channels];
       const input = graph.input({
@@ -88,7 +94,7 @@ export function incrementalGraph(network: Network, chain: BlockChain, parameters
       states.push({ input, output, delay, channels });
       return input;
     });
-    below = sum(graph, block, terms, block === upper.at(-1) ? "logits" : undefined);
+    below = sumProducts(graph, block, terms, block === upper.at(-1) ? "logits" : undefined);
     row = undefined;
     dilation *= block.fold;
   }
@@ -118,7 +124,7 @@ function pickedNodes(
     );
     return graph.node("Gather", [rows, token], { axis: { int: 0 } }, block.name);
   });
-  return sum(graph, block, picked, last ? "logits" : undefined);
+  return sumProducts(graph, block, picked, last ? "logits" : undefined);
 }
 
 /** The first level's nodes for all that may come: [vocabulary ** fold, channels]. */
@@ -134,7 +140,7 @@ function allNodes(graph: GraphBuilder, chain: BlockChain, block: Block, terms: r
       block.name,
     );
   });
-  const nodes = sum(graph, block, axes);
+  const nodes = sumProducts(graph, block, axes);
   return graph.node("Reshape", [nodes, graph.integers([-1, block.fanOut], block.name)], {}, block.name);
 }
 

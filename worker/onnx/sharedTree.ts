@@ -9,7 +9,7 @@ import type { BlockChain } from "../model/blocks";
 import type { Parameters } from "../model/layer";
 import type { Network } from "../model/network";
 import { GraphBuilder } from "./graph";
-import { sum, takeApart, term } from "./sums";
+import { partialProduct, splitBlock, sumProducts } from "./partialProducts";
 import { windowLogits } from "./window";
 
 /** A graph over distinct nodes. Its output `logProbabilities` is [contexts, vocabulary]. */
@@ -26,7 +26,7 @@ export function sharedTreeGraph(network: Network, chain: BlockChain, parameters:
   let below = graph.initializer(chain.embedding.weight);
   for (const block of chain.blocks) {
     const { name, fold } = block;
-    const level = takeApart(graph, block);
+    const level = splitBlock(graph, block);
     const input = graph.input({
       name: `${name}.neighbours`,
       type: "int32",
@@ -41,9 +41,9 @@ export function sharedTreeGraph(network: Network, chain: BlockChain, parameters:
         { axis: { int: 1 } },
         name,
       );
-      return graph.node("Gather", [term(graph, level, below, j), rows], { axis: { int: 0 } }, name);
+      return graph.node("Gather", [partialProduct(graph, level, below, j), rows], { axis: { int: 0 } }, name);
     });
-    below = sum(graph, block, terms);
+    below = sumProducts(graph, block, terms);
   }
   logProbabilities(graph, below, chain.vocabularySize);
   return { graph, levels };

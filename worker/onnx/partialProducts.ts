@@ -1,5 +1,5 @@
 /**
- * A level of the tree, taken apart at its sum. Joining n neighbours and multiplying by the weight
+ * A level of the tree as the partial products of its neighbours. Joining n neighbours and multiplying by the weight
  * is the same as multiplying each neighbour by its own rows of the weight and adding up:
  *
  *     [a b] @ W  =  a @ W[first half]  +  b @ W[second half]
@@ -12,8 +12,8 @@
 import type { Block } from "../model/blocks";
 import type { GraphBuilder } from "./graph";
 
-/** What a level's nodes are sums of. */
-export interface Level {
+/** A block with its weight split by neighbour. */
+export interface SplitBlock {
   readonly block: Block;
   /** The weight's rows for each neighbour, first to last: [channels below, fanOut]. */
   readonly slices: readonly string[];
@@ -21,8 +21,8 @@ export interface Level {
   readonly shift: string | undefined;
 }
 
-/** Takes a block apart. */
-export function takeApart(graph: GraphBuilder, block: Block): Level {
+/** Splits a block's weight by neighbour, with its norm folded in. */
+export function splitBlock(graph: GraphBuilder, block: Block): SplitBlock {
   const { name, fold, fanIn, norm } = block;
   const channels = fanIn / fold;
   const weight = graph.initializer(block.weight);
@@ -60,7 +60,13 @@ export function takeApart(graph: GraphBuilder, block: Block): Level {
 }
 
 /** What nodes, as rows of `below`, add to the level where they are neighbour `j`. */
-export function term(graph: GraphBuilder, level: Level, below: string, j: number, output?: string): string {
+export function partialProduct(
+  graph: GraphBuilder,
+  level: SplitBlock,
+  below: string,
+  j: number,
+  output?: string,
+): string {
   const { block, slices, shift } = level;
   const slice = slices[j] ?? "";
   return j === block.fold - 1 && shift !== undefined
@@ -69,7 +75,12 @@ export function term(graph: GraphBuilder, level: Level, below: string, j: number
 }
 
 /** The nodes that have these terms. */
-export function sum(graph: GraphBuilder, block: Block, terms: readonly string[], output?: string): string {
+export function sumProducts(
+  graph: GraphBuilder,
+  block: Block,
+  terms: readonly string[],
+  output?: string,
+): string {
   const [first = "", ...rest] = terms;
   const last = rest.length - 1;
   const total = rest.reduce(
