@@ -12,10 +12,10 @@ import type { BlockChain } from "../worker/model/blocks";
 import { buildNetwork, initialParameters } from "../worker/model/network";
 import { convolutionGraph } from "../worker/onnx/convolution";
 import { trainSettings } from "../worker/options";
+import { DistinctNodes } from "../worker/sampling/distinctNodes";
 import { Inference } from "../worker/sampling/inference";
 import { GraphSession } from "../worker/sampling/runtime";
 import { wordsOf } from "../worker/sampling/surprises";
-import { Windows } from "../worker/sampling/windows";
 import type { Checkpoint } from "../worker/training/checkpoint";
 import { learningRates } from "../worker/training/schedule";
 
@@ -284,7 +284,7 @@ function save(name: string, svg: string): void {
 /** Nodes of each level that each form computes for the training words, boundaries included. */
 function countNodes(chain: BlockChain, train: TokenStream): void {
   const folds = chain.blocks.map((block) => block.fold);
-  const windows = new Windows(folds);
+  const windows = new DistinctNodes(folds);
   let positions = 0;
   let words = 0;
   const rows = new Int32Array(10_000);

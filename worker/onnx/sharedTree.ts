@@ -3,7 +3,7 @@
  * evaluation run. The convolution shares the nodes of neighbouring windows of one word; here any
  * two windows share a node whose characters are the same, in whatever words they stand. A level's
  * input says which rows of the level below each of its nodes joins; at the bottom these are
- * characters. `worker/sampling/windows.ts` finds the distinct nodes.
+ * characters. `worker/sampling/distinctNodes.ts` finds the distinct nodes.
  */
 import type { BlockChain } from "../model/blocks";
 import type { Parameters } from "../model/layer";

@@ -6,9 +6,9 @@
 import { nextTask } from "../../src/slices";
 import type { TokenStream } from "../data/dataset";
 import { BOUNDARY } from "../data/vocabulary";
+import { DistinctNodes } from "./distinctNodes";
 import { diverged } from "./diverged";
 import type { Feed, GraphSession } from "./runtime";
-import { Windows } from "./windows";
 
 /** Distinct contexts of one run: enough to keep ONNX Runtime busy, few enough for 50 ms. */
 const CONTEXTS = { most: 8192, fewest: 64 };
@@ -54,7 +54,7 @@ export async function* surprises(
   words: Iterable<WordSlice>,
   stopped: () => boolean,
 ): AsyncGenerator<Float32Array<ArrayBuffer>> {
-  const windows = new Windows(levels.map((level) => level.fold));
+  const windows = new DistinctNodes(levels.map((level) => level.fold));
   const contexts = Math.max(
     1,
     Math.min(most, CONTEXTS.most, Math.max(CONTEXTS.fewest, Math.floor(NUMBERS / vocabularySize))),

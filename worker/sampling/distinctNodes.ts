@@ -5,15 +5,15 @@
  */
 import { BOUNDARY } from "../data/vocabulary";
 
-export class Windows {
-  readonly #levels: readonly Level[];
+export class DistinctNodes {
+  readonly #levels: readonly NodeTable[];
   readonly #contextLength: number;
 
   /** @param folds of each level, from the characters up */
   constructor(folds: readonly number[]) {
     let dilation = 1;
     this.#levels = folds.map((fold) => {
-      const level = new Level(fold, dilation);
+      const level = new NodeTable(fold, dilation);
       dilation *= fold;
       return level;
     });
@@ -69,7 +69,7 @@ export class Windows {
 }
 
 /** The distinct nodes of a level: an open-addressing table of rows. */
-class Level {
+class NodeTable {
   count = 0;
   /** The row of the node over nothing but boundaries. */
   blank = 0;
