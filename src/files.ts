@@ -4,7 +4,7 @@
  * worker is told the addresses, so that no bundler has to understand it.
  */
 import { MakemoreError } from "./errors";
-import { show } from "./show";
+import { formatValue } from "./formatValue";
 import type { MakemoreOptions } from "./types";
 
 /** Addresses by what is there. */
@@ -79,7 +79,7 @@ function resolve(name: string, url: string | URL, folder?: "./"): URL {
   } catch {
     throw new MakemoreError(
       "INVALID_OPTION",
-      `new Makemore: ${name} is ${show(String(url))}; it must be a URL, absolute or relative to the page.`,
+      `new Makemore: ${name} is ${formatValue(String(url))}; it must be a URL, absolute or relative to the page.`,
     );
   }
 }

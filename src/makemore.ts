@@ -6,10 +6,10 @@
 import { proxy, transfer } from "comlink";
 import { Connection, measurements } from "./connection";
 import { MakemoreError } from "./errors";
+import { formatValue, kindOf } from "./formatValue";
 import { copyOptions } from "./options";
 import type { EncodedWords, Outcome, ScoredWords, TrainEvent } from "./protocol";
 import { wordScores } from "./scores";
-import { kindOf, show } from "./show";
 import { inSlices, type Work } from "./slices";
 import type {
   EvaluateOptions,
@@ -265,7 +265,7 @@ export class Makemore {
     )
       throw new MakemoreError(
         "INVALID_OPTION",
-        `${name}: signal is ${show(signal)}; it must be an AbortSignal.`,
+        `${name}: signal is ${formatValue(signal)}; it must be an AbortSignal.`,
       );
     const stop = new AbortController();
     if (signal?.aborted) stop.abort(signal.reason);
@@ -312,7 +312,7 @@ export class Makemore {
     if (onProgress !== undefined && typeof onProgress !== "function")
       throw new MakemoreError(
         "INVALID_OPTION",
-        `${name}: onProgress is ${show(onProgress)}; it must be a function.`,
+        `${name}: onProgress is ${formatValue(onProgress)}; it must be a function.`,
       );
     let over = false;
     let stopped = false;
@@ -389,7 +389,7 @@ async function copyBytes(
   const fix = kind === "Promise" ? ": await it" : kind === "String" ? ": fetch what it names" : "";
   throw new MakemoreError(
     "INVALID_ONNX",
-    `load: the file is ${show(onnx)}${fix}; it must be a Uint8Array, an ArrayBuffer, a Blob or a Response.`,
+    `load: the file is ${formatValue(onnx)}${fix}; it must be a Uint8Array, an ArrayBuffer, a Blob or a Response.`,
   );
 }
 

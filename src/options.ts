@@ -3,7 +3,7 @@
  * state) cannot cross the thread; the worker, which knows every option, checks their values.
  */
 import { MakemoreError } from "./errors";
-import { kindOf, show } from "./show";
+import { formatValue, kindOf } from "./formatValue";
 
 /** No option is nested deeper than this; a cycle is. */
 const MAX_DEPTH = 8;
@@ -23,7 +23,7 @@ export function copyOptions<Options extends object>(
   if (typeof options !== "object" || options === null || kindOf(options) !== "Object")
     throw new MakemoreError(
       "INVALID_OPTION",
-      `${call}: the options are ${show(options)}; they must be an object.`,
+      `${call}: the options are ${formatValue(options)}; they must be an object.`,
     );
   const copy = (value: unknown, path: readonly string[]): unknown => {
     const [option = ""] = path;
@@ -33,14 +33,14 @@ export function copyOptions<Options extends object>(
     if (typeof value === "object" && value !== null) {
       if (path.length > MAX_DEPTH) throw refuse("nested too deeply, or contains itself");
       if (Array.isArray(value)) return value.map((item, i) => copy(item, [...path, String(i)]));
-      if (kindOf(value) !== "Object") throw refuse(`${show(value)}; it must be plain data`);
+      if (kindOf(value) !== "Object") throw refuse(`${formatValue(value)}; it must be plain data`);
       return Object.fromEntries(
         Object.entries(value).map(([name, item]) => [name, copy(item, [...path, name])]),
       );
     }
     if (["function", "symbol", "bigint"].includes(typeof value))
       throw refuse(
-        `${show(value)}; ${stay.some((name) => name === "onProgress") ? "only onProgress takes a function" : "no option is one"}`,
+        `${formatValue(value)}; ${stay.some((name) => name === "onProgress") ? "only onProgress takes a function" : "no option is one"}`,
       );
     return value;
   };

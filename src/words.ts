@@ -1,6 +1,6 @@
 import { MakemoreError } from "./errors";
+import { formatValue, kindOf } from "./formatValue";
 import type { EncodedWords, WordsPiece } from "./protocol";
-import { kindOf, show } from "./show";
 import { inSlices, runSlice, type Work } from "./slices";
 
 /** The line separators of Python's `str.splitlines`, which the worker splits a text at. */
@@ -73,7 +73,7 @@ function checkIterable(words: Iterable<string>, call: string): void {
   if (typeof words?.[Symbol.iterator] !== "function" || fix)
     throw new MakemoreError(
       "INVALID_WORDS",
-      `${call}: the words are ${show(words)}${fix ? `: ${fix}` : ""}; they must be an iterable of strings, or one string with a word a line.`,
+      `${call}: the words are ${formatValue(words)}${fix ? `: ${fix}` : ""}; they must be an iterable of strings, or one string with a word a line.`,
     );
 }
 
@@ -111,7 +111,7 @@ function* encodeWords(words: Iterable<string>, call: string, send: (piece: Words
   for (const [i, word] of list.entries()) {
     const trimmed = typeof word === "string" ? word.trim() : undefined;
     if (trimmed === undefined || (yield* hasLineSeparator(trimmed)))
-      throw invalid(`word ${i} is ${show(word)}; each word must be a string on one line.`);
+      throw invalid(`word ${i} is ${formatValue(word)}; each word must be a string on one line.`);
     lines.push(trimmed);
     units += trimmed.length + 1;
     if (units < CHUNK && i < list.length - 1) continue;

@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import { MakemoreError } from "../src/errors";
+import { formatValue } from "../src/formatValue";
 import type {
   PlainExportOptions,
   PlainLoadOptions,
@@ -12,7 +13,6 @@ import type {
   PlainSampleOptions,
   PlainTrainOptions,
 } from "../src/protocol";
-import { show } from "../src/show";
 import type { MakemoreOptions, ModelChoice } from "../src/types";
 import { modelSchema } from "./model/architectures";
 import type { ExportSettings } from "./onnx/write";
@@ -113,7 +113,7 @@ function check(schema: v.GenericSchema, value: unknown, call: string): void {
   if (typeof value !== "object" || value === null)
     throw new MakemoreError(
       "INVALID_OPTION",
-      `${call}: the options are ${show(value)}; they must be an object.`,
+      `${call}: the options are ${formatValue(value)}; they must be an object.`,
     );
   const wrong = fault(
     schema,

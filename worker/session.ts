@@ -7,6 +7,7 @@
 import { type ProxyMarked, type Remote, releaseProxy, transfer } from "comlink";
 import { version } from "../package.json";
 import { MakemoreError } from "../src/errors";
+import { formatValue } from "../src/formatValue";
 import type {
   EncodedWords,
   Measurements,
@@ -22,7 +23,6 @@ import type {
   WorkerAPI,
   WorkerConfiguration,
 } from "../src/protocol";
-import { show } from "../src/show";
 import { inSlices } from "../src/slices";
 import type { Losses, MakemoreOptions, ModelInfo, TrainResult } from "../src/types";
 import { engines, loadONNXRuntime, openPredictor, setFiles } from "./assets";
@@ -533,7 +533,7 @@ export class Session implements WorkerAPI {
     if (column !== undefined)
       throw new MakemoreError(
         "INVALID_OPTION",
-        `${call}: column is ${show(column)}, and there are no words; give { words, column }.`,
+        `${call}: column is ${formatValue(column)}, and there are no words; give { words, column }.`,
       );
     if (this.#dataset) return this.#dataset;
     throw new MakemoreError(

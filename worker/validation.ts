@@ -3,7 +3,7 @@
  * "`path` is `value`; it must be …".
  */
 import * as v from "valibot";
-import { show } from "../src/show";
+import { formatValue } from "../src/formatValue";
 
 /** Options with every default filled in. */
 export type Complete<Options> = { [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
@@ -68,8 +68,8 @@ export function fault(
   if (result.success) return undefined;
   const [issue] = result.issues;
   const path = v.getDotPath(issue);
-  if (path === null) return `it is ${show(issue.input)}; it must be ${issue.message}.`;
+  if (path === null) return `it is ${formatValue(issue.input)}; it must be ${issue.message}.`;
   if (issue.expected === "never") return names(path);
   if (issue.message.startsWith("Invalid key")) return `${path} is missing.`;
-  return `${path} is ${show(issue.input)}; it must be ${issue.message}.`;
+  return `${path} is ${formatValue(issue.input)}; it must be ${issue.message}.`;
 }

@@ -5,7 +5,7 @@
  */
 import { dsvFormat } from "d3-dsv";
 import { MakemoreError } from "../../src/errors";
-import { show } from "../../src/show";
+import { formatValue } from "../../src/formatValue";
 import type { Dataset } from "./dataset";
 import type { ReceivedWords } from "./receive";
 import { BOUNDARY } from "./vocabulary";
@@ -51,7 +51,7 @@ export function readWords({ text, isText }: ReceivedWords, reading: Reading): Wo
     if (!isText)
       throw new MakemoreError(
         "INVALID_OPTION",
-        `${call}: column is ${show(column)}, and the words are no text; give the CSV text as one string.`,
+        `${call}: column is ${formatValue(column)}, and the words are no text; give the CSV text as one string.`,
       );
     return { text: readColumn(text, column, call), notices: [] };
   }
@@ -64,7 +64,7 @@ export function readWords({ text, isText }: ReceivedWords, reading: Reading): Wo
   if (isTraining && line !== undefined && lines.length === 1)
     throw new MakemoreError(
       "INVALID_WORDS",
-      `${call}: the words are a string of one line, ${show(line)}${lineFix(line)}; give one word per line, or an array of strings.`,
+      `${call}: the words are a string of one line, ${formatValue(line)}${lineFix(line)}; give one word per line, or an array of strings.`,
     );
   return { text, notices: [] };
 }
@@ -101,8 +101,8 @@ function refuseUnreadable(text: string, call: string): void {
       throw new MakemoreError(
         "INVALID_WORDS",
         nul >= 0
-          ? `${call}: word ${number} is ${show(word)}, which has a NUL character; if the text was UTF-16, decode it with new TextDecoder("utf-16le").`
-          : `${call}: word ${number} is ${show(word)}, which has a character that could not be read (U+FFFD): half of a surrogate pair, or bytes of another encoding, which new TextDecoder("windows-1252") may decode.`,
+          ? `${call}: word ${number} is ${formatValue(word)}, which has a NUL character; if the text was UTF-16, decode it with new TextDecoder("utf-16le").`
+          : `${call}: word ${number} is ${formatValue(word)}, which has a character that could not be read (U+FFFD): half of a surrogate pair, or bytes of another encoding, which new TextDecoder("windows-1252") may decode.`,
       );
     number++;
   }
@@ -114,10 +114,10 @@ function refuseDocument(text: string, call: string): void {
   const refuse = (what: string) => new MakemoreError("INVALID_WORDS", `${call}: the words are ${what}`);
   if (/^<(!doctype|html|\?xml|svg)\b/i.test(start))
     throw refuse(
-      `an HTML or XML document, ${show(start)}; where a file is missing, many servers send such a page.`,
+      `an HTML or XML document, ${formatValue(start)}; where a file is missing, many servers send such a page.`,
     );
   if (/^[[{]/.test(start) && isJSON(text))
-    throw refuse(`JSON, ${show(start)}; parse it with JSON.parse, and give an array of strings.`);
+    throw refuse(`JSON, ${formatValue(start)}; parse it with JSON.parse, and give an array of strings.`);
 }
 
 function isJSON(text: string): boolean {
@@ -184,15 +184,15 @@ function isTable(table: Table, { call, isTraining }: Reading): MakemoreError {
     ? "give the words alone, as an array of strings"
     : columns === undefined
       ? `if words are between them, give text.split(/[${delimiter === "\t" ? "\\t" : delimiter}\\n]/)`
-      : `give the number of the column with the words, { column: 0 }, or its name in the first line, { column: ${show(name)} }`;
+      : `give the number of the column with the words, { column: 0 }, or its name in the first line, { column: ${formatValue(name)} }`;
   return new MakemoreError(
     "INVALID_WORDS",
-    `${call}: the words are a string whose lines have ${columns === 1 ? "quotes" : show(delimiter)} in them, such as ${show(example)}; ${fix}. If a whole line is a word, give an array: text.split("\\n").`,
+    `${call}: the words are a string whose lines have ${columns === 1 ? "quotes" : formatValue(delimiter)} in them, such as ${formatValue(example)}; ${fix}. If a whole line is a word, give an array: text.split("\\n").`,
   );
 }
 
 function tableNotice({ example }: Table): string {
-  return `The words look like lines of a CSV file, such as ${show(example)}; to train on one column, give the text as one string with { column }.`;
+  return `The words look like lines of a CSV file, such as ${formatValue(example)}; to train on one column, give the text as one string with { column }.`;
 }
 
 /** The likely mistake behind one line. */
@@ -202,7 +202,7 @@ function lineFix(line: string): string {
   const delimiter = [...DELIMITERS, " "].find((character) => line.includes(character));
   return delimiter === undefined
     ? ""
-    : `: if words are between ${show(delimiter)}, give text.split(${show(delimiter)})`;
+    : `: if words are between ${formatValue(delimiter)}, give text.split(${formatValue(delimiter)})`;
 }
 
 /** One column of a CSV text, a cell per line. */
@@ -215,14 +215,14 @@ function readColumn(text: string, column: string | number, call: string): string
   if (index < 0 || index >= header.length)
     throw new MakemoreError(
       "INVALID_OPTION",
-      `${call}: column is ${show(column)}; ${typeof column === "number" ? `the columns are 0 to ${header.length - 1}` : `the first line has ${names.map(show).join(", ")}`}.`,
+      `${call}: column is ${formatValue(column)}; ${typeof column === "number" ? `the columns are 0 to ${header.length - 1}` : `the first line has ${names.map(formatValue).join(", ")}`}.`,
     );
   const cells = rows.slice(typeof column === "number" ? 0 : 1).map((row) => row[index] ?? "");
   const bad = cells.findIndex((cell) => [...eachWord(cell.trim())].length > 1);
   if (bad >= 0)
     throw new MakemoreError(
       "INVALID_WORDS",
-      `${call}: the cell ${show(cells[bad])} of column ${show(column)} has more than one line; a word is on one line.`,
+      `${call}: the cell ${formatValue(cells[bad])} of column ${formatValue(column)} has more than one line; a word is on one line.`,
     );
   return `${cells.join("\n")}\n`;
 }

@@ -1,5 +1,5 @@
 /** What a file is that was given to `load` and is no ONNX file, so that the message can say what to give. */
-import { show } from "../../src/show";
+import { formatValue } from "../../src/formatValue";
 
 /** First bytes of other formats. */
 const SIGNATURES: readonly (readonly [signature: string, what: string])[] = [
@@ -32,7 +32,7 @@ export function describeForeign(bytes: Uint8Array): string | undefined {
   if (text.startsWith("version https://git-lfs"))
     return "a Git LFS pointer; get the file itself with git lfs pull";
   if (/^[[{]/.test(text)) return "JSON; give the bytes that exportONNX returned";
-  const line = show(text.split(/[\r\n]/, 1)[0]);
+  const line = formatValue(text.split(/[\r\n]/, 1)[0]);
   return /^[^\n]*[,;\t][^\n]*\r?\n[^\n]*[,;\t]/.test(text)
     ? `a table that begins with ${line}; its words go to train(text, { column })`
     : `a text that begins with ${line}; words go to train(text)`;

@@ -5,7 +5,7 @@
  * are those that one walk at a time would give.
  */
 import { MakemoreError } from "../../src/errors";
-import { show } from "../../src/show";
+import { formatValue } from "../../src/formatValue";
 import { nextTask } from "../../src/slices";
 import type { WordSet } from "../data/dataset";
 import { randomBits, randomUnit, Stream } from "../data/random";
@@ -184,7 +184,7 @@ export function encodePrefix(vocabulary: Vocabulary, { prefix, maxLength }: Samp
     if (id === undefined)
       throw new MakemoreError(
         "INVALID_OPTION",
-        `sample: prefix is ${show(prefix)}, and the model never saw ${show(character)}; it knows ${vocabulary.describe()}.`,
+        `sample: prefix is ${formatValue(prefix)}, and the model never saw ${formatValue(character)}; it knows ${vocabulary.describe()}.`,
       );
     return id;
   });

@@ -1,5 +1,5 @@
 /** A value for a message: itself where it is short, else its beginning, or what it is. */
-export function show(value: unknown): string {
+export function formatValue(value: unknown): string {
   switch (typeof value) {
     case "bigint":
       return `${value}n`;
