@@ -5,8 +5,8 @@
  */
 import { type Remote, wrap } from "comlink";
 import { version } from "../package.json";
+import { type AssetURLs, locateAssets, startWorker } from "./assetURLs";
 import { MakemoreError } from "./errors";
-import { type Files, locateFiles, startWorker } from "./files";
 import type { Measurements, Outcome, WorkerAPI } from "./protocol";
 import type { MakemoreOptions } from "./types";
 
@@ -36,7 +36,7 @@ export class Connection {
     options: MakemoreOptions,
     readonly onEnd: (connection: Connection) => void,
   ) {
-    const files = locateFiles(options);
+    const files = locateAssets(options);
     this.#worker = startWorker(files.worker);
     this.#api = wrap<WorkerAPI>(this.#worker);
     this.#worker.onerror = async (event) => {
@@ -61,7 +61,7 @@ export class Connection {
     this.#ready.catch(() => {});
   }
 
-  async #configure(options: MakemoreOptions, files: Files): Promise<void> {
+  async #configure(options: MakemoreOptions, files: AssetURLs): Promise<void> {
     const lockName = `makemore-web ${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
     // A URL cannot be cloned; where it leads is in `files`.
     const { workerURL: _, assetsURL: __, ...checked } = options;

@@ -2,8 +2,9 @@
  * What crosses the thread. Options cross as the caller gave them, less what cannot be cloned, and
  * are checked on the other side; words and files cross as bytes and are transferred. Types only.
  */
+
+import type { AssetURLs } from "./assetURLs";
 import type { MakemoreErrorCode } from "./errors";
-import type { Files } from "./files";
 import type {
   BackendMeasurement,
   ExportOptions,
@@ -70,7 +71,7 @@ export interface WorkerConfiguration {
   readonly version: string;
   /** As given to the constructor, unchecked. */
   readonly options: Omit<MakemoreOptions, "workerURL" | "assetsURL">;
-  readonly files: Files;
+  readonly files: AssetURLs;
   readonly measurements: Measurements;
   /** A Web Lock that the worker holds for life, so that the page learns of its death. */
   readonly lockName: string;

@@ -3,8 +3,8 @@
  * they are; nothing here is ever fetched from anywhere else.
  */
 import type * as ORT from "onnxruntime-web/wasm";
+import type { AssetURLs } from "../src/assetURLs";
 import { MakemoreError } from "../src/errors";
-import type { Files } from "../src/files";
 import type { TfjsChunk } from "./chunks/tfjs";
 import type { PredictorFactory } from "./engines/predictor";
 import { createWasmEngine } from "./engines/wasm";
@@ -21,13 +21,13 @@ declare global {
   var makemoreWebChunks: { tfjs?: TfjsChunk; ort?: typeof ORT } | undefined;
 }
 
-let files: Files | undefined;
+let files: AssetURLs | undefined;
 /** Told once, at the start. */
-export function setFiles(told: Files): void {
+export function setAssetURLs(told: AssetURLs): void {
   files = told;
 }
 
-function address(name: keyof Files): string {
+function address(name: keyof AssetURLs): string {
   if (!files) throw new Error("The worker was not configured.");
   return files[name];
 }
@@ -54,7 +54,7 @@ async function loadChunk<Name extends "tfjs" | "ort">(
 }
 
 /** A .wasm file as bytes: checked, because servers answer a missing file with a page of HTML. */
-async function fetchWasm(name: keyof Files): Promise<Uint8Array<ArrayBuffer>> {
+async function fetchWasm(name: keyof AssetURLs): Promise<Uint8Array<ArrayBuffer>> {
   const url = address(name);
   let got: string;
   try {

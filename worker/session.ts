@@ -25,7 +25,7 @@ import type {
 } from "../src/protocol";
 import { inSlices } from "../src/slices";
 import type { Losses, MakemoreOptions, ModelInfo, TrainResult } from "../src/types";
-import { engines, loadONNXRuntime, openPredictor, setFiles } from "./assets";
+import { engines, loadONNXRuntime, openPredictor, setAssetURLs } from "./assets";
 import {
   type Dataset,
   datasetWork,
@@ -140,7 +140,7 @@ export class Session implements WorkerAPI {
         );
       checkMakemoreOptions(options);
       this.#backend = options.backend ?? "auto";
-      setFiles(files);
+      setAssetURLs(files);
       this.#measurements = measurements;
       // Held until this worker ends, however it ends. Only secure contexts have locks, and not all: a
       // browser refuses them where it refuses storage.

@@ -1,6 +1,6 @@
 /** Where the page looks for the package's other files. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { locateFiles } from "../../src/files";
+import { locateAssets } from "../../src/assetURLs";
 import { FakeWorker } from "./fakeWorker";
 
 beforeEach(() => {
@@ -26,13 +26,13 @@ test.each<[folder: string, ...given: (string | URL)[]]>([
     "https://site.example/app/files/",
     "files",
     "files/",
-    "./files",
-    "/app/files",
+    "./assetURLs",
+    "/app/assetURLs",
     "/app/files/",
     "/app/files/?v=1#part",
-    "https://site.example/app/files",
+    "https://site.example/app/assetURLs",
     "https://site.example/app/files/",
-    new URL("https://site.example/app/files"),
+    new URL("https://site.example/app/assetURLs"),
     new URL("https://site.example/app/files/"),
   ],
   ["https://site.example/", "/", "..", "../", "https://site.example", new URL("https://site.example")],
@@ -41,12 +41,12 @@ test.each<[folder: string, ...given: (string | URL)[]]>([
   ["https://cdn.example/a%20b/", "https://cdn.example/a b", "https://cdn.example/a%20b/"],
 ])("assetsURL: %s, however it is given", (folder, ...given) => {
   for (const assetsURL of given)
-    expect(locateFiles({ assetsURL }), String(assetsURL)).toEqual(inFolder(folder));
+    expect(locateAssets({ assetsURL }), String(assetsURL)).toEqual(inFolder(folder));
 });
 
 test("workerURL is the address of a file, resolved as assetsURL is", () => {
   for (const workerURL of ["w.js", "/app/w.js", new URL("https://site.example/app/w.js")])
-    expect(locateFiles({ workerURL, assetsURL: "/" })).toEqual({
+    expect(locateAssets({ workerURL, assetsURL: "/" })).toEqual({
       ...inFolder("https://site.example/"),
       worker: "https://site.example/app/w.js",
     });
@@ -55,7 +55,7 @@ test("workerURL is the address of a file, resolved as assetsURL is", () => {
 test.each(["http://[", "data:text/plain,folder", "mailto:folder"])(
   "assetsURL: %s is no folder, and the error names it",
   (assetsURL) => {
-    expect(() => locateFiles({ assetsURL })).toThrow(
+    expect(() => locateAssets({ assetsURL })).toThrow(
       expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining(assetsURL) }),
     );
   },

@@ -8,7 +8,7 @@ import { formatValue } from "./formatValue";
 import type { MakemoreOptions } from "./types";
 
 /** Addresses by what is there. */
-export interface Files {
+export interface AssetURLs {
   /** The worker script. */
   readonly worker: string;
   /** TensorFlow.js and the engines that need it, and its WebAssembly. */
@@ -20,7 +20,7 @@ export interface Files {
 }
 
 /** The addresses beside the main file. */
-function besideMain(): Record<keyof Files, URL> {
+function besideMain(): Record<keyof AssetURLs, URL> {
   try {
     return {
       worker: new URL("./makemore-web/worker.js", import.meta.url),
@@ -43,7 +43,7 @@ function besideMain(): Record<keyof Files, URL> {
  * @throws MakemoreError `LOAD_FAILED` in a classic script without `assetsURL`, `INVALID_OPTION` for a URL
  *   that is none, `UNSUPPORTED` where there is no page
  */
-export function locateFiles({ workerURL, assetsURL }: MakemoreOptions): Files {
+export function locateAssets({ workerURL, assetsURL }: MakemoreOptions): AssetURLs {
   if (typeof document === "undefined" || typeof Worker === "undefined")
     throw new MakemoreError(
       "UNSUPPORTED",
