@@ -2,14 +2,15 @@
  * The words of the API: what goes into a call and what comes out of it. Types only, so this
  * file costs a page nothing.
  */
-import type { ArchitectureName } from "../worker/model/architectures";
-import type { ModelSizes } from "../worker/model/architectures/wavenet";
+import type { ArchitectureName, ArchitectureSizes } from "../worker/model/architectures";
 import type { LayerSpec } from "../worker/model/layers";
 import type { OptimizerSpec } from "../worker/optimizers";
 
+export type { MLPSizes } from "../worker/model/architectures/mlp";
+export type { ModelSizes } from "../worker/model/architectures/wavenet";
 export type { AdamW } from "../worker/optimizers/adamw";
 export type { SGD } from "../worker/optimizers/sgd";
-export type { LayerSpec, ModelSizes, OptimizerSpec };
+export type { LayerSpec, OptimizerSpec };
 
 /** What trains: see `MakemoreOptions.backend`. */
 export type Backend = "webgpu" | "wasm" | "tfjs";
@@ -17,9 +18,10 @@ export type Backend = "webgpu" | "wasm" | "tfjs";
 /**
  * `"wavenet"`: the lecture's final model, context 8, embedding 24, hidden 128 (76,579
  * parameters for 26 letters). `"mlp"`: where the lecture starts, context 3, embedding 10,
- * hidden 200 (12,097). Or sizes, or the layers themselves.
+ * hidden 200 (12,097). Or sizes, whose `type` is one of these names (default `"wavenet"`), or the
+ * layers themselves.
  */
-export type ModelChoice = ArchitectureName | ModelSizes | readonly LayerSpec[];
+export type ModelChoice = ArchitectureName | ArchitectureSizes | readonly LayerSpec[];
 
 /** See `TrainOptions.recipe`. */
 export type RecipeName = "default" | "thorough" | "best" | "lecture";

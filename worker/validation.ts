@@ -37,10 +37,12 @@ export const boolean = v.boolean("true or false");
  *
  * @param schemas by type
  * @param message what a value of any of the types is
+ * @param byDefault the type of an object without one. Default: there is none.
  */
 export function byType<T>(
   schemas: ReadonlyMap<string, v.GenericSchema<unknown, T>>,
   message: string,
+  byDefault?: string,
 ): v.GenericSchema<unknown, T> {
   const other = v.custom<T>(() => false, message);
   // The path is to name the field; the value never passes.
@@ -50,7 +52,7 @@ export function byType<T>(
   );
   return v.lazy((value): v.GenericSchema<unknown, T> => {
     if (typeof value !== "object" || value === null) return other;
-    return schemas.get(String(Reflect.get(value, "type"))) ?? otherType;
+    return schemas.get(String(Reflect.get(value, "type") ?? byDefault)) ?? otherType;
   });
 }
 

@@ -11,6 +11,14 @@ test("the lecture's models have the lecture's parameter counts", () => {
   expect(parameterCount(network("wavenet").parameters)).toBe(76_579);
 });
 
+test("sizes are of the type that they name, by default a wavenet's", () => {
+  expect(architecture({ type: "mlp" })).toEqual(architecture("mlp"));
+  expect(architecture({ type: "wavenet", hidden: 68 })).toEqual(architecture({ hidden: 68 }));
+  // Embedding 27 x 10; hidden 30 x 100 with gamma and beta; logits 100 x 27 with a bias.
+  const parameters = 27 * 10 + (30 * 100 + 2 * 100) + (100 * 27 + 27);
+  expect(parameterCount(network({ type: "mlp", hidden: 100 }).parameters)).toBe(parameters);
+});
+
 test("layers merge 8 characters two by two", () => {
   expect(network("wavenet").layers.map((l) => [l.name, ...l.outputShape])).toEqual([
     ["embedding", 8, 24],

@@ -110,6 +110,12 @@ test.each([
   [{ model: "gpt" }, 'train: model is "gpt"; it must be "wavenet", "mlp", sizes, or a list of layers.'],
   [{ model: { hidden: 0 } }, "train: model.hidden is 0; it must be a whole number from 1 to 4096."],
   [{ model: { hiden: 3 } }, 'train: there is no option "model.hiden".'],
+  [{ model: { type: "gpt" } }, 'train: model.type is "gpt"; it must be "wavenet" or "mlp".'],
+  [{ model: { type: "mlp", folds: [3] } }, 'train: there is no option "model.folds".'],
+  [
+    { model: { type: "mlp", embedding: 0 } },
+    "train: model.embedding is 0; it must be a whole number from 1 to 4096.",
+  ],
   [{ model: [{ type: "Embedding" }] }, "train: model.0.dimensions is missing."],
   [{ model: [{ type: "FlattenConsecutive" }] }, "train: model.0.n is missing."],
   [{ learningRate: {} }, "train: learningRate.peak is missing."],

@@ -4,10 +4,13 @@ import type { LayerSpec } from "../layers";
 /**
  * A family of models: what a file of this folder defines.
  *
- * @template Sizes how a caller gives its sizes
+ * @template Sizes how a caller gives its sizes; `type` is the name in `list.ts`
  * @template Resolved the same with every default filled in
  */
-export interface Architecture<Sizes extends object = object, Resolved extends Sizes = Sizes> {
+export interface Architecture<
+  Sizes extends { type?: string | undefined } = { type?: string | undefined },
+  Resolved extends Sizes = Sizes,
+> {
   /** Checks sizes and fills in their defaults, which stand nowhere else. */
   readonly sizes: v.GenericSchema<Sizes, Resolved>;
   /**

@@ -1,19 +1,29 @@
 /** What is derived from the architectures of `list.ts`. */
 import * as v from "valibot";
+import { byType } from "../../validation";
 import { type LayerSpec, layerSchema } from "../layers";
 import type { Architecture } from "./architecture";
 import * as kinds from "./list";
-import type { ModelSizes } from "./wavenet";
 
-const byName: ReadonlyMap<string, Architecture> = new Map(
-  Object.entries(kinds satisfies { [Name in keyof typeof kinds]: Architecture }),
+type Kinds = (typeof kinds)[keyof typeof kinds];
+type SizesOf<Kind> = Kind extends Architecture<infer Sizes, infer _> ? Sizes : never;
+
+/** An architecture that is listed under another name than its own type does not compile. */
+const byName: ReadonlyMap<string, Architecture<SizesOf<Kinds>>> = new Map(
+  Object.entries(kinds satisfies { [Name in keyof typeof kinds]: Architecture<{ type?: Name | undefined }> }),
 );
-const names = v.picklist(
+/** The architecture of sizes without a type. */
+const DEFAULT: keyof typeof kinds = "wavenet";
+
+const quoted = [...byName.keys()].reverse().map((name) => `"${name}"`);
+const named = v.picklist(
   Object.keys(kinds) as (keyof typeof kinds)[],
-  `${[...byName.keys()]
-    .reverse()
-    .map((name) => `"${name}"`)
-    .join(", ")}, sizes, or a list of layers`,
+  `${quoted.join(", ")}, sizes, or a list of layers`,
+);
+const described = byType(
+  new Map([...byName].map(([name, { sizes }]) => [name, sizes])),
+  quoted.join(" or "),
+  DEFAULT,
 );
 
 /**
@@ -24,30 +34,32 @@ export const modelSchema = v.lazy((value) =>
   Array.isArray(value)
     ? v.pipe(v.array(layerSchema), v.minLength(1, "a list with at least one layer"))
     : typeof value === "object" && value !== null
-      ? kinds.wavenet.sizes
-      : names,
+      ? described
+      : named,
 );
 
+const sized: v.GenericSchema<unknown, SizesOf<Kinds>> = described;
 function parseName(name: unknown) {
-  return v.parse(names, name);
+  return v.parse(named, name);
 }
-// Taken from a function, because the compiler writes out what a function returns: see LayerSpec.
+function parseSizes(sizes: unknown) {
+  return v.parse(sized, sizes);
+}
+// Taken from functions, because the compiler writes out what a function returns: see LayerSpec.
 /** The name of an architecture, for its default sizes. */
 export type ArchitectureName = ReturnType<typeof parseName>;
+/** The sizes of an architecture. */
+export type ArchitectureSizes = ReturnType<typeof parseSizes>;
 
 /** The layers of a choice of model. */
 export function architecture(
-  choice: ArchitectureName | ModelSizes | readonly LayerSpec[],
+  choice: ArchitectureName | ArchitectureSizes | readonly LayerSpec[],
 ): readonly LayerSpec[] {
   if (isLayerList(choice)) return choice;
-  const { sizes, layers } = typeof choice === "string" ? named(choice) : kinds.wavenet;
-  return layers(v.parse(sizes, typeof choice === "string" ? {} : choice));
-}
-
-function named(name: ArchitectureName): Architecture {
-  const found = byName.get(name);
-  if (!found) throw new Error(`There is no architecture ${name}.`);
-  return found;
+  const sizes = parseSizes(typeof choice === "string" ? { type: choice } : choice);
+  const found = byName.get(sizes.type ?? DEFAULT);
+  if (!found) throw new Error(`There is no architecture ${sizes.type}.`);
+  return found.layers(sizes);
 }
 
 /** `Array.isArray` does not narrow readonly arrays. */

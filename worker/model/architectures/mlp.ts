@@ -3,10 +3,14 @@ import { whole } from "../../validation";
 import type { Architecture } from "./architecture";
 import { wavenet } from "./wavenet";
 
-/** Sizes of the MLP. */
-interface MLPSizes {
+/** The sizes of the lecture's MLP; every field has the lecture's value as its default. */
+export interface MLPSizes {
+  type: "mlp";
+  /** Characters the model sees. Default 3. */
   contextLength?: number | undefined;
+  /** Numbers a character is embedded in. Default 10. */
   embedding?: number | undefined;
+  /** Channels of the hidden layer. Default 200. */
   hidden?: number | undefined;
 }
 
@@ -14,11 +18,16 @@ interface MLPSizes {
  * Where the lecture starts: the whole context in one fold, context 3, embedding 10, hidden 200 (12,097
  * parameters for 26 letters). Bengio et al., 2003.
  */
-export const mlp: Architecture<MLPSizes, { contextLength: number; embedding: number; hidden: number }> = {
+export const mlp: Architecture<
+  MLPSizes,
+  MLPSizes & { contextLength: number; embedding: number; hidden: number }
+> = {
   sizes: v.strictObject({
+    type: v.literal("mlp"),
     contextLength: v.optional(whole(1, 256), 3),
     embedding: v.optional(whole(1, 4096), 10),
     hidden: v.optional(whole(1, 4096), 200),
   }),
-  layers: (sizes) => wavenet.layers({ ...sizes, folds: [sizes.contextLength] }),
+  layers: ({ contextLength, embedding, hidden }) =>
+    wavenet.layers({ type: "wavenet", contextLength, embedding, hidden, folds: [contextLength] }),
 };

@@ -6,6 +6,8 @@ import type { Architecture } from "./architecture";
 
 /** The sizes of a WaveNet tree; every field has the lecture's value as its default. */
 export interface ModelSizes {
+  /** Default `"wavenet"`. */
+  type?: "wavenet" | undefined;
   /** Characters the model sees. Default 8. */
   contextLength?: number | undefined;
   /** Numbers a character is embedded in. Default 24. */
@@ -27,9 +29,10 @@ export interface ModelSizes {
  */
 export const wavenet: Architecture<
   ModelSizes,
-  ModelSizes & { contextLength: number; embedding: number; hidden: number }
+  ModelSizes & { type: "wavenet"; contextLength: number; embedding: number; hidden: number }
 > = {
   sizes: v.strictObject({
+    type: v.optional(v.literal("wavenet"), "wavenet"),
     contextLength: v.optional(whole(1, 256), 8),
     embedding: v.optional(whole(1, 4096), 24),
     hidden: v.optional(whole(1, 4096), 128),
