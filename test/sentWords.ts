@@ -1,4 +1,5 @@
 import type { EncodedWords } from "../src/protocol";
+import { WordSender } from "../src/words";
 
 /** Words as the page sends them to the worker, in one piece. */
 export function sentWords(text: string, isText = false): EncodedWords {
@@ -6,4 +7,11 @@ export function sentWords(text: string, isText = false): EncodedWords {
   port1.postMessage(new TextEncoder().encode(text));
   port1.postMessage(undefined);
   return { port: port2, isText };
+}
+
+/** Words as the page's own sender sends them, to the end: its first slice may be too short for that. */
+export function sentByPage(words: Iterable<string>): EncodedWords {
+  const sender = new WordSender(words, "test");
+  void sender.send(new AbortController().signal);
+  return sender.encoded;
 }

@@ -35,9 +35,9 @@ import {
   WordSet,
 } from "./data/dataset";
 import { type Examples, examplesWork } from "./data/examples";
-import { fingerprintOf, refuseOtherOrder, refuseOtherWords } from "./data/fingerprint";
+import { fingerprintWork, refuseOtherOrder, refuseOtherWords } from "./data/fingerprint";
 import { type ReceivedWords, receiveWords } from "./data/receive";
-import { readWords, wordNotices } from "./data/text";
+import { wordNotices, wordsWork } from "./data/text";
 import type { Engine, EngineSetup } from "./engines/engine";
 import { architecture } from "./model/architectures";
 import { checkTrainable } from "./model/limits";
@@ -166,11 +166,9 @@ export class Session implements WorkerAPI {
       this.#learn("train", id, onEvent, async (signal) => {
         // The rest of them follows from the length of the list.
         const checked = trainSettings(options);
-        const { text, notices } = readWords(await receiveWords(words, signal), {
-          call: "train",
-          isTraining: true,
-          column: options.column,
-        });
+        const reading = { call: "train", isTraining: true, column: options.column };
+        const received = await receiveWords(words, signal);
+        const { text, notices } = await inSlices(wordsWork(received, reading), signal);
         const dataset = await inSlices(datasetWork(text, checked), signal);
         const settings = trainSettings(options, exampleCount(dataset.train));
         const network = buildNetwork(architecture(settings.model), dataset.vocabulary.size);
@@ -183,7 +181,7 @@ export class Session implements WorkerAPI {
           parameters,
           step: 0,
           recipe,
-          words: fingerprintOf(dataset),
+          words: await inSlices(fingerprintWork(dataset), signal),
         };
         return {
           checkpoint,
@@ -216,7 +214,7 @@ export class Session implements WorkerAPI {
           );
         const dataset = await this.#words("resume", from, words, signal, options.column);
         return {
-          checkpoint: { ...from, recipe, words: fingerprintOf(dataset) },
+          checkpoint: { ...from, recipe, words: await inSlices(fingerprintWork(dataset), signal) },
           watch,
           dataset,
           evalEvery,
@@ -265,7 +263,8 @@ export class Session implements WorkerAPI {
     return this.#beside(id, onPart, async (signal) => {
       checkNoOptions(options, "score");
       const checkpoint = await this.#snapshot("score", signal);
-      const { text } = readWords(await receiveWords(words, signal), { call: "score" });
+      const received = await receiveWords(words, signal);
+      const { text } = await inSlices(wordsWork(received, { call: "score" }), signal);
       // Refused before ONNX Runtime is fetched for it.
       const stream = await inSlices(encodeText(text, checkpoint.vocabulary), signal);
       if (stream.length === 0)
@@ -316,9 +315,10 @@ export class Session implements WorkerAPI {
             words || options.column !== undefined
               ? await this.#words("load", checkpoint, words, change.signal, options.column)
               : undefined;
+          const fingerprint = dataset && (await inSlices(fingerprintWork(dataset), change.signal));
           // The words may have been the last to come.
           change.signal.throwIfAborted();
-          this.#checkpoint = dataset ? { ...checkpoint, words: fingerprintOf(dataset) } : checkpoint;
+          this.#checkpoint = fingerprint ? { ...checkpoint, words: fingerprint } : checkpoint;
           this.#dataset = dataset;
           this.#standing = this.#novelty = undefined;
           return modelInfo(checkpoint);
@@ -524,10 +524,11 @@ export class Session implements WorkerAPI {
   ): Promise<Dataset> {
     if (words) {
       const received = await receiveWords(words, signal);
-      const { text } = readWords(received, { call, isTraining: call !== "evaluate", column });
+      const reading = { call, isTraining: call !== "evaluate", column };
+      const { text } = await inSlices(wordsWork(received, reading), signal);
       const dataset = await inSlices(datasetWork(text, { ...recipe, vocabulary }), signal);
       const refuse = call === "evaluate" ? refuseOtherOrder : refuseOtherWords;
-      if (expected) refuse(call, expected, fingerprintOf(dataset));
+      if (expected) refuse(call, expected, await inSlices(fingerprintWork(dataset), signal));
       return dataset;
     }
     if (column !== undefined)
@@ -638,9 +639,9 @@ function listedWords(
   { vocabulary }: Checkpoint,
   signal: AbortSignal,
 ): Promise<WordSet> {
-  const { text } = readWords(words, { call: "sample: novel" });
   return inSlices(
     (function* () {
+      const { text } = yield* wordsWork(words, { call: "sample: novel" });
       return yield* WordSet.work(yield* encodeText(text, vocabulary, true));
     })(),
     signal,

@@ -5,10 +5,9 @@ import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import type { EncodedWords, Outcome, PlainSampleOptions, ScoredWords, TrainEvent } from "../../src/protocol";
 import type { Progress, TrainResult } from "../../src/types";
-import { WordSender } from "../../src/words";
 import { isReadable } from "../../worker/data/words";
 import { Session } from "../../worker/session";
-import { sentWords } from "../sentWords";
+import { sentByPage, sentWords } from "../sentWords";
 
 vi.mock("../../worker/assets", async () => {
   const { createWasmEngine } = await import("../../worker/engines/wasm");
@@ -328,7 +327,7 @@ test("five words train, and the result says what that is worth", async () => {
 test("half of a surrogate pair is refused wherever words go in, and the model stays", async () => {
   const session = new Session();
   await settled(session.train(1, { steps: 5, model }, list(names), onEvents()));
-  const half = () => new WordSender(["emma", "ab\ud83d"], "test").encoded;
+  const half = () => sentByPage(["emma", "ab\ud83d"]);
   const half16 = /INVALID_WORDS.*word 1 is "ab\ufffd".*half of a surrogate pair/;
   for (const call of [
     () => session.train(2, { steps: 5, model }, half(), onEvents()),
@@ -356,15 +355,11 @@ test("whatever words are trained on, what is sampled goes back in as it came out
     fc.asyncProperty(fc.array(word, { minLength: 8, maxLength: 40 }), async (words) => {
       const session = new Session();
       const options = { steps: 3, model: { contextLength: 2, embedding: 2, hidden: 4 } };
-      const sender = new WordSender(["ab", ...words], "train");
-      await settled(session.train(1, options, sender.encoded, onEvents()));
-      sender.close();
+      await settled(session.train(1, options, sentByPage(["ab", ...words]), onEvents()));
       const out = await sampled(session, { maxLength: 5, seed: 1 }, 50);
       const back: string[] = [];
       const take = onPart<ScoredWords>((part) => back.push(...part.words));
-      const scored = new WordSender(out, "score");
-      await settled(session.score(3, {}, scored.encoded, take));
-      scored.close();
+      await settled(session.score(3, {}, sentByPage(out), take));
       expect(back).toEqual(out);
     }),
     // Without shrinking, which would take longer than the test may.

@@ -1,11 +1,18 @@
 /** What a caller gave as words: what is read, what is refused, and what is only remarked on. */
 import { readFileSync } from "node:fs";
+import { csvParseRows } from "d3-dsv";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { runToEnd } from "../../src/slices";
 import { buildDataset } from "../../worker/data/dataset";
-import { type Reading, readWords, wordNotices } from "../../worker/data/text";
+import type { ReceivedWords } from "../../worker/data/receive";
+import { type Reading, type WordList, wordNotices, wordsWork } from "../../worker/data/text";
 
 const training = { call: "train", isTraining: true };
+
+function readWords(received: ReceivedWords, reading: Reading): WordList {
+  return runToEnd(wordsWork(received, reading));
+}
 
 /** Through UTF-8, as words come from the page. */
 function received(text: string, isText: boolean) {
@@ -79,6 +86,27 @@ test("a column is read by its name, and by its number", () => {
   expect(readText("name\nemma\nolivia", { ...training, column: "name" })).toEqual(["emma", "olivia"]);
   expect(readText('"em""ma"\n"olivia"', { ...training, column: 0 })).toEqual(['em"ma', "olivia"]);
   expect(readText("a;1,5\nb;2,5", { ...training, column: 1 })).toEqual(["1,5", "2,5"]);
+});
+
+test("a long CSV text is parsed in pieces as it is parsed whole, wherever a piece ends", () => {
+  const lines = [
+    "emma,1,F",
+    '"ava, mia",2,F\r',
+    '"o""livia",,"two\nlines, and ""quotes"""',
+    "",
+    'nora,5" pipe,"\n\n"',
+    `zoe,4,"${"a line\n".repeat(20_000)}"`,
+    '"isla"',
+  ];
+  fc.assert(
+    fc.property(fc.array(fc.nat(lines.length - 1), { minLength: 20, maxLength: 50 }), (order) => {
+      // Mostly short lines, so that pieces end in many places.
+      const text = order.map((i) => `${lines[i]}\n${"mia,3,F\n".repeat(i * 997)}`).join("");
+      const { text: words } = readWords(received(text, true), { ...training, column: 0 });
+      expect(words.split("\n").slice(0, -1)).toEqual(csvParseRows(text).map(([cell]) => cell));
+    }),
+    { numRuns: 20 },
+  );
 });
 
 test("a column that is not there is refused with those that are", () => {

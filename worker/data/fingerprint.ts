@@ -4,6 +4,7 @@
  * those that the model is validated on would be trained on.
  */
 import { MakemoreError } from "../../src/errors";
+import { ITEMS, type Work } from "../../src/slices";
 import type { Dataset, TokenStream } from "./dataset";
 import { BOUNDARY } from "./vocabulary";
 
@@ -17,13 +18,15 @@ export interface Fingerprint {
 }
 
 /** The fingerprint of a dataset. */
-export function fingerprintOf({ train, validation, test, stats }: Dataset): Fingerprint {
+export function* fingerprintWork({ train, validation, test, stats }: Dataset): Work<Fingerprint> {
+  let words = 0;
   let order = 0;
   let set = 0;
   for (const stream of [train, validation, test]) {
     for (const hash of wordHashes(stream)) {
       order = mix(order ^ hash);
       set = (set + hash) >>> 0;
+      if (++words % ITEMS === 0) yield;
     }
     // The end of a split; no word is empty.
     order = mix(order ^ FNV_OFFSET);

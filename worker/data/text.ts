@@ -6,10 +6,11 @@
 import { dsvFormat } from "d3-dsv";
 import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
+import { ITEMS, type Work } from "../../src/slices";
 import type { Dataset } from "./dataset";
 import type { ReceivedWords } from "./receive";
 import { BOUNDARY } from "./vocabulary";
-import { eachWord, isReadable } from "./words";
+import { eachWord, isOneLine, isReadable } from "./words";
 
 /** Lines that are looked at to tell what a text is. */
 const LINES_LOOKED_AT = 1000;
@@ -44,16 +45,16 @@ export interface WordList {
  * @throws MakemoreError `INVALID_WORDS` for what cannot be meant as words, `INVALID_OPTION` for a column that
  *   is not there
  */
-export function readWords({ text, isText }: ReceivedWords, reading: Reading): WordList {
+export function* wordsWork({ text, isText }: ReceivedWords, reading: Reading): Work<WordList> {
   const { call, column, isTraining = false } = reading;
-  refuseUnreadable(text, call);
+  yield* refuseUnreadable(text, call);
   if (column !== undefined) {
     if (!isText)
       throw new MakemoreError(
         "INVALID_OPTION",
         `${call}: column is ${formatValue(column)}, and the words are no text; give the CSV text as one string.`,
       );
-    return { text: readColumn(text, column, call), notices: [] };
+    return { text: yield* readColumn(text, column, call), notices: [] };
   }
   const lines = firstLines(text);
   const table = lines.length > 1 ? findTable(lines) : undefined;
@@ -90,7 +91,7 @@ export function wordNotices({ stats, train }: Dataset, shares: readonly number[]
   return notices;
 }
 
-function refuseUnreadable(text: string, call: string): void {
+function* refuseUnreadable(text: string, call: string): Work<void> {
   // Two native searches: a text may have millions of characters.
   const nul = text.indexOf("\0");
   const at = nul >= 0 ? nul : text.indexOf("\ufffd");
@@ -104,7 +105,7 @@ function refuseUnreadable(text: string, call: string): void {
           ? `${call}: word ${number} is ${formatValue(word)}, which has a NUL character; if the text was UTF-16, decode it with new TextDecoder("utf-16le").`
           : `${call}: word ${number} is ${formatValue(word)}, which has a character that could not be read (U+FFFD): half of a surrogate pair, or bytes of another encoding, which new TextDecoder("windows-1252") may decode.`,
       );
-    number++;
+    if (++number % ITEMS === 0) yield;
   }
 }
 
@@ -206,10 +207,55 @@ function lineFix(line: string): string {
 }
 
 /** One column of a CSV text, a cell per line. */
-function readColumn(text: string, column: string | number, call: string): string {
+function* readColumn(text: string, column: string | number, call: string): Work<string> {
   const delimiter = findTable(firstLines(text))?.delimiter ?? ",";
-  const rows = dsvFormat(delimiter).parseRows(text);
-  const [header = []] = rows;
+  const lines: string[] = [];
+  let index: number | undefined;
+  for (const rows of parsePieces(text, delimiter)) {
+    const isFirst = index === undefined;
+    index ??= findColumn(rows[0] ?? [], column, call);
+    for (const row of isFirst && typeof column === "string" ? rows.slice(1) : rows) {
+      const cell = row[index] ?? "";
+      if (!isOneLine(cell.trim()))
+        throw new MakemoreError(
+          "INVALID_WORDS",
+          `${call}: the cell ${formatValue(cell)} of column ${formatValue(column)} has more than one line; a word is on one line.`,
+        );
+      lines.push(`${cell}\n`);
+    }
+    yield;
+  }
+  return lines.join("");
+}
+
+/** Characters of a CSV text that are parsed at once, if no row is longer. */
+const PIECE = 1 << 16;
+
+/** The rows of a CSV text, some at a time. */
+function* parsePieces(text: string, delimiter: string): Generator<string[][]> {
+  const format = dsvFormat(delimiter);
+  let from = 0;
+  for (let size = PIECE; from + size < text.length; ) {
+    let to = from + size;
+    while (to < text.length && /[\r\n]/.test(text.charAt(to - 1))) to++;
+    if (to === text.length) break;
+    const rows = format.parseRows(text.slice(from, to));
+    // The last row may go on after the piece. Where the last line begins, it begins as well, unless the
+    // line break is in one of its cells, within quotes.
+    const last = rows.pop();
+    const isOpen = last?.some((cell) => cell.includes("\n"));
+    if (isOpen || rows.length === 0) size *= 2;
+    else {
+      yield rows;
+      from = text.lastIndexOf("\n", to - 1) + 1;
+      size = PIECE;
+    }
+  }
+  yield format.parseRows(text.slice(from));
+}
+
+/** Position of a column in the rows of a CSV text. */
+function findColumn(header: readonly string[], column: string | number, call: string): number {
   const names = header.map((name) => name.trim());
   const index = typeof column === "number" ? column : names.indexOf(column.trim());
   if (index < 0 || index >= header.length)
@@ -217,12 +263,5 @@ function readColumn(text: string, column: string | number, call: string): string
       "INVALID_OPTION",
       `${call}: column is ${formatValue(column)}; ${typeof column === "number" ? `the columns are 0 to ${header.length - 1}` : `the first line has ${names.map(formatValue).join(", ")}`}.`,
     );
-  const cells = rows.slice(typeof column === "number" ? 0 : 1).map((row) => row[index] ?? "");
-  const bad = cells.findIndex((cell) => [...eachWord(cell.trim())].length > 1);
-  if (bad >= 0)
-    throw new MakemoreError(
-      "INVALID_WORDS",
-      `${call}: the cell ${formatValue(cells[bad])} of column ${formatValue(column)} has more than one line; a word is on one line.`,
-    );
-  return `${cells.join("\n")}\n`;
+  return index;
 }

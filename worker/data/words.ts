@@ -19,7 +19,12 @@ export function normalizeWord(word: string): string {
 
 /** Whether a normalized word would come in again as itself: on one line, with characters that can be read. */
 export function isReadable(word: string): boolean {
-  return !LINE_SEPARATOR.test(word) && !UNREADABLE.test(word);
+  return isOneLine(word) && !UNREADABLE.test(word);
+}
+
+/** Whether a text has no line separator. */
+export function isOneLine(text: string): boolean {
+  return !LINE_SEPARATOR.test(text);
 }
 
 /** Whether a text ends with a line separator: then no word follows it. */
