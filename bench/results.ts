@@ -1,29 +1,46 @@
 /**
- * `npm run results`: whole trainings of the built package in a Chromium worker, from words to losses, as
- * docs/results.md records them. A file that is given stays in its order: the lecture's is shuffled
- * already, and its first 80 %, next 10 % and last 10 % are the lecture's splits.
+ * `npm run results`: whole trainings of the built package in a Chromium worker, from the call of `train` to its
+ * result, as docs/results.md records them: for each recipe the mean over seeds, with the range, beside PyTorch on
+ * the same machine in the same run. A file that is given stays in its order: the lecture's is shuffled already,
+ * and its first 80 %, next 10 % and last 10 % are the lecture's splits.
  *
  * With `--lists` it trains on lists of all lengths instead: bench/lists.ts.
  *
- *     npm run results -- --lists [--seed 42]
- *     npm run results -- [--words FILE] [--runs default,default-30k,lecture,lecture-small,lecture-mlp] [--seed 42]
+ *     npm run results -- --lists [--seeds 42]
+ *     npm run results -- [--words FILE] [--runs default,thorough,best,lecture,…] [--seeds 42,43,44]
  */
 import { readFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { chromium } from "playwright";
+import { chromium, type Page } from "playwright";
 import { chromiumArgs, chromiumPath } from "../scripts/browsers.mjs";
-import type { Makemore, TrainOptions } from "../src";
+import type { Losses, Makemore, TrainOptions, TrainResult } from "../src";
+import { buildDataset } from "../worker/data/dataset";
+import { architecture } from "../worker/model/architectures";
+import { buildNetwork, initialParameters, parameterCount } from "../worker/model/network";
+import { trainSettings } from "../worker/options";
 import { withBuiltPage } from "./built";
 import { printLists } from "./lists";
+import { havePyTorch, howToInstall, startPyTorch } from "./pytorch";
+import type { Description } from "./web/worker";
 
 /** What to train, by name. */
 const trainings: Readonly<Record<string, TrainOptions>> = {
   default: {},
-  "default-30k": { steps: 30_000 },
+  thorough: { recipe: "thorough" },
+  best: { recipe: "best" },
   lecture: { recipe: "lecture" },
   "lecture-small": { recipe: "lecture", model: { embedding: 10, hidden: 68 } },
   "lecture-mlp": { recipe: "lecture", model: "mlp" },
+};
+
+/** PyTorch's steps are timed before and after each run of ours, so many at a time. */
+const PYTORCH_STEPS = 100;
+
+/** One training. `seconds` is the page's, from the call to the result. */
+type Run = Pick<TrainResult, "step" | "backend" | "device" | "model"> & {
+  readonly seconds: number;
+  readonly losses: Losses;
 };
 
 /** The command. */
@@ -33,53 +50,68 @@ export async function main(args: string[]): Promise<void> {
     options: {
       words: { type: "string" },
       runs: { type: "string", default: Object.keys(trainings).join() },
-      seed: { type: "string", default: "42" },
       lists: { type: "boolean", default: false },
+      seeds: { type: "string", default: "42,43,44" },
     },
   });
   const words = readFileSync(values.words ?? new URL("../demo/words/names.txt", import.meta.url), "utf8");
-  const common = { seed: Number(values.seed), shuffle: values.words === undefined };
+  const seeds = values.seeds.split(",").map(Number);
   const runs = values.runs.split(",").map((name) => {
     const options = trainings[name];
-    if (options) return { name, options: { ...options, ...common } };
+    if (options) return { name, options: { ...options, shuffle: values.words === undefined } };
     throw new Error(`--runs has "${name}"; there are ${Object.keys(trainings).join(", ")}.`);
   });
 
   const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
-  console.log(`${cpus()[0]?.model}, Chromium ${browser.version()}, seed ${values.seed}\n`);
   if (values.lists) {
+    const [seed = 42] = seeds;
+    console.log(`${cpus()[0]?.model}, Chromium ${browser.version()}, seed ${seed}\n`);
     try {
-      await withBuiltPage(browser, (page) => printLists(page, Number(values.seed)));
+      await withBuiltPage(browser, (page) => printLists(page, seed));
     } finally {
       await browser.close();
     }
     return;
   }
-  console.log("| run | parameters | steps x batch | engine | seconds | train | validation | test |");
-  console.log("|---|---|---|---|---|---|---|---|");
+  const pytorch = havePyTorch();
+  if (!pytorch) console.log(`PyTorch: ${howToInstall}`);
+  console.log(
+    `${cpus()[0]?.model}, ${cpus().length} cores, Chromium ${browser.version()}, seeds ${values.seeds}\n`,
+  );
+  console.log(
+    "| run | parameters | steps x batch | engine | seconds | PyTorch, seconds | ratio | train | validation | test |",
+  );
+  console.log("|---|---|---|---|---|---|---|---|---|---|");
   try {
     await withBuiltPage(browser, async (page) => {
       for (const { name, options } of runs) {
-        const { result, losses } = await page.evaluate(
-          async ({ words, options }) => {
-            // @ts-expect-error the page's script has put it there
-            const mm: Makemore = new globalThis.Makemore();
-            const { losses: _, smoothed: __, ...result } = await mm.train(words, options);
-            const losses = await mm.evaluate();
-            mm.dispose();
-            return { result, losses };
-          },
-          { words, options },
-        );
-        const { model, steps, backend, device, seconds } = result;
-        const batchSize = options.recipe === "lecture" ? 32 : 64;
+        // bench/pytorch.py builds trees of pairs only.
+        const torch = pytorch && options.model !== "mlp" ? await PyTorchPace.open(words, options) : undefined;
+        const all: Run[] = [];
+        await torch?.measure();
+        for (const seed of seeds) {
+          all.push(await train(page, words, { ...options, seed }));
+          await torch?.measure();
+        }
+        torch?.close();
+        const [first] = all;
+        if (!first) throw new Error("--seeds is empty.");
+        const seconds = all.map((run) => run.seconds);
+        const peer = torch ? torch.msPerStep.map((ms) => (ms * first.step) / 1000) : [];
         const cells = [
           name,
-          model.parameters.toLocaleString("en"),
-          `${steps.toLocaleString("en")} x ${batchSize}`,
-          `${backend}, ${device}`,
-          seconds.toFixed(1),
-          ...[losses.train, losses.validation, losses.test].map((loss) => loss.toFixed(4)),
+          first.model.parameters.toLocaleString("en"),
+          `${first.step.toLocaleString("en")} x ${trainSettings(options).batchSize}`,
+          `${first.backend}, ${first.device}`,
+          spread(seconds, 1),
+          torch ? spread(peer, 0) : "",
+          torch ? (mean(peer) / mean(seconds)).toFixed(1) : "",
+          ...(["train", "validation", "test"] as const).map((part) =>
+            spread(
+              all.map(({ losses }) => losses[part]),
+              4,
+            ),
+          ),
         ];
         console.log(`| ${cells.join(" | ")} |`);
       }
@@ -87,4 +119,73 @@ export async function main(args: string[]): Promise<void> {
   } finally {
     await browser.close();
   }
+  console.log(`\nLoad of the machine at the end: ${loadavg()[0]?.toFixed(1)} of ${cpus().length}.`);
+}
+
+/** Trains and evaluates in a worker of its own. */
+function train(page: Page, words: string, options: TrainOptions): Promise<Run> {
+  return page.evaluate(
+    async ({ words, options }) => {
+      // @ts-expect-error the page's script has put it there
+      const mm: Makemore = new globalThis.Makemore();
+      const start = performance.now();
+      const { step, backend, device, model } = await mm.train(words, options);
+      const seconds = (performance.now() - start) / 1000;
+      const losses = await mm.evaluate();
+      mm.dispose();
+      return { step, backend, device, model, seconds, losses };
+    },
+    { words, options },
+  );
+}
+
+/**
+ * What a step costs PyTorch, one thread: the same model, batch size and optimiser on the same examples. It trains on
+ * hard targets drawn at random; soft ones would cost it a little more.
+ */
+class PyTorchPace {
+  readonly msPerStep: number[] = [];
+  private constructor(readonly torch: ReturnType<typeof startPyTorch>) {}
+
+  static async open(words: string, options: TrainOptions): Promise<PyTorchPace> {
+    const settings = trainSettings(options);
+    const { train, vocabulary } = buildDataset(words, settings);
+    const network = buildNetwork(architecture(settings.model), vocabulary.size);
+    const parameters = initialParameters(network, settings.seed);
+    const description: Description = {
+      parameterCount: parameterCount(network.parameters),
+      parameters: Object.fromEntries(
+        network.parameters.map(({ name, shape }) => [
+          name,
+          { shape, values: Array.from(parameters.get(name) ?? []) },
+        ]),
+      ),
+      stream: Array.from(train),
+      batches: [],
+    };
+    const torch = startPyTorch();
+    const { batchSize, optimizer, learningRate } = settings;
+    await torch.ask({ set_up: { ...description, batchSize, optimizer, learningRate: learningRate.peak } });
+    await torch.ask({ train: PYTORCH_STEPS });
+    return new PyTorchPace(torch);
+  }
+
+  async measure(): Promise<void> {
+    const { ms } = await this.torch.ask<{ ms: number }>({ train: PYTORCH_STEPS });
+    this.msPerStep.push(ms / PYTORCH_STEPS);
+  }
+
+  close(): void {
+    this.torch.close();
+  }
+}
+
+function mean(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a + b, 0) / numbers.length;
+}
+
+/** The mean, with the range if there are several. */
+function spread(numbers: readonly number[], digits: number): string {
+  const range = `${Math.min(...numbers).toFixed(digits)} - ${Math.max(...numbers).toFixed(digits)}`;
+  return `${mean(numbers).toFixed(digits)}${numbers.length > 1 ? ` (${range})` : ""}`;
 }
