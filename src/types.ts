@@ -93,7 +93,7 @@ export interface TrainOptions {
    *   even order. A list shorter than the lecture's takes fewer steps, more decay, and below about 3,000 words
    *   a smaller model.
    * - `"thorough"`: the same for 5,000 steps, with decay 0.01.
-   * - `"best"`: 8,000 steps with the n-gram teacher and decay 0.02, the peak until 60 %.
+   * - `"best"`: 8,000 steps with the n-gram teacher and decay 0.05, the peak until 60 %.
    * - `"lecture"`: SGD at 0.1, then 0.01 for the last quarter, 200,000 steps of 32; hard targets in random
    *   order.
    *

@@ -46,7 +46,7 @@ export const recipes: Readonly<Record<RecipeName, RecipeSettings>> = {
   best: {
     ...standard,
     steps: 8000,
-    optimizer: { ...adamw, weightDecay: 0.02 },
+    optimizer: { ...adamw, weightDecay: 0.05 },
     schedule: (steps) => ({ warmup: warmup(steps), decay: "linear", hold: 0.6 }),
     teacher: "ngram",
   },
