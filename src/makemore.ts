@@ -25,7 +25,7 @@ import type {
   TrainResult,
   WordScore,
 } from "./types";
-import { WordSender } from "./words";
+import { WordSender } from "./wordSender";
 
 /** How long a call that was stopped waits for the worker to end it, ms. */
 const STOP_MS = 500;

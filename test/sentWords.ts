@@ -1,5 +1,5 @@
 import type { EncodedWords } from "../src/protocol";
-import { WordSender } from "../src/words";
+import { WordSender } from "../src/wordSender";
 
 /** Words as the page sends them to the worker, in one piece. */
 export function sentWords(text: string, isText = false): EncodedWords {

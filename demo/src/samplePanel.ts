@@ -3,7 +3,7 @@ import type { SampleOptions } from "makemore-web";
 import { field, find, make, markFields, messageOf, numberOf, offer, requiredNumber } from "./dom";
 import { count, plural } from "./format";
 import type { Session } from "./session";
-import { normalForm } from "./words";
+import { normalForm } from "./wordList";
 
 /** Words that a page lays out in no time. */
 const MOST = 1000;

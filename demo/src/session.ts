@@ -11,7 +11,7 @@ import {
   type TrainResult,
 } from "makemore-web";
 import type { Standing } from "./recipes";
-import { NO_WORDS, type WordList } from "./words";
+import { NO_WORDS, type WordList } from "./wordList";
 
 export type BackendChoice = NonNullable<MakemoreOptions["backend"]>;
 

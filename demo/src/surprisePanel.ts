@@ -4,7 +4,7 @@ import { debounce, draw, find, isolate, make, messageOf } from "./dom";
 import { count } from "./format";
 import { histogram, type Ranking, rankingOf, shareBelow } from "./rank";
 import type { Session } from "./session";
-import { normalForm, spread } from "./words";
+import { normalForm, spread } from "./wordList";
 
 /** Nats at which the colour is full: a chance of 1 in 400. */
 const FULL = 6;

@@ -4,7 +4,7 @@
  */
 import { dsvFormat } from "d3-dsv";
 import { slices } from "./slices";
-import { LINE_END } from "./words";
+import { LINE_END } from "./wordList";
 
 export interface Question {
   /** What the text looks like. */

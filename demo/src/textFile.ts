@@ -3,7 +3,7 @@
  * UTF-16 often have no mark, and older programs still write one byte a letter.
  */
 import { slices } from "./slices";
-import { LINE_END } from "./words";
+import { LINE_END } from "./wordList";
 
 /** What a file holds. Text comes with its likely encodings, the likeliest first; `sure` if there is no doubt. */
 export type Content =

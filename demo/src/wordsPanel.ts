@@ -7,7 +7,7 @@ import { debounce, find, isolate, make, messageOf, offer, reveal } from "./dom";
 import { count, plural } from "./format";
 import { type Question, questionOf } from "./table";
 import { type Content, contentOf, decode, type Guess, readableLines } from "./textFile";
-import { LONGEST, lineBatches, NO_WORDS, partEnd, partStart, readWordList, type WordList } from "./words";
+import { LONGEST, lineBatches, NO_WORDS, partEnd, partStart, readWordList, type WordList } from "./wordList";
 
 export class WordsPanel {
   readonly #area = find("words", HTMLTextAreaElement);

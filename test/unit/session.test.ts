@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import type { EncodedWords, Outcome, PlainSampleOptions, ScoredWords, TrainEvent } from "../../src/protocol";
 import type { Progress, TrainResult } from "../../src/types";
-import { isReadable } from "../../worker/data/words";
+import { isReadable } from "../../worker/data/normalization";
 import { Session } from "../../worker/session";
 import { sentByPage, sentWords } from "../sentWords";
 

@@ -8,9 +8,9 @@
 import { MakemoreError } from "../../src/errors";
 import { ITEMS, runToEnd, type Work } from "../../src/slices";
 import type { WordStats } from "../../src/types";
+import { eachWord, endsLine } from "./normalization";
 import { randomBelow, randomBits, Stream } from "./random";
 import { BOUNDARY, Vocabulary } from "./vocabulary";
-import { eachWord, endsLine } from "./words";
 
 /** Tokens of one split, beginning and ending with a boundary; one byte a token up to id 255. */
 export type TokenStream = Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;

@@ -8,9 +8,9 @@ import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
 import { ITEMS, type Work } from "../../src/slices";
 import type { Dataset } from "./dataset";
+import { eachWord, isOneLine, isReadable } from "./normalization";
 import type { ReceivedWords } from "./receive";
 import { BOUNDARY } from "./vocabulary";
-import { eachWord, isOneLine, isReadable } from "./words";
 
 /** Lines that are looked at to tell what a text is. */
 const LINES_LOOKED_AT = 1000;

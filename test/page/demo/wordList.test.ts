@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { LONGEST, partEnd, partStart, readWordList, spread } from "../../../demo/src/words";
+import { LONGEST, partEnd, partStart, readWordList, spread } from "../../../demo/src/wordList";
 
 const names = readFileSync("demo/words/names.txt", "utf8");
 
