@@ -5,9 +5,9 @@
  */
 import { proxy, transfer } from "comlink";
 import { Connection, measurements } from "./connection";
+import { copyOptions } from "./copyOptions";
 import { MakemoreError } from "./errors";
 import { formatValue, kindOf } from "./formatValue";
-import { copyOptions } from "./options";
 import type { EncodedWords, Outcome, ScoredWords, TrainEvent } from "./protocol";
 import { wordScores } from "./scores";
 import { inSlices, type Work } from "./slices";
