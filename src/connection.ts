@@ -46,7 +46,7 @@ export class Connection {
           ? new MakemoreError("WORKER_FAILED", `The worker failed: ${event.message}.`)
           : new MakemoreError(
               "LOAD_FAILED",
-              `The worker ${files.worker} did not start: ${event.message ? `${event.message}. ${FIX}` : await whyNot(files.worker)}`,
+              `The worker ${files.worker} did not start: ${event.message ? `${event.message}. ${FIX}` : await explainStartFailure(files.worker)}`,
             ),
       );
     };
@@ -139,7 +139,7 @@ const OPTIMIZED = /\/deps\/makemore-web\/[^/]*$/;
 const VITE_FIX = `Vite's optimizer left it behind: set optimizeDeps: { exclude: ["makemore-web"] } in its configuration.`;
 
 /** Why a script did not start, and what to do: a browser's error event does not say. */
-async function whyNot(url: string): Promise<string> {
+async function explainStartFailure(url: string): Promise<string> {
   const response = await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
   const { origin, pathname } = new URL(url);
   const fix = OPTIMIZED.test(pathname) ? VITE_FIX : FIX;

@@ -20,8 +20,8 @@ export interface Guess {
 /** Bytes decoded at a time. */
 const BLOCK = 1 << 18;
 
-/** Bytes that a guess is made from. */
-const ENOUGH = 1 << 16;
+/** Bytes that the encoding is guessed from. */
+const SAMPLE_BYTES = 1 << 16;
 
 /** One byte or two a letter, in the order in which they are guessed. */
 const OLD_ENCODINGS = [
@@ -51,17 +51,17 @@ export async function contentOf(file: Blob): Promise<Content> {
   if (marked) return sure(marked);
   const zero = bytes.indexOf(0);
   if (zero >= 0) {
-    const sample = bytes.subarray(0, ENOUGH);
+    const sample = bytes.subarray(0, SAMPLE_BYTES);
     const encoding = zerosAt(sample, 1) > zerosAt(sample, 0) ? "utf-16le" : "utf-16be";
     const text = new TextDecoder(encoding).decode(sample.subarray(0, sample.length & ~1));
     return isProse(text) ? sure(encoding) : { kind: "other" };
   }
   const wrong = await firstNotUTF8(bytes);
   if (wrong === undefined)
-    return NO_TEXT.test(new TextDecoder().decode(bytes.subarray(0, ENOUGH)))
+    return NO_TEXT.test(new TextDecoder().decode(bytes.subarray(0, SAMPLE_BYTES)))
       ? { kind: "other" }
       : sure("utf-8");
-  const sample = new TextDecoder().decode(bytes.subarray(wrong, wrong + ENOUGH));
+  const sample = new TextDecoder().decode(bytes.subarray(wrong, wrong + SAMPLE_BYTES));
   const replaced = sample.match(/\ufffd/g)?.length ?? 0;
   const right = sample.match(/[^\0-\x7f\ufffd]/g)?.length ?? 0;
   return replaced < right / 4 ? sure("utf-8") : oldContent(linesWithHighBytes(bytes, wrong));
