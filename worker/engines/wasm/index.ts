@@ -13,7 +13,7 @@ import { FACTORS, stepFactors } from "../optimizer";
 import { relaxed, simd } from "./binaries";
 import type { Kernels } from "./exports";
 import { wasm } from "./facts";
-import { padTo8, type Tensor, tensors } from "./tensors";
+import { memoryLayout, padTo8, type StoredParameter } from "./memoryLayout";
 
 /** The builds, best first, and what `device` calls them. */
 const builds = { "relaxed-simd": relaxed, simd };
@@ -127,7 +127,7 @@ class WasmEngine implements Engine {
   readonly #setup: Pick<EngineSetup, "optimizer" | "seed" | "batchSize">;
   /** The teacher's weight at a step. */
   readonly #teacherWeight: (step: number) => number;
-  readonly #tensors: readonly Tensor[];
+  readonly #layout: readonly StoredParameter[];
   /** Names of the optimiser's state, in the order of its tensors. */
   readonly #states: readonly string[];
   readonly #factors: number;
@@ -158,16 +158,16 @@ class WasmEngine implements Engine {
     this.#teacherWeights = kernels.allocateNumbers(STEPS_PER_CALL);
     this.#losses = kernels.allocateNumbers(STEPS_PER_CALL);
     this.#kernels = kernels;
-    this.#tensors = tensors(chain, kernels);
+    this.#layout = memoryLayout(chain, kernels);
 
     // From here on the memory does not grow, so its buffer stays.
     new Uint16Array(kernels.memory.buffer, tokens, stream.length).set(stream);
     copyExamples();
-    for (const tensor of this.#tensors) {
-      this.#write(tensor, 0, setup.parameters);
-      if (!tensor.trainable) continue;
+    for (const parameter of this.#layout) {
+      this.#write(parameter, 0, setup.parameters);
+      if (!parameter.trainable) continue;
       for (const [i, state] of this.#states.entries())
-        this.#write(tensor, 1 + i, setup.optimizerState?.get(state));
+        this.#write(parameter, 1 + i, setup.optimizerState?.get(state));
     }
     kernels.refresh();
   }
@@ -208,9 +208,9 @@ class WasmEngine implements Engine {
   }
 
   async read(): Promise<EngineState> {
-    const parameters = this.#readAll(this.#tensors, 0);
+    const parameters = this.#readAll(this.#layout, 0);
     if (this.#states.length === 0) return { parameters };
-    const trainable = this.#tensors.filter((tensor) => tensor.trainable);
+    const trainable = this.#layout.filter((parameter) => parameter.trainable);
     const optimizerState = new Map(
       this.#states.map((state, i) => [state, this.#readAll(trainable, 1 + i)] as const),
     );
@@ -226,24 +226,24 @@ class WasmEngine implements Engine {
     return this.#kernels;
   }
 
-  /** A tensor in memory: its values (0), or its first (1), second (2), … state. */
-  #view(tensor: Tensor, which: number): Float32Array<ArrayBuffer> {
+  /** A parameter in memory: its values (0), or its first (1), second (2), … state. */
+  #view(parameter: StoredParameter, which: number): Float32Array<ArrayBuffer> {
     const { buffer } = this.#running().memory;
-    return new Float32Array(buffer, tensor.address + which * tensor.padded * 4, tensor.padded);
+    return new Float32Array(buffer, parameter.address + which * parameter.padded * 4, parameter.padded);
   }
 
-  #write(tensor: Tensor, which: number, from: Parameters | undefined): void {
-    const view = this.#view(tensor, which);
-    for (const [i, value] of from?.get(tensor.name)?.entries() ?? []) view[tensor.place(i)] = value;
+  #write(parameter: StoredParameter, which: number, from: Parameters | undefined): void {
+    const view = this.#view(parameter, which);
+    for (const [i, value] of from?.get(parameter.name)?.entries() ?? []) view[parameter.place(i)] = value;
   }
 
-  #readAll(list: readonly Tensor[], which: number): Parameters {
+  #readAll(list: readonly StoredParameter[], which: number): Parameters {
     return new Map(
-      list.map((tensor) => {
-        const view = this.#view(tensor, which);
-        const values = new Float32Array(tensor.length);
-        for (let i = 0; i < values.length; i++) values[i] = view[tensor.place(i)] ?? 0;
-        return [tensor.name, values];
+      list.map((parameter) => {
+        const view = this.#view(parameter, which);
+        const values = new Float32Array(parameter.length);
+        for (let i = 0; i < values.length; i++) values[i] = view[parameter.place(i)] ?? 0;
+        return [parameter.name, values];
       }),
     );
   }

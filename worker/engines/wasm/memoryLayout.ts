@@ -3,7 +3,7 @@ import type { BlockChain } from "../../model/blocks";
 import type { Kernels } from "./exports";
 
 /** One parameter in memory. A trainable one is followed by the optimiser's state, in the same order. */
-export interface Tensor {
+export interface StoredParameter {
   readonly name: string;
   readonly trainable: boolean;
   readonly address: number;
@@ -15,10 +15,10 @@ export interface Tensor {
 }
 
 /** Every parameter of the chain, running statistics included. */
-export function tensors(chain: BlockChain, kernels: Kernels): Tensor[] {
+export function memoryLayout(chain: BlockChain, kernels: Kernels): StoredParameter[] {
   const { embedding, blocks, vocabularySize } = chain;
   const width = padTo8(embedding.dimensions);
-  const list: Tensor[] = [
+  const list: StoredParameter[] = [
     {
       name: embedding.weight,
       trainable: true,
@@ -29,7 +29,7 @@ export function tensors(chain: BlockChain, kernels: Kernels): Tensor[] {
     },
   ];
   for (const [level, { fold, fanIn, fanOut, weight, bias, norm }] of blocks.entries()) {
-    const vector = (name: string, trainable: boolean, address: number): Tensor => ({
+    const vector = (name: string, trainable: boolean, address: number): StoredParameter => ({
       name,
       trainable,
       address,

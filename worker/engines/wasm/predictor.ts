@@ -9,7 +9,7 @@ import type { Network } from "../../model/network";
 import type { Predictor } from "../predictor";
 import type { Kernels } from "./exports";
 import { type Build, openKernels } from "./index";
-import { type Tensor, tensors } from "./tensors";
+import { memoryLayout, type StoredParameter } from "./memoryLayout";
 
 /** Contexts of one pass at most: enough to share rows, few enough to stay in the cache. */
 const BATCH_SIZE = 128;
@@ -32,7 +32,7 @@ export async function createWasmPredictor(network: Network, most: number, build?
 class WasmPredictor implements Predictor {
   readonly #chain: BlockChain;
   readonly #logits: number;
-  readonly #tensors: readonly Tensor[];
+  readonly #layout: readonly StoredParameter[];
   /** Undefined once disposed. */
   #kernels: Kernels | undefined;
 
@@ -49,16 +49,16 @@ class WasmPredictor implements Predictor {
     for (const { fold, fanOut, bias, tanh } of blocks)
       kernels.addLevel(fold, fanOut, bias !== undefined, tanh);
     this.#logits = kernels.allocateNumbers(batchSize * vocabularySize);
-    this.#tensors = tensors(withoutNorms(chain), kernels);
+    this.#layout = memoryLayout(withoutNorms(chain), kernels);
     this.#kernels = kernels;
   }
 
   load(parameters: Parameters): void {
     const kernels = this.#running();
     const folded = foldNorms(this.#chain, parameters);
-    for (const tensor of this.#tensors) {
-      const view = new Float32Array(kernels.memory.buffer, tensor.address, tensor.padded);
-      for (const [i, value] of folded.get(tensor.name)?.entries() ?? []) view[tensor.place(i)] = value;
+    for (const parameter of this.#layout) {
+      const view = new Float32Array(kernels.memory.buffer, parameter.address, parameter.padded);
+      for (const [i, value] of folded.get(parameter.name)?.entries() ?? []) view[parameter.place(i)] = value;
     }
     kernels.refresh();
   }
