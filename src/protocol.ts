@@ -2,7 +2,6 @@
  * What crosses the thread. Options cross as the caller gave them, less what cannot be cloned, and
  * are checked on the other side; words and files cross as bytes and are transferred. Types only.
  */
-
 import type { AssetURLs } from "./assetURLs";
 import type { MakemoreErrorCode } from "./errors";
 import type {

@@ -18,7 +18,7 @@ import { modelSchema } from "./model/architectures";
 import type { ExportSettings } from "./onnx/write";
 import { optimizerKind, optimizerSchema } from "./optimizers";
 
-import type { SampleSettings } from "./sampling/settings";
+import type { SampleSettings } from "./sampling/sample";
 
 import { autoRecipe } from "./training/autoRecipe";
 import type { Recipe } from "./training/checkpoint";

@@ -54,8 +54,7 @@ import {
   trainSettings,
 } from "./options";
 import { Inference } from "./sampling/inference";
-import { encodePrefix } from "./sampling/sample";
-import type { SampleSettings } from "./sampling/settings";
+import { encodePrefix, type SampleSettings } from "./sampling/sample";
 import type { Checkpoint } from "./training/checkpoint";
 import { type Choice, chooseEngine, replaceEngine } from "./training/chooseEngine";
 import { Forecast } from "./training/forecast";

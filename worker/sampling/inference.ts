@@ -14,8 +14,7 @@ import { windowGraph } from "../onnx/window";
 import type { Checkpoint } from "../training/checkpoint";
 import { Prefixes, type StepSession } from "./prefixes";
 import { GraphSession, type Runtime } from "./runtime";
-import { sampleWords } from "./sample";
-import type { SampleSettings } from "./settings";
+import { type SampleSettings, sampleWords } from "./sample";
 import { surprises, type TreeSession, wordsOf } from "./surprises";
 
 /** How often a call that waits for others looks whether it is stopped, or its turn, ms. */

@@ -3,7 +3,7 @@ import { encodeModel } from "../onnx/encode";
 import type { GraphBuilder } from "../onnx/graph";
 
 type Ort = typeof import("onnxruntime-web/wasm");
-type Session = import("onnxruntime-web/wasm").InferenceSession;
+type OrtSession = import("onnxruntime-web/wasm").InferenceSession;
 
 /** ONNX Runtime's namespace, for the web or for Node; the caller loads it when it is needed. */
 export type Runtime = Pick<Ort, "InferenceSession" | "Tensor">;
@@ -28,9 +28,9 @@ let last: Promise<unknown> = Promise.resolve();
 /** A graph that is ready to run; it holds ONNX Runtime's memory until it is released. */
 export class GraphSession {
   readonly #ort: Runtime;
-  readonly #session: Session;
+  readonly #session: OrtSession;
 
-  private constructor(ort: Runtime, session: Session) {
+  private constructor(ort: Runtime, session: OrtSession) {
     this.#ort = ort;
     this.#session = session;
   }

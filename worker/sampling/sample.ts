@@ -6,20 +6,23 @@
  */
 import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
+import type { PlainSampleOptions } from "../../src/protocol";
 import { nextTask } from "../../src/slices";
 import type { WordSet } from "../data/dataset";
 import { isReadable, normalizeWord } from "../data/normalization";
 import { randomBits, randomUnit, Stream } from "../data/random";
 import { BOUNDARY, type Vocabulary } from "../data/vocabulary";
 import { Chooser } from "../model/chooser";
-import { diverged } from "./diverged";
+import type { Complete } from "../validation";
 import { Prefixes } from "./prefixes";
-import type { SampleSettings } from "./settings";
 
 /** Words in a row that may be refused (known, or found before) before the call gives up. */
 const MAX_REFUSED = 10_000;
 /** Milliseconds between turns of the event loop. */
 const TURN_MS = 12;
+
+/** `sample`'s options with every default filled in. */
+export type SampleSettings = Complete<PlainSampleOptions>;
 
 /** A word under way. */
 interface Walk {
@@ -215,5 +218,18 @@ function tooFew(
     "SAMPLING_FAILED",
     `sample: only ${found.length} of ${count} words were found; then ${MAX_REFUSED} in a row were not ${refused}. Ask for fewer, raise temperature (${temperature})${prefix === "" ? "" : `, shorten prefix ("${prefix}")`}${asked === "" ? "" : `, or leave out ${asked}`}.`,
     { words: found },
+  );
+}
+
+/**
+ * For logits that are not numbers. Finite weights may still be large enough for that.
+ *
+ * @param words those that were sampled before
+ */
+export function diverged(words?: readonly string[]): MakemoreError {
+  return new MakemoreError(
+    "SAMPLING_FAILED",
+    "The model's predictions are not numbers: its training diverged. Train again with a lower learningRate.",
+    words && { words },
   );
 }

@@ -7,8 +7,8 @@ import { nextTask } from "../../src/slices";
 import type { TokenStream } from "../data/dataset";
 import { BOUNDARY } from "../data/vocabulary";
 import { DistinctNodes } from "./distinctNodes";
-import { diverged } from "./diverged";
 import type { Feed, GraphSession } from "./runtime";
+import { diverged } from "./sample";
 
 /** Distinct contexts of one run: enough to keep ONNX Runtime busy, few enough for 50 ms. */
 const CONTEXTS = { most: 8192, fewest: 64 };
