@@ -1,23 +1,23 @@
 /** The model as a file: out by a button, in by a button or by dropping it on the page. */
 import type { ExportOptions } from "makemore-web";
+import type { AppState } from "./appState";
 import { find, messageOf, offer, reveal } from "./dom";
 import { count } from "./format";
-import type { Session } from "./session";
 import { contentOf } from "./textFile";
 import type { WordsPanel } from "./wordsPanel";
 
 const forms: readonly NonNullable<ExportOptions["form"]>[] = ["window", "convolution", "incremental"];
 
 export class FilePanel {
-  readonly #session: Session;
+  readonly #app: AppState;
   readonly #words: WordsPanel;
   readonly #form = find("form", HTMLSelectElement);
   readonly #download = find("download", HTMLButtonElement);
   readonly #status = find("file-status", HTMLElement);
   readonly #error = find("file-error", HTMLElement);
 
-  constructor(session: Session, words: WordsPanel) {
-    this.#session = session;
+  constructor(app: AppState, words: WordsPanel) {
+    this.#app = app;
     this.#words = words;
     const file = find("file", HTMLInputElement);
     this.#download.addEventListener("click", () => void this.#save());
@@ -27,7 +27,7 @@ export class FilePanel {
       if (chosen) await this.#open(chosen);
       file.value = "";
     });
-    session.watch(() => offer(this.#download, session.model !== undefined));
+    app.watch(() => offer(this.#download, app.model !== undefined));
     this.#takeDrops();
   }
 
@@ -35,8 +35,8 @@ export class FilePanel {
     this.#error.textContent = "";
     const form = forms.find((name) => name === this.#form.value) ?? "window";
     try {
-      const bytes = await this.#session.makemore.exportONNX({ form });
-      const step = this.#session.model?.step ?? 0;
+      const bytes = await this.#app.makemore.exportONNX({ form });
+      const step = this.#app.model?.step ?? 0;
       const link = document.createElement("a");
       link.href = URL.createObjectURL(new Blob([new Uint8Array(bytes)]));
       link.download = `makemore-${form}-${step}.onnx`;
@@ -56,8 +56,8 @@ export class FilePanel {
       if (kind === "text") throw new Error("this is text, not a model; open it above, under Words.");
       if (kind === "other" && !isNamedModel(file))
         throw new Error("this is neither text nor a model; save a list of words as a text file.");
-      await this.#session.load(file, await this.#words.current());
-      const model = this.#session.model;
+      await this.#app.load(file, await this.#words.current());
+      const model = this.#app.model;
       this.#status.textContent = `${file.name} is open: ${count(model?.parameters ?? 0)} parameters, trained for ${count(model?.step ?? 0)} steps.`;
     } catch (error) {
       this.#error.textContent = `${file.name}: ${messageOf(error)}`;

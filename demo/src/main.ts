@@ -1,23 +1,24 @@
 /**
- * The demo: one session, and a panel for each section of the page. The panels know the session
+ * The demo: one `AppState`, and a panel for each section of the page. The panels know that state
  * and the words, not one another.
  */
+
+import { AppState } from "./appState";
 import { find, ignoreUnofferedPresses } from "./dom";
 import { FilePanel } from "./filePanel";
 import { SamplePanel } from "./samplePanel";
-import { Session } from "./session";
 import { SurprisePanel } from "./surprisePanel";
 import { TrainPanel } from "./trainPanel";
 import { TreePanel } from "./treePanel";
 import { WordsPanel } from "./wordsPanel";
 
 ignoreUnofferedPresses();
-const session = new Session();
+const app = new AppState();
 const words = new WordsPanel();
 const typed = find("typed", HTMLInputElement);
-new TrainPanel(session, words);
-new SamplePanel(session);
-new SurprisePanel(session, typed);
-new TreePanel(session, typed);
-new FilePanel(session, words);
+new TrainPanel(app, words);
+new SamplePanel(app);
+new SurprisePanel(app, typed);
+new TreePanel(app, typed);
+new FilePanel(app, words);
 await words.showNames();

@@ -1,15 +1,15 @@
 /** New words, and which of them are not new. */
 import type { SampleOptions } from "makemore-web";
+import type { AppState } from "./appState";
 import { field, find, make, markFields, messageOf, numberOf, offer, requiredNumber } from "./dom";
 import { count, plural } from "./format";
-import type { Session } from "./session";
 import { normalForm } from "./wordList";
 
 /** Words that a page lays out in no time. */
 const MOST = 1000;
 
 export class SamplePanel {
-  readonly #session: Session;
+  readonly #app: AppState;
   readonly #form = find("sample-form", HTMLFormElement);
   readonly #button = find("sample", HTMLButtonElement);
   readonly #error = find("sample-error", HTMLElement);
@@ -20,8 +20,8 @@ export class SamplePanel {
   /** The call under way. */
   #writing: AbortController | undefined;
 
-  constructor(session: Session) {
-    this.#session = session;
+  constructor(app: AppState) {
+    this.#app = app;
     const temperature = find("temperature-value", HTMLOutputElement);
     field(this.#form, "temperature").addEventListener("input", () => {
       temperature.value = Number(field(this.#form, "temperature").value).toFixed(1);
@@ -30,10 +30,10 @@ export class SamplePanel {
       event.preventDefault();
       if (!this.#writing) void this.#write();
     });
-    session.watch((change) => {
+    app.watch((change) => {
       this.#offer();
       // The first words of another model come by themselves.
-      if (session.model && (change === "learnt" || change === "opened")) void this.#write();
+      if (app.model && (change === "learnt" || change === "opened")) void this.#write();
     });
   }
 
@@ -65,7 +65,7 @@ export class SamplePanel {
     };
     const began = performance.now();
     try {
-      const words = await this.#session.makemore.sample(wanted, options);
+      const words = await this.#app.makemore.sample(wanted, options);
       this.#list(words, performance.now() - began);
     } catch (error) {
       if (!writing.signal.aborted) this.#fail(messageOf(error));
@@ -76,22 +76,22 @@ export class SamplePanel {
   }
 
   #offer(): void {
-    offer(this.#button, this.#session.model !== undefined && this.#writing === undefined);
+    offer(this.#button, this.#app.model !== undefined && this.#writing === undefined);
   }
 
   /** No words: those of another model go, so that nobody takes them for this one's. */
   #fail(message: string): void {
     this.#show(message);
-    if (this.#writer === this.#session.models) return;
+    if (this.#writer === this.#app.models) return;
     this.#out.replaceChildren();
     this.#status.textContent = "";
   }
 
   #list(words: readonly string[], milliseconds: number): void {
-    const known = this.#session.list.words;
+    const known = this.#app.list.words;
     const isListed = (word: string) => known.has(normalForm(word));
     const listed = words.filter(isListed).length;
-    this.#writer = this.#session.models;
+    this.#writer = this.#app.models;
     this.#out.replaceChildren(...words.map((word) => entry(word, isListed(word))));
     this.#status.textContent = `${plural(words.length, "word")} in ${count(milliseconds)} ms: ${count(words.length - listed)} new, ${count(listed)} in your list.`;
   }

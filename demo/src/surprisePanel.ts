@@ -1,9 +1,9 @@
 /** How surprised the model is by a typed word, character by character, and where the word stands. */
 import type { WordScore } from "makemore-web";
+import type { AppState } from "./appState";
 import { debounce, draw, find, isolate, make, messageOf } from "./dom";
 import { count } from "./format";
 import { histogram, type Ranking, rankingOf, shareBelow } from "./rank";
-import type { Session } from "./session";
 import { normalForm, spread } from "./wordList";
 
 /** Nats at which the colour is full: a chance of 1 in 400. */
@@ -13,7 +13,7 @@ const SAMPLE = 1000;
 const BINS = 48;
 
 export class SurprisePanel {
-  readonly #session: Session;
+  readonly #app: AppState;
   readonly #typed: HTMLInputElement;
   readonly #tiles = find("tiles", HTMLElement);
   readonly #error = find("typed-error", HTMLElement);
@@ -25,19 +25,19 @@ export class SurprisePanel {
   /** Counts the requests, so that an answer that was overtaken is dropped. */
   #asked = 0;
 
-  constructor(session: Session, typed: HTMLInputElement) {
-    this.#session = session;
+  constructor(app: AppState, typed: HTMLInputElement) {
+    this.#app = app;
     this.#typed = typed;
     this.#showUnscored(this.#text.textContent);
     const score = debounce(120, () => void this.#score());
     typed.addEventListener("input", () => {
-      if (session.model) score();
+      if (app.model) score();
       else this.#showUnscored(this.#text.textContent);
     });
-    session.watch((change) => {
+    app.watch((change) => {
       // The list's places are those that the model before gave it.
       if (change === "begun" || change === "opened") this.#ranking = rankingOf([]);
-      if (!session.model || (change !== "learnt" && change !== "opened")) return;
+      if (!app.model || (change !== "learnt" && change !== "opened")) return;
       void this.#score();
       void this.#rank();
     });
@@ -45,11 +45,11 @@ export class SurprisePanel {
 
   /** Scores a sample of the list by the model as it is now, and shows the word among them. */
   async #rank(): Promise<void> {
-    const { model, list, makemore } = this.#session;
+    const { model, list, makemore } = this.#app;
     const words = spread(list, SAMPLE, model?.vocabulary ?? []);
     try {
       const scores = words.length > 0 ? await makemore.score(words) : [];
-      if (this.#session.model !== model) return;
+      if (this.#app.model !== model) return;
       this.#ranking = rankingOf(scores.map((score) => score.perCharacter));
       if (this.#shown) this.#show(this.#shown);
     } catch (error) {
@@ -66,7 +66,7 @@ export class SurprisePanel {
       return;
     }
     try {
-      const [score] = await this.#session.makemore.score([word]);
+      const [score] = await this.#app.makemore.score([word]);
       if (score && asked === this.#asked) this.#show(score);
     } catch (error) {
       if (asked !== this.#asked) return;
@@ -98,7 +98,7 @@ export class SurprisePanel {
       return;
     }
     const share = shareBelow(ranking, perCharacter);
-    const listed = this.#session.list.words.has(normalForm(word)) ? " It is in your list." : "";
+    const listed = this.#app.list.words.has(normalForm(word)) ? " It is in your list." : "";
     this.#place.replaceChildren(strip(ranking, perCharacter));
     this.#text.replaceChildren(
       "“",

@@ -5,13 +5,13 @@
  * most four times a second.
  */
 import type { BackendMeasurement, ModelInfo, Progress, TrainResult } from "makemore-web";
+import type { AppState, BackendChoice } from "./appState";
 import { Chart } from "./chart";
 import { LossCurve } from "./curve";
 import { Diary } from "./diary";
 import { codeOf, field, find, isOffered, make, markFields, messageOf, numberOf, offer, reveal } from "./dom";
 import { count, duration, loss, pace } from "./format";
 import { clearRecipe, optionsOf, resumedSteps } from "./recipes";
-import type { BackendChoice, Session } from "./session";
 import type { WordsPanel } from "./wordsPanel";
 
 /** Milliseconds between two drawings of the chart. */
@@ -23,7 +23,7 @@ const SHORT_LIST = 3000;
 const backends: readonly BackendChoice[] = ["auto", "wasm", "webgpu", "tfjs"];
 
 export class TrainPanel {
-  readonly #session: Session;
+  readonly #app: AppState;
   readonly #words: WordsPanel;
   readonly #form = find("train-form", HTMLFormElement);
   readonly #train = find("train", HTMLButtonElement);
@@ -59,8 +59,8 @@ export class TrainPanel {
   /** Quarters of the training that were said aloud. */
   #said = 0;
 
-  constructor(session: Session, words: WordsPanel) {
-    this.#session = session;
+  constructor(app: AppState, words: WordsPanel) {
+    this.#app = app;
     this.#words = words;
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -69,7 +69,7 @@ export class TrainPanel {
     this.#resume.addEventListener("click", () => void this.#start(true));
     this.#stop.addEventListener("click", () => {
       // Before its first step there is nothing to keep.
-      if (this.#begun) this.#session.makemore.stop();
+      if (this.#begun) this.#app.makemore.stop();
       else this.#running?.abort();
     });
     // The focus goes to the button that undoes what was pressed, where a held key would press on.
@@ -87,7 +87,7 @@ export class TrainPanel {
     });
     // What Resume goes on to is in the form.
     for (const event of ["input", "change"]) this.#form.addEventListener(event, () => this.#offerButtons());
-    session.watch((change) => {
+    app.watch((change) => {
       if (change === "opened") this.#opened();
       this.#showModel();
     });
@@ -107,14 +107,14 @@ export class TrainPanel {
     let result: TrainResult | undefined;
     try {
       const list = await this.#words.current();
-      if (!resume || this.#session.fromFile) {
+      if (!resume || this.#app.fromFile) {
         if (this.#words.asks()) {
           this.#running = undefined;
           return;
         }
       }
-      const session = this.#session;
-      const { standing, fromFile } = session;
+      const app = this.#app;
+      const { standing, fromFile } = app;
       const options = optionsOf(this.#form);
       const steps = resume && standing ? resumedSteps(this.#form, standing) : options.steps;
       const done = resume ? (standing?.step ?? 0) : 0;
@@ -136,8 +136,8 @@ export class TrainPanel {
       this.#live.textContent = resume ? "Training goes on." : "Training begins.";
       if (pressed) this.#stop.focus({ preventScroll: true });
       result = resume
-        ? await session.resume(list, { ...watching, steps })
-        : await session.train(
+        ? await app.resume(list, { ...watching, steps })
+        : await app.train(
             list,
             { ...options, ...watching },
             backends.find((name) => name === field(this.#form, "backend").value) ?? "auto",
@@ -159,7 +159,7 @@ export class TrainPanel {
   /** Empty rows and axes for a training of the form's steps, so that nothing moves later. */
   #layOut(): void {
     const steps = numberOf(this.#form, "steps") ?? 0;
-    if (steps > 0 && !this.#session.training && !this.#session.model) this.#clear(steps);
+    if (steps > 0 && !this.#app.training && !this.#app.model) this.#clear(steps);
   }
 
   /** Nothing yet of a training of so many steps, of which the first `done` are not to be seen. */
@@ -228,7 +228,7 @@ export class TrainPanel {
   /** The losses over all words, below the note of the training that has just ended. */
   async #addLosses(): Promise<void> {
     const note = this.#note.textContent;
-    const losses = await this.#session.makemore.evaluate().then(
+    const losses = await this.#app.makemore.evaluate().then(
       ({ train, validation, test }) =>
         `Loss over all words: train ${loss(train)}, validation ${loss(validation)}, test ${loss(test)}.`,
       (error) => `Its loss over all words is not known: ${messageOf(error)}`,
@@ -245,7 +245,7 @@ export class TrainPanel {
   }
 
   #stopped(): void {
-    const { model, standing } = this.#session;
+    const { model, standing } = this.#app;
     const begun = this.#begun;
     if (begun) this.#ended();
     if (document.activeElement === this.#stop)
@@ -260,7 +260,7 @@ export class TrainPanel {
 
   /** Another model, whose training was not seen here. */
   #opened(): void {
-    const { model } = this.#session;
+    const { model } = this.#app;
     if (!model) return;
     this.#showError("");
     this.#clear(model.steps, model.step);
@@ -271,13 +271,13 @@ export class TrainPanel {
   }
 
   #showModel(): void {
-    const { model } = this.#session;
+    const { model } = this.#app;
     this.#offerButtons();
     this.#layers.replaceChildren(...(model ? layerRows(model) : []));
   }
 
   #offerButtons(): void {
-    const { standing, training } = this.#session;
+    const { standing, training } = this.#app;
     offer(this.#train, !training);
     offer(this.#stop, training);
     offer(

@@ -1,7 +1,8 @@
 /** The drawing of the context tree along the typed word. */
+
+import type { AppState } from "./appState";
 import { draw, find, isolate } from "./dom";
 import { plural } from "./format";
-import type { Session } from "./session";
 import { contextTree, foldsOf, innerNodes, reaches, type TreeNode } from "./tree";
 
 /** SVG units between columns and between levels, and around them. */
@@ -19,13 +20,13 @@ export class TreePanel {
   readonly #place = find("tree", HTMLElement);
   readonly #text = find("tree-text", HTMLElement);
 
-  constructor(session: Session, typed: HTMLInputElement) {
+  constructor(app: AppState, typed: HTMLInputElement) {
     this.#typed = typed;
     typed.addEventListener("input", () => this.#typedAnew());
     this.#at.addEventListener("input", () => this.#show());
-    session.watch(() => {
+    app.watch(() => {
       const folds = this.#folds;
-      if (session.model) this.#folds = foldsOf(session.model.layers);
+      if (app.model) this.#folds = foldsOf(app.model.layers);
       if (String(folds) !== String(this.#folds)) this.#show();
     });
     this.#typedAnew();

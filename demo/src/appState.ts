@@ -22,7 +22,7 @@ export type BackendChoice = NonNullable<MakemoreOptions["backend"]>;
  */
 export type Change = "asked" | "begun" | "learnt" | "refused" | "opened";
 
-export class Session {
+export class AppState {
   /** The words that the model learnt from, or that stand in the page while a file is opened. */
   list: WordList = NO_WORDS;
   #makemore = new Makemore();
