@@ -24,13 +24,18 @@ export async function time(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-/** Microseconds a step, of as many steps as take `settings.chunkMs`; the first ones do not count. */
+/** A GPU at rest takes a while to reach its full clock rate, ms. */
+const WARM_UP_MS = 300;
+
+/** Microseconds a step, of as many steps as take `settings.chunkMs`, on a GPU that is warm. */
 export async function stepTime(
   run: (steps: number) => Promise<unknown>,
 ): Promise<{ us: number; steps: number }> {
   let steps = 1;
   while ((await time(() => run(steps))) < settings.chunkMs / 2 && steps < settings.mostSteps)
     steps = Math.min(settings.mostSteps, 2 * steps);
+  for (let ms = 0; ms < Math.min(WARM_UP_MS, settings.repeats * settings.chunkMs); )
+    ms += await time(() => run(steps));
   const ms = await repeated(() => time(() => run(steps)));
   return { us: tenths((ms * 1000) / steps), steps };
 }

@@ -10,7 +10,7 @@
 import type { Optimizer } from "../../optimizer";
 import { type BlockPlan, Buffers, NormRow, type Plan } from "../plan";
 import { firstWeights } from "./firstWeights";
-import { type Kernel, kernel, MULTIPLY_ADD, repeat, sizes, vec4Array } from "./kernel";
+import { type Kernel, kernel, MULTIPLY_ADD, repeat, sizes, unroll, vec4Array } from "./kernel";
 import {
   board,
   dividedProduct,
@@ -121,6 +121,9 @@ function gradientFrom(next: BlockPlan, shape: Shape) {
   const N = Math.min(fanOut4, shape.lanes);
   const evenTerms = fanOut4 % product.CHUNK === 0;
   const evenPlaces = fold % PLACES === 0;
+  const UNROLL = unroll(product.CHUNK / product.PARTS, shape.unroll.backward);
+  const ROW_PARTS = Math.floor(shape.lanes / N);
+  const TRAIN_UNROLL = rows % ROW_PARTS === 0 ? unroll(rows / ROW_PARTS, shape.unroll.train) : 1;
   return {
     product,
     board: 4 * PLACES * product.CHUNK,
@@ -133,12 +136,19 @@ function gradientFrom(next: BlockPlan, shape: Shape) {
       NEXT_OUT4: fanOut4,
       DHPREACT_NEXT: gradient,
       N,
-      ROW_PARTS: Math.floor(shape.lanes / N),
+      ROW_PARTS,
+      UNROLL,
+      TRAIN_UNROLL,
       M: weight.m,
       V: weight.v,
     },
-    multiply: (h: Held) => multiply(h, PLACES, JOINED_TILE, evenTerms, evenPlaces),
-    train: train(PLACES, evenPlaces, bias === undefined ? "none" : norm ? "constant" : "trained"),
+    multiply: (h: Held) => multiply(h, PLACES, JOINED_TILE, evenTerms, evenPlaces, UNROLL),
+    train: train(
+      PLACES,
+      evenPlaces,
+      bias === undefined ? "none" : norm ? "constant" : "trained",
+      TRAIN_UNROLL,
+    ),
   };
 }
 
@@ -152,12 +162,22 @@ const ROW_OF_GROUPS = /* wgsl */ `
  * `dh = dhpreact_next @ W_next.T`: a lane has JOINED_TILE joined rows, the workgroup's channels at PLACES
  * places of each, and every PARTS-th vec4 of the terms.
  *
+ * @param tile JOINED_TILE
  * @param evenTerms whether CHUNK divides the terms; if not, the last chunk is filled up with weights of 0
  * @param evenPlaces whether PLACES divides FOLD; if not, weights of 0 stand for the places that are not there
+ * @param unrolled UNROLL: terms whose gradients are read together
  */
-function multiply(h: Held, places: number, tile: number, evenTerms: boolean, evenPlaces: boolean): string {
+function multiply(
+  h: Held,
+  places: number,
+  tile: number,
+  evenTerms: boolean,
+  evenPlaces: boolean,
+  unrolled: number,
+): string {
   const term = (k: string) => (evenTerms ? k : `min(${k}, NEXT_OUT4 - 1u)`);
-  const read = (k: string) => repeat(tile, (r) => `d${r} = activations[at${r} + ${term(k)}];`);
+  const read = (k: string, u: number) =>
+    repeat(tile, (r) => `d${r}_${u} = activations[at${r} + ${term(k)}];`);
   const inside = [evenTerms ? "" : "term < NEXT_OUT4", evenPlaces ? "" : "place < FOLD"]
     .filter(Boolean)
     .join(" && ");
@@ -167,11 +187,11 @@ function multiply(h: Held, places: number, tile: number, evenTerms: boolean, eve
   let tile = lane / PARTS;
   for (var pass_ = 0u; pass_ < PASSES; pass_++) {
     let joined = (pass_ / GROUPS * TILES + tile) * JOINED_TILE;
-    ${repeat(tile, (r) => `let at${r} = DHPREACT_NEXT + min(joined + ${r}u, JOINED - 1u) * NEXT_OUT4;\nvar d${r}: vec4f;`)}
+    ${repeat(tile, (r) => `let at${r} = DHPREACT_NEXT + min(joined + ${r}u, JOINED - 1u) * NEXT_OUT4;\n${repeat(unrolled, (u) => `var d${r}_${u}: vec4f;`)}`)}
     ${repeat(tile * places, (v) => `var dh${v} = vec4f();`)}
     for (var first = 0u; first < NEXT_OUT4; first += CHUNK) {
       // The first gradients are on their way while the weights go to the board.
-      ${read("first + part")}
+      ${repeat(unrolled, (u) => read(`first + ${u}u * PARTS + part`, u))}
       for (var i = lane; i < PLACES * 4u * CHUNK; i += LANES) {
         let row = i / CHUNK;  // place, then channel
         let place = pass_ % GROUPS * PLACES + row / 4u;
@@ -180,17 +200,21 @@ function multiply(h: Held, places: number, tile: number, evenTerms: boolean, eve
       }
       workgroupBarrier();
       var w: mat4x4f;
-      for (var k = part;;) {
+      for (var s = 0u; s < CHUNK / PARTS; s += UNROLL) {
         ${repeat(
-          places,
-          (
-            place,
-          ) => `w = mat4x4f(${[0, 1, 2, 3].map((ch) => `board[${place * 4 + ch}u * CHUNK + k]`).join(", ")});
-        ${repeat(tile, (r) => `dh${r * places + place} = multiplyAddT(d${r}, w, dh${r * places + place});`)}`,
+          unrolled,
+          (u) =>
+            `${repeat(
+              places,
+              (
+                place,
+              ) => `w = mat4x4f(${[0, 1, 2, 3].map((ch) => `board[${place * 4 + ch}u * CHUNK + (s + ${u}u) * PARTS + part]`).join(", ")});
+        ${repeat(tile, (r) => `dh${r * places + place} = multiplyAddT(d${r}_${u}, w, dh${r * places + place});`)}`,
+            )}`,
         )}
-        k += PARTS;
-        if k >= CHUNK { break; }
-        ${read("first + k")}
+        if s + UNROLL < CHUNK / PARTS {
+          ${repeat(unrolled, (u) => read(`first + (s + UNROLL + ${u}u) * PARTS + part`, u))}
+        }
       }
       workgroupBarrier();
     }
@@ -204,8 +228,14 @@ function multiply(h: Held, places: number, tile: number, evenTerms: boolean, eve
  * places and every ROW_PARTS-th row. A bias is trained by the first workgroup.
  *
  * @param bias before a BatchNorm1d it is constant to the loss: its gradient is 0, not a rounding error
+ * @param unrolled TRAIN_UNROLL: rows that are read together
  */
-function train(places: number, evenPlaces: boolean, bias: "none" | "constant" | "trained"): string {
+function train(
+  places: number,
+  evenPlaces: boolean,
+  bias: "none" | "constant" | "trained",
+  unrolled: number,
+): string {
   const place = (p: number) => (evenPlaces ? `place0 + ${p}u` : `min(place0 + ${p}u, FOLD - 1u)`);
   return /* wgsl */ `
   for (var place0 = 0u; place0 < FOLD; place0 += PLACES) {
@@ -216,10 +246,18 @@ function train(places: number, evenPlaces: boolean, bias: "none" | "constant" | 
       ${repeat(places, (p) => `var dW${p} = mat4x4f();`)}
       ${bias === "none" ? "" : "var db = vec4f();"}
       if works {
-        for (var joined = rowPart; joined < JOINED; joined += ROW_PARTS) {
-          let d = activations[DHPREACT_NEXT + joined * NEXT_OUT4 + n];
-          ${repeat(places, (p) => `dW${p} = outerAdd(activations[Y + (joined * FOLD + ${place(p)}) * FAN_OUT4 + c], d, dW${p});`)}
-          ${bias === "trained" ? "db += d;" : ""}
+        for (var joined = rowPart; joined < JOINED; joined += TRAIN_UNROLL * ROW_PARTS) {
+          ${repeat(
+            unrolled,
+            (u) => `let joined${u} = joined + ${u}u * ROW_PARTS;
+          let d${u} = activations[DHPREACT_NEXT + joined${u} * NEXT_OUT4 + n];
+          ${repeat(places, (p) => `let y${p}_${u} = activations[Y + (joined${u} * FOLD + ${place(p)}) * FAN_OUT4 + c];`)}`,
+          )}
+          ${repeat(
+            unrolled,
+            (u) => `${repeat(places, (p) => `dW${p} = outerAdd(y${p}_${u}, d${u}, dW${p});`)}
+          ${bias === "trained" ? `db += d${u};` : ""}`,
+          )}
         }
       }
       ${repeat(

@@ -3,7 +3,7 @@
  * channels for all rows; lanes.ts says how its lanes work together.
  */
 import { type BlockPlan, Buffers, NormRow, type Plan } from "../plan";
-import { type Kernel, kernel, MULTIPLY_ADD, repeat, sizes, vec4Array } from "./kernel";
+import { type Kernel, kernel, MULTIPLY_ADD, repeat, sizes, unroll, vec4Array } from "./kernel";
 import {
   board,
   dividedProduct,
@@ -21,6 +21,13 @@ import { activation, forwardNorm, normBinding, readNorm } from "./norm";
 /** Rows of a tile: for each the lane has one vec4 of channels. */
 const TILE = 4;
 
+/** Above so many workgroups two share a core of a large GPU, and each has fewer registers. Measured on an H200. */
+const CROWDED = 128;
+
+function unrolledSteps({ unroll: { forward } }: Shape, workgroups: number): number {
+  return workgroups > CROWDED ? Math.min(4, forward) : forward;
+}
+
 /** See the head of this file. */
 export function forwardKernel(plan: Plan, level: BlockPlan, shape: Shape): Kernel {
   const { block, rows, fanIn4, fanOut4, x, normalized, y } = level;
@@ -30,6 +37,7 @@ export function forwardKernel(plan: Plan, level: BlockPlan, shape: Shape): Kerne
     terms: fanIn4,
     columns: 4,
   });
+  const UNROLL = unroll(product.CHUNK / product.PARTS, unrolledSteps(shape, fanOut4));
   const h = held(product, "h", "Y");
   return kernel(
     `forward of ${block.weight}`,
@@ -51,6 +59,7 @@ ${sizes({
   FAN_IN4: fanIn4,
   FAN_OUT4: fanOut4,
   X: x,
+  UNROLL,
   NORMALIZED: normalized,
   Y: y,
   ...NormRow,
@@ -64,7 +73,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   ${TAKER}
   ${readNorm(level)}
   ${h.declare}
-  ${multiply(h, fanIn4 % product.CHUNK === 0, block.bias ? "weight[FAN_IN4 * 4u * FAN_OUT4 + c]" : "vec4f()")}
+  ${multiply(h, fanIn4 % product.CHUNK === 0, block.bias ? "weight[FAN_IN4 * 4u * FAN_OUT4 + c]" : "vec4f()", UNROLL)}
   ${forwardNorm(level, h)}
 }
 fn rowsOfX(at: vec4u, k: u32) -> mat4x4f {
@@ -81,8 +90,9 @@ ${MULTIPLY_ADD}
  * `x @ W`: a lane has four rows, the workgroup's channels, and every PARTS-th vec4 of the terms.
  *
  * @param even whether CHUNK divides the terms; if not, the last chunk is filled up with weights of 0
+ * @param unrolled UNROLL: terms whose rows of x are read together
  */
-function multiply(h: Held, even: boolean, bias: string): string {
+function multiply(h: Held, even: boolean, bias: string, unrolled: number): string {
   const term = (k: string) => (even ? k : `min(${k}, FAN_IN4 - 1u)`);
   const row = "weight[(first * 4u + k) * FAN_OUT4 + c]";
   const weight = even
@@ -97,15 +107,25 @@ function multiply(h: Held, even: boolean, bias: string): string {
     ${repeat(TILE, (i) => `var product${i} = vec4f();`)}
     for (var first = 0u; first < FAN_IN4; first += CHUNK) {
       // The first rows of x are on their way while the weight goes to the board.
-      var x = rowsOfX(at, ${term("first + part")});
+      ${repeat(unrolled, (u) => `var x${u} = rowsOfX(at, ${term(`first + ${u}u * PARTS + part`)});`)}
+      var k: u32;
       for (var k = lane; k < CHUNK * 4u; k += LANES) { board[k % 4u * CHUNK + k / 4u] = ${weight}; }
       workgroupBarrier();
-      for (var k = part;;) {
-        let w = mat4x4f(board[k], board[CHUNK + k], board[2u * CHUNK + k], board[3u * CHUNK + k]);
-        ${repeat(TILE, (i) => `product${i} = multiplyAdd(w, x[${i}], product${i});`)}
-        k += PARTS;
-        if k >= CHUNK { break; }
-        x = rowsOfX(at, ${term("first + k")});
+      for (var s = 0u; s < CHUNK / PARTS; s += UNROLL) {
+        var w: mat4x4f;
+        ${repeat(
+          unrolled,
+          (u) => `k = (s + ${u}u) * PARTS + part;
+        w = mat4x4f(board[k], board[CHUNK + k], board[2u * CHUNK + k], board[3u * CHUNK + k]);
+        ${repeat(TILE, (i) => `product${i} = multiplyAdd(w, x${u}[${i}], product${i});`)}`,
+        )}
+        if s + UNROLL < CHUNK / PARTS {
+          ${repeat(
+            unrolled,
+            (u) => `k = first + (s + UNROLL + ${u}u) * PARTS + part;
+          x${u} = rowsOfX(at, ${term("k")});`,
+          )}
+        }
       }
       workgroupBarrier();
     }

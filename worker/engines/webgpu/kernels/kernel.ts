@@ -93,3 +93,10 @@ fn outerAdd(a: vec4f, b: vec4f, sum: mat4x4f) -> mat4x4f {
   return mat4x4f(fma(b, vec4f(a.x), sum[0]), fma(b, vec4f(a.y), sum[1]), fma(b, vec4f(a.z), sum[2]), fma(b, vec4f(a.w), sum[3]));
 }
 `;
+
+/** The largest number up to `most` that divides `steps`: how many steps of a loop are written out. */
+export function unroll(steps: number, most: number): number {
+  let count = most;
+  while (steps % count !== 0) count--;
+  return count;
+}

@@ -14,16 +14,28 @@ export interface Shape {
   readonly lanes: number;
   /** vec4s on the board: at least four per lane, at most 1,024, the default limit. */
   readonly board: number;
+  /**
+   * Steps of a loop that are written out at most, so that their reads are in flight together: of the
+   * products forward and backward, and of the sums over rows that train a weight.
+   */
+  readonly unroll: { readonly forward: number; readonly backward: number; readonly train: number };
 }
 
-/** For a GPU: on an NVIDIA H200, 64 lanes took 1.4 times as long. docs/performance.md. */
-export const GPU_SHAPE: Shape = { lanes: 256, board: 1024 };
+/**
+ * For a GPU: on an NVIDIA H200, 64 lanes took 1.4 times as long, and loops that are not unrolled 1.3 to 1.5 times
+ * at batch 256. docs/performance.md.
+ */
+export const GPU_SHAPE: Shape = {
+  lanes: 256,
+  board: 1024,
+  unroll: { forward: 8, backward: 4, train: 8 },
+};
 
 /**
  * For software adapters: they fill workgroup memory with zeros, which takes SwiftShader longer than all else.
  * There, 64 lanes took 1.5 times and 256 lanes 11 times as long.
  */
-export const SOFTWARE_SHAPE: Shape = { lanes: 32, board: 128 };
+export const SOFTWARE_SHAPE: Shape = { lanes: 32, board: 128, unroll: { forward: 1, backward: 1, train: 1 } };
 
 /** Rows that a lane keeps in registers at most; with more rows they stay in `activations`. */
 const MOST_HELD = 16;
