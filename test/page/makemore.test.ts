@@ -2,7 +2,7 @@ import { runInNewContext } from "node:vm";
 import { reactive, ref } from "@vue/reactivity";
 import { observable } from "mobx";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import makemore, { Makemore } from "../../src";
+import makemore, { Makemore, MakemoreError, type MakemoreErrorCode } from "../../src";
 import type { EncodedWords, TrainEvent, WorkerConfiguration } from "../../src/protocol";
 import type { ModelInfo, Progress, TrainResult } from "../../src/types";
 import { receiveWords } from "../../worker/data/receive";
@@ -674,4 +674,28 @@ test("stop ends a training softly, whenever it is called and how often", async (
   expect(abort).not.toHaveBeenCalled();
   mm.dispose();
   mm.stop();
+});
+
+test("SAMPLING_FAILED has the words that were found until then; no other error has any", async () => {
+  let code: MakemoreErrorCode = "SAMPLING_FAILED";
+  FakeWorker.api = {
+    sample: async (_id, _options, _count, _novel, onPart) => {
+      await onPart(["emma", "olivia"]);
+      await onPart(["ava"]);
+      return { error: { code, message: "found 3 of 9 words" } };
+    },
+  };
+  const mm = new Makemore();
+  const failed = await mm.sample(9).catch((error) => error);
+  expect(failed).toBeInstanceOf(MakemoreError);
+  expect(failed).toMatchObject({
+    code,
+    message: "found 3 of 9 words",
+    words: ["emma", "olivia", "ava"],
+  });
+  code = "NO_MODEL";
+  const other = await mm.sample(9).catch((error) => error);
+  expect(other).toMatchObject({ code });
+  expect(other.words).toBeUndefined();
+  mm.dispose();
 });
