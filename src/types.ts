@@ -2,6 +2,7 @@
  * The words of the API: what goes into a call and what comes out of it. Types only, so this
  * file costs a page nothing.
  */
+import type { Backend } from "../worker/engines";
 import type { ArchitectureName, ArchitectureSizes } from "../worker/model/architectures";
 import type { LayerSpec } from "../worker/model/layers";
 import type { OptimizerSpec } from "../worker/optimizers";
@@ -10,10 +11,7 @@ export type { MLPSizes } from "../worker/model/architectures/mlp";
 export type { ModelSizes } from "../worker/model/architectures/wavenet";
 export type { AdamW } from "../worker/optimizers/adamw";
 export type { SGD } from "../worker/optimizers/sgd";
-export type { LayerSpec, OptimizerSpec };
-
-/** What trains: see `MakemoreOptions.backend`. */
-export type Backend = "webgpu" | "wasm" | "tfjs";
+export type { Backend, LayerSpec, OptimizerSpec };
 
 /**
  * `"wavenet"`: the lecture's final model, context 8, embedding 24, hidden 128 (76,579

@@ -5,13 +5,10 @@
 import type * as ORT from "onnxruntime-web/wasm";
 import type { AssetURLs } from "../src/assetURLs";
 import { MakemoreError } from "../src/errors";
-import type { TfjsChunk } from "./chunks/tfjs";
-import type { PredictorFactory } from "./engines/predictor";
-import { createWasmEngine } from "./engines/wasm";
-import { createWasmPredictor } from "./engines/wasm/predictor";
+import { enginesFrom, predictorFrom } from "./engines";
+import type { EngineFiles, TfjsChunk } from "./engines/engine";
 import { GraphBuilder } from "./onnx/graph";
 import { GraphSession } from "./sampling/runtime";
-import type { Engines } from "./training/chooseEngine";
 
 /**
  * What a chunk leaves for the worker: a bundler that copies a module may drop its exports, but not
@@ -70,24 +67,14 @@ async function fetchWasm(name: keyof AssetURLs): Promise<Uint8Array<ArrayBuffer>
 const FIX =
   "serve the files of the package unchanged beside its worker, or say with assetsURL in which folder they are.";
 
+const engineFiles: EngineFiles = {
+  tfjs: () => loadChunk("tfjs"),
+  tfjsWasmURL: () => address("tfjsWasm"),
+};
 /** The engines, of which the large ones load their code when they are first asked for. */
-export const engines: Engines = {
-  wasm: createWasmEngine,
-  webgpu: async (setup) => (await loadChunk("tfjs")).createWebGPUEngine(setup),
-  tfjs: async (setup) => (await loadChunk("tfjs")).createTfjsEngine(setup, { wasmURL: address("tfjsWasm") }),
-};
-
-/** The fast predictor, or tfjs's where that cannot be: then tfjs trains, too, and is there already. */
-export const openPredictor: PredictorFactory = async (network, most) => {
-  const unlessUnsupported = (error: unknown) => {
-    if (error instanceof MakemoreError && error.code === "UNSUPPORTED") return undefined;
-    throw error;
-  };
-  return (
-    (network.chain && (await createWasmPredictor(network, most).catch(unlessUnsupported))) ??
-    (await loadChunk("tfjs")).createTfjsPredictor(network, most, { wasmURL: address("tfjsWasm") })
-  );
-};
+export const engines = enginesFrom(engineFiles);
+/** Watches a training: the fast predictor, or tfjs's if that cannot be, because then tfjs trains, too. */
+export const openPredictor = predictorFrom(engineFiles);
 
 let ort: Promise<typeof ORT> | undefined;
 /** ONNX Runtime, started. Loaded once; a failure is not kept. */

@@ -14,6 +14,7 @@ import type {
   PlainTrainOptions,
 } from "../src/protocol";
 import type { MakemoreOptions, ModelChoice } from "../src/types";
+import { byRank } from "./engines";
 import { modelSchema } from "./model/architectures";
 import type { ExportSettings } from "./onnx/write";
 import { optimizerKind, optimizerSchema } from "./optimizers";
@@ -102,7 +103,7 @@ const loadOptions = v.strictObject({ column });
 const noOptions = v.strictObject({});
 
 const makemoreOptions = v.strictObject({
-  backend: v.optional(oneOf("auto", "webgpu", "wasm", "tfjs")),
+  backend: v.optional(oneOf("auto", ...byRank.map(({ backend }) => backend))),
 });
 
 /**

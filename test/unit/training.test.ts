@@ -2,12 +2,13 @@ import { afterEach, expect, test, vi } from "vitest";
 import { MakemoreError } from "../../src/errors";
 import type { Progress } from "../../src/types";
 import { buildDataset } from "../../worker/data/dataset";
+import type { Engines } from "../../worker/engines";
 import { type Engine, EngineLost } from "../../worker/engines/engine";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
 import { trainSettings } from "../../worker/options";
 import type { Checkpoint } from "../../worker/training/checkpoint";
-import { chooseEngine, type Engines, replaceEngine } from "../../worker/training/chooseEngine";
+import { chooseEngine, replaceEngine } from "../../worker/training/chooseEngine";
 import { smooth } from "../../worker/training/smooth";
 import { Training, type TrainingOptions } from "../../worker/training/training";
 

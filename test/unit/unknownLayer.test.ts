@@ -5,6 +5,7 @@
 import { expect, test } from "vitest";
 import type { Backend } from "../../src/types";
 import type { TokenStream } from "../../worker/data/dataset";
+import type { Engines } from "../../worker/engines";
 import { createTfjsEngine } from "../../worker/engines/tfjs";
 import { createWasmEngine } from "../../worker/engines/wasm";
 import { createWebGPUEngine } from "../../worker/engines/webgpu";
@@ -13,7 +14,7 @@ import type { LayerSpec } from "../../worker/model/layers";
 import { sequential } from "../../worker/model/network";
 import { writeONNX } from "../../worker/onnx/write";
 import type { Checkpoint } from "../../worker/training/checkpoint";
-import { chooseEngine, type Engines } from "../../worker/training/chooseEngine";
+import { chooseEngine } from "../../worker/training/chooseEngine";
 import { randomCheckpoint, vocabularyOf } from "../checkpoint";
 import { contextsOf, int32, runFile } from "../onnxRuntime";
 

@@ -8,13 +8,14 @@
  * An engine is right when it follows PyTorch to float32 rounding (test/fixtures), and draws its
  * minibatches as `drawMinibatch` in worker/data/examples.ts does.
  */
-import type { Backend } from "../../src/types";
 import type { TokenStream } from "../data/dataset";
 import type { Examples } from "../data/examples";
 import type { Parameters } from "../model/layer";
 import type { Network } from "../model/network";
 import type { Optimizer } from "../optimizers";
 import type { OptimizerState } from "../optimizers/optimizer";
+import type { Backend } from "./index";
+import type { Predictor } from "./predictor";
 
 /** All that an engine needs to know, once. It copies what it keeps. */
 export interface EngineSetup {
@@ -60,9 +61,30 @@ export interface Engine {
   dispose(): void;
 }
 
-/** What is known of an engine before its code is loaded: `facts.ts` in its folder. */
-export interface EngineFacts {
-  readonly backend: Backend;
+/** What `worker/chunks/tfjs.ts` has. A type of its own, so that nothing that is loaded early imports tfjs. */
+export interface TfjsChunk {
+  createTfjsEngine(setup: EngineSetup, options: { readonly wasmURL: string }): Promise<Engine>;
+  createTfjsPredictor(
+    network: Network,
+    most: number,
+    options: { readonly wasmURL: string },
+  ): Promise<Predictor>;
+  createWebGPUEngine(setup: EngineSetup): Promise<Engine>;
+}
+
+/** The package's other files, for engines whose code or data is large. */
+export interface EngineFiles {
+  /** Loads the chunk, once. */
+  tfjs(): Promise<TfjsChunk>;
+  /** Where tfjs's own WebAssembly is served. */
+  tfjsWasmURL(): string;
+}
+
+/**
+ * What a folder of this room defines: an engine as it is known before its code is loaded. Its name is that
+ * in `list.ts`.
+ */
+export interface EngineKind {
   /**
    * An engine that cannot go on gives way to the one of the next lower rank. The one of the lowest trains
    * what the others refuse, and is never measured.
@@ -74,6 +96,14 @@ export interface EngineFacts {
   look?(): Promise<{ readonly device: string; readonly skipped?: string }>;
   /** Milliseconds within which it must have been measured. Default: no limit. */
   readonly patience?: number;
+  /**
+   * Makes the engine.
+   *
+   * @throws MakemoreError `UNSUPPORTED` if this network or this machine is not for it
+   */
+  open(setup: EngineSetup, files: EngineFiles): Promise<Engine>;
+  /** Makes a predictor, as a `PredictorFactory` does. Default: the next engine's by rank is taken. */
+  openPredictor?(network: Network, most: number, files: EngineFiles): Promise<Predictor>;
 }
 
 /**

@@ -1,4 +1,4 @@
-/** The engines there are, each under its name. To add one: its folder, and a line here. */
-export { tfjs } from "./tfjs/facts";
-export { wasm } from "./wasm/facts";
-export { webgpu } from "./webgpu/facts";
+/** The engines there are, each under the name that `backend` takes. To add one: its folder, and a line here. */
+export { tfjs } from "./tfjs/kind";
+export { wasm } from "./wasm/kind";
+export { webgpu } from "./webgpu/kind";

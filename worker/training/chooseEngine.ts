@@ -6,22 +6,14 @@
 
 import { MakemoreError } from "../../src/errors";
 import type { Measurements } from "../../src/protocol";
-import type { Backend, BackendMeasurement, MakemoreOptions } from "../../src/types";
-import type { Engine, EngineFactory, EngineFacts, EngineSetup } from "../engines/engine";
-import * as facts from "../engines/list";
+import type { BackendMeasurement, MakemoreOptions } from "../../src/types";
+import { type Backend, byRank, type Engines } from "../engines";
+import type { Engine, EngineFactory, EngineSetup } from "../engines/engine";
 
 /** The steps that count take at least this long, ms: clocks may tick in whole milliseconds. */
 const MEASURE_MS = 15;
 /** A first step that takes this long is measure enough, ms. */
 const SLOW_MS = 100;
-
-/** The engines there are; each may load its code when it is first asked for. */
-export type Engines = Record<Backend, EngineFactory>;
-
-/** From the most particular to the one that trains anything. */
-const byRank: readonly EngineFacts[] = Object.values(
-  facts satisfies { [Name in keyof typeof facts]: EngineFacts },
-).sort((a, b) => b.rank - a.rank);
 
 export interface Choice {
   readonly engine: Engine;
@@ -84,7 +76,7 @@ export async function replaceEngine(
 }
 
 function preference(backend: Backend): Backend[] {
-  const all = byRank.map((facts) => facts.backend);
+  const all = byRank.map(({ backend }) => backend);
   return all.slice(all.indexOf(backend));
 }
 
@@ -110,18 +102,22 @@ type Finding = BackendMeasurement & { readonly passing?: boolean };
 /** All but the last resort, one after the other. */
 async function measureAll(setup: EngineSetup, engines: Engines): Promise<Finding[]> {
   const found: Finding[] = [];
-  for (const facts of byRank.slice(0, -1).reverse()) found.push(await find(facts, setup, engines));
+  for (const candidate of byRank.slice(0, -1).reverse()) found.push(await find(candidate, setup, engines));
   return found;
 }
 
 /** Measures an engine, if it trains this, is worth it here, and answers in time. */
-async function find(facts: EngineFacts, setup: EngineSetup, engines: Engines): Promise<Finding> {
-  const { backend, patience } = facts;
-  const refusal = facts.refuses(setup);
+async function find(
+  { backend, kind }: (typeof byRank)[number],
+  setup: EngineSetup,
+  engines: Engines,
+): Promise<Finding> {
+  const { patience } = kind;
+  const refusal = kind.refuses(setup);
   if (refusal) return { backend, device: "", skipped: refusal };
   let device = "";
   const look = async (): Promise<Finding> => {
-    const here = await facts.look?.();
+    const here = await kind.look?.();
     device = here?.device ?? "";
     if (here?.skipped !== undefined) return { backend, device, skipped: here.skipped };
     return measure(backend, engines[backend], setup);

@@ -12,8 +12,8 @@ import type { Engine, EngineSetup, EngineState } from "../engine";
 import { FACTORS, stepFactors } from "../optimizer";
 import { relaxed, simd } from "./binaries";
 import type { Kernels } from "./exports";
-import { wasm } from "./facts";
 import { memoryLayout, padTo8, type StoredParameter } from "./memoryLayout";
+import { supportedChain } from "./supports";
 
 /** The builds, best first, and what `device` calls them. */
 const builds = { "relaxed-simd": relaxed, simd };
@@ -30,10 +30,8 @@ const STEPS_PER_CALL = 1024;
  * @param build instead of the best that this machine can run
  */
 export async function createWasmEngine(setup: EngineSetup, build?: Build): Promise<Engine> {
-  const { chain } = setup.network;
-  const refusal = wasm.refuses(setup);
-  if (refusal || !chain)
-    throw new MakemoreError("UNSUPPORTED", refusal ?? "This network is no chain of blocks.");
+  const chain = supportedChain(setup);
+  if (typeof chain === "string") throw new MakemoreError("UNSUPPORTED", chain);
   const { device, kernels } = await openKernels(build);
   try {
     return new WasmEngine(device, kernels, setup, chain);

@@ -17,7 +17,6 @@ import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../
 import { FACTORS, type Optimizer, stepFactors } from "../optimizer";
 import { openWebGPU, tf, type WebGPU } from "../tfjs/backend";
 import { uploadedExamples } from "./examples";
-import { webgpu } from "./facts";
 import { inErrorScopes, onLoss } from "./faults";
 import { stepKernels } from "./kernels";
 import { GPU_SHAPE, type Shape, SOFTWARE_SHAPE } from "./kernels/lanes";
@@ -25,6 +24,7 @@ import { lossKernel } from "./kernels/loss";
 import { Memory } from "./memory";
 import { Buffers, NO_CHARACTER, planChain } from "./plan";
 import { Program } from "./program";
+import { supportedChain } from "./supports";
 
 /** An engine whose numbers tfjs can use where they are. */
 export interface WebGPUEngine extends Engine {
@@ -48,10 +48,8 @@ export async function createWebGPUEngine(
   setup: EngineSetup,
   options: WebGPUEngineOptions = {},
 ): Promise<WebGPUEngine> {
-  const { chain } = setup.network;
-  const refusal = webgpu.refuses(setup);
-  if (refusal || !chain)
-    throw new MakemoreError("UNSUPPORTED", refusal ?? "This network is no chain of blocks.");
+  const chain = supportedChain(setup);
+  if (typeof chain === "string") throw new MakemoreError("UNSUPPORTED", chain);
   const gpu = await openWebGPU();
   const { device } = gpu;
   const { parameters, optimizer, optimizerState, stream, seed, batchSize } = setup;

@@ -1,0 +1,52 @@
+/** What is derived from the engines of `list.ts`. */
+import * as v from "valibot";
+import { MakemoreError } from "../../src/errors";
+import type { EngineFactory, EngineFiles, EngineKind } from "./engine";
+import * as kinds from "./list";
+import type { PredictorFactory } from "./predictor";
+
+const ranked = (Object.entries(kinds) as [keyof typeof kinds, EngineKind][]).sort(
+  ([, a], [, b]) => b.rank - a.rank,
+);
+
+const named = v.picklist(ranked.map(([name]) => name));
+function parseName(name: unknown) {
+  return v.parse(named, name);
+}
+// Taken from a function, because the compiler writes out what a function returns: see LayerSpec.
+/** The name of an engine, which is what trains: see `MakemoreOptions.backend`. */
+export type Backend = ReturnType<typeof parseName>;
+
+/** The engines by rank: from the most particular to the one that trains anything. */
+export const byRank: readonly { readonly backend: Backend; readonly kind: EngineKind }[] = ranked.map(
+  ([backend, kind]) => ({ backend, kind }),
+);
+
+/** How each engine is opened. */
+export type Engines = Record<Backend, EngineFactory>;
+
+/** The engines, with the files that some of them load when they are first asked for. */
+export function enginesFrom(files: EngineFiles): Engines {
+  // The names are those of `kinds`, every one.
+  return Object.fromEntries(
+    byRank.map(({ backend, kind }): [Backend, EngineFactory] => [
+      backend,
+      (setup) => kind.open(setup, files),
+    ]),
+  ) as Engines;
+}
+
+/** The predictor of the first engine by rank that has one for the network and for this machine. */
+export function predictorFrom(files: EngineFiles): PredictorFactory {
+  return async (network, most) => {
+    let refusal = new MakemoreError("UNSUPPORTED", "No engine has a predictor.");
+    for (const { kind } of byRank)
+      try {
+        if (kind.openPredictor) return await kind.openPredictor(network, most, files);
+      } catch (error) {
+        if (!(error instanceof MakemoreError) || error.code !== "UNSUPPORTED") throw error;
+        refusal = error;
+      }
+    throw refusal;
+  };
+}

@@ -1,0 +1,11 @@
+import type { EngineKind } from "../engine";
+
+/** Automatic differentiation: it trains whatever there is, on what tfjs finds. */
+export const tfjs: EngineKind = {
+  rank: 0,
+  refuses: () => undefined,
+  open: async (setup, files) =>
+    (await files.tfjs()).createTfjsEngine(setup, { wasmURL: files.tfjsWasmURL() }),
+  openPredictor: async (network, most, files) =>
+    (await files.tfjs()).createTfjsPredictor(network, most, { wasmURL: files.tfjsWasmURL() }),
+};
