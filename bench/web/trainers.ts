@@ -2,10 +2,10 @@
 import { buildDataset } from "../../worker/data/dataset";
 import type { Vocabulary } from "../../worker/data/vocabulary";
 import type { Engine, EngineSetup } from "../../worker/engines/engine";
-import type { Optimizer } from "../../worker/engines/optimizer";
 import { createTfjsEngine } from "../../worker/engines/tfjs";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
+import type { Optimizer } from "../../worker/optimizers";
 
 /** What all of them train: the same words, weights and minibatches. */
 export interface Task {

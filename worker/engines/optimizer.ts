@@ -1,8 +1,6 @@
 /** The optimiser's part of a chunk of steps, the same for every engine. */
 import { type Optimizer, optimizerKind } from "../optimizers";
 
-export type { Optimizer };
-
 /** Numbers per step in the table of `stepFactors`; an optimiser that has fewer leaves the rest 0. */
 export const FACTORS = 4;
 

@@ -1,9 +1,9 @@
 /** The models and sizes that are measured, and how an engine for them is set up. */
 import { buildDataset } from "../../../worker/data/dataset";
 import type { EngineSetup } from "../../../worker/engines/engine";
-import type { Optimizer } from "../../../worker/engines/optimizer";
 import { architecture } from "../../../worker/model/architectures";
 import { buildNetwork, initialParameters } from "../../../worker/model/network";
+import type { Optimizer } from "../../../worker/optimizers";
 import { settings } from "./settings";
 
 export const sgd: Optimizer = { type: "sgd" };

@@ -7,7 +7,7 @@
  * gamma and beta are its own too, and so are the first level's columns of W: see firstWeights.ts. Only the
  * workgroup that trains a number may read it in this dispatch.
  */
-import type { Optimizer } from "../../optimizer";
+import type { Optimizer } from "../../../optimizers";
 import { type BlockPlan, Buffers, NormRow, type Plan } from "../plan";
 import { firstWeights } from "./firstWeights";
 import { type Kernel, kernel, MULTIPLY_ADD, repeat, sizes, unroll, vec4Array } from "./kernel";

@@ -1,5 +1,5 @@
 /** The embedding learns: the shares of its gradient that the first level's workgroups left are added up. */
-import type { Optimizer } from "../../optimizer";
+import type { Optimizer } from "../../../optimizers";
 import { Buffers, type Plan } from "../plan";
 import { type Kernel, kernel, sizes, vec4Array } from "./kernel";
 import { board } from "./lanes";

@@ -1,4 +1,4 @@
-import type { Optimizer } from "../../optimizer";
+import type { Optimizer } from "../../../optimizers";
 import type { Plan } from "../plan";
 import { backwardKernel } from "./backward";
 import { embeddingKernel } from "./embedding";

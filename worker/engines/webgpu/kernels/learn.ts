@@ -2,8 +2,9 @@
  * The optimiser's part of a kernel: how a parameter moves along its gradient. The formulas are in
  * worker/optimizers, a file for each optimiser; all that the kernels know of them is here.
  */
+
+import type { Optimizer } from "../../../optimizers";
 import { optimizerKind, stateOf } from "../../../optimizers";
-import type { Optimizer } from "../../optimizer";
 import { Buffers, type Plan } from "../plan";
 import { type Binding, vec4Array } from "./kernel";
 

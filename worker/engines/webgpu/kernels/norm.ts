@@ -1,5 +1,5 @@
 /** BatchNorm1d and Tanh, forward and backward, on the rows that each lane of a workgroup has. */
-import type { Optimizer } from "../../optimizer";
+import type { Optimizer } from "../../../optimizers";
 import type { BlockPlan, Plan } from "../plan";
 import { type Binding, float, vec4Array } from "./kernel";
 import { eachRow, type Held } from "./lanes";
