@@ -15,17 +15,14 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { MakemoreError } from "../../src/errors";
 import type { PlainExportOptions } from "../../src/protocol";
 import { runToEnd, type Work } from "../../src/slices";
-import type { BlockChain } from "../model/blocks";
 import type { Network } from "../model/network";
 import type { Checkpoint } from "../training/checkpoint";
 import type { Complete } from "../validation";
 import { crc32Work } from "./checksum";
-import { convolutionGraph } from "./convolution";
 import { encodeEntry, encodeModel, message } from "./encode";
 import { floatTensor, type Tensor } from "./graph";
-import { incrementalGraph } from "./incremental";
+import { networkGraphs } from "./networkGraphs";
 import { ModelProto } from "./schema";
-import { windowGraph } from "./window";
 
 /** `exportONNX`'s options with every default filled in. */
 export type ExportSettings = Complete<PlainExportOptions>;
@@ -55,23 +52,18 @@ export function* writeWork(
   };
   const description = `A character-level language model, made by makemore-web. ${DESCRIPTIONS[form]}`;
   const training = trainingState ? stateTensors(checkpoint) : [];
-  const build = () => {
-    if (form === "window") return windowGraph(network, parameters);
-    const chain = requireBlocks(network, form);
-    if (form === "convolution") return convolutionGraph(network, chain, parameters);
-    const { graph, states } = incrementalGraph(network, chain, parameters);
-    metadata.state = JSON.stringify(states);
-    return graph;
-  };
-  return yield* seal(encodeModel({ graph: build(), description, metadata, training }));
+  const { forms } = networkGraphs(network);
+  const build = forms[form];
+  if (!build) throw noForm(network, form, Object.keys(forms));
+  const { graph, states } = build(parameters);
+  if (states) metadata.state = JSON.stringify(states);
+  return yield* seal(encodeModel({ graph, description, metadata, training }));
 }
 
-function requireBlocks(network: Network, form: string): BlockChain {
-  const { chain } = network;
-  if (chain) return chain;
-  throw new MakemoreError(
+function noForm({ layers }: Network, form: string, forms: readonly string[]): MakemoreError {
+  return new MakemoreError(
     "INVALID_MODEL",
-    `form: "${form}" is for models made of blocks of FlattenConsecutive, Linear, BatchNorm1d and Tanh, in that order, and a last Linear; this one is ${network.layers.map((layer) => layer.name).join(", ")}. Its form is "window".`,
+    `form: "${form}" is for models made of blocks of FlattenConsecutive, Linear, BatchNorm1d and Tanh, in that order, and a last Linear; this one is ${layers.map((layer) => layer.name).join(", ")}. Its form is ${forms.map((name) => `"${name}"`).join(" or ")}.`,
   );
 }
 

@@ -2,15 +2,13 @@
  * A checkpoint at work: everything that is computed in evaluation mode goes through here, in ONNX
  * Runtime. Think of it as two instruments over one set of numbers: words are sampled a character
  * at a time, down the tree of prefixes; they are scored with all their contexts known, by the
- * shared tree. Each opens its graph when it is first used. A model that is no chain of blocks
- * (`Network.chain`) has its window form stand in for both.
+ * shared tree. Each opens its graph when it is first used; which graphs these are depends on the network
+ * (worker/onnx/networkGraphs.ts).
  */
 import type { ScoredWords } from "../../src/protocol";
 import type { TokenStream, WordSet } from "../data/dataset";
 import { elements, type Network } from "../model/network";
-import { incrementalGraph, type Stepper } from "../onnx/incremental";
-import { sharedTreeGraph, singleLevelGraph } from "../onnx/sharedTree";
-import { windowGraph } from "../onnx/window";
+import { networkGraphs } from "../onnx/networkGraphs";
 import type { Checkpoint } from "../training/checkpoint";
 import { Prefixes, type StepSession } from "./prefixes";
 import { GraphSession, type Runtime } from "./runtime";
@@ -189,16 +187,7 @@ export class Inference {
 
   async #makeStepper(): Promise<StepSession> {
     const { network, parameters } = this.#checkpoint;
-    const { chain } = network;
-    const stepper: Stepper = chain
-      ? incrementalGraph(network, chain, parameters)
-      : {
-          graph: windowGraph(network, parameters),
-          tokens: "context",
-          width: network.contextLength,
-          states: [],
-        };
-    const { graph, ...rest } = stepper;
+    const { graph, ...rest } = networkGraphs(network).stepper(parameters);
     return { ...rest, session: await this.#open(graph), vocabularySize: network.vocabularySize };
   }
 
@@ -213,10 +202,7 @@ export class Inference {
 
   async #makeTree(): Promise<TreeSession> {
     const { network, parameters } = this.#checkpoint;
-    const { chain } = network;
-    const { graph, levels } = chain
-      ? sharedTreeGraph(network, chain, parameters)
-      : singleLevelGraph(network, parameters);
+    const { graph, levels } = networkGraphs(network).tree(parameters);
     return {
       session: await this.#open(graph),
       levels,
