@@ -7,7 +7,7 @@ import { buildNetwork, initialParameters } from "../../worker/model/network";
 import { testWasmEngine } from "../wasmEngine";
 
 // Node 20 has no relaxed SIMD; Chromium runs that build in test/browser.
-describe("simd", () => testWasmEngine("simd"));
+testWasmEngine("simd");
 
 test("both builds together are small", () => {
   // As they stand in the worker's file, base64 and gzipped.

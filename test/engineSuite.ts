@@ -1,0 +1,206 @@
+/** What every engine must do. The test files of the unit and browser projects run it for their engines. */
+import { afterEach, describe, expect, test } from "vitest";
+import { drawBatch, exampleCount } from "../worker/data/dataset";
+import { prepareExamples } from "../worker/data/examples";
+import type { Engine, EngineSetup } from "../worker/engines/engine";
+import type { Parameters } from "../worker/model/layer";
+import { buildNetwork, initialParameters } from "../worker/model/network";
+import { adamw, type Sizes, sgd, small, someRates, someSetup } from "./engineSetups";
+import { expectMoments } from "./moments";
+import { allowedDifference, largestDifference, pytorchRecipes, pytorchRun } from "./pytorch";
+import { Reference } from "./reference";
+
+/** A run beside the float64 reference. */
+export interface ReferenceCase extends Sizes {
+  readonly optimizer: EngineSetup["optimizer"];
+}
+
+/** An engine in one build or on one device, and what it is tried with. */
+export interface EngineUnderTest {
+  readonly name: string;
+  /** What the engine says of itself. */
+  readonly says: Partial<Pick<Engine, "backend" | "device">>;
+  create(setup: EngineSetup): Promise<Engine>;
+  readonly cases: readonly ReferenceCase[];
+  /** Trained in each order and with each kind of targets. */
+  readonly examplesWith: readonly Sizes[];
+  /** Steps of the runs that must repeat to the bit. */
+  readonly steps: number;
+  /** Checked after each test, when all engines are disposed. */
+  afterDispose?(): void | Promise<void>;
+  /**
+   * Leaves out what says little more: a software GPU compiles a kernel for every shape, and takes
+   * minutes for all of them.
+   */
+  readonly slow?: boolean;
+}
+
+/** Every order and kind of targets that random order and hard targets, as in the other tests, leave. */
+const exampleChoices = [
+  { order: "even", targets: "hard", teacher: "none" },
+  { order: "even", targets: "soft", teacher: "ngram" },
+  { order: "random", targets: "soft", teacher: "none" },
+] as const;
+
+/** Defines the tests, in a `describe` for each engine. */
+export function testEngines(engines: readonly EngineUnderTest[]): void {
+  describe.each(engines)("$name", (engine) => {
+    const { cases, examplesWith, says, steps, slow = false } = engine;
+    const made: Engine[] = [];
+    const create = async (setup: EngineSetup) => {
+      const one = await engine.create(setup);
+      made.push(one);
+      return one;
+    };
+    afterEach(async () => {
+      for (const one of made.splice(0)) one.dispose();
+      await engine.afterDispose?.();
+    });
+
+    test.each((["mlp", "wavenet"] as const).slice(slow ? -1 : 0))(
+      "follows PyTorch step by step: %s",
+      async (name) => {
+        const run = pytorchRun(name);
+        const { network, parameters, stream, batchSize } = run;
+        const setup = { network, parameters, stream, batchSize, optimizer: sgd, seed: 0 };
+        const trained = await create(setup);
+        expect(trained).toMatchObject(says);
+        const losses = await trained.run(0, run.learningRates, run.positions);
+        expect(largestDifference(losses, run.losses)).toBeLessThan(1e-5);
+        const state = await trained.read();
+        expectFollows(state.parameters, new Map([...run.after, ...run.running]), parameters, losses.length);
+        expect(state.optimizerState).toBeUndefined();
+        const { contexts, logits } = run.evaluation;
+        const evaluated = new Reference({ ...setup, parameters: state.parameters }).logits(contexts);
+        expect(largestDifference(evaluated, logits.flat())).toBeLessThan(1e-4);
+      },
+    );
+
+    test.each(pytorchRecipes().slice(slow ? -1 : 0))(
+      "follows PyTorch's recipe: $name",
+      async ({ setup, learningRates, losses, after }) => {
+        const trained = await create(setup);
+        expect(largestDifference(await trained.run(0, learningRates), losses)).toBeLessThan(1e-5);
+        const { parameters } = await trained.read();
+        expectFollows(parameters, after, setup.parameters, losses.length);
+      },
+    );
+
+    test.each(cases)(
+      "follows the float64 reference, $optimizer.type: $name",
+      async ({ specs, vocabulary, batchSize, optimizer }) => {
+        const setup = someSetup(buildNetwork(specs, vocabulary), { optimizer, batchSize });
+        const reference = new Reference(setup);
+        const trained = await create(setup);
+        const rates = someRates(10, optimizer.type === "sgd" ? 0.1 : 0.002);
+        expect(largestDifference(await trained.run(0, rates), reference.run(0, rates))).toBeLessThan(1e-5);
+        const { parameters, optimizerState } = await trained.read();
+        expectFollows(parameters, reference.parameters, setup.parameters, rates.length);
+        if (optimizer.type === "sgd") expect(optimizerState).toBeUndefined();
+        else expectMoments(optimizerState, reference.moments);
+      },
+    );
+
+    test.each(exampleChoices.flatMap((choice) => examplesWith.map((sizes) => ({ choice, ...sizes }))))(
+      "follows the float64 reference, $choice.order order, $choice.targets targets, teacher $choice.teacher: $name",
+      async ({ choice, specs, vocabulary, batchSize }) => {
+        const network = buildNetwork(specs, vocabulary);
+        const { stream } = someSetup(network);
+        const examples = prepareExamples(stream, network, { ...choice, steps: 10 });
+        if (!examples) return expect.unreachable();
+        const setup = someSetup(network, { optimizer: sgd, batchSize, examples });
+        const reference = new Reference(setup);
+        const trained = await create(setup);
+        const rates = someRates(4, 0.1);
+        // Far on, examples drawn are more than 2^32; a teacher works at the beginning.
+        const first = choice.teacher === "none" ? 1_000_000_007 : 5;
+        expect(largestDifference(await trained.run(first, rates), reference.run(first, rates))).toBeLessThan(
+          1e-5,
+        );
+        const { parameters } = await trained.read();
+        expectFollows(parameters, reference.parameters, setup.parameters, rates.length);
+        // Positions that are given have hard targets.
+        const positions = Uint32Array.from(
+          { length: 2 * batchSize },
+          (_, i) => 1 + ((i * 3) % exampleCount(stream)),
+        );
+        const two = someRates(2, 0.1);
+        expect(
+          largestDifference(await trained.run(0, two, positions), reference.run(0, two, positions)),
+        ).toBeLessThan(1e-5);
+      },
+    );
+
+    test("draws the minibatches that drawBatch draws", async () => {
+      const setup = someSetup(small);
+      const rates = someRates(20);
+      const positions = Uint32Array.from(
+        Array.from(rates, (_, i) => [
+          ...drawBatch(setup.stream, setup.seed, 1000 + i, setup.batchSize),
+        ]).flat(),
+      );
+      const [drawn, given] = [await create(setup), await create(setup)];
+      expect(await drawn.run(1000, rates)).toEqual(await given.run(1000, rates, positions));
+      expect(await drawn.read()).toEqual(await given.read());
+    });
+
+    test.each(slow ? [adamw] : [sgd, adamw])(
+      "the same run gives the same bits, in any chunks, and goes on from what read() gave: $type",
+      async (optimizer) => {
+        const setup = someSetup(small, { optimizer });
+        const rates = someRates(steps);
+        const whole = await create(setup);
+        const losses = await whole.run(0, rates);
+        const state = await whole.read();
+
+        const chunked = await create(setup);
+        expect(await chunked.run(0, rates.subarray(0, 5))).toEqual(losses.slice(0, 5));
+        const between = await chunked.read();
+        expect(await chunked.run(5, rates.subarray(5))).toEqual(losses.slice(5));
+        expect(await chunked.read()).toEqual(state);
+
+        const resumed = await create({ ...setup, ...between });
+        expect(await resumed.run(5, rates.subarray(5))).toEqual(losses.slice(5));
+        expect(await resumed.read()).toEqual(state);
+        expect(await resumed.run(steps, new Float32Array(0))).toEqual(new Float32Array(0));
+        expect(await resumed.read()).toEqual(state);
+      },
+    );
+
+    test("reading in between changes nothing, and its numbers are copies", async () => {
+      const setup = someSetup(small);
+      const [watched, alone] = [await create(setup), await create(setup)];
+      const rates = someRates(3);
+      await watched.run(0, rates);
+      const early = await watched.read();
+      const copy = structuredClone(early);
+      await watched.run(3, rates);
+      expect(early).toEqual(copy);
+      await alone.run(0, rates);
+      await alone.run(3, rates);
+      expect(await watched.read()).toEqual(await alone.read());
+      expect(setup.parameters).toEqual(initialParameters(small, 1));
+    });
+
+    test("it may be disposed of twice", async () => {
+      const trained = await create(someSetup(small));
+      await trained.run(0, someRates(1));
+      trained.dispose();
+      expect(() => trained.dispose()).not.toThrow();
+    });
+  });
+}
+
+function expectFollows(
+  actual: Parameters,
+  expected: ReadonlyMap<string, ArrayLike<number>>,
+  before: Parameters,
+  steps: number,
+): void {
+  expect([...actual.keys()].sort()).toEqual([...expected.keys()].sort());
+  for (const [name, values] of expected) {
+    // A bias before a norm has a gradient of 0, and in the reference of a float64's rounding error.
+    const allowed = 1e-10 + allowedDifference(before.get(name) ?? [], values, steps);
+    expect(largestDifference(actual.get(name) ?? [], values), name).toBeLessThanOrEqual(allowed);
+  }
+}
