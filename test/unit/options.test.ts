@@ -10,25 +10,56 @@ import {
   trainSettings,
 } from "../../worker/options";
 import { learningRate } from "../../worker/training/schedule";
+import pytorchSchedule from "../fixtures/pytorch-schedule.json";
 
-test("the default recipe", () => {
-  expect(trainSettings({})).toEqual({
+type RecipeOfPyTorch = keyof typeof pytorchSchedule;
+
+/** A recipe's numbers as PyTorch has them, under this package's names. */
+function fromPyTorch(name: RecipeOfPyTorch) {
+  const { steps, batch, order, targets, optimizer } = pytorchSchedule[name];
+  if (!("betas" in optimizer)) return { steps, batchSize: batch, order, targets, optimizer: { type: "sgd" } };
+  const { betas, eps: epsilon, weight_decay: weightDecay } = optimizer;
+  const [beta1, beta2] = betas;
+  return {
+    steps,
+    batchSize: batch,
+    order,
+    targets,
+    optimizer: { type: "adamw", beta1, beta2, epsilon, weightDecay },
+  };
+}
+
+test.each(["default", "thorough", "lecture"] as const)(
+  "PyTorch's recipe and learning rates: %s",
+  (recipe) => {
+    const settings = trainSettings({ recipe });
+    expect(settings).toMatchObject(fromPyTorch(recipe));
+    const { steps, rates } = pytorchSchedule[recipe];
+    // PyTorch multiplies the rate of the step before, and rounds each time.
+    for (const [step = Number.NaN, expected = Number.NaN] of rates)
+      expect(learningRate(settings.learningRate, step, steps) / expected, `step ${step}`).toBeCloseTo(1, 9);
+  },
+);
+
+test("by default: PyTorch's best short recipe on the lecture's model and split", () => {
+  const { learningRate: _, ...settings } = trainSettings({});
+  const reference = fromPyTorch("default");
+  expect(settings).toEqual({
+    ...reference,
     model: "wavenet",
-    steps: 3400,
-    batchSize: 128,
-    learningRate: { peak: 4.5e-3, warmup: 50, decay: "linear", final: 0, at: 0.75, hold: 0.7 },
-    optimizer: { type: "adamw", beta1: 0.8, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.003 },
-    order: "even",
-    targets: "soft",
     teacher: "none",
+    // The notebook's `random.seed(42)`, `random.shuffle(words)` and its 80, 10 and 10 %.
     seed: 42,
-    split: [0.8, 0.1, 0.1],
     shuffle: true,
+    split: [0.8, 0.1, 0.1],
     keepBest: true,
-    patience: 1700,
+    patience: reference.steps / 2,
     evalEvery: 0,
     sampleEvery: 0,
   });
+  expect(trainSettings({}).learningRate).toEqual(trainSettings({ recipe: "default" }).learningRate);
+  // As the notebook prints it.
+  expect(parameterCount(buildNetwork(architecture(settings.model), 27).parameters)).toBe(76_579);
 });
 
 test("a short list takes fewer steps, a smaller model and more decay, the lecture's length its own recipe", () => {
