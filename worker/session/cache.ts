@@ -1,0 +1,36 @@
+/** What is cached: ONNX Runtime's graphs of the newest checkpoint, and sets of words for `novel`. */
+import { inSlices } from "../../src/slices";
+import { loadONNXRuntime } from "../assets";
+import { type Dataset, WordSet } from "../data/dataset";
+import { Inference } from "../sampling/inference";
+import type { Checkpoint } from "../training/checkpoint";
+
+export class Cache {
+  /** Runs the newest checkpoint that was asked for. */
+  #inference: { readonly of: Checkpoint; readonly inference: Promise<Inference> } | undefined;
+  readonly #wordSets = new WeakMap<Dataset, Promise<WordSet[]>>();
+
+  /** Sampling and scoring for a checkpoint; those for the checkpoint before are disposed of. */
+  async inference(checkpoint: Checkpoint): Promise<Inference> {
+    if (this.#inference?.of === checkpoint) return this.#inference.inference;
+    const previous = this.#inference;
+    const inference = loadONNXRuntime().then((ort) => new Inference(ort, checkpoint));
+    this.#inference = { of: checkpoint, inference };
+    inference.catch(() => {
+      if (this.#inference?.inference === inference) this.#inference = undefined;
+    });
+    // Ignore load failures here: the callers already got them.
+    await previous?.inference.then((old) => old.dispose()).catch(() => {});
+    return inference;
+  }
+
+  /** Every word of the list, a set for each split. */
+  wordSets(dataset: Dataset): Promise<WordSet[]> {
+    const { train, validation, test } = dataset;
+    const cached = this.#wordSets.get(dataset);
+    if (cached) return cached;
+    const made = Promise.all([train, validation, test].map((stream) => inSlices(WordSet.work(stream))));
+    this.#wordSets.set(dataset, made);
+    return made;
+  }
+}

@@ -1,0 +1,101 @@
+/** Calls that run: each can be aborted by its id, and ends with its outcome. */
+import { type ProxyMarked, type Remote, releaseProxy } from "comlink";
+import type { MakemoreError } from "../../src/errors";
+import type { Outcome } from "../../src/protocol";
+
+export class Calls {
+  /** By call. */
+  readonly #stops = new Map<number, AbortController>();
+  /** As `#stops`, for trainings that end softly; one may be asked to end before it begins. */
+  readonly #softStops = new Map<number, AbortController>();
+  /** Under way beside a training. */
+  readonly #beside = new Set<Promise<unknown>>();
+
+  /**
+   * Runs a call; its first part at once.
+   *
+   * @param proxy the page's function that the call answers to, released at its end
+   */
+  async run<T>(
+    id: number,
+    proxy: object | undefined,
+    call: (signal: AbortSignal) => Promise<T>,
+  ): Promise<Outcome<T>> {
+    const stop = new AbortController();
+    this.#stops.set(id, stop);
+    try {
+      return await outcome(() => call(stop.signal));
+    } finally {
+      this.#stops.delete(id);
+      this.#softStops.delete(id);
+      (proxy as Remote<ProxyMarked> | undefined)?.[releaseProxy]();
+    }
+  }
+
+  /** As `run`, for a call that a training gives way to. */
+  async runBeside<T>(
+    id: number,
+    proxy: object | undefined,
+    call: (signal: AbortSignal) => Promise<T>,
+  ): Promise<Outcome<T>> {
+    const answer = this.run(id, proxy, call);
+    this.#beside.add(answer);
+    try {
+      return await answer;
+    } finally {
+      this.#beside.delete(answer);
+    }
+  }
+
+  /** Settles when the calls that now run beside a training have ended; undefined if there are none. */
+  others(): Promise<unknown> | undefined {
+    return this.#beside.size > 0 ? Promise.allSettled(this.#beside) : undefined;
+  }
+
+  abort(id: number): void {
+    // The page rejects with its signal's reason; this one is for the worker's own traces.
+    this.#stops.get(id)?.abort(new Error("The call was aborted."));
+  }
+
+  stop(id: number): void {
+    this.#softStop(id).abort();
+  }
+
+  /** Aborts when the training is asked to end softly. */
+  softStop(id: number): AbortSignal {
+    return this.#softStop(id).signal;
+  }
+
+  #softStop(id: number): AbortController {
+    const stop = this.#softStops.get(id) ?? new AbortController();
+    this.#softStops.set(id, stop);
+    return stop;
+  }
+}
+
+/** Runs a call and packs what it came to. */
+export async function outcome<T>(call: () => Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { value: await call() };
+  } catch (error) {
+    // By name: a chunk has its own copy of the class.
+    if (error instanceof Error && error.name === "MakemoreError" && "code" in error)
+      return { error: { code: error.code as MakemoreError["code"], message: error.message } };
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    return { error: { code: "WORKER_FAILED", message: `The worker failed: ${reason}` } };
+  }
+}
+
+/**
+ * What is promised.
+ *
+ * @throws the signal's reason if it aborts first
+ */
+export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}

@@ -1,0 +1,41 @@
+import type { Measurements } from "../../src/protocol";
+import type { MakemoreOptions } from "../../src/types";
+import { engines } from "../assets";
+import type { EngineSetup } from "../engines/engine";
+import { type Choice, chooseEngine } from "../training/chooseEngine";
+import { orAborted } from "./calls";
+
+/** Chooses engines, one choice at a time. */
+export class EngineChoices {
+  #backend: NonNullable<MakemoreOptions["backend"]> = "auto";
+  #measurements: Measurements = new Map();
+  /** Settles when the last choice is made, also one that nobody waits for any more. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  configure(backend: MakemoreOptions["backend"], measurements: Measurements): void {
+    this.#backend = backend ?? "auto";
+    this.#measurements = measurements;
+  }
+
+  /** Everything that was measured so far. */
+  get measurements(): Measurements {
+    return this.#measurements;
+  }
+
+  /**
+   * Opens an engine for a training.
+   *
+   * @throws the signal's reason if it aborts before the choice is made; the engine is disposed of
+   */
+  async choose(setup: EngineSetup, signal: AbortSignal): Promise<Choice> {
+    // A cancelled benchmark may still be running and would skew this one.
+    const choosing = this.#last.then(() => chooseEngine(this.#backend, setup, engines, this.#measurements));
+    this.#last = choosing.catch(() => {});
+    try {
+      return await orAborted(choosing, signal);
+    } catch (error) {
+      if (signal.aborted) choosing.then(({ engine }) => engine.dispose()).catch(() => {});
+      throw error;
+    }
+  }
+}

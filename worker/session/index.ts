@@ -1,0 +1,261 @@
+/**
+ * The worker's side of one `Makemore`: the model there is, the words it learned from, and the
+ * training under way, if any. Think of it as the table on which the rooms of `worker/` are laid
+ * out in the order the data flows: words -> dataset -> network -> engine -> checkpoint -> ONNX and
+ * sampling. All the work is done in those rooms. A file beside this one each holds the calls that run,
+ * the calls that wait, and what is cached.
+ */
+import { transfer } from "comlink";
+import { version } from "../../package.json";
+import { MakemoreError } from "../../src/errors";
+import type {
+  EncodedWords,
+  NoOptions,
+  OnPart,
+  Outcome,
+  PlainExportOptions,
+  PlainLoadOptions,
+  PlainResumeOptions,
+  PlainSampleOptions,
+  PlainTrainOptions,
+  ScoredWords,
+  WorkerAPI,
+  WorkerConfiguration,
+} from "../../src/protocol";
+import { inSlices } from "../../src/slices";
+import type { Losses, ModelInfo, TrainResult } from "../../src/types";
+import { setAssetURLs } from "../assets";
+import { encodeText, type TokenStream, WordSet } from "../data/dataset";
+import { fingerprintWork } from "../data/fingerprint";
+import { readWork } from "../onnx/read";
+import { writeWork } from "../onnx/write";
+import {
+  checkLoadOptions,
+  checkMakemoreOptions,
+  checkNoOptions,
+  exportSettings,
+  sampleSettings,
+} from "../options";
+import { encodePrefix } from "../sampling/sample";
+import type { Checkpoint } from "../training/checkpoint";
+import { modelInfo } from "../training/modelInfo";
+import { Cache } from "./cache";
+import { Calls, orAborted, outcome } from "./calls";
+import { Changes } from "./changes";
+import { EngineChoices } from "./engineChoices";
+import { learn, type OnEvent } from "./learn";
+import { prepareResume, prepareTrain, type Start } from "./prepare";
+import { readWords, State } from "./state";
+
+/** Sampled words of one message: a few milliseconds of the page's time. */
+const PART = 5000;
+
+export class Session implements WorkerAPI {
+  readonly #calls = new Calls();
+  readonly #changes = new Changes();
+  readonly #cache = new Cache();
+  readonly #choices = new EngineChoices();
+  readonly #state = new State();
+
+  configure(configuration: WorkerConfiguration): Promise<Outcome<void>> {
+    return outcome(async () => {
+      const { options, files, lockName, measurements } = configuration;
+      if (configuration.version !== version)
+        throw new MakemoreError(
+          "LOAD_FAILED",
+          `The worker ${files.worker} is of makemore-web ${version}, and the page's part of ${configuration.version}; serve the files of one version together.`,
+        );
+      checkMakemoreOptions(options);
+      this.#choices.configure(options.backend, measurements);
+      setAssetURLs(files);
+      await holdLock(lockName);
+    });
+  }
+
+  train(
+    id: number,
+    options: PlainTrainOptions,
+    words: EncodedWords,
+    onEvent: OnEvent,
+  ): Promise<Outcome<TrainResult>> {
+    return this.#learn("train", id, onEvent, (signal) => prepareTrain(options, words, signal));
+  }
+
+  resume(
+    id: number,
+    options: PlainResumeOptions,
+    words: EncodedWords | undefined,
+    onEvent: OnEvent,
+  ): Promise<Outcome<TrainResult>> {
+    return this.#learn("resume", id, onEvent, (signal) => prepareResume(this.#state, options, words, signal));
+  }
+
+  sample(
+    id: number,
+    options: PlainSampleOptions,
+    count: number,
+    novel: EncodedWords | undefined,
+    onPart: OnPart<string[]>,
+  ): Promise<Outcome<void>> {
+    return this.#calls.runBeside(id, onPart, async (signal) => {
+      const settings = sampleSettings(count, options);
+      const checkpoint = await this.#snapshot("sample", signal);
+      const known = settings.novel ? await this.#knownWords(checkpoint, novel, signal) : [];
+      // Refused before ONNX Runtime is fetched for it.
+      encodePrefix(checkpoint.vocabulary, settings);
+      const hand = async (words: readonly string[]) => {
+        for (let from = 0; from < words.length; from += PART) {
+          signal.throwIfAborted();
+          await onPart(words.slice(from, from + PART));
+        }
+      };
+      try {
+        const inference = await this.#cache.inference(checkpoint);
+        await hand(await inference.sample(count, settings, known, () => signal.aborted));
+      } catch (error) {
+        if (error instanceof MakemoreError && error.words) await hand(error.words);
+        throw error;
+      }
+    });
+  }
+
+  score(
+    id: number,
+    options: NoOptions,
+    words: EncodedWords,
+    onPart: OnPart<ScoredWords>,
+  ): Promise<Outcome<void>> {
+    return this.#calls.runBeside(id, onPart, async (signal) => {
+      checkNoOptions(options, "score");
+      const checkpoint = await this.#snapshot("score", signal);
+      const { text } = await readWords(words, { call: "score" }, signal);
+      // Refused before ONNX Runtime is fetched for it.
+      const stream = await inSlices(encodeText(text, checkpoint.vocabulary), signal);
+      if (stream.length === 0)
+        throw new MakemoreError("INVALID_WORDS", "score: there are no words; give at least one.");
+      const inference = await this.#cache.inference(checkpoint);
+      const hand = (part: ScoredWords) => onPart(transfer(part, [part.surprises.buffer]));
+      await inference.score(stream, hand, () => signal.aborted);
+    });
+  }
+
+  evaluate(id: number, options: NoOptions, words: EncodedWords | undefined): Promise<Outcome<Losses>> {
+    return this.#calls.runBeside(id, undefined, async (signal) => {
+      checkNoOptions(options, "evaluate");
+      const checkpoint = await this.#snapshot("evaluate", signal);
+      const dataset = await this.#state.words("evaluate", checkpoint, words, signal);
+      const inference = await this.#cache.inference(checkpoint);
+      const evaluate = (stream: TokenStream) => inference.evaluate(stream, () => signal.aborted);
+      return {
+        train: await evaluate(dataset.train),
+        validation: await evaluate(dataset.validation),
+        test: await evaluate(dataset.test),
+      };
+    });
+  }
+
+  async exportONNX(id: number, options: PlainExportOptions): Promise<Outcome<Uint8Array>> {
+    const result = await this.#calls.runBeside(id, undefined, async (signal) => {
+      const settings = exportSettings(options);
+      return inSlices(writeWork(await this.#snapshot("exportONNX", signal), settings), signal);
+    });
+    return "value" in result ? transfer(result, [result.value.buffer]) : result;
+  }
+
+  load(
+    id: number,
+    onnx: Uint8Array,
+    options: PlainLoadOptions,
+    words: EncodedWords | undefined,
+  ): Promise<Outcome<ModelInfo>> {
+    return this.#calls.run(id, undefined, (signal) =>
+      this.#changes.run({ call: "load", isTraining: false, signal }, async (open) => {
+        checkLoadOptions(options);
+        return open(async () => {
+          const checkpoint = await inSlices(readWork(onnx), signal);
+          const state = this.#state;
+          const dataset =
+            words || options.column !== undefined
+              ? await state.words("load", checkpoint, words, signal, options.column)
+              : undefined;
+          const fingerprint = dataset && (await inSlices(fingerprintWork(dataset), signal));
+          // The words may have been the last to come.
+          signal.throwIfAborted();
+          state.checkpoint = fingerprint ? { ...checkpoint, words: fingerprint } : checkpoint;
+          state.dataset = dataset;
+          state.standing = undefined;
+          return modelInfo(checkpoint);
+        });
+      }),
+    );
+  }
+
+  abort(id: number): void {
+    this.#calls.abort(id);
+  }
+
+  stop(id: number): void {
+    this.#calls.stop(id);
+  }
+
+  #learn(
+    call: "train" | "resume",
+    id: number,
+    onEvent: OnEvent,
+    prepare: (signal: AbortSignal) => Promise<Start>,
+  ): Promise<Outcome<TrainResult>> {
+    const shared = {
+      state: this.#state,
+      cache: this.#cache,
+      choices: this.#choices,
+      calls: this.#calls,
+    };
+    const softStop = this.#calls.softStop(id);
+    return this.#calls.run(id, onEvent, (signal) =>
+      this.#changes.run({ call, isTraining: true, signal }, (open) =>
+        learn(shared, { open, prepare: () => prepare(signal), onEvent, signal, softStop }),
+      ),
+    );
+  }
+
+  /** The model as it is now; while one is being set up, as it begins. */
+  async #snapshot(call: string, signal: AbortSignal): Promise<Checkpoint> {
+    await this.#changes.opened(signal);
+    return this.#state.snapshot(call, signal);
+  }
+
+  /** What `novel` leaves out: the list that was given, or every word of the model's own. */
+  async #knownWords(
+    { vocabulary }: Checkpoint,
+    novel: EncodedWords | undefined,
+    signal: AbortSignal,
+  ): Promise<WordSet[]> {
+    if (novel) {
+      const { text } = await readWords(novel, { call: "sample: novel" }, signal);
+      // A word that the model cannot spell is never sampled.
+      const stream = await inSlices(encodeText(text, vocabulary, true), signal);
+      return [await inSlices(WordSet.work(stream), signal)];
+    }
+    const { dataset } = this.#state;
+    if (!dataset)
+      throw new MakemoreError(
+        "NO_WORDS",
+        "sample: novel needs the training words, and a loaded model comes without them; give them as sample(count, { novel: words }) or load(file, { words }).",
+      );
+    return orAborted(this.#cache.wordSets(dataset), signal);
+  }
+}
+
+/** Holds a lock until this worker ends, however it ends, so that the page learns of it. */
+async function holdLock(name: string): Promise<void> {
+  // Only secure contexts have locks, and not all: a browser refuses them where it refuses storage.
+  if (!navigator.locks) return;
+  await new Promise<void>((resolve) => {
+    navigator.locks
+      .request(name, () => {
+        resolve();
+        return new Promise(() => {});
+      })
+      .catch(() => resolve());
+  });
+}

@@ -1,0 +1,194 @@
+/** One training, from its setup to its result. */
+import type { ProxyMarked, Remote } from "comlink";
+import type { WorkerAPI } from "../../src/protocol";
+import { inSlices } from "../../src/slices";
+import type { Losses, TrainResult } from "../../src/types";
+import { engines, openPredictor } from "../assets";
+import type { Dataset, TokenStream } from "../data/dataset";
+import { type Examples, examplesWork } from "../data/examples";
+import type { Engine, EngineSetup } from "../engines/engine";
+import { sampleSettings } from "../options";
+import type { Checkpoint } from "../training/checkpoint";
+import { type Choice, replaceEngine } from "../training/chooseEngine";
+import { Forecast } from "../training/forecast";
+import { modelInfo } from "../training/modelInfo";
+import { explosion, overfitting } from "../training/notices";
+import { smooth } from "../training/smooth";
+import { Training } from "../training/training";
+import type { Validated, Watch } from "../training/watch";
+import type { Cache } from "./cache";
+import type { Calls } from "./calls";
+import type { Open } from "./changes";
+import type { EngineChoices } from "./engineChoices";
+import type { Start } from "./prepare";
+import type { State } from "./state";
+
+/** Words shown where `sampleEvery` falls due. */
+const PROGRESS_SAMPLES = 5;
+
+export type OnEvent = Parameters<WorkerAPI["train"]>[3];
+
+/** A call of `train` or `resume`. */
+interface Learn {
+  readonly open: Open;
+  /** Checks everything and changes nothing. */
+  readonly prepare: () => Promise<Start>;
+  readonly onEvent: OnEvent;
+  readonly signal: AbortSignal;
+  /** Ends the training with its result so far. */
+  readonly softStop: AbortSignal;
+}
+
+/** What a training shares with the other calls of its session. */
+interface Shared {
+  readonly state: State;
+  readonly cache: Cache;
+  readonly choices: EngineChoices;
+  readonly calls: Calls;
+}
+
+/** A training that is set up. */
+interface Ready {
+  readonly start: Start;
+  readonly choice: Choice;
+  readonly forecast: Forecast;
+  readonly watch: Watch | undefined;
+  readonly training: Training;
+}
+
+export async function learn(shared: Shared, call: Learn): Promise<TrainResult> {
+  const started = performance.now();
+  const { signal, softStop } = call;
+  const ready = await call.open(() => setUp(shared, call));
+  const { start, choice, forecast, training } = ready;
+  try {
+    const { checkpoint, dataset } = start;
+    const { kept, best, engine } = await run(shared, call, ready);
+    // Aborted meanwhile: nobody hears of the result.
+    signal.throwIfAborted();
+    const losses = training.losses.slice(0, training.step - checkpoint.step);
+    const exploded = explosion(losses, checkpoint.vocabulary.size, best);
+    const copies = await forecast.copies(kept);
+    return {
+      step: training.step,
+      steps: training.steps,
+      stopped: softStop.aborted && training.step < training.steps,
+      ...(best ? { kept: { step: kept.step, validation: await forecast.validation(kept) } } : {}),
+      copies,
+      backend: engine.backend,
+      device: engine.device,
+      seconds: (performance.now() - started) / 1000,
+      losses,
+      smoothed: smooth(losses),
+      words: dataset.stats,
+      model: modelInfo(kept),
+      ...(choice.measured ? { measured: choice.measured } : {}),
+      notices: [...training.notices, ...exploded, ...overfitting(copies, best !== undefined)],
+    };
+  } finally {
+    forecast.dispose();
+  }
+}
+
+/** Prepares, chooses an engine, and only then replaces the session's model. */
+async function setUp(
+  { state, cache, choices, calls }: Shared,
+  { prepare, onEvent, signal, softStop }: Learn,
+): Promise<Ready> {
+  const start = await prepare();
+  const { checkpoint, dataset, evalEvery, sampleEvery, notices = [] } = start;
+  const { network, recipe } = checkpoint;
+  const examples = await inSlices(examplesWork(dataset.train, network, recipe), signal);
+  const setupFrom = (from: Checkpoint) => engineSetup(from, dataset, examples);
+  const choice = await choices.choose(setupFrom(checkpoint), signal);
+
+  const forecast = new Forecast(openPredictor, network, dataset, recipe.batchSize);
+  const watch = forecast.watch(checkpoint, start.watch);
+  const training = new Training(checkpoint, dataset, {
+    evalEvery,
+    sampleEvery,
+    watch,
+    notices: [...notices, ...choice.notices],
+    openEngine: (from, lost, again) => replaceEngine(lost, again, setupFrom(from), engines),
+    evaluate: (at) => evaluateProgress(cache, at, dataset, signal),
+    sample: async (at) => {
+      const settings = sampleSettings(PROGRESS_SAMPLES, { seed: at.step });
+      return (await cache.inference(at)).sample(PROGRESS_SAMPLES, settings, [], () => signal.aborted);
+    },
+    onProgress: (progress) => void onEvent({ progress }),
+    others: () => calls.others(),
+  });
+  for (const ending of [signal, softStop]) ending.addEventListener("abort", () => training.stop());
+  if (softStop.aborted) training.stop();
+  state.checkpoint = checkpoint;
+  state.standing = { last: checkpoint };
+  state.dataset = dataset;
+  state.training = training;
+  return { start, choice, forecast, watch, training };
+}
+
+/** Trains to the end. The session's model is then the best one that was seen, or the last. */
+async function run(
+  { state, choices: { measurements } }: Shared,
+  { onEvent }: Learn,
+  { start, choice, watch, training }: Ready,
+): Promise<{ engine: Engine; kept: Checkpoint; best: Validated | undefined }> {
+  const events = onEvent as Remote<OnEvent & ProxyMarked>;
+  const tell = (of: Checkpoint) => events({ model: modelInfo(of), measurements });
+  void tell(start.checkpoint);
+  let engine: Engine;
+  let kept: Checkpoint;
+  let best: Validated | undefined;
+  try {
+    engine = await training.run(choice.engine);
+  } finally {
+    kept = training.checkpoint;
+    state.training = undefined;
+    state.checkpoint = kept;
+    state.standing = { last: kept, watch };
+    best = await watch?.best(kept);
+    if (best) kept = state.checkpoint = best.checkpoint;
+    // A call that was aborted ends without its result, and the page's `model` moves on all the same.
+    await tell(kept);
+  }
+  return { engine, kept, best };
+}
+
+/** What an engine needs to go on from a checkpoint of a training. */
+function engineSetup(
+  { network, parameters, recipe, optimizerState }: Checkpoint,
+  dataset: Dataset,
+  examples: Examples | undefined,
+): EngineSetup {
+  return {
+    network,
+    parameters,
+    optimizer: recipe.optimizer,
+    ...(optimizerState ? { optimizerState } : {}),
+    stream: dataset.train,
+    ...(examples ? { examples } : {}),
+    seed: recipe.seed,
+    batchSize: recipe.batchSize,
+  };
+}
+
+/** The loss on the validation split, and on as much of the training split, so that it stays short. */
+async function evaluateProgress(
+  cache: Cache,
+  checkpoint: Checkpoint,
+  { train, validation }: Dataset,
+  signal: AbortSignal,
+): Promise<Pick<Losses, "train" | "validation">> {
+  const inference = await cache.inference(checkpoint);
+  const stopped = () => signal.aborted;
+  return {
+    train: await inference.evaluate(head(train, validation.length), stopped),
+    validation: await inference.evaluate(validation, stopped),
+  };
+}
+
+/** The first whole words of a stream, at least one, up to about `length` tokens. */
+function head(stream: TokenStream, length: number): TokenStream {
+  const end = stream.indexOf(0, Math.max(1, length - 1));
+  return end < 0 ? stream : stream.slice(0, end + 1);
+}

@@ -1,0 +1,82 @@
+/** What a session has: its model, how far its training got, and the words that it learned from. */
+import { MakemoreError } from "../../src/errors";
+import { formatValue } from "../../src/formatValue";
+import type { EncodedWords } from "../../src/protocol";
+import { inSlices } from "../../src/slices";
+import { type Dataset, datasetWork } from "../data/dataset";
+import { fingerprintWork, refuseOtherOrder, refuseOtherWords } from "../data/fingerprint";
+import { receiveWords } from "../data/receive";
+import { type Reading, type WordList, wordsWork } from "../data/text";
+import type { Checkpoint } from "../training/checkpoint";
+import type { Training } from "../training/training";
+import type { Watch } from "../training/watch";
+import { orAborted } from "./calls";
+
+/** Where `resume` goes on. */
+export interface Standing {
+  /** The last weights, which need not be the ones that were kept. */
+  readonly last: Checkpoint;
+  /** What the training knew of its validation loss. */
+  readonly watch?: Watch | undefined;
+}
+
+export class State {
+  /** The model: what is sampled, scored and exported. */
+  checkpoint: Checkpoint | undefined;
+  standing: Standing | undefined;
+  dataset: Dataset | undefined;
+  /** The training under way, once it is set up. */
+  training: Training | undefined;
+
+  /** @throws MakemoreError `NO_MODEL` */
+  model(call: string): Checkpoint {
+    if (this.checkpoint) return this.checkpoint;
+    throw new MakemoreError("NO_MODEL", `${call}: there is no model yet; call train or load first.`);
+  }
+
+  /** The model as it is now, also in the middle of a training. */
+  async snapshot(call: string, signal: AbortSignal): Promise<Checkpoint> {
+    return this.training ? orAborted(this.training.snapshot(), signal) : this.model(call);
+  }
+
+  /**
+   * The words a call is about: those given, split as the training splits them, or the training's own.
+   *
+   * @throws MakemoreError `NO_WORDS`, `INVALID_WORDS`, `INVALID_OPTION`
+   */
+  async words(
+    call: string,
+    { vocabulary, recipe, words: expected }: Checkpoint,
+    words: EncodedWords | undefined,
+    signal: AbortSignal,
+    column?: string | number,
+  ): Promise<Dataset> {
+    if (words) {
+      const reading = { call, isTraining: call !== "evaluate", column };
+      const { text } = await readWords(words, reading, signal);
+      const dataset = await inSlices(datasetWork(text, { ...recipe, vocabulary }), signal);
+      const refuse = call === "evaluate" ? refuseOtherOrder : refuseOtherWords;
+      if (expected) refuse(call, expected, await inSlices(fingerprintWork(dataset), signal));
+      return dataset;
+    }
+    if (column !== undefined)
+      throw new MakemoreError(
+        "INVALID_OPTION",
+        `${call}: column is ${formatValue(column)}, and there are no words; give { words, column }.`,
+      );
+    if (this.dataset) return this.dataset;
+    throw new MakemoreError(
+      "NO_WORDS",
+      `${call}: a loaded model comes without its words; give them, as ${call === "resume" ? "resume({ words })" : `${call}(words)`} or load(file, { words }).`,
+    );
+  }
+}
+
+/** Receives the words of a call, and reads them as words. */
+export async function readWords(
+  words: EncodedWords,
+  reading: Reading,
+  signal: AbortSignal,
+): Promise<WordList> {
+  return inSlices(wordsWork(await receiveWords(words, signal), reading), signal);
+}
