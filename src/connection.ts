@@ -6,7 +6,7 @@
 import { type Remote, wrap } from "comlink";
 import { version } from "../package.json";
 import { type AssetURLs, locateAssets, startWorker } from "./assetURLs";
-import { MakemoreError } from "./errors";
+import { MakemoreError, SERVE_TOGETHER } from "./errors";
 import type { Measurements, Outcome, WorkerAPI } from "./protocol";
 import type { MakemoreOptions } from "./types";
 
@@ -46,7 +46,7 @@ export class Connection {
           ? new MakemoreError("WORKER_FAILED", `The worker failed: ${event.message}.`)
           : new MakemoreError(
               "LOAD_FAILED",
-              `The worker ${files.worker} did not start: ${event.message ? `${event.message}. ${FIX}` : await explainStartFailure(files.worker)}`,
+              `The worker ${files.worker} did not start: ${event.message ? `${event.message}. ${SERVE_TOGETHER}` : await explainStartFailure(files.worker)}`,
             ),
       );
     };
@@ -54,7 +54,7 @@ export class Connection {
       this.end(new MakemoreError("WORKER_FAILED", "A message of the worker could not be read."));
     this.#impatience = setTimeout(() => {
       const what = `has not answered for ${PATIENCE_MS / 1000} s: the network is slow, or it is not this package's`;
-      this.end(new MakemoreError("LOAD_FAILED", `The worker ${files.worker} ${what}. ${FIX}`));
+      this.end(new MakemoreError("LOAD_FAILED", `The worker ${files.worker} ${what}. ${SERVE_TOGETHER}`));
     }, PATIENCE_MS);
     this.#ready = this.#configure(options, files);
     // Whoever calls first hears of it; nobody else has to.
@@ -132,8 +132,6 @@ export class Connection {
   }
 }
 
-const FIX = "Serve the package's files together, or set assetsURL to their folder.";
-
 /** Where Vite's dependency optimizer puts the main file, whatever its cache folder is: without the worker. */
 const OPTIMIZED = /\/deps\/makemore-web\/[^/]*$/;
 const VITE_FIX = `Vite's optimizer left it behind: set optimizeDeps: { exclude: ["makemore-web"] } in its configuration.`;
@@ -142,7 +140,7 @@ const VITE_FIX = `Vite's optimizer left it behind: set optimizeDeps: { exclude: 
 async function explainStartFailure(url: string): Promise<string> {
   const response = await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
   const { origin, pathname } = new URL(url);
-  const fix = OPTIMIZED.test(pathname) ? VITE_FIX : FIX;
+  const fix = OPTIMIZED.test(pathname) ? VITE_FIX : SERVE_TOGETHER;
   // From another origin it is a local script of one line that imports it.
   const needs =
     origin === self.origin ? "worker-src, script-src" : `worker-src and script-src need blob: and ${origin}`;

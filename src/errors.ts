@@ -56,3 +56,6 @@ export class MakemoreError extends Error {
     if (options?.words) this.words = options.words;
   }
 }
+
+/** The fix for a file of the package that did not arrive. */
+export const SERVE_TOGETHER = "Serve the package's files together, or set assetsURL to their folder.";

@@ -4,9 +4,10 @@
  */
 import type * as ORT from "onnxruntime-web/wasm";
 import type { AssetURLs } from "../src/assetURLs";
-import { MakemoreError } from "../src/errors";
+import { MakemoreError, SERVE_TOGETHER } from "../src/errors";
 import { enginesFrom, predictorFrom } from "./engines";
 import type { EngineFiles, TfjsChunk } from "./engines/engine";
+import { fetchWasm } from "./fetchWasm";
 import { GraphBuilder } from "./onnx/graph";
 import { GraphSession } from "./sampling/runtime";
 
@@ -47,25 +48,8 @@ async function loadChunk<Name extends "tfjs" | "ort">(
   }
   const chunk = globalThis.makemoreWebChunks?.[name];
   if (chunk) return chunk;
-  throw new MakemoreError("LOAD_FAILED", `${url} did not load (${reason}); ${FIX}`);
+  throw new MakemoreError("LOAD_FAILED", `${url} did not load (${reason}). ${SERVE_TOGETHER}`);
 }
-
-/** A .wasm file as bytes: checked, because servers answer a missing file with a page of HTML. */
-async function fetchWasm(name: keyof AssetURLs): Promise<Uint8Array<ArrayBuffer>> {
-  const url = address(name);
-  let got: string;
-  try {
-    const response = await fetch(url);
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    if (response.ok && String(bytes.subarray(0, 4)) === "0,97,115,109") return bytes;
-    got = `status ${response.status}, type ${response.headers.get("content-type")}, not WebAssembly`;
-  } catch (error) {
-    got = `${error}: it cannot be reached, or the Content-Security-Policy (connect-src) refuses it`;
-  }
-  throw new MakemoreError("LOAD_FAILED", `${url} did not load (${got}); ${FIX}`);
-}
-const FIX =
-  "serve the files of the package unchanged beside its worker, or say with assetsURL in which folder they are.";
 
 const engineFiles: EngineFiles = {
   tfjs: () => loadChunk("tfjs"),
@@ -88,7 +72,7 @@ export function loadONNXRuntime(): Promise<typeof ORT> {
 
 async function startONNXRuntime(): Promise<typeof ORT> {
   if (typeof WebAssembly !== "object") throw cannotRun("there is no WebAssembly");
-  const [runtime, wasmBinary] = await Promise.all([loadChunk("ort"), fetchWasm("ortWasm")]);
+  const [runtime, wasmBinary] = await Promise.all([loadChunk("ort"), fetchWasm(address("ortWasm"))]);
   // Also where the page is isolated. ONNX Runtime would start its threads from this worker's own
   // script, which answers the page and not it. docs/wavenet.md says what threads are worth.
   runtime.env.wasm.numThreads = 1;

@@ -7,6 +7,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { MakemoreError } from "../../../src/errors";
+import { fetchWasm } from "../../fetchWasm";
 import { adapterName, isSoftware, requestAdapter } from "../adapter";
 
 export { tf };
@@ -178,7 +179,8 @@ async function startWasm(url: string | URL | undefined): Promise<void> {
       "UNSUPPORTED",
       "tfjs's wasm backend needs to know where tfjs-backend-wasm-simd.wasm is served.",
     );
-  await checkWasm(String(url));
+  // tfjs fetches it again, and would hang or give up for good on a file that is not there.
+  await fetchWasm(String(url));
   const { setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");
   // It wants to know all of its builds, and fetches the one it takes.
   const builds = ["", "-simd", "-threaded-simd"].map((build) => `tfjs-backend-wasm${build}.wasm`);
@@ -192,21 +194,4 @@ async function startWasm(url: string | URL | undefined): Promise<void> {
       "This page cannot run tfjs's wasm backend: the browser lacks SIMD, or its Content-Security-Policy lacks 'wasm-unsafe-eval'.",
     );
   }
-}
-
-/** tfjs itself would hang or give up for good on a file that is not there; this says what is wrong. */
-async function checkWasm(url: string): Promise<void> {
-  const fix = "serve the files of the package unchanged beside its worker, or set assetsURL";
-  let response: Response;
-  try {
-    response = await fetch(url);
-  } catch (cause) {
-    throw new MakemoreError("LOAD_FAILED", `${url} cannot be reached; ${fix}.`, { cause });
-  }
-  const magic = new Uint8Array(await response.arrayBuffer()).subarray(0, 4);
-  if (!response.ok || String(magic) !== "0,97,115,109")
-    throw new MakemoreError(
-      "LOAD_FAILED",
-      `${url} is no WebAssembly file (status ${response.status}, type ${response.headers.get("content-type")}); ${fix}.`,
-    );
 }
