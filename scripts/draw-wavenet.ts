@@ -34,7 +34,7 @@ export async function main(): Promise<void> {
   const { checkpoint, train } = await trainDefault(names);
   const { chain } = checkpoint.network;
   if (!chain) throw new Error("The default model is a chain of blocks.");
-  const inference = new Inference(ort, checkpoint);
+  const inference = new Inference(async () => ort, checkpoint);
   console.log(`training loss ${(await inference.evaluate(train)).toFixed(3)}`);
   await inference.dispose();
 

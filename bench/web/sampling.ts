@@ -102,8 +102,9 @@ export class Sampler {
   }
 
   #open(): Inference {
-    if (!this.#ort) throw new Error("Call first() first.");
-    this.#inference ??= new Inference(this.#ort, this.#checkpoint);
+    const ort = this.#ort;
+    if (!ort) throw new Error("Call first() first.");
+    this.#inference ??= new Inference(async () => ort, this.#checkpoint);
     return this.#inference;
   }
 }

@@ -77,7 +77,7 @@ describe.each(["mlp", "wavenet"] as const)("%s in onnxruntime-web", (name) => {
   });
 
   test("the likeliest first character surprises as little as PyTorch says", async () => {
-    const inference = new Inference(ort, checkpoint);
+    const inference = new Inference(async () => ort, checkpoint);
     const settings = sampleSettings(20, { seed: 1, topK: 1, maxLength: 12, minLength: 0 });
     const [greedy = ""] = await inference.sample(20, settings);
     const [score] = await scoreWords(inference, checkpoint.vocabulary, [greedy]);
@@ -88,7 +88,7 @@ describe.each(["mlp", "wavenet"] as const)("%s in onnxruntime-web", (name) => {
   });
 
   test("evaluate is the mean of what score says", async () => {
-    const inference = new Inference(ort, checkpoint);
+    const inference = new Inference(async () => ort, checkpoint);
     const words = ["emma", "olivia", "a", "emma", "isabellamariaantoinette"];
     const stream = Uint8Array.from([
       0,

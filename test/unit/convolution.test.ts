@@ -174,7 +174,7 @@ test("evaluate gives the tree's mean cross entropy to 1e-5, over more than one r
     const row = tree.subarray(position * 27, (position + 1) * 27);
     return sum + Math.log(row.reduce((total, x) => total + Math.exp(x), 0)) - (row[target] ?? 0);
   }, 0);
-  const inference = new Inference(ort, checkpoint);
+  const inference = new Inference(async () => ort, checkpoint);
   const loss = await inference.evaluate(Uint8Array.from([0, ...targets]));
   expect(Math.abs(loss - sum / targets.length)).toBeLessThan(1e-5);
   await inference.dispose();
@@ -186,7 +186,7 @@ async function largestSurpriseDifference(
   words: readonly number[][],
   logits: Float64Array,
 ): Promise<number> {
-  const inference = new Inference(ort, checkpoint);
+  const inference = new Inference(async () => ort, checkpoint);
   const scores = await scoreWords(
     inference,
     checkpoint.vocabulary,

@@ -44,7 +44,7 @@ test("the validation loss is ONNX Runtime's, and the copies are those of its sam
   const bias = checkpoint.parameters.get("linear3.bias") ?? expect.unreachable();
   for (const id of [0, 1, 2, 3]) bias[id] = 4;
   const forecast = new Forecast(createWasmPredictor, checkpoint.network, dataset, 50);
-  const inference = new Inference(ort, checkpoint);
+  const inference = new Inference(async () => ort, checkpoint);
   expect(await forecast.validation(checkpoint)).toBeCloseTo(await inference.evaluate(dataset.validation), 4);
   const seed = checkpoint.recipe.seed;
   const samples = await inference.sample(1000, sampleSettings(1000, { seed }));

@@ -59,7 +59,7 @@ test("every sampled word has the form of a word, obeys the options in that form,
         fc.pre(known.length >= 2);
         const vocabulary = new Vocabulary(known);
         const inference = new Inference(
-          ort,
+          async () => ort,
           randomCheckpoint({ contextLength: 2, embedding: 2, hidden: 3 }, vocabulary, pick),
         );
         const maxLength = Math.max(1, minLength + more);
@@ -95,7 +95,7 @@ test("every sampled word has the form of a word, obeys the options in that form,
 
 test("a vocabulary with a line separator or an unreadable character samples only words without", async () => {
   const vocabulary = new Vocabulary(["\0", "\r", "a", "\u2028", "\ud83d", "\ufffd"]);
-  const inference = new Inference(ort, randomCheckpoint("mlp", vocabulary));
+  const inference = new Inference(async () => ort, randomCheckpoint("mlp", vocabulary));
   const settings = sampleSettings(50, { seed: 1, maxLength: 4 });
   for (const word of await inference.sample(50, settings)) expect(word).toMatch(/^a+$/);
   await inference.dispose();

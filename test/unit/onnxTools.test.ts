@@ -87,7 +87,7 @@ const env = installed ? process.env : { ...process.env, PYTHONPATH: "test/python
 const python = installed ?? pythonWith(["numpy", "onnxruntime"], env);
 if (!python) sayWhySkipped("numpy");
 
-const inference = new Inference(ort, checkpoint);
+const inference = new Inference(async () => ort, checkpoint);
 afterAll(() => inference.dispose());
 const scoreLines = async (word: string) => {
   const [score] = await scoreWords(inference, checkpoint.vocabulary, [word]);

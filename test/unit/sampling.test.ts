@@ -28,7 +28,7 @@ async function sample(
   options: PlainSampleOptions = {},
   known: readonly WordSet[] = [],
 ): Promise<string[]> {
-  const inference = new Inference(ort, checkpoint);
+  const inference = new Inference(async () => ort, checkpoint);
   try {
     return await inference.sample(count, sampleSettings(count, { seed: 1, ...options }), known);
   } finally {
@@ -81,7 +81,7 @@ test("the words are those of the plain window loop, in its order, for any count"
 
 test("what was sampled before, with whatever options, changes nothing", async () => {
   const checkpoint = namer();
-  const inference = new Inference(ort, checkpoint);
+  const inference = new Inference(async () => ort, checkpoint);
   const settings = sampleSettings(50, { seed: 3 });
   const first = await inference.sample(50, settings);
   // Fills the memory of the prefixes more than once.
@@ -104,7 +104,7 @@ test("memory that is full again and again, and calls that end at any step, chang
   ];
   // From so little that one word at a time is under way to about as much as a call asks for.
   for (const memory of [0, 20_000, 60_000, 200_000]) {
-    const inference = new Inference(ort, checkpoint, memory);
+    const inference = new Inference(async () => ort, checkpoint, memory);
     for (let call = 0; call < 25; call++) {
       let asked = 0;
       // Longer than any level looks back, so that what is kept is no more found from the root.
@@ -224,13 +224,24 @@ test.each([
   });
 });
 
+test("an impossible prefix is refused before ONNX Runtime is loaded", async () => {
+  const load = vi.fn(async () => ort);
+  const inference = new Inference(load, namer());
+  const refused = inference.sample(1, sampleSettings(1, { prefix: "emm!" }));
+  await expect(refused).rejects.toMatchObject({ code: "INVALID_OPTION" });
+  expect(load).not.toHaveBeenCalled();
+  expect(await inference.sample(1, sampleSettings(1, { prefix: "emm" }))).toHaveLength(1);
+  expect(load).toHaveBeenCalled();
+  await inference.dispose();
+});
+
 test.each([
   ["are not numbers", "linear4.bias", Number.NaN],
   ["are too large to multiply", "linear4.weight", 3e38],
 ])("a model whose weights %s is neither sampled from nor scored by", async (_, name, value) => {
   const checkpoint = namer();
   checkpoint.parameters.get(name)?.fill(value);
-  const inference = new Inference(ort, checkpoint);
+  const inference = new Inference(async () => ort, checkpoint);
   const stream = Uint8Array.from([0, ...LETTERS.encode("emma"), 0]);
   const failures = [
     inference.sample(1, sampleSettings(1, { seed: 1 })),
@@ -247,7 +258,7 @@ test("a graph that did not open is opened again by the next call", async () => {
   const create = vi.spyOn(ort.InferenceSession, "create");
   onTestFinished(() => create.mockRestore());
   for (let i = 0; i < 2; i++) create.mockRejectedValueOnce(new Error("out of memory"));
-  const inference = new Inference(ort, namer());
+  const inference = new Inference(async () => ort, namer());
   const settings = sampleSettings(1, { seed: 1 });
   await expect(inference.sample(1, settings)).rejects.toThrow("out of memory");
   await expect(scoreWords(inference, LETTERS, ["emma"])).rejects.toThrow("out of memory");
@@ -281,7 +292,7 @@ test("temperature, topK and topP choose among the likeliest", () => {
 });
 
 test("a stopped call ends soon with what it has", async () => {
-  const inference = new Inference(ort, namer());
+  const inference = new Inference(async () => ort, namer());
   let asked = 0;
   const words = await inference.sample(
     1_000_000,
@@ -295,7 +306,7 @@ test("a stopped call ends soon with what it has", async () => {
 });
 
 test("short calls end before a long one beside them, stopped or not", async () => {
-  const inference = new Inference(ort, namer());
+  const inference = new Inference(async () => ort, namer());
   const ended: string[] = [];
   const call = (name: string, count: number, stopped = () => false) =>
     inference.sample(count, sampleSettings(count, { seed: 1 }), [], stopped).then((words) => {
@@ -313,7 +324,7 @@ test("short calls end before a long one beside them, stopped or not", async () =
 });
 
 test("the event loop turns while words are sampled and scored", async () => {
-  const inference = new Inference(ort, namer());
+  const inference = new Inference(async () => ort, namer());
   const words = Array.from({ length: 20_000 }, (_, i) => `a${i.toString(26).replace(/\d/g, "z")}`);
   for (const work of [
     () => inference.sample(50_000, sampleSettings(50_000, { seed: 1 })),
@@ -329,7 +340,7 @@ test("the event loop turns while words are sampled and scored", async () => {
 });
 
 test("dispose waits for the calls under way", async () => {
-  const inference = new Inference(ort, namer());
+  const inference = new Inference(async () => ort, namer());
   const calls = [
     inference.sample(100, sampleSettings(100, { seed: 1 })),
     scoreWords(inference, LETTERS, ["emma"]),

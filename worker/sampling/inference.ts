@@ -12,7 +12,7 @@ import { networkGraphs } from "../onnx/networkGraphs";
 import type { Checkpoint } from "../training/checkpoint";
 import { Prefixes, type StepSession } from "./prefixes";
 import { GraphSession, type Runtime } from "./runtime";
-import { type SampleSettings, sampleWords } from "./sample";
+import { encodePrefix, type SampleSettings, sampleWords } from "./sample";
 import { surprises, type TreeSession, wordsOf } from "./surprises";
 
 /** How often a call that waits for others looks whether it is stopped, or its turn, ms. */
@@ -25,7 +25,7 @@ const MOST_WALKING = 17;
 const MEMORY_BESIDE = 2 << 20;
 
 export class Inference {
-  readonly #ort: Runtime;
+  readonly #load: () => Promise<Runtime>;
   readonly #checkpoint: Checkpoint;
   readonly #memory: number | undefined;
   #stepper: Promise<StepSession> | undefined;
@@ -41,13 +41,13 @@ export class Inference {
   #disposed = false;
 
   /**
-   * Opens nothing yet.
+   * Loads nothing yet.
    *
-   * @param ort ONNX Runtime's namespace, for the web or for Node
+   * @param load gives ONNX Runtime's namespace, for the web or for Node; called whenever a graph is opened
    * @param memory bytes for the beginnings of words that sampling has met; see `Prefixes`
    */
-  constructor(ort: Runtime, checkpoint: Checkpoint, memory?: number) {
-    this.#ort = ort;
+  constructor(load: () => Promise<Runtime>, checkpoint: Checkpoint, memory?: number) {
+    this.#load = load;
     this.#checkpoint = checkpoint;
     this.#memory = memory;
   }
@@ -67,6 +67,8 @@ export class Inference {
     const { vocabulary, network } = this.#checkpoint;
     const most = runLength(network, MULTIPLY_ADDS.sampling);
     return this.#call(async () => {
+      // Before ONNX Runtime is loaded, because it refuses an impossible prefix.
+      const prefix = encodePrefix(vocabulary, settings);
       while (this.#walking >= MOST_WALKING) {
         if (stopped()) return [];
         await new Promise((resolve) => setTimeout(resolve, STOP_MS));
@@ -78,7 +80,8 @@ export class Inference {
         let prefixes = isLarge ? this.#large : this.#small.pop();
         prefixes ??= await this.#makePrefixes(isLarge ? this.#memory : MEMORY_BESIDE);
         if (isLarge) this.#large = prefixes;
-        const words = await sampleWords(prefixes, vocabulary, count, settings, known, stopped, most);
+        const sampling = { vocabulary, count, settings, prefix, known, stopped, most };
+        const words = await sampleWords(prefixes, sampling);
         if (!isLarge) this.#small.push(prefixes);
         return words;
       } finally {
@@ -167,7 +170,7 @@ export class Inference {
   }
 
   async #open(graph: Parameters<typeof GraphSession.open>[1]): Promise<GraphSession> {
-    const session = await GraphSession.open(this.#ort, graph);
+    const session = await GraphSession.open(await this.#load(), graph);
     this.#sessions.push(session);
     return session;
   }

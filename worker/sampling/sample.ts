@@ -31,25 +31,31 @@ interface Walk {
   readonly tokens: number[];
 }
 
+/** What is asked of a sampling. */
+interface Sampling {
+  readonly vocabulary: Vocabulary;
+  readonly count: number;
+  readonly settings: SampleSettings;
+  /** Ids of the settings' prefix. */
+  readonly prefix: readonly number[];
+  /** The sets of words that `novel` leaves out. */
+  readonly known: readonly WordSet[];
+  /** Asked between steps; once true, the words so far are returned. */
+  readonly stopped: () => boolean;
+  /** Walks at once, so that a step of all is short. */
+  readonly most: number;
+}
+
 /**
- * Samples `count` words; fewer only where `stopped` becomes true.
+ * Samples `count` words; fewer only if `stopped` becomes true.
  *
- * @param known the sets of words that `novel` leaves out
- * @param most walks at once, so that a step of all is short
- * @throws MakemoreError `INVALID_OPTION` for an impossible prefix, `SAMPLING_FAILED` where the
- *   constraints leave too few words
+ * @throws MakemoreError `SAMPLING_FAILED` if the constraints leave too few words
  */
 export async function sampleWords(
   prefixes: Prefixes,
-  vocabulary: Vocabulary,
-  count: number,
-  settings: SampleSettings,
-  known: readonly WordSet[],
-  stopped: () => boolean,
-  most = Number.POSITIVE_INFINITY,
+  { vocabulary, count, settings, prefix, known, stopped, most }: Sampling,
 ): Promise<string[]> {
   const { seed, minLength, maxLength } = settings;
-  const prefix = encodePrefix(vocabulary, settings);
   const chooser = new Chooser(vocabulary.size, settings);
   const found = new Found(count, settings);
   const end = ({ number, tokens }: Walk) =>

@@ -7,20 +7,17 @@ import type { Checkpoint } from "../training/checkpoint";
 
 export class Cache {
   /** Runs the newest checkpoint that was asked for. */
-  #inference: { readonly of: Checkpoint; readonly inference: Promise<Inference> } | undefined;
+  #inference: { readonly of: Checkpoint; readonly inference: Inference } | undefined;
   readonly #wordSets = new WeakMap<Dataset, Promise<WordSet[]>>();
 
   /** Sampling and scoring for a checkpoint; those for the checkpoint before are disposed of. */
   async inference(checkpoint: Checkpoint): Promise<Inference> {
     if (this.#inference?.of === checkpoint) return this.#inference.inference;
     const previous = this.#inference;
-    const inference = loadONNXRuntime().then((ort) => new Inference(ort, checkpoint));
+    const inference = new Inference(loadONNXRuntime, checkpoint);
     this.#inference = { of: checkpoint, inference };
-    inference.catch(() => {
-      if (this.#inference?.inference === inference) this.#inference = undefined;
-    });
-    // Ignore load failures here: the callers already got them.
-    await previous?.inference.then((old) => old.dispose()).catch(() => {});
+    // A failed release does not concern the new checkpoint.
+    await previous?.inference.dispose().catch(() => {});
     return inference;
   }
 

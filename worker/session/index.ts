@@ -36,7 +36,6 @@ import {
   exportSettings,
   sampleSettings,
 } from "../options";
-import { encodePrefix } from "../sampling/sample";
 import type { Checkpoint } from "../training/checkpoint";
 import { modelInfo } from "../training/modelInfo";
 import { Cache } from "./cache";
@@ -101,8 +100,6 @@ export class Session implements WorkerAPI {
       const settings = sampleSettings(count, options);
       const checkpoint = await this.#snapshot("sample", signal);
       const known = settings.novel ? await this.#knownWords(checkpoint, novel, signal) : [];
-      // Refused before ONNX Runtime is fetched for it.
-      encodePrefix(checkpoint.vocabulary, settings);
       const hand = async (words: readonly string[]) => {
         for (let from = 0; from < words.length; from += PART) {
           signal.throwIfAborted();
