@@ -84,7 +84,6 @@ export function buildDataset(text: string, options: DatasetOptions): Dataset {
 /** As `buildDataset`, in slices: a million words take seconds. */
 export function* datasetWork(text: string, options: DatasetOptions): Work<Dataset> {
   let dropped = 0;
-  let tokens = 0;
   let count = 0;
   // Counts words and characters: either may be many.
   let ticks = 0;
@@ -97,10 +96,9 @@ export function* datasetWork(text: string, options: DatasetOptions): Work<Datase
       continue;
     }
     count++;
+    if (options.vocabulary) continue;
     for (const character of word) {
-      tokens++;
-      if (!options.vocabulary) characters.add(character);
-      else if (options.vocabulary.id(character) === undefined) options.vocabulary.encode(word);
+      characters.add(character);
       if (isDue()) yield;
     }
   }
@@ -120,20 +118,12 @@ export function* datasetWork(text: string, options: DatasetOptions): Work<Datase
       `The words have only one character, "${known.characters[0]}"; a model needs at least two to choose from.`,
     );
 
-  const TokenArray = known.size > 256 ? Uint16Array : Uint8Array;
-  const all = new TokenArray(tokens + count + 1);
+  const all = yield* encodeText(text, known);
   const starts = new Uint32Array(count);
-  let at = 1;
-  let i = 0;
-  for (const word of eachWord(text)) {
+  for (let i = 0, at = 1; i < count; i++) {
+    starts[i] = at;
+    at = all.indexOf(BOUNDARY, at) + 1;
     if (isDue()) yield;
-    if (word === "") continue;
-    starts[i++] = at;
-    for (const character of word) {
-      all[at++] = known.id(character) ?? BOUNDARY;
-      if (isDue()) yield;
-    }
-    at++;
   }
   const repeated = yield* countRepeats(all, starts);
   if (options.shuffle) yield* shuffle(starts, options.seed);
