@@ -13,11 +13,12 @@ import type {
   PlainSampleOptions,
   PlainTrainOptions,
 } from "../src/protocol";
-import type { MakemoreOptions, ModelChoice } from "../src/types";
+import type { MakemoreOptions, ModelChoice, RecipeName } from "../src/types";
+import type { Targets, Teacher } from "./data/examples";
 import { byRank } from "./engines";
 import { modelSchema } from "./model/architectures";
 import type { ExportSettings } from "./onnx/write";
-import { optimizerKind, optimizerSchema } from "./optimizers";
+import { type Optimizer, optimizerKind, optimizerSchema } from "./optimizers";
 
 import type { SampleSettings } from "./sampling/sample";
 
@@ -148,32 +149,49 @@ export function checkMakemoreOptions(options: Omit<MakemoreOptions, "workerURL" 
   check(makemoreOptions, options, "new Makemore");
 }
 
+/** As `checkTrainOptions`, for a long list unless `examples` says otherwise. */
+export function trainSettings(options: PlainTrainOptions, examples?: number): TrainSettings {
+  return checkTrainOptions(options)(examples);
+}
+
 /**
- * The settings of a training. Recipes: see `TrainOptions.recipe`.
+ * Checks the options of `train`, once. Recipes: see `TrainOptions.recipe`.
  *
- * @param examples how many the training split has; without it, as many as a long list
+ * @returns the settings by how many examples the training split has; without it, those of a long list. The
+ *   seed, `split` and `shuffle` do not depend on it
  */
-export function trainSettings(
-  options: PlainTrainOptions,
-  examples = Number.POSITIVE_INFINITY,
-): TrainSettings {
+export function checkTrainOptions(options: PlainTrainOptions): (examples?: number) => TrainSettings {
   check(trainOptions, options, "train");
-  const { recipe: name = "default" } = options;
+  const { recipe = "default", targets = recipes[recipe].targets } = options;
+  const teacher = options.teacher ?? (targets === "soft" ? recipes[recipe].teacher : "none");
+  if (teacher === "ngram" && targets === "hard")
+    throw new MakemoreError(
+      "INVALID_OPTION",
+      'train: targets is "hard" beside teacher "ngram"; it must be "soft" with a teacher.',
+    );
+  const optimizer = options.optimizer && v.parse(optimizerSchema, options.optimizer);
+  return (examples = Number.POSITIVE_INFINITY) =>
+    completeSettings({ ...options, recipe, targets, teacher, optimizer }, examples);
+}
+
+/** Options of `train` that were checked, with the defaults that do not depend on the list. */
+interface CheckedTrainOptions extends Omit<PlainTrainOptions, "optimizer"> {
+  readonly recipe: RecipeName;
+  readonly targets: Targets;
+  readonly teacher: Teacher;
+  readonly optimizer: Optimizer | undefined;
+}
+
+function completeSettings(options: CheckedTrainOptions, examples: number): TrainSettings {
+  const { recipe: name, targets, teacher } = options;
   const recipe = name === "default" ? autoRecipe(examples) : recipes[name];
   const batchSize = options.batchSize ?? recipe.batchSize;
   const { steps = name === "default" ? "auto" : recipe.steps } = options;
   // As many examples, whatever the batch.
   const autoSteps = Math.ceil((recipe.steps * recipe.batchSize) / batchSize);
   const total = steps === "auto" ? autoSteps : steps;
-  const optimizer = options.optimizer ? v.parse(optimizerSchema, options.optimizer) : recipe.optimizer;
+  const { optimizer = recipe.optimizer } = options;
   const peak = optimizer.type === recipe.optimizer.type ? recipe.peak : optimizerKind(optimizer).learningRate;
-  const { targets = recipe.targets } = options;
-  const teacher = options.teacher ?? (targets === "soft" ? recipe.teacher : "none");
-  if (teacher === "ngram" && targets === "hard")
-    throw new MakemoreError(
-      "INVALID_OPTION",
-      'train: targets is "hard" beside teacher "ngram"; it must be "soft" with a teacher.',
-    );
   return {
     model: options.model ?? recipe.model,
     steps: total,

@@ -8,7 +8,7 @@ import { wordNotices } from "../data/text";
 import { architecture } from "../model/architectures";
 import { checkTrainable } from "../model/limits";
 import { buildNetwork, initialParametersWork } from "../model/network";
-import { resumeSettings, trainSettings } from "../options";
+import { checkTrainOptions, resumeSettings } from "../options";
 import type { Checkpoint } from "../training/checkpoint";
 import type { Watch } from "../training/watch";
 import { readWords, type State } from "./state";
@@ -31,12 +31,11 @@ export async function prepareTrain(
   words: EncodedWords,
   signal: AbortSignal,
 ): Promise<Start> {
-  // The other settings follow from the length of the list.
-  const checked = trainSettings(options);
+  const settingsFor = checkTrainOptions(options);
   const reading = { call: "train", isTraining: true, column: options.column };
   const { text, notices } = await readWords(words, reading, signal);
-  const dataset = await inSlices(datasetWork(text, checked), signal);
-  const settings = trainSettings(options, exampleCount(dataset.train));
+  const dataset = await inSlices(datasetWork(text, settingsFor()), signal);
+  const settings = settingsFor(exampleCount(dataset.train));
   const network = buildNetwork(architecture(settings.model), dataset.vocabulary.size);
   checkTrainable(network, settings.batchSize, "train");
   const { model: _, evalEvery, sampleEvery, ...recipe } = settings;
