@@ -65,7 +65,7 @@ test("the main file is small and has no machine learning in it", () => {
   expect(gzipSync(main, { level: 9 }).length).toBeLessThanOrEqual(7.5 * 1024);
   expect(main.toString()).not.toMatch(/tensorflow|onnx(?!")runtime|WebAssembly\.instantiate/);
   expect(gzipSync(readFileSync(`${dist}makemore-web/worker.js`), { level: 9 }).length).toBeLessThanOrEqual(
-    60 * 1024,
+    64 * 1024,
   );
 });
 
@@ -127,7 +127,8 @@ test("ONNX Runtime is not fetched before the first sample, tfjs not at all, and 
 
 test("a training stopped and resumed, or exported, loaded and resumed, ends as an unbroken one, bit for bit", async () => {
   const got = await inPage(async ({ mm, Makemore, names, failure }) => {
-    const options = { steps: 20_000, model: { embedding: 4, hidden: 8 }, seed: 3 } as const;
+    // With the last weights: the best may be from before the stop, and a file has only one model.
+    const options = { steps: 20_000, model: { embedding: 4, hidden: 8 }, seed: 3, keepBest: false } as const;
     const hash = async (of: Makemore) => {
       const bytes = new Uint8Array(await of.exportONNX());
       return [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))].join();

@@ -272,6 +272,7 @@ test("the weights of the best validation loss are kept, the same ones each time"
   const again = await settled(stopped.resume(3, {}, undefined, onEvents()));
   expect(again.losses).toEqual(result.losses.slice(kept.step));
   expect(again.kept).toEqual(kept);
+  expect(await settled(stopped.exportONNX(10, {}))).toEqual(file);
 });
 
 test("patience ends a training early, and a resumed one goes on", async () => {

@@ -53,9 +53,10 @@ export function parseRecipe(value: unknown): Recipe {
   const schema = v.strictObject(recipeEntries);
   const wrong = fault(schema, value);
   if (wrong) throw new Error(`its recipe: ${wrong}`);
-  const { learningRate, split, ...rest } = v.parse(schema, value);
-  const [train = 0, validation = 0, test = 0] = split;
-  return { ...rest, learningRate: resolveSchedule(learningRate), split: [train, validation, test] };
+  const recipe = v.parse(schema, value);
+  const [train = 0, validation = 0, test = 0] = recipe.split;
+  // In the order that files have, so that a file that is loaded and exported again is the same file.
+  return { ...recipe, learningRate: resolveSchedule(recipe.learningRate), split: [train, validation, test] };
 }
 
 /** A schedule with its defaults filled in. */
