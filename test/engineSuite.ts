@@ -5,9 +5,9 @@ import { prepareExamples } from "../worker/data/examples";
 import type { Engine, EngineSetup } from "../worker/engines/engine";
 import type { Parameters } from "../worker/model/layer";
 import { buildNetwork, initialParameters } from "../worker/model/network";
-import { adamw, type Sizes, sgd, small, someRates, someSetup } from "./engineSetups";
+import { type Sizes, sgd, small, someRates, someSetup } from "./engineSetups";
 import { expectMoments } from "./moments";
-import { allowedDifference, largestDifference, pytorchRecipes, pytorchRun } from "./pytorch";
+import { allowedDifference, largestDifference, type PyTorchRecipe, pytorchRun } from "./pytorch";
 import { Reference } from "./reference";
 
 /** A run beside the float64 reference. */
@@ -15,24 +15,30 @@ export interface ReferenceCase extends Sizes {
   readonly optimizer: EngineSetup["optimizer"];
 }
 
-/** An engine in one build or on one device, and what it is tried with. */
+/**
+ * An engine in one build or on one device, and what it is tried with: a software GPU compiles kernels for
+ * every shape, and takes minutes for all of them.
+ */
 export interface EngineUnderTest {
   readonly name: string;
   /** What the engine says of itself. */
   readonly says: Partial<Pick<Engine, "backend" | "device">>;
   create(setup: EngineSetup): Promise<Engine>;
+  /** PyTorch's runs of the lecture's architectures. */
+  readonly runs: readonly ("mlp" | "wavenet")[];
+  /** PyTorch's runs of AdamW in each order and with each kind of targets. */
+  readonly recipes: readonly PyTorchRecipe[];
   readonly cases: readonly ReferenceCase[];
   /** Trained in each order and with each kind of targets. */
   readonly examplesWith: readonly Sizes[];
-  /** Steps of the runs that must repeat to the bit. */
-  readonly steps: number;
   /** Checked after each test, when all engines are disposed. */
   afterDispose?(): void | Promise<void>;
-  /**
-   * Leaves out what says little more: a software GPU compiles a kernel for every shape, and takes
-   * minutes for all of them.
-   */
-  readonly slow?: boolean;
+}
+
+/** What the runs that must repeat to the bit are made with. */
+export interface RepeatedRuns {
+  readonly optimizers: readonly EngineSetup["optimizer"][];
+  readonly steps: number;
 }
 
 /** Every order and kind of targets that random order and hard targets, as in the other tests, leave. */
@@ -42,49 +48,48 @@ const exampleChoices = [
   { order: "random", targets: "soft", teacher: "none" },
 ] as const;
 
-/** Defines the tests, in a `describe` for each engine. */
-export function testEngines(engines: readonly EngineUnderTest[]): void {
-  describe.each(engines)("$name", (engine) => {
-    const { cases, examplesWith, says, steps, slow = false } = engine;
-    const made: Engine[] = [];
-    const create = async (setup: EngineSetup) => {
-      const one = await engine.create(setup);
-      made.push(one);
-      return one;
-    };
-    afterEach(async () => {
-      for (const one of made.splice(0)) one.dispose();
-      await engine.afterDispose?.();
+/** Makes engines that are disposed of after each test. */
+function creator({ create, afterDispose }: EngineUnderTest): EngineUnderTest["create"] {
+  const made: Engine[] = [];
+  afterEach(async () => {
+    for (const engine of made.splice(0)) engine.dispose();
+    await afterDispose?.();
+  });
+  return async (setup) => {
+    const engine = await create(setup);
+    made.push(engine);
+    return engine;
+  };
+}
+
+/** Defines the tests of the numbers, against PyTorch and a float64 reference. */
+export function testNumbers(engines: readonly EngineUnderTest[]): void {
+  describe.each(engines)("numbers: $name", (engine) => {
+    const { runs, recipes, cases, examplesWith, says } = engine;
+    const create = creator(engine);
+
+    test.each(runs)("follows PyTorch step by step: %s", async (name) => {
+      const run = pytorchRun(name);
+      const { network, parameters, stream, batchSize } = run;
+      const setup = { network, parameters, stream, batchSize, optimizer: sgd, seed: 0 };
+      const trained = await create(setup);
+      expect(trained).toMatchObject(says);
+      const losses = await trained.run(0, run.learningRates, run.positions);
+      expect(largestDifference(losses, run.losses)).toBeLessThan(1e-5);
+      const state = await trained.read();
+      expectFollows(state.parameters, new Map([...run.after, ...run.running]), parameters, losses.length);
+      expect(state.optimizerState).toBeUndefined();
+      const { contexts, logits } = run.evaluation;
+      const evaluated = new Reference({ ...setup, parameters: state.parameters }).logits(contexts);
+      expect(largestDifference(evaluated, logits.flat())).toBeLessThan(1e-4);
     });
 
-    test.each((["mlp", "wavenet"] as const).slice(slow ? -1 : 0))(
-      "follows PyTorch step by step: %s",
-      async (name) => {
-        const run = pytorchRun(name);
-        const { network, parameters, stream, batchSize } = run;
-        const setup = { network, parameters, stream, batchSize, optimizer: sgd, seed: 0 };
-        const trained = await create(setup);
-        expect(trained).toMatchObject(says);
-        const losses = await trained.run(0, run.learningRates, run.positions);
-        expect(largestDifference(losses, run.losses)).toBeLessThan(1e-5);
-        const state = await trained.read();
-        expectFollows(state.parameters, new Map([...run.after, ...run.running]), parameters, losses.length);
-        expect(state.optimizerState).toBeUndefined();
-        const { contexts, logits } = run.evaluation;
-        const evaluated = new Reference({ ...setup, parameters: state.parameters }).logits(contexts);
-        expect(largestDifference(evaluated, logits.flat())).toBeLessThan(1e-4);
-      },
-    );
-
-    test.each(pytorchRecipes().slice(slow ? -1 : 0))(
-      "follows PyTorch's recipe: $name",
-      async ({ setup, learningRates, losses, after }) => {
-        const trained = await create(setup);
-        expect(largestDifference(await trained.run(0, learningRates), losses)).toBeLessThan(1e-5);
-        const { parameters } = await trained.read();
-        expectFollows(parameters, after, setup.parameters, losses.length);
-      },
-    );
+    test.each(recipes)("follows PyTorch's recipe: $name", async ({ setup, learningRates, losses, after }) => {
+      const trained = await create(setup);
+      expect(largestDifference(await trained.run(0, learningRates), losses)).toBeLessThan(1e-5);
+      const { parameters } = await trained.read();
+      expectFollows(parameters, after, setup.parameters, losses.length);
+    });
 
     test.each(cases)(
       "follows the float64 reference, $optimizer.type: $name",
@@ -130,6 +135,14 @@ export function testEngines(engines: readonly EngineUnderTest[]): void {
         ).toBeLessThan(1e-5);
       },
     );
+  });
+}
+
+/** Defines the tests of what runs have to do with one another. */
+export function testRuns(engines: readonly (EngineUnderTest & RepeatedRuns)[]): void {
+  describe.each(engines)("runs: $name", (engine) => {
+    const { optimizers, steps } = engine;
+    const create = creator(engine);
 
     test("draws the minibatches that drawBatch draws", async () => {
       const setup = someSetup(small);
@@ -144,7 +157,7 @@ export function testEngines(engines: readonly EngineUnderTest[]): void {
       expect(await drawn.read()).toEqual(await given.read());
     });
 
-    test.each(slow ? [adamw] : [sgd, adamw])(
+    test.each(optimizers)(
       "the same run gives the same bits, in any chunks, and goes on from what read() gave: $type",
       async (optimizer) => {
         const setup = someSetup(small, { optimizer });

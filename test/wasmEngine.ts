@@ -7,9 +7,10 @@ import { createWasmPredictor } from "../worker/engines/wasm/predictor";
 import { buildNetwork } from "../worker/model/network";
 import type { Checkpoint } from "../worker/training/checkpoint";
 import { randomCheckpoint, vocabularyOf } from "./checkpoint";
-import { oddSizes, sgd, small, smoothAdamw, someSetup } from "./engineSetups";
-import { testEngines } from "./engineSuite";
+import { adamw, oddSizes, sgd, small, smoothAdamw, someSetup } from "./engineSetups";
+import { type EngineUnderTest, type RepeatedRuns, testNumbers, testRuns } from "./engineSuite";
 import { expectReferenceLogits } from "./predictor";
+import { pytorchRecipes } from "./pytorch";
 
 const predicted: [what: string, checkpoint: Checkpoint][] = [
   ["the lecture's WaveNet", randomCheckpoint("wavenet")],
@@ -24,17 +25,20 @@ const predicted: [what: string, checkpoint: Checkpoint][] = [
 
 /** Defines the tests of a build. */
 export function testWasmEngine(build: Build): void {
-  testEngines([
-    {
-      name: `wasm, ${build}`,
-      says: { backend: "wasm", device: build },
-      create: (setup) => createWasmEngine(setup, build),
-      cases: [sgd, smoothAdamw].flatMap((optimizer) => oddSizes.map((sizes) => ({ ...sizes, optimizer }))),
-      examplesWith: oddSizes,
-      // More than the kernels take in one call.
-      steps: 1100,
-    },
-  ]);
+  const engine: EngineUnderTest & RepeatedRuns = {
+    name: `wasm, ${build}`,
+    says: { backend: "wasm", device: build },
+    create: (setup) => createWasmEngine(setup, build),
+    runs: ["mlp", "wavenet"],
+    recipes: pytorchRecipes(),
+    cases: [sgd, smoothAdamw].flatMap((optimizer) => oddSizes.map((sizes) => ({ ...sizes, optimizer }))),
+    examplesWith: oddSizes,
+    optimizers: [sgd, adamw],
+    // More than the kernels take in one call.
+    steps: 1100,
+  };
+  testNumbers([engine]);
+  testRuns([engine]);
 
   describe(build, () => {
     const engines: Engine[] = [];

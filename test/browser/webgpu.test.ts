@@ -1,65 +1,24 @@
 /** The numbers of the fused WebGPU engine, against PyTorch, a float64 reference and tfjs. */
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import type { LayerSpec } from "../../src/types";
-import { drawBatch } from "../../worker/data/dataset";
-import { prepareExamples } from "../../worker/data/examples";
-import type { EngineSetup } from "../../worker/engines/engine";
 import { tf } from "../../worker/engines/tfjs/backend";
+import { createWebGPUEngine } from "../../worker/engines/webgpu";
 import { GPU_SHAPE, SOFTWARE_SHAPE } from "../../worker/engines/webgpu/kernels/lanes";
 import { architecture } from "../../worker/model/architectures";
-import type { Parameters } from "../../worker/model/layer";
 import { buildNetwork, type Network } from "../../worker/model/network";
-import { followsRecipe } from "../followsRecipe";
-import { expectMoments } from "../moments";
-import { allowedDifference, largestDifference, pytorchRecipes, pytorchRun } from "../pytorch";
+import { adamw, sgd, smoothAdamw, someRates, someSetup } from "../engineSetups";
+import {
+  type EngineUnderTest,
+  type ReferenceCase,
+  type RepeatedRuns,
+  testNumbers,
+  testRuns,
+} from "../engineSuite";
+import { largestDifference, pytorchRecipes } from "../pytorch";
 import { Reference } from "../reference";
-import { adamw, create, disposeAll, sgd, small, someRates, someSetup } from "../webgpuEngine";
+import { create, disposeAll } from "../webgpuEngine";
 
 afterEach(disposeAll);
-
-function expectFollows(
-  actual: Parameters,
-  expected: ReadonlyMap<string, ArrayLike<number>>,
-  before: Parameters,
-  steps: number,
-): void {
-  expect([...actual.keys()].sort()).toEqual([...expected.keys()].sort());
-  for (const [name, values] of expected) {
-    // A bias before a norm has a gradient of 0, and in the reference of a float64's rounding error.
-    const allowed = 1e-10 + allowedDifference(before.get(name) ?? [], values, steps);
-    expect(largestDifference(actual.get(name) ?? [], values), name).toBeLessThanOrEqual(allowed);
-  }
-}
-
-/** What a GPU gets and what a software adapter gets: both compute the same, up to rounding. */
-const shapes = [
-  { on: "a GPU", shape: GPU_SHAPE },
-  { on: "a software adapter", shape: SOFTWARE_SHAPE },
-];
-
-test.each((["mlp", "wavenet"] as const).flatMap((name) => shapes.map((shape) => ({ name, ...shape }))))(
-  "follows PyTorch step by step: $name, as on $on",
-  async ({ name, shape }) => {
-    const run = pytorchRun(name);
-    const { network, parameters, stream, batchSize } = run;
-    const engine = await create(
-      { network, parameters, stream, batchSize, optimizer: sgd, seed: 0 },
-      { shape },
-    );
-    expect(engine.backend).toBe("webgpu");
-    const losses = await engine.run(0, run.learningRates, run.positions);
-    expect(largestDifference(losses, run.losses)).toBeLessThan(1e-5);
-    const state = await engine.read();
-    expectFollows(state.parameters, new Map([...run.after, ...run.running]), parameters, losses.length);
-    expect(state.optimizerState).toBeUndefined();
-  },
-);
-
-/**
- * Where a gradient is 0 but for rounding, Adam with a small epsilon makes a whole step of its
- * sign: no two implementations agree there. With this one they do, and all else is tested alike.
- */
-const smoothAdamw = { ...adamw, epsilon: 1e-3 };
 
 const wavenet = (contextLength: number, embedding: number, hidden: number, folds?: number[]) =>
   architecture({ contextLength, embedding, hidden, ...(folds ? { folds } : {}) });
@@ -110,117 +69,101 @@ const foldedHead: LayerSpec[] = [
   { type: "Linear" },
 ];
 
-type Case = readonly [
-  name: string,
-  specs: readonly LayerSpec[],
-  vocabulary: number,
-  batchSize: number,
-  optimizer: EngineSetup["optimizer"],
+const smallCases: readonly ReferenceCase[] = [
+  {
+    name: "two ids, hidden 5, folds 3 and 4, batch 7",
+    specs: wavenet(12, 3, 5, [3, 4]),
+    vocabulary: 2,
+    batchSize: 7,
+    optimizer: sgd,
+  },
+  {
+    name: "a head that joins five",
+    specs: foldedHead,
+    vocabulary: 3,
+    batchSize: 5,
+    optimizer: smoothAdamw,
+  },
+  {
+    name: "300 ids, two bytes each, hidden 200, fold 4",
+    specs: wavenet(4, 70, 200, [4]),
+    vocabulary: 300,
+    batchSize: 7,
+    optimizer: smoothAdamw,
+  },
 ];
-const smallCases: readonly Case[] = [
-  ["two ids, hidden 5, folds 3 and 4, batch 7", wavenet(12, 3, 5, [3, 4]), 2, 7, sgd],
-  ["a head that joins five", foldedHead, 3, 5, smoothAdamw],
-  ["300 ids, two bytes each, hidden 200, fold 4", wavenet(4, 70, 200, [4]), 300, 7, smoothAdamw],
-];
-const cases: readonly Case[] = [
+const cases: readonly ReferenceCase[] = [
   ...smallCases,
-  ["folds 2 and 6", wavenet(12, 3, 5, [2, 6]), 3, 9, smoothAdamw],
-  ["folds 2 and 7", wavenet(14, 3, 5, [2, 7]), 3, 9, sgd],
-  ["28 ids, hidden 68, batch 100", wavenet(8, 10, 68), 28, 100, smoothAdamw],
-  ["batch 300: more rows than registers hold", wavenet(8, 40, 36), 5, 300, smoothAdamw],
-  ["batch 300, hidden 12", wavenet(8, 6, 12), 5, 300, sgd],
-  ["biases, norms and tanhs left out, seven weights", mixed, 28, 7, smoothAdamw],
-  ["one example", oneExample, 28, 1, sgd],
-  ["nothing but a head", bare, 28, 100, smoothAdamw],
+  {
+    name: "folds 2 and 6",
+    specs: wavenet(12, 3, 5, [2, 6]),
+    vocabulary: 3,
+    batchSize: 9,
+    optimizer: smoothAdamw,
+  },
+  { name: "folds 2 and 7", specs: wavenet(14, 3, 5, [2, 7]), vocabulary: 3, batchSize: 9, optimizer: sgd },
+  {
+    name: "28 ids, hidden 68, batch 100",
+    specs: wavenet(8, 10, 68),
+    vocabulary: 28,
+    batchSize: 100,
+    optimizer: smoothAdamw,
+  },
+  {
+    name: "batch 300: more rows than registers hold",
+    specs: wavenet(8, 40, 36),
+    vocabulary: 5,
+    batchSize: 300,
+    optimizer: smoothAdamw,
+  },
+  {
+    name: "batch 300, hidden 12",
+    specs: wavenet(8, 6, 12),
+    vocabulary: 5,
+    batchSize: 300,
+    optimizer: sgd,
+  },
+  {
+    name: "biases, norms and tanhs left out, seven weights",
+    specs: mixed,
+    vocabulary: 28,
+    batchSize: 7,
+    optimizer: smoothAdamw,
+  },
+  { name: "one example", specs: oneExample, vocabulary: 28, batchSize: 1, optimizer: sgd },
+  { name: "nothing but a head", specs: bare, vocabulary: 28, batchSize: 100, optimizer: smoothAdamw },
 ];
 
+const webgpu = {
+  says: { backend: "webgpu" },
+  runs: ["mlp", "wavenet"],
+} as const;
+/** What a software adapter gets: both shapes compute the same, up to rounding. */
+const onSoftware: EngineUnderTest & RepeatedRuns = {
+  ...webgpu,
+  name: "webgpu, as on a software adapter",
+  create: (setup) => createWebGPUEngine(setup, { shape: SOFTWARE_SHAPE }),
+  recipes: pytorchRecipes(),
+  cases,
+  // A head of several vec4s, tokens of one and of two bytes, and more contexts than a word of bits.
+  examplesWith: [
+    { name: "small", specs: wavenet(4, 5, 12), vocabulary: 11, batchSize: 8 },
+    { name: "300 ids", specs: bare, vocabulary: 300, batchSize: 8 },
+  ],
+  optimizers: [sgd, adamw],
+  steps: 12,
+};
 /** With 256 lanes a software adapter takes 10 s to compile a model, so only small ones run as on a GPU. */
-describe.each([
-  { on: "a GPU", shape: GPU_SHAPE, cases: smallCases },
-  { on: "a software adapter", shape: SOFTWARE_SHAPE, cases },
-])("as on $on", ({ shape, cases }) => {
-  test.each(cases)(
-    "follows the float64 reference: %s",
-    async (_, specs, vocabulary, batchSize, optimizer) => {
-      const network = buildNetwork(specs, vocabulary);
-      const setup = someSetup(network, { optimizer, batchSize });
-      const reference = new Reference(setup);
-      const engine = await create(setup, { shape });
-      const rates = someRates(6, optimizer.type === "sgd" ? 0.1 : 0.002);
-      expect(largestDifference(await engine.run(0, rates), reference.run(0, rates))).toBeLessThan(1e-5);
-      const { parameters, optimizerState } = await engine.read();
-      expectFollows(parameters, reference.parameters, setup.parameters, rates.length);
-      if (optimizer.type === "sgd") expect(optimizerState).toBeUndefined();
-      else expectMoments(optimizerState, reference.moments);
-    },
-  );
-});
-
-/** With a head of several vec4s, tokens of one and of two bytes, and more contexts than a word of bits. */
-const examplesOf = [
-  { order: "even", targets: "hard", teacher: "none" },
-  { order: "even", targets: "soft", teacher: "ngram" },
-  { order: "random", targets: "soft", teacher: "none" },
-] as const;
-
-test.each(
-  examplesOf.flatMap((choice) => [small, buildNetwork(bare, 300)].map((network) => ({ ...choice, network }))),
-)("follows the float64 reference: $order order, $targets targets, teacher $teacher", async (given) => {
-  const { network, ...choice } = given;
-  const { stream } = someSetup(network);
-  const examples = prepareExamples(stream, network, { ...choice, steps: 10 });
-  const setup = someSetup(network, { optimizer: sgd, ...(examples ? { examples } : {}) });
-  const reference = new Reference(setup);
-  const engine = await create(setup);
-  const rates = someRates(4, 0.1);
-  // Far on, examples drawn are more than 2^32; a teacher works at the beginning.
-  const first = choice.teacher === "none" ? 1_000_000_007 : 5;
-  expect(largestDifference(await engine.run(first, rates), reference.run(first, rates))).toBeLessThan(1e-5);
-  const { parameters } = await engine.read();
-  expectFollows(parameters, reference.parameters, setup.parameters, rates.length);
-  // Positions that are given have hard targets.
-  const positions = Uint32Array.from({ length: 2 * setup.batchSize }, (_, i) => 1 + i * 3);
-  const two = someRates(2, 0.1);
-  expect(
-    largestDifference(await engine.run(0, two, positions), reference.run(0, two, positions)),
-  ).toBeLessThan(1e-5);
-});
-
-test.each(pytorchRecipes())("follows PyTorch's recipe: $name", (recipe) => followsRecipe(recipe, create));
-
-test("draws the minibatches that drawBatch draws", async () => {
-  const setup = someSetup(small);
-  const { stream, seed, batchSize } = setup;
-  const steps = 20;
-  const positions = Uint32Array.from(
-    Array.from({ length: steps }, (_, i) => [...drawBatch(stream, seed, 1000 + i, batchSize)]).flat(),
-  );
-  const drawn = await create(setup);
-  const given = await create(setup);
-  const rates = someRates(steps);
-  expect(await drawn.run(1000, rates)).toEqual(await given.run(1000, rates, positions));
-  expect(await drawn.read()).toEqual(await given.read());
-});
-
-describe.each([sgd, adamw])("$type", (optimizer) => {
-  test("the same run gives the same bits, in whatever chunks, and goes on from what read() gave", async () => {
-    const setup = someSetup(small, { optimizer });
-    const rates = someRates(12);
-    const whole = await create(setup);
-    const losses = await whole.run(0, rates);
-    const state = await whole.read();
-
-    const parts = await create(setup);
-    expect(await parts.run(0, rates.subarray(0, 5))).toEqual(losses.slice(0, 5));
-    const between = await parts.read();
-    expect(await parts.run(5, rates.subarray(5))).toEqual(losses.slice(5));
-    expect(await parts.read()).toEqual(state);
-
-    const resumed = await create({ ...setup, ...between });
-    expect(await resumed.run(5, rates.subarray(5))).toEqual(losses.slice(5));
-    expect(await resumed.read()).toEqual(state);
-  });
-});
+const onGPU: EngineUnderTest = {
+  ...webgpu,
+  name: "webgpu, as on a GPU",
+  create: (setup) => createWebGPUEngine(setup, { shape: GPU_SHAPE }),
+  recipes: [],
+  cases: smallCases,
+  examplesWith: [],
+};
+testNumbers([onSoftware, onGPU]);
+testRuns([onSoftware]);
 
 test("a run of more steps than one command buffer holds is the same run", async () => {
   const setup = someSetup(buildNetwork(bare, 3), { batchSize: 1 });

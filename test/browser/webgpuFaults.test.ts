@@ -13,8 +13,9 @@ import { GPU_SHAPE, SOFTWARE_SHAPE } from "../../worker/engines/webgpu/kernels/l
 import { planChain } from "../../worker/engines/webgpu/plan";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, type Network } from "../../worker/model/network";
+import { adamw, small, someRates, someSetup } from "../engineSetups";
 import { largestDifference } from "../pytorch";
-import { adamw, create, disposeAll, small, someRates, someSetup } from "../webgpuEngine";
+import { create, disposeAll } from "../webgpuEngine";
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -2,9 +2,10 @@
  * Whether the engine computes what it should on this GPU: PyTorch's own runs, a float64 reference at odd
  * sizes, the wasm engine at large ones, and the same bits in whatever chunks.
  */
+
+import { someRates, someSetup } from "../../../test/engineSetups";
 import { allowedDifference, largestDifference, pytorchRun } from "../../../test/pytorch";
 import { Reference } from "../../../test/reference";
-import { someRates, someSetup } from "../../../test/webgpuEngine";
 import { prepareExamples } from "../../../worker/data/examples";
 import type { EngineSetup } from "../../../worker/engines/engine";
 import { createWasmEngine } from "../../../worker/engines/wasm";
