@@ -22,7 +22,7 @@ import { type Optimizer, optimizerKind, optimizerSchema } from "./optimizers";
 
 import type { SampleSettings } from "./sampling/sample";
 
-import { autoRecipe } from "./training/autoRecipe";
+import { autoRecipe, decayForLonger } from "./training/autoRecipe";
 import type { Recipe } from "./training/checkpoint";
 import { recipeEntries, resolveSchedule } from "./training/recipe";
 import { recipes } from "./training/recipes";
@@ -190,7 +190,9 @@ function completeSettings(options: CheckedTrainOptions, examples: number): Train
   // As many examples, whatever the batch.
   const autoSteps = Math.ceil((recipe.steps * recipe.batchSize) / batchSize);
   const total = steps === "auto" ? autoSteps : steps;
-  const { optimizer = recipe.optimizer } = options;
+  const {
+    optimizer = name === "default" ? decayForLonger(recipe.optimizer, total / autoSteps) : recipe.optimizer,
+  } = options;
   const peak = optimizer.type === recipe.optimizer.type ? recipe.peak : optimizerKind(optimizer).learningRate;
   return {
     model: options.model ?? recipe.model,

@@ -95,6 +95,16 @@ test("beside steps: auto, every option that is given wins", () => {
     { optimizer: { type: "adamw", beta1: 0.5, beta2: 0.6, epsilon: 0.1, weightDecay: 0.7 } },
   ] as const)
     expect(trainSettings(given, 1000)).toEqual({ ...short, ...given });
+  // A longer training than the list asks for decays more; shorter ones and other recipes keep their decay.
+  const decay = (options: object, examples?: number) => {
+    const { optimizer } = trainSettings(options, examples);
+    return optimizer.type === "adamw" ? optimizer.weightDecay : Number.NaN;
+  };
+  expect(decay({ steps: 6800 })).toBeCloseTo(4 * decay({}), 12);
+  expect(decay({ steps: 10_000_000 })).toBe(0.1);
+  expect(decay({ steps: 100 })).toBe(decay({}));
+  expect(decay({ steps: 10_000 }, 1000)).toBe(decay({}, 1000));
+  expect(decay({ recipe: "thorough", steps: 50_000 })).toBe(decay({ recipe: "thorough" }));
   expect(trainSettings({ recipe: "lecture" })).toMatchObject({ keepBest: false, patience: 0 });
   expect(trainSettings({ recipe: "lecture", steps: "auto" })).toMatchObject({
     steps: 200_000,

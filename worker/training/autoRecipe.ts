@@ -7,6 +7,7 @@
  * `npm run results -- --lists` shows what comes of them.
  */
 import type { ModelChoice } from "../../src/types";
+import type { Optimizer } from "../optimizers";
 import { type RecipeSettings, recipes } from "./recipes";
 
 /** Examples of the lecture's training split: 25,626 names. A longer list takes the same recipe. */
@@ -39,6 +40,25 @@ export function autoRecipe(examples: number): RecipeSettings {
 /** From 0.003 for the lecture's list to 0.4 for 1,000 words, and 4 for 200 and fewer. */
 function decayFor(examples: number): number {
   return Math.min(4, Math.max(0.003, (3000 / examples) ** 1.4));
+}
+
+/** The most that a longer training decays, unless its list is short enough to need more. */
+const MOST_FOR_LONGER = 0.1;
+
+/**
+ * The optimiser of a training that was told to take other steps than its list's own. A longer one would learn
+ * the list by heart, so its weights are held nearer to 0. On the lecture's list, 10,000 steps end at a validation
+ * loss of 1.988 with a decay of 0.003, and at 1.972 with 0.03.
+ *
+ * @param ratio of the steps to the list's own
+ */
+export function decayForLonger(optimizer: Optimizer, ratio: number): Optimizer {
+  if (optimizer.type !== "adamw" || ratio <= 1) return optimizer;
+  const { weightDecay } = optimizer;
+  return {
+    ...optimizer,
+    weightDecay: Math.max(weightDecay, Math.min(MOST_FOR_LONGER, weightDecay * ratio ** 2)),
+  };
 }
 
 /** Trees of 48 to 128 channels; embeddings of a quarter of that, at most the lecture's 24. */
