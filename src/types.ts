@@ -101,7 +101,7 @@ export interface TrainOptions {
   /**
    * Gradient steps, 1 to 10,000,000. `"auto"`, the default of the default recipe, takes them from the length of
    * the list, and ends earlier when the validation loss has not come down for half of them. The other
-   * recipes have their own by default.
+   * recipes have their own by default. More steps than `"auto"` would take come with more weight decay, up to 0.1.
    */
   steps?: number | "auto" | undefined;
   /** Examples (characters to predict) a step, 1 to 4,096; at least 2 where a BatchNorm1d would see one row. */
