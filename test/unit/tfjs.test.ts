@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { MakemoreError } from "../../src/errors";
-import { adapterName, isSoftware } from "../../worker/engines/adapter";
+import { adapterName, isSoftware } from "../../worker/engines/gpu/adapter";
 import { openBackend } from "../../worker/engines/tfjs/backend";
 import { testTfjsEngine } from "../tfjsEngine";
 

@@ -2,7 +2,7 @@
  * The page that checks and measures the webgpu engine on a visitor's own GPU: `npm run bench:gpu`. It runs its
  * sections one after the other, shows a line for each figure, and offers all of them as one JSON file.
  */
-import { adapterName, isSoftware, requestAdapter } from "../../../worker/engines/adapter";
+import { adapterName, isSoftware, requestAdapter } from "../../../worker/engines/gpu/adapter";
 import { correctness } from "./correctness";
 import { kernelTimes } from "./engine";
 import { launch } from "./launch";

@@ -8,21 +8,13 @@
 import * as tf from "@tensorflow/tfjs";
 import { MakemoreError } from "../../../src/errors";
 import { fetchWasm } from "../../fetchWasm";
-import { adapterName, isSoftware, requestAdapter } from "../adapter";
+import { isSoftware, requestAdapter } from "../gpu/adapter";
+import { closeGPU, isUnreliable, type OpenedGPU, openGPU } from "../gpu/device";
 
 export { tf };
 
 /** What tfjs runs on. */
 export type TfBackend = "webgpu" | "wasm" | "cpu";
-
-/** The GPU as tfjs-backend-webgpu opened it. */
-export interface WebGPU {
-  readonly device: GPUDevice;
-  /** The adapter's name, for people. */
-  readonly name: string;
-  /** Whether the adapter computes on the CPU. */
-  readonly software: boolean;
-}
 
 /** What `openBackend` settled for. */
 export interface OpenedBackend {
@@ -46,7 +38,7 @@ export async function openBackend(backend?: TfBackend, wasmURL?: string | URL): 
   if (backend) return open(backend, wasmURL);
   const adapter = await requestAdapter();
   const candidates: TfBackend[] = [];
-  if (adapter && !isSoftware(adapter) && gpusLost < MOST_LOST) candidates.push("webgpu");
+  if (adapter && !isSoftware(adapter) && !isUnreliable()) candidates.push("webgpu");
   if (wasmURL !== undefined && typeof WebAssembly === "object") candidates.push("wasm");
   for (const candidate of candidates)
     try {
@@ -73,91 +65,54 @@ async function open(backend: TfBackend, wasmURL?: string | URL): Promise<OpenedB
   }
 }
 
-/** A GPU that was lost so often, by itself, is passed over. */
-const MOST_LOST = 2;
-let gpusLost = 0;
-
-let opening: Promise<WebGPU> | undefined;
-let opened: WebGPU | undefined;
+/** The backend on the device it was started for. */
+let started: { readonly device: GPUDevice; readonly done: Promise<void> } | undefined;
 
 /**
- * Makes webgpu the current backend and gives its device, the same one until it is lost or
- * closed. After that tfjs's tensors on it are gone, and the next call opens a new device.
+ * Makes webgpu the current backend, on the thread's device (worker/engines/gpu/device.ts). After the device is
+ * lost or closed, tfjs's tensors on it are gone, and the next call opens a new one.
  *
  * @throws MakemoreError `UNSUPPORTED` with the reason
  */
-export async function openWebGPU(): Promise<WebGPU> {
-  opening ??= startWebGPU();
+export async function openWebGPU(): Promise<OpenedGPU> {
+  const gpu = await openGPU();
+  if (started?.device !== gpu.device) started = { device: gpu.device, done: startWebGPU(gpu) };
   try {
-    const gpu = await opening;
+    await started.done;
     await tf.setBackend("webgpu");
     return gpu;
   } catch (error) {
-    opening = undefined;
+    forget(gpu.device);
     throw error;
   }
 }
 
-async function startWebGPU(): Promise<WebGPU> {
-  const adapter = await requestAdapter();
-  if (!adapter)
-    throw new MakemoreError(
-      "UNSUPPORTED",
-      "This browser gives no WebGPU adapter (or the page is not https); use the wasm backend.",
-    );
+async function startWebGPU({ device, info }: OpenedGPU): Promise<void> {
   const { WebGPUBackend } = await import("@tensorflow/tfjs-backend-webgpu");
   // The backend as it registers itself would ask for a device of its own.
   if (tf.findBackendFactory("webgpu")) tf.removeBackend("webgpu");
-  tf.registerBackend("webgpu", async () => new WebGPUBackend(await requestDevice(adapter), adapter.info));
-  const started = await tf.setBackend("webgpu");
-  const backend = started ? tf.backend() : undefined;
-  if (!(backend instanceof WebGPUBackend)) {
+  tf.registerBackend("webgpu", () => new WebGPUBackend(device, info));
+  if (!(await tf.setBackend("webgpu"))) {
     await tf.setBackend("cpu");
-    throw new MakemoreError("UNSUPPORTED", "The GPU refused a WebGPU device; use the wasm backend.");
+    throw new MakemoreError("UNSUPPORTED", "tfjs cannot run on this GPU; use the wasm backend.");
   }
-  const { device } = backend;
-  opened = { device, name: adapterName(adapter), software: isSoftware(adapter) };
-  device.lost.then(({ reason }) => {
-    if (reason !== "destroyed") gpusLost++;
-    forget(device);
-  });
-  return opened;
+  device.lost.then(() => forget(device));
 }
 
-/** A device with what tfjs itself asks for: the adapter's own limits, by which its kernels gain. */
-function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
-  const { limits } = adapter;
-  return adapter.requestDevice({
-    requiredFeatures: adapter.features.has("timestamp-query") ? ["timestamp-query"] : [],
-    requiredLimits: {
-      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
-      maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
-      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-      maxBufferSize: limits.maxBufferSize,
-      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
-      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-    },
-  });
-}
-
-/** Takes the webgpu backend out of tfjs and destroys its device; safe where there is none. */
+/** Takes the webgpu backend out of tfjs and destroys the device; safe if there is none. */
 export function closeWebGPU(): void {
-  const device = opened?.device;
-  if (!device) return;
-  forget(device);
-  device.destroy();
+  if (started) forget(started.device);
+  closeGPU();
 }
 
 /** Leaves tfjs as if the device had never been opened, able to open another. */
 function forget(device: GPUDevice): void {
-  if (opened?.device !== device) return;
-  opened = opening = undefined;
+  if (started?.device !== device) return;
+  started = undefined;
   // tfjs is not to be left without a current backend: it would pick one by itself.
   if (tf.getBackend() === "webgpu") tf.setBackend("cpu");
-  const factory = tf.findBackendFactory("webgpu");
   // Removing disposes of the backend and forgets its factory with it.
-  tf.removeBackend("webgpu");
-  tf.registerBackend("webgpu", factory);
+  if (tf.findBackendFactory("webgpu")) tf.removeBackend("webgpu");
 }
 
 let wasm: Promise<void> | undefined;

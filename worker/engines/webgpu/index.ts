@@ -14,8 +14,9 @@ import { MakemoreError } from "../../../src/errors";
 import { teacherWeight } from "../../data/examples";
 import { type Optimizer, stateOf } from "../../optimizers";
 import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../engine";
+import { type OpenedGPU, openGPU } from "../gpu/device";
 import { FACTORS, stepFactors } from "../optimizer";
-import { openWebGPU, tf, type WebGPU } from "../tfjs/backend";
+import { openWebGPU, tf } from "../tfjs/backend";
 import { uploadedExamples } from "./examples";
 import { inErrorScopes, onLoss } from "./faults";
 import { stepKernels } from "./kernels";
@@ -43,14 +44,14 @@ export interface WebGPUEngineOptions {
   readonly shape?: Shape;
 }
 
-/** An engine for any chain of blocks, on the device that tfjs's webgpu backend has. */
+/** An engine for any chain of blocks, on the thread's GPU device. */
 export async function createWebGPUEngine(
   setup: EngineSetup,
   options: WebGPUEngineOptions = {},
 ): Promise<WebGPUEngine> {
   const chain = supportedChain(setup);
   if (typeof chain === "string") throw new MakemoreError("UNSUPPORTED", chain);
-  const gpu = await openWebGPU();
+  const gpu = await openGPU();
   const { device } = gpu;
   const { parameters, optimizer, optimizerState, stream, seed, batchSize } = setup;
   const states = stateOf(optimizer).map(([state]) => state);
@@ -124,7 +125,7 @@ class FusedEngine implements WebGPUEngine {
   /** Rejects the call that is under way. */
   #reject: ((error: EngineLost) => void) | undefined;
 
-  constructor(gpu: WebGPU, setup: EngineSetup, memory: Memory, program: Program, capacity: number) {
+  constructor(gpu: OpenedGPU, setup: EngineSetup, memory: Memory, program: Program, capacity: number) {
     this.device = gpu.name;
     this.#gpu = gpu.device;
     this.#optimizer = setup.optimizer;

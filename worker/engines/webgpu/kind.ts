@@ -1,5 +1,5 @@
-import { adapterName, isSoftware, requestAdapter } from "../adapter";
 import type { EngineKind } from "../engine";
+import { adapterName, isSoftware, requestAdapter } from "../gpu/adapter";
 import { supportedChain } from "./supports";
 
 /** This package's fused WebGPU kernels. */
