@@ -1,5 +1,5 @@
 /** The components of docs/recipes.md as they stand there, in a Vite app with the framework. */
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { type Consumer, fenced, host, install, openPage, poll } from "./consumer";
@@ -14,6 +14,9 @@ const recipes = [
 let app: Consumer;
 beforeAll(async () => {
   app = await install("recipes");
+  // Enough words that no training ends by itself before it is stopped.
+  const all = await readFile(new URL("../../demo/words/names.txt", import.meta.url), "utf8");
+  await writeFile(join(app.folder, "src", "words.js"), `export default ${JSON.stringify(all.trim())};\n`);
   for (const { heading, language, file } of recipes) {
     const [code = ""] = await fenced("docs/recipes.md", language, heading);
     expect(code.trimEnd().split("\n").length, heading).toBeLessThanOrEqual(30);

@@ -116,6 +116,8 @@ function forget(device: GPUDevice): void {
 }
 
 let wasm: Promise<void> | undefined;
+/** Setting the paths again throws if the backend could not start before. */
+let pathsSet = false;
 
 async function openWasm(url: string | URL | undefined): Promise<void> {
   wasm ??= startWasm(url);
@@ -137,9 +139,12 @@ async function startWasm(url: string | URL | undefined): Promise<void> {
   // tfjs fetches it again, and would hang or give up for good on a file that is not there.
   await fetchWasm(String(url));
   const { setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");
-  // It wants to know all of its builds, and fetches the one it takes.
-  const builds = ["", "-simd", "-threaded-simd"].map((build) => `tfjs-backend-wasm${build}.wasm`);
-  setWasmPaths(Object.fromEntries(builds.map((name) => [name, String(url)])));
+  if (!pathsSet) {
+    // It wants to know all of its builds, and fetches the one it takes.
+    const builds = ["", "-simd", "-threaded-simd"].map((build) => `tfjs-backend-wasm${build}.wasm`);
+    setWasmPaths(Object.fromEntries(builds.map((name) => [name, String(url)])));
+    pathsSet = true;
+  }
   // One thread: more need cross-origin isolation and workers from blob: URLs, for a model this small.
   tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
   if (!(await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT")) || !(await tf.setBackend("wasm"))) {
