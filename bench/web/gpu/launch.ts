@@ -1,4 +1,5 @@
 /** What the browser and the GPU take for no work at all: dispatches, answers, and a chunk of one step. */
+import { nextTask } from "../../../src/slices";
 import { openWebGPU } from "../../../worker/engines/tfjs/backend";
 import { createWebGPUEngine } from "../../../worker/engines/webgpu";
 import { inErrorScopes } from "../../../worker/engines/webgpu/faults";
@@ -151,15 +152,4 @@ export async function launch(): Promise<Launch> {
     ...(dispatchOnGPUUs === undefined ? {} : { dispatchOnGPUUs }),
     answersUs,
   };
-}
-
-function nextTask(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(undefined);
-  });
 }
