@@ -3,7 +3,7 @@ import { afterEach, expect, test } from "vitest";
 import type { LayerSpec } from "../../src/types";
 import { tf } from "../../worker/engines/tfjs/backend";
 import { createWebGPUEngine } from "../../worker/engines/webgpu";
-import { GPU_SHAPE, SOFTWARE_SHAPE } from "../../worker/engines/webgpu/kernels/lanes";
+import { GPU_SHAPE, SOFTWARE_SHAPE } from "../../worker/engines/webgpu/kernels/workgroup";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, type Network } from "../../worker/model/network";
 import { adamw, sgd, smoothAdamw, someRates, someSetup } from "../engineSetups";

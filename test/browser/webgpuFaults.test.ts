@@ -9,7 +9,7 @@ import { isEngineLost } from "../../worker/engines/engine";
 import { closeWebGPU, openWebGPU } from "../../worker/engines/tfjs/backend";
 import { createWebGPUEngine } from "../../worker/engines/webgpu";
 import { stepKernels } from "../../worker/engines/webgpu/kernels";
-import { GPU_SHAPE, SOFTWARE_SHAPE } from "../../worker/engines/webgpu/kernels/lanes";
+import { GPU_SHAPE, SOFTWARE_SHAPE } from "../../worker/engines/webgpu/kernels/workgroup";
 import { planChain } from "../../worker/engines/webgpu/plan";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, type Network } from "../../worker/model/network";

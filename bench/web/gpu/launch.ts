@@ -2,7 +2,7 @@
 import { nextTask } from "../../../src/slices";
 import { openWebGPU } from "../../../worker/engines/tfjs/backend";
 import { createWebGPUEngine } from "../../../worker/engines/webgpu";
-import { inErrorScopes } from "../../../worker/engines/webgpu/faults";
+import { inErrorScopes } from "../../../worker/engines/webgpu/deviceErrors";
 import { median, repeated, tenths, time } from "./measure";
 import { adamw, setUp } from "./models";
 import { settings } from "./settings";

@@ -17,8 +17,8 @@ import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../
 import { type OpenedGPU, openGPU } from "../gpu/device";
 import { FACTORS, stepFactors } from "../optimizer";
 import { openWebGPU, tf } from "../tfjs/backend";
+import { inErrorScopes, onLoss } from "./deviceErrors";
 import { uploadedExamples } from "./examples";
-import { inErrorScopes, onLoss } from "./faults";
 import { stepKernels } from "./kernels";
 import { GPU_SHAPE, type Shape, SOFTWARE_SHAPE } from "./kernels/lanes";
 import { lossKernel } from "./kernels/loss";

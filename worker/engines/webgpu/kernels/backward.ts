@@ -11,6 +11,8 @@ import type { Optimizer } from "../../../optimizers";
 import { type BlockPlan, Buffers, NormRow, type Plan } from "../plan";
 import { firstWeights } from "./firstWeights";
 import { type Kernel, kernel, MULTIPLY_ADD, repeat, sizes, unroll, vec4Array } from "./kernel";
+import { learn, momentsBinding } from "./learn";
+import { backwardNorm, learnNorm, normBinding, readForward } from "./norm";
 import {
   board,
   dividedProduct,
@@ -24,9 +26,7 @@ import {
   sumsBoard,
   TAKER,
   takeRows,
-} from "./lanes";
-import { learn, momentsBinding } from "./learn";
-import { backwardNorm, learnNorm, normBinding, readForward } from "./norm";
+} from "./workgroup";
 
 /**
  * @param next the level above; absent if this level is the head, whose `dhpreact` the head's kernel made

@@ -2,8 +2,8 @@
 import type { Optimizer } from "../../../optimizers";
 import { Buffers, type Plan } from "../plan";
 import { type Kernel, kernel, sizes, vec4Array } from "./kernel";
-import { board } from "./lanes";
 import { learn, momentsBinding } from "./learn";
+import { board } from "./workgroup";
 
 const LANES = 64;
 /** Lanes that share a sum. */

@@ -9,9 +9,9 @@
  */
 import { Buffers, NormRow, type Plan } from "../plan";
 import { type Kernel, kernel, MULTIPLY_ADD, sizes, vec4Array } from "./kernel";
-import { board, eachRow, held, plainRows, rowSizes, type Shape, SUMS, sumsBoard, TAKER } from "./lanes";
 import { type Drawn, minibatch, minibatchBindings } from "./minibatch";
 import { activation, forwardNorm, normBinding, readNorm } from "./norm";
+import { board, eachRow, held, plainRows, rowSizes, type Shape, SUMS, sumsBoard, TAKER } from "./workgroup";
 
 /** Characters that a lane keeps in registers at most. */
 const MOST_CHARACTERS = 64;

@@ -12,7 +12,7 @@
  */
 import { Buffers, type Plan } from "../plan";
 import { type Binding, vec4Array } from "./kernel";
-import { eachRow, type Held, type Shape } from "./lanes";
+import { eachRow, type Held, type Shape } from "./workgroup";
 
 /** The bindings, constants and code that the first level's kernel adds. */
 export interface FirstWeights {

@@ -1,9 +1,10 @@
 /**
  * A level forward: `hpreact = x @ W + b`, BatchNorm1d, `h = tanh(hpreact)`. A workgroup owns one vec4 of
- * channels for all rows; lanes.ts says how its lanes work together.
+ * channels for all rows; workgroup.ts says how its lanes work together.
  */
 import { type BlockPlan, Buffers, NormRow, type Plan } from "../plan";
 import { type Kernel, kernel, MULTIPLY_ADD, repeat, sizes, unroll, vec4Array } from "./kernel";
+import { activation, forwardNorm, normBinding, readNorm } from "./norm";
 import {
   board,
   dividedProduct,
@@ -15,8 +16,7 @@ import {
   sumsBoard,
   TAKER,
   takeRows,
-} from "./lanes";
-import { activation, forwardNorm, normBinding, readNorm } from "./norm";
+} from "./workgroup";
 
 /** Rows of a tile: for each the lane has one vec4 of channels. */
 const TILE = 4;

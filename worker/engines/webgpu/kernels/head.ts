@@ -6,8 +6,8 @@
 import type { ExampleTables } from "../examples";
 import { Buffers, type Plan } from "../plan";
 import { type Kernel, kernel, MULTIPLY_ADD, sizes, vec4Array } from "./kernel";
-import { board, type Shape } from "./lanes";
 import { tablesBinding } from "./minibatch";
+import { board, type Shape } from "./workgroup";
 
 /** Lanes that share a sum at most. */
 const MOST_SHARES = 8;

@@ -6,8 +6,8 @@ import { firstKernel } from "./first";
 import { forwardKernel } from "./forward";
 import { headKernel } from "./head";
 import type { Kernel } from "./kernel";
-import type { Shape } from "./lanes";
 import type { Drawn } from "./minibatch";
+import type { Shape } from "./workgroup";
 
 /** The kernels of a step, in the order they run. docs/webgpu.md draws them. */
 export function stepKernels(plan: Plan, drawn: Drawn, optimizer: Optimizer, shape: Shape): Kernel[] {

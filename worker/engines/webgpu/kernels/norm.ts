@@ -2,8 +2,8 @@
 import type { Optimizer } from "../../../optimizers";
 import type { BlockPlan, Plan } from "../plan";
 import { type Binding, float, vec4Array } from "./kernel";
-import { eachRow, type Held } from "./lanes";
 import { learn } from "./learn";
+import { eachRow, type Held } from "./workgroup";
 
 /** The norm's own buffer: the rows of `NormRow`. */
 export function normBinding(plan: Plan, { block: { norm } }: BlockPlan): Binding[] {
