@@ -41,6 +41,7 @@ import { exampleCount, type TokenStream } from "./dataset";
 import { ngramWork } from "./ngram";
 import { randomBelow, randomBits, Stream } from "./random";
 import { BOUNDARY } from "./vocabulary";
+import type { WordExamples } from "./wordExamples";
 
 /** How examples are drawn. */
 export type Order = "even" | "random";
@@ -52,17 +53,20 @@ export type Targets = "soft" | "hard";
 export type Teacher = "ngram" | "none";
 
 /**
- * The examples of a split, as an engine draws them. It never changes. Random order and hard targets need
+ * The examples of a split, as an engine draws them for a network that reads windows; `WordExamples` are those of
+ * one that reads words. It never changes. Random order and hard targets need
  * no table: then an engine's setup has none.
  */
 export type Examples =
   | {
+      readonly unit: "window";
       readonly targets: "hard";
       readonly order: "even";
       /** Positions of the examples in sorted order, u32 [N]: 4 bytes an example. */
       readonly sorted: Uint32Array<ArrayBuffer>;
     }
   | {
+      readonly unit: "window";
       readonly targets: "soft";
       readonly order: Order;
       readonly table: ContextTable;
@@ -134,9 +138,9 @@ export function* examplesWork(
   const { order, targets } = choice;
   if (targets === "hard" && order === "random") return undefined;
   const sorted = yield* sortWork(stream, contextLength, vocabularySize);
-  if (targets === "hard") return { targets, order: "even", sorted };
+  if (targets === "hard") return { unit: "window", targets, order: "even", sorted };
   const table = yield* contextTableWork(stream, contextLength, sorted);
-  if (choice.teacher === "none") return { targets, order, table };
+  if (choice.teacher === "none") return { unit: "window", targets, order, table };
   const bytes = 4 * vocabularySize * (table.contexts.length / 2 - 1);
   if (bytes > MOST_TEACHER_BYTES)
     throw new MakemoreError(
@@ -144,7 +148,7 @@ export function* examplesWork(
       `train: teacher "ngram" needs ${Math.round(bytes / 1e6)} MB for these words; it may have ${Math.round(MOST_TEACHER_BYTES / 1e6)}. Take teacher: "none", fewer words, or a shorter contextLength.`,
     );
   const shares = yield* ngramWork(stream, sorted, table, contextLength, vocabularySize);
-  return { targets, order, table, teacher: { shares, steps: choice.steps } };
+  return { unit: "window", targets, order, table, teacher: { shares, steps: choice.steps } };
 }
 
 /** The teacher's weight at a step of `steps`: from 0.9 in a straight line to 0. */
@@ -152,10 +156,15 @@ export function teacherWeight(steps: number, step: number): number {
   return TEACHER_START * Math.max(0, 1 - step / steps);
 }
 
+/** The examples of a network that reads windows; undefined without any, and for words. */
+export function windowExamples(examples: Examples | WordExamples | undefined): Examples | undefined {
+  return examples?.unit === "window" ? examples : undefined;
+}
+
 /** What decides which examples a step draws. */
 interface Drawing {
   readonly stream: TokenStream;
-  readonly examples?: Examples;
+  readonly examples?: Examples | WordExamples;
   readonly seed: number;
   readonly batchSize: number;
   readonly network: { readonly vocabularySize: number };
@@ -163,9 +172,10 @@ interface Drawing {
 
 /** Writes out the minibatch of a step. */
 export function drawMinibatch(
-  { stream, examples, seed, batchSize, network }: Drawing,
+  { stream, seed, batchSize, network, ...setup }: Drawing,
   step: number,
 ): Minibatch {
+  const examples = windowExamples(setup.examples);
   const count = exampleCount(stream);
   const index = (row: number) => drawIndex(examples?.order ?? "random", seed, step, row, batchSize, count);
   if (examples?.targets !== "soft") {

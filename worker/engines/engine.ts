@@ -6,10 +6,11 @@
  * between two of them.
  *
  * An engine is right when it follows PyTorch to float32 rounding (test/fixtures), and draws its
- * minibatches as `drawMinibatch` in worker/data/examples.ts does.
+ * minibatches as `drawMinibatch` in worker/data/examples.ts does, or `drawWords` in wordExamples.ts.
  */
 import type { TokenStream } from "../data/dataset";
 import type { Examples } from "../data/examples";
+import type { WordExamples } from "../data/wordExamples";
 import type { Parameters } from "../model/layer";
 import type { Network } from "../model/network";
 import type { Optimizer } from "../optimizers";
@@ -27,8 +28,11 @@ export interface EngineSetup {
   readonly optimizerState?: OptimizerState;
   /** The training split. */
   readonly stream: TokenStream;
-  /** How its examples are drawn (worker/data/examples.ts); absent for random order and hard targets. */
-  readonly examples?: Examples;
+  /**
+   * How its examples are drawn (worker/data/examples.ts, and wordExamples.ts for a network that reads words);
+   * absent for random order and hard targets.
+   */
+  readonly examples?: Examples | WordExamples;
   readonly seed: number;
   readonly batchSize: number;
 }
@@ -49,8 +53,9 @@ export interface Engine {
    *
    * @param firstStep steps done since the training began: the key of the minibatches
    * @param learningRates one a step; the chunk's length
-   * @param positions the minibatches as positions in the stream, [steps, batchSize], instead of
-   *   drawing them, with hard targets: how tests feed PyTorch's own batches
+   * @param positions the minibatches as positions in the stream (of the words' first tokens, for a network that
+   *   reads words), [steps, batchSize], instead of drawing them, with hard targets: how tests feed PyTorch's own
+   *   batches
    * @returns the loss of each step: mean cross entropy against the targets, nats. Soft targets give the
    *   same expectation as hard ones, with less noise.
    */

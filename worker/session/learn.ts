@@ -5,7 +5,7 @@ import { inSlices } from "../../src/slices";
 import type { Losses, TrainResult } from "../../src/types";
 import { engines, openPredictor } from "../assets";
 import type { Dataset, TokenStream } from "../data/dataset";
-import { type Examples, examplesWork } from "../data/examples";
+import { examplesWork } from "../data/examples";
 import type { Engine, EngineSetup } from "../engines/engine";
 import { sampleSettings } from "../options";
 import type { Checkpoint } from "../training/checkpoint";
@@ -158,7 +158,7 @@ async function run(
 function engineSetup(
   { network, parameters, recipe, optimizerState }: Checkpoint,
   dataset: Dataset,
-  examples: Examples | undefined,
+  examples: EngineSetup["examples"],
 ): EngineSetup {
   return {
     network,

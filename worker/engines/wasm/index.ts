@@ -4,7 +4,7 @@
  * kernels/index.ts.
  */
 import { MakemoreError } from "../../../src/errors";
-import { type Examples, teacherWeight } from "../../data/examples";
+import { type Examples, teacherWeight, windowExamples } from "../../data/examples";
 import type { BlockChain } from "../../model/blocks";
 import type { Parameters } from "../../model/layer";
 import { optimizerKind, stateOf } from "../../optimizers";
@@ -138,7 +138,8 @@ class WasmEngine implements Engine {
     setup: EngineSetup,
     chain: BlockChain,
   ) {
-    const { optimizer, seed, batchSize, stream, examples } = setup;
+    const { optimizer, seed, batchSize, stream } = setup;
+    const examples = windowExamples(setup.examples);
     this.#setup = { optimizer, seed, batchSize };
     this.#states = stateOf(optimizer).map(([state]) => state);
     optimizerKind(optimizer).wasm?.(optimizer, kernels);

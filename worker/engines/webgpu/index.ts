@@ -11,7 +11,7 @@
 import type * as TF from "@tensorflow/tfjs";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { MakemoreError } from "../../../src/errors";
-import { teacherWeight } from "../../data/examples";
+import { teacherWeight, windowExamples } from "../../data/examples";
 import { type Optimizer, stateOf } from "../../optimizers";
 import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../engine";
 import { type OpenedGPU, openGPU } from "../gpu/device";
@@ -56,7 +56,7 @@ export async function createWebGPUEngine(
   const { parameters, optimizer, optimizerState, stream, seed, batchSize } = setup;
   const states = stateOf(optimizer).map(([state]) => state);
   const plan = planChain(chain, batchSize, states.length);
-  const { tables, words, teacher } = uploadedExamples(setup.examples, chain.vocabularySize);
+  const { tables, words, teacher } = uploadedExamples(windowExamples(setup.examples), chain.vocabularySize);
   const capacity = chunkCapacity(batchSize);
   const shape = options.shape ?? (gpu.software ? SOFTWARE_SHAPE : GPU_SHAPE);
   const memory = new Memory(device, plan, states, {
@@ -130,7 +130,8 @@ class FusedEngine implements WebGPUEngine {
     this.#gpu = gpu.device;
     this.#optimizer = setup.optimizer;
     this.#batchSize = setup.batchSize;
-    const taughtSteps = setup.examples?.targets === "soft" ? setup.examples.teacher?.steps : undefined;
+    const examples = windowExamples(setup.examples);
+    const taughtSteps = examples?.targets === "soft" ? examples.teacher?.steps : undefined;
     this.#teacherWeight = (step) => (taughtSteps ? teacherWeight(taughtSteps, step) : 0);
     this.#shapes = new Map(setup.network.parameters.map(({ name, shape }) => [name, shape]));
     this.#memory = memory;

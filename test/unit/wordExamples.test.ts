@@ -1,0 +1,121 @@
+/** Whole words as examples, against the plainest way to work them out. */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { runToEnd } from "../../src/slices";
+import { drawIndex } from "../../worker/data/examples";
+import { drawWords, padWords, wordExamplesWork, wordStarts } from "../../worker/data/wordExamples";
+
+const VOCABULARY = 5;
+const network = { vocabularySize: VOCABULARY };
+
+/** Words over few characters, so that many begin alike, begin one another, and repeat. */
+const lists = fc.array(
+  fc.array(fc.integer({ min: 1, max: VOCABULARY - 1 }), { minLength: 1, maxLength: 6 }),
+  { minLength: 1, maxLength: 60 },
+);
+const streamOf = (words: readonly number[][]) =>
+  Uint8Array.from([0, ...words.flatMap((word) => [...word, 0])]);
+/** Compares as texts do: a word comes before those that it begins. */
+const compare = (a: readonly number[], b: readonly number[]) => (a.join("") < b.join("") ? -1 : 1);
+
+/** The word that begins at a position. */
+function wordAt(stream: Uint8Array, start: number): number[] {
+  return [...stream.subarray(start, stream.indexOf(0, start))];
+}
+
+/** The distribution of what follows a prefix in a list of words. */
+function followers(words: readonly number[][], prefix: readonly number[]): number[] {
+  const next = words
+    .filter((word) => prefix.every((token, i) => token === word[i]))
+    .map((word) => word[prefix.length] ?? 0);
+  return Array.from(
+    { length: VOCABULARY },
+    (_, token) => next.filter((t) => t === token).length / next.length,
+  );
+}
+
+test("words are sorted from their first character on, and drawn by the formula", () => {
+  fc.assert(
+    fc.property(lists, fc.constantFrom("even", "random"), (words, order) => {
+      const stream = streamOf(words);
+      const examples = runToEnd(wordExamplesWork(stream, VOCABULARY, { order, targets: "soft" }));
+      if (!examples) expect.unreachable();
+      const sorted = [...examples.starts].map((start) => wordAt(stream, start));
+      expect(sorted).toEqual([...words].sort(compare));
+      // Equal words keep the stream's order.
+      for (const [i, start] of examples.starts.entries())
+        if (sorted[i]?.join() === sorted[i - 1]?.join())
+          expect(start).toBeGreaterThan(examples.starts[i - 1] ?? expect.unreachable());
+      const drawn = drawWords(examples.starts, { examples, seed: 3, batchSize: 7 }, 11);
+      expect([...drawn]).toEqual(
+        Array.from({ length: 7 }, (_, row) => examples.starts[drawIndex(order, 3, 11, row, 7, words.length)]),
+      );
+    }),
+  );
+});
+
+test("a soft target is the distribution of what follows its very prefix", () => {
+  fc.assert(
+    fc.property(lists, (words) => {
+      const stream = streamOf(words);
+      const examples = runToEnd(wordExamplesWork(stream, VOCABULARY, { order: "even", targets: "soft" }));
+      if (!examples) expect.unreachable();
+      const { time, places, tokens, targets } = padWords({ network, stream, examples }, examples.starts);
+      const sorted = [...words].sort(compare);
+      expect(places).toBe(stream.length - 1);
+      expect(time).toBe(1 + Math.max(...words.map((word) => word.length)));
+      for (const [row, word] of sorted.entries())
+        for (let k = 0; k < time; k++) {
+          const place = row * time + k;
+          const target = [...targets.subarray(place * VOCABULARY, (place + 1) * VOCABULARY)];
+          expect(tokens[place]).toBe([0, ...word][k] ?? 0);
+          const expected = k > word.length ? [0, 0, 0, 0, 0] : followers(words, word.slice(0, k));
+          // Shares are rounded to float32.
+          for (const [token, share] of expected.entries())
+            expect(target[token], `${word} at ${k}`).toBeCloseTo(share, 6);
+        }
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test("hard targets are the word itself, and random order needs no table", () => {
+  const words = [[2, 1], [3], [2, 1, 4]];
+  const stream = streamOf(words);
+  expect(
+    runToEnd(wordExamplesWork(stream, VOCABULARY, { order: "random", targets: "hard" })),
+  ).toBeUndefined();
+  const starts = wordStarts({ stream });
+  expect([...starts]).toEqual([1, 4, 6]);
+  const drawn = drawWords(starts, { seed: 5, batchSize: 20 }, 2);
+  expect([...drawn]).toEqual(
+    Array.from({ length: 20 }, (_, row) => starts[drawIndex("random", 5, 2, row, 20, 3)]),
+  );
+  const { time, places, tokens, targets } = padWords({ network, stream }, starts);
+  expect({ time, places }).toEqual({ time: 4, places: 9 });
+  expect([...tokens]).toEqual([0, 2, 1, 0, 0, 3, 0, 0, 0, 2, 1, 4]);
+  // -1 is padding.
+  const expected = [2, 1, 0, -1, 3, 0, -1, -1, 2, 1, 4, 0];
+  expect([...targets]).toEqual(
+    expected.flatMap((id) => [0, 1, 2, 3, 4].map((token) => Number(token === id))),
+  );
+});
+
+test("the table takes about 8 bytes a token, also with characters beyond a byte", () => {
+  // All words of two characters over 59: no name list shares less.
+  const words = Array.from({ length: 59 * 59 }, (_, i) => [1 + Math.floor(i / 59), 1 + (i % 59)]);
+  const names = Array.from({ length: 3000 }, (_, i) =>
+    Array.from({ length: 6 }, (_, k) => 1 + ((i * (k + 3) + k * k * i) % 11)),
+  );
+  for (const list of [words, names]) {
+    const stream = Uint16Array.from([0, ...list.flatMap((word) => [...word, 0])]);
+    const examples = runToEnd(wordExamplesWork(stream, 300, { order: "even", targets: "soft" }));
+    if (examples?.targets !== "soft") expect.unreachable();
+    const { prefixOf, firstPair, pairs } = examples.prefixes;
+    const bytes = [examples.starts, prefixOf, firstPair, pairs].reduce(
+      (sum, { byteLength }) => sum + byteLength,
+      0,
+    );
+    expect(bytes / stream.length).toBeLessThan(9);
+  }
+});
