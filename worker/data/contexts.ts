@@ -36,27 +36,31 @@ export function* sortWork(
   vocabularySize: number,
 ): Work<Uint32Array<ArrayBuffer>> {
   const count = exampleCount(stream);
-  const written = charactersBefore(stream, contextLength);
-  /** The token `depth` places before the context's last one; the target at depth -1. */
-  const token = (position: number, depth: number): number =>
-    depth < (written[position] ?? 0) ? (stream[position - 1 - depth] ?? BOUNDARY) : BOUNDARY;
   // Least significant first: the target, then the tokens from the farthest to the nearest.
-  const depthOf = (place: number) => (place === 0 ? -1 : contextLength - place);
+  const distanceOf = (place: number) => (place === 0 ? 0 : contextLength + 1 - place);
   // Two tokens a pass while their pairs are few: a pass costs one cache miss an example.
   const tokens = vocabularySize <= 256 ? 2 : 1;
   const starts = new Uint32Array(vocabularySize ** tokens + 1);
+  // What a pass sorts by, in the order of the stream. The misses are then in one array only.
+  const digits = new Uint16Array(count + 1);
   let from = new Uint32Array(count);
   for (let i = 0; i < count; i++) from[i] = i + 1;
   let to = new Uint32Array(count);
   for (let place = 0; place <= contextLength; place += tokens) {
-    const low = depthOf(place);
-    // Past the context's end all is padding.
-    const high = tokens === 2 && place < contextLength ? depthOf(place + 1) : contextLength;
+    const low = distanceOf(place);
+    // Beyond the context all is padding.
+    const high = tokens === 2 && place < contextLength ? distanceOf(place + 1) : Number.POSITIVE_INFINITY;
     starts.fill(0);
+    // Characters of the word before the position.
+    let written = 0;
     for (let position = 1; position <= count; position++) {
       if ((position & (ITEMS - 1)) === 0) yield;
-      const digit = token(position, high) * vocabularySize + token(position, low);
+      const highToken = high <= written ? (stream[position - high] ?? BOUNDARY) : BOUNDARY;
+      const lowToken = low <= written ? (stream[position - low] ?? BOUNDARY) : BOUNDARY;
+      const digit = highToken * vocabularySize + lowToken;
+      digits[position] = digit;
       starts[digit + 1] = (starts[digit + 1] ?? 0) + 1;
+      written = stream[position] === BOUNDARY ? 0 : written + 1;
     }
     // No word is that long.
     if (starts[BOUNDARY + 1] === count) continue;
@@ -65,7 +69,7 @@ export function* sortWork(
     for (let i = 0; i < count; i++) {
       if ((i & (ITEMS - 1)) === 0) yield;
       const position = from[i] ?? 0;
-      const digit = token(position, high) * vocabularySize + token(position, low);
+      const digit = digits[position] ?? 0;
       const at = starts[digit] ?? 0;
       to[at] = position;
       starts[digit] = at + 1;
@@ -73,14 +77,6 @@ export function* sortWork(
     [from, to] = [to, from];
   }
   return from;
-}
-
-/** Characters of the word before each position, at most `most`. */
-function charactersBefore(stream: TokenStream, most: number): Uint8Array | Uint16Array {
-  const written = new (most > 255 ? Uint16Array : Uint8Array)(stream.length);
-  for (let i = 1; i < stream.length; i++)
-    written[i] = stream[i - 1] === BOUNDARY ? 0 : Math.min(most, (written[i - 1] ?? 0) + 1);
-  return written;
 }
 
 /** Length of the suffix that the contexts of two positions share, at most `contextLength`. */

@@ -1,0 +1,121 @@
+/**
+ * `node scripts/run.mjs bench/ready.ts [WORDS...]`: how long words take to be ready for training, and how
+ * much memory. The built package in Chromium, default recipe: from the call of `train` to its first
+ * progress, with one step in between. The words are read, checked, shuffled and split, sorted by context,
+ * and their contexts put in a table (worker/data/examples.ts). Run `npm run build` first.
+ *
+ * The words are new ones that look like the demo's: each letter is drawn by the three before it.
+ */
+import { readFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
+import { chromium, type Page } from "playwright";
+import { chromiumArgs, chromiumPath } from "../scripts/browsers.mjs";
+import type { Makemore } from "../src";
+import { randomBits, randomUnit } from "../worker/data/random";
+import { withBuiltPage } from "./built";
+import { summarise } from "./statistics";
+
+/** Letters that the next one depends on. */
+const ORDER = 3;
+const REPEATS = 5;
+/** Between two looks at the memory, ms. */
+const LOOK_MS = 10;
+
+/** The command. */
+export async function main(args: string[]): Promise<void> {
+  const counts = args.length > 0 ? args.map(Number) : [100_000, 1_000_000];
+  const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
+  console.log(
+    `${cpus()[0]?.model}, Chromium ${browser.version()}, load ${loadavg()[0]?.toFixed(1)}, ${REPEATS} takes\n`,
+  );
+  console.log("| words | seconds | | peak memory, MB |\n|--:|--:|---|--:|");
+  try {
+    for (const count of counts) {
+      const text = words(count);
+      const seconds: number[] = [];
+      let peak = 0;
+      for (let take = 0; take < REPEATS; take++)
+        // A page each, because freed memory is not always given back.
+        await withBuiltPage(browser, async (page) => {
+          const measured = await measure(page, text);
+          seconds.push(measured.seconds);
+          peak = Math.max(peak, measured.peak);
+        });
+      const { median, min, max } = summarise(seconds);
+      console.log(
+        `| ${count.toLocaleString("en")} | ${median.toFixed(2)} | ${min.toFixed(2)} – ${max.toFixed(2)} | ${(peak / 1e6).toFixed(0)} |`,
+      );
+    }
+  } finally {
+    await browser.close();
+  }
+}
+
+/** `peak`: bytes by which the page's process grew at most. It has the words already. */
+async function measure(page: Page, text: string): Promise<{ seconds: number; peak: number }> {
+  await page.evaluate(async (text) => {
+    // @ts-expect-error the page's script has put it there
+    const mm: Makemore = new globalThis.Makemore({ backend: "wasm" });
+    // Starts the worker.
+    await mm.train("a\nb\nab", { steps: 1 });
+    Object.assign(globalThis, { mm, text });
+  }, text);
+  const session = await (await page.context().browser())?.newBrowserCDPSession();
+  const processes = (await session?.send("SystemInfo.getProcessInfo"))?.processInfo ?? [];
+  const renderers = processes.filter(({ type }) => type === "renderer").map(({ id }) => id);
+  const memory = () => renderers.reduce((sum, id) => sum + residentBytes(id), 0);
+  const before = memory();
+  let peak = 0;
+  const looking = setInterval(() => {
+    peak = Math.max(peak, memory() - before);
+  }, LOOK_MS);
+  const seconds = await page.evaluate(async () => {
+    const { mm, text } = globalThis as unknown as { mm: Makemore; text: string };
+    const start = performance.now();
+    let first = 0;
+    await mm.train(text, {
+      steps: 1,
+      keepBest: false,
+      onProgress: () => {
+        first ||= (performance.now() - start) / 1000;
+      },
+    });
+    mm.dispose();
+    return first;
+  });
+  clearInterval(looking);
+  return { seconds, peak };
+}
+
+/** Physical memory of a process, as Linux counts it; pages of 4 KiB. */
+function residentBytes(id: number): number {
+  try {
+    return Number(readFileSync(`/proc/${id}/statm`, "utf8").split(" ")[1]) * 4096;
+  } catch {
+    // It has ended.
+    return 0;
+  }
+}
+
+/** New words, one a line. */
+function words(count: number): string {
+  const names = readFileSync(new URL("../demo/words/names.txt", import.meta.url), "utf8")
+    .trim()
+    .split("\n");
+  const after = new Map<string, string>();
+  for (const name of names)
+    for (let i = 0; i <= name.length; i++) {
+      const before = name.slice(Math.max(0, i - ORDER), i);
+      after.set(before, (after.get(before) ?? "") + (name[i] ?? "\n"));
+    }
+  let text = "";
+  for (let word = 0; word < count; word++) {
+    let line = "";
+    for (let i = 0; !line.endsWith("\n"); i++) {
+      const choices = after.get(line.slice(-ORDER)) ?? "\n";
+      line += choices[Math.floor(randomUnit(randomBits(42, 0, word, i)) * choices.length)];
+    }
+    text += line;
+  }
+  return text;
+}
