@@ -1,0 +1,45 @@
+import { MakemoreError, type SampleOptions } from "makemore-web";
+import { beforeEach, expect, it, vi } from "vitest";
+import { AppState } from "../../../demo/src/appState";
+import { find } from "../../../demo/src/dom";
+import { SamplePanel } from "../../../demo/src/samplePanel";
+import { NO_WORDS } from "../../../demo/src/wordList";
+import { openPage } from "./page";
+
+let app: AppState;
+/** What the model answers when it is asked for words. */
+let answer: (options?: SampleOptions) => Promise<string[]>;
+
+beforeEach(() => {
+  openPage();
+  app = new AppState();
+  // A model without its worker.
+  vi.spyOn(app.makemore, "load").mockResolvedValue();
+  vi.spyOn(app.makemore, "model", "get").mockReturnValue({ step: 1, steps: 1 } as typeof app.makemore.model);
+  vi.spyOn(app.makemore, "sample").mockImplementation((_, options) => answer(options));
+  new SamplePanel(app);
+});
+
+const openModel = () => app.load(new Blob(), NO_WORDS);
+const shown = () => [...find("samples", HTMLElement).children].map((item) => item.textContent);
+const status = () => find("sample-status", HTMLElement).textContent;
+const error = () => find("sample-error", HTMLElement).textContent;
+const refuse = () => Promise.reject(new MakemoreError("SAMPLING_FAILED", "sample: found 0 of 20 words."));
+
+it("a failed sample clears another model's words, and keeps the model's own", async () => {
+  answer = async () => ["anna", "bert"];
+  await openModel();
+  await vi.waitFor(() => expect(shown()).toEqual(["anna", "bert"]));
+
+  answer = refuse;
+  find("sample", HTMLButtonElement).click();
+  await vi.waitFor(() => expect(error()).toContain("found 0 of 20"));
+  expect(shown()).toEqual(["anna", "bert"]);
+  expect(status()).toContain("2 words");
+
+  find("sample-error", HTMLElement).textContent = "";
+  await openModel();
+  await vi.waitFor(() => expect(error()).toContain("found 0 of 20"));
+  expect(shown()).toEqual([]);
+  expect(status()).toBe("");
+});
