@@ -18,7 +18,7 @@ import type { Losses, Makemore, TrainOptions, TrainResult } from "../src";
 import { buildDataset } from "../worker/data/dataset";
 import { architecture } from "../worker/model/architectures";
 import { buildNetwork, initialParameters, parameterCount } from "../worker/model/network";
-import { trainSettings } from "../worker/options";
+import { checkTrainOptions } from "../worker/options";
 import { withBuiltPage } from "./built";
 import { printLists } from "./lists";
 import { havePyTorch, howToInstall, startPyTorch } from "./pytorch";
@@ -101,7 +101,7 @@ export async function main(args: string[]): Promise<void> {
         const cells = [
           name,
           first.model.parameters.toLocaleString("en"),
-          `${first.step.toLocaleString("en")} x ${trainSettings(options).batchSize}`,
+          `${first.step.toLocaleString("en")} x ${checkTrainOptions(options)().batchSize}`,
           `${first.backend}, ${first.device}`,
           spread(seconds, 1),
           torch ? spread(peer, 0) : "",
@@ -148,7 +148,7 @@ class PyTorchPace {
   private constructor(readonly torch: ReturnType<typeof startPyTorch>) {}
 
   static async open(words: string, options: TrainOptions): Promise<PyTorchPace> {
-    const settings = trainSettings(options);
+    const settings = checkTrainOptions(options)();
     const { train, vocabulary } = buildDataset(words, settings);
     const network = buildNetwork(architecture(settings.model), vocabulary.size);
     const parameters = initialParameters(network, settings.seed);

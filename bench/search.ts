@@ -23,7 +23,7 @@ import { createWasmEngine } from "../worker/engines/wasm";
 import { createWasmPredictor } from "../worker/engines/wasm/predictor";
 import { architecture } from "../worker/model/architectures";
 import { buildNetwork, initialParameters, parameterCount } from "../worker/model/network";
-import { type TrainSettings, trainSettings } from "../worker/options";
+import { checkTrainOptions, type TrainSettings } from "../worker/options";
 import { Forecast, meanLoss } from "../worker/training/forecast";
 import { Training } from "../worker/training/training";
 
@@ -115,26 +115,23 @@ function parse(value: string): unknown {
 function settingsOf(options: TrainOptions, combination: Combination, examples: number): TrainSettings {
   const whole = Object.entries(combination).filter(([path]) => !path.includes("."));
   const given: TrainOptions = { ...options, ...Object.fromEntries(whole) };
-  const { optimizer, learningRate } = trainSettings(given, examples);
+  const { optimizer, learningRate } = checkTrainOptions(given)(examples);
   const within = (part: string) =>
     Object.fromEntries(
       Object.entries(combination).flatMap(([path, value]) =>
         path.startsWith(`${part}.`) ? [[path.slice(part.length + 1), value]] : [],
       ),
     );
-  return trainSettings(
-    {
-      ...given,
-      optimizer: { ...optimizer, ...within("optimizer") },
-      learningRate: { ...learningRate, ...within("learningRate") },
-    },
-    examples,
-  );
+  return checkTrainOptions({
+    ...given,
+    optimizer: { ...optimizer, ...within("optimizer") },
+    learningRate: { ...learningRate, ...within("learningRate") },
+  })(examples);
 }
 
 /** One training, to the weights that it keeps. */
 async function train(words: string, options: TrainOptions, combination: Combination): Promise<Run> {
-  const dataset = buildDataset(words, trainSettings(options));
+  const dataset = buildDataset(words, checkTrainOptions(options)());
   const settings = settingsOf(options, combination, exampleCount(dataset.train));
   const { model, evalEvery, sampleEvery, ...recipe } = settings;
   const { vocabulary, train: stream } = dataset;

@@ -11,7 +11,7 @@ import { architecture } from "../worker/model/architectures";
 import type { BlockChain } from "../worker/model/blocks";
 import { buildNetwork, initialParameters } from "../worker/model/network";
 import { convolutionGraph } from "../worker/onnx/convolution";
-import { trainSettings } from "../worker/options";
+import { checkTrainOptions } from "../worker/options";
 import { DistinctNodes } from "../worker/sampling/distinctNodes";
 import { Inference } from "../worker/sampling/inference";
 import { GraphSession } from "../worker/sampling/runtime";
@@ -47,7 +47,7 @@ export async function main(): Promise<void> {
 }
 
 async function trainDefault(names: string): Promise<{ checkpoint: Checkpoint; train: TokenStream }> {
-  const { model, evalEvery: _, sampleEvery: __, ...recipe } = trainSettings({});
+  const { model, evalEvery: _, sampleEvery: __, ...recipe } = checkTrainOptions({})();
   const dataset = buildDataset(names, recipe);
   const network = buildNetwork(architecture(model), dataset.vocabulary.size);
   const { optimizer, seed, batchSize, steps, learningRate } = recipe;

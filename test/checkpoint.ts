@@ -4,7 +4,7 @@ import { randomNormal } from "../worker/data/random";
 import { Vocabulary } from "../worker/data/vocabulary";
 import { architecture } from "../worker/model/architectures";
 import { buildNetwork, elements } from "../worker/model/network";
-import { trainSettings } from "../worker/options";
+import { checkTrainOptions } from "../worker/options";
 import type { Checkpoint } from "../worker/training/checkpoint";
 import { pytorchRun } from "./pytorch";
 
@@ -19,7 +19,7 @@ export function vocabularyOf(size: number): Vocabulary {
 /** PyTorch's model as it stands after the fixture's 20 steps of SGD. */
 export function pytorchCheckpoint(name: "mlp" | "wavenet"): Checkpoint {
   const { network, after, running } = pytorchRun(name);
-  const { model: _, evalEvery: __, sampleEvery: ___, ...recipe } = trainSettings({ optimizer: "sgd" });
+  const { model: _, evalEvery: __, sampleEvery: ___, ...recipe } = checkTrainOptions({ optimizer: "sgd" })();
   return { vocabulary: LETTERS, network, parameters: new Map([...after, ...running]), step: 20, recipe };
 }
 
@@ -56,6 +56,6 @@ export function randomCheckpoint(
     ["m", moment(1000, (x) => 1e-3 * x)],
     ["v", moment(2000, (x) => 1e-6 * x * x)],
   ]);
-  const { model: _, evalEvery: __, sampleEvery: ___, ...recipe } = trainSettings({});
+  const { model: _, evalEvery: __, sampleEvery: ___, ...recipe } = checkTrainOptions({})();
   return { vocabulary, network, parameters, step: 1234, recipe, optimizerState };
 }

@@ -149,11 +149,6 @@ export function checkMakemoreOptions(options: Omit<MakemoreOptions, "workerURL" 
   check(makemoreOptions, options, "new Makemore");
 }
 
-/** As `checkTrainOptions`, for a long list unless `examples` says otherwise. */
-export function trainSettings(options: PlainTrainOptions, examples?: number): TrainSettings {
-  return checkTrainOptions(options)(examples);
-}
-
 /**
  * Checks the options of `train`, once. Recipes: see `TrainOptions.recipe`.
  *

@@ -4,10 +4,10 @@ import { checkTrainable } from "../../worker/model/limits";
 import { buildNetwork, parameterCount } from "../../worker/model/network";
 import {
   checkMakemoreOptions,
+  checkTrainOptions,
   exportSettings,
   resumeSettings,
   sampleSettings,
-  trainSettings,
 } from "../../worker/options";
 import { learningRate } from "../../worker/training/schedule";
 import pytorchSchedule from "../fixtures/pytorch-schedule.json";
@@ -32,7 +32,7 @@ function fromPyTorch(name: RecipeOfPyTorch) {
 test.each(["default", "thorough", "lecture"] as const)(
   "PyTorch's recipe and learning rates: %s",
   (recipe) => {
-    const settings = trainSettings({ recipe });
+    const settings = checkTrainOptions({ recipe })();
     expect(settings).toMatchObject(fromPyTorch(recipe));
     const { steps, rates } = pytorchSchedule[recipe];
     // PyTorch multiplies the rate of the step before, and rounds each time.
@@ -42,7 +42,7 @@ test.each(["default", "thorough", "lecture"] as const)(
 );
 
 test("by default: PyTorch's best short recipe on the lecture's model and split", () => {
-  const { learningRate: _, ...settings } = trainSettings({});
+  const { learningRate: _, ...settings } = checkTrainOptions({})();
   const reference = fromPyTorch("default");
   expect(settings).toEqual({
     ...reference,
@@ -57,18 +57,20 @@ test("by default: PyTorch's best short recipe on the lecture's model and split",
     evalEvery: 0,
     sampleEvery: 0,
   });
-  expect(trainSettings({}).learningRate).toEqual(trainSettings({ recipe: "default" }).learningRate);
+  expect(checkTrainOptions({})().learningRate).toEqual(
+    checkTrainOptions({ recipe: "default" })().learningRate,
+  );
   // As the notebook prints it.
   expect(parameterCount(buildNetwork(architecture(settings.model), 27).parameters)).toBe(76_579);
 });
 
 test("a short list takes fewer steps, a smaller model and more decay, the lecture's length its own recipe", () => {
-  const { model, steps, batchSize, optimizer } = trainSettings({}, 182_625);
+  const { model, steps, batchSize, optimizer } = checkTrainOptions({})(182_625);
   expect({ model, steps, batchSize }).toEqual({ model: "wavenet", steps: 3400, batchSize: 128 });
   expect(optimizer).toMatchObject({ beta1: 0.8, beta2: 0.99 });
-  expect(trainSettings({}, 10 ** 9)).toMatchObject({ model: "wavenet", steps: 3400 });
+  expect(checkTrainOptions({})(10 ** 9)).toMatchObject({ model: "wavenet", steps: 3400 });
   const sizes = [4, 25, 160, 1600, 5500, 17_000, 57_000, 182_625];
-  const all = sizes.map((examples) => trainSettings({}, examples));
+  const all = sizes.map((examples) => checkTrainOptions({})(examples));
   const parameters = all.map(({ model }) => parameterCount(buildNetwork(architecture(model), 27).parameters));
   const decay = all.map(({ optimizer }) => (optimizer.type === "adamw" ? optimizer.weightDecay : Number.NaN));
   const ascends = (values: number[]) => expect(values).toEqual([...values].sort((a, b) => a - b));
@@ -82,22 +84,22 @@ test("a short list takes fewer steps, a smaller model and more decay, the lectur
 });
 
 test("beside steps: auto, every option that is given wins", () => {
-  const short = trainSettings({}, 1000);
-  expect(trainSettings({ steps: "auto" }, 1000)).toEqual(short);
+  const short = checkTrainOptions({})(1000);
+  expect(checkTrainOptions({ steps: "auto" })(1000)).toEqual(short);
   expect(short).toMatchObject({ keepBest: true, patience: Math.ceil(short.steps / 2) });
   const { batchSize } = short;
-  expect(trainSettings({ batchSize: 2 * batchSize }, 1000).steps).toBe(Math.ceil(short.steps / 2));
-  expect(trainSettings({ steps: 77 }, 1000)).toMatchObject({ steps: 77, patience: 0, keepBest: true });
+  expect(checkTrainOptions({ batchSize: 2 * batchSize })(1000).steps).toBe(Math.ceil(short.steps / 2));
+  expect(checkTrainOptions({ steps: 77 })(1000)).toMatchObject({ steps: 77, patience: 0, keepBest: true });
   for (const given of [
     { model: "mlp" },
     { patience: 5 },
     { keepBest: false },
     { optimizer: { type: "adamw", beta1: 0.5, beta2: 0.6, epsilon: 0.1, weightDecay: 0.7 } },
   ] as const)
-    expect(trainSettings(given, 1000)).toEqual({ ...short, ...given });
+    expect(checkTrainOptions(given)(1000)).toEqual({ ...short, ...given });
   // A longer training than the list asks for decays more; shorter ones and other recipes keep their decay.
   const decay = (options: object, examples?: number) => {
-    const { optimizer } = trainSettings(options, examples);
+    const { optimizer } = checkTrainOptions(options)(examples);
     return optimizer.type === "adamw" ? optimizer.weightDecay : Number.NaN;
   };
   expect(decay({ steps: 6800 })).toBeCloseTo(4 * decay({}), 12);
@@ -105,8 +107,8 @@ test("beside steps: auto, every option that is given wins", () => {
   expect(decay({ steps: 100 })).toBe(decay({}));
   expect(decay({ steps: 10_000 }, 1000)).toBe(decay({}, 1000));
   expect(decay({ recipe: "thorough", steps: 50_000 })).toBe(decay({ recipe: "thorough" }));
-  expect(trainSettings({ recipe: "lecture" })).toMatchObject({ keepBest: false, patience: 0 });
-  expect(trainSettings({ recipe: "lecture", steps: "auto" })).toMatchObject({
+  expect(checkTrainOptions({ recipe: "lecture" })()).toMatchObject({ keepBest: false, patience: 0 });
+  expect(checkTrainOptions({ recipe: "lecture", steps: "auto" })()).toMatchObject({
     steps: 200_000,
     keepBest: true,
     patience: 100_000,
@@ -114,7 +116,7 @@ test("beside steps: auto, every option that is given wins", () => {
 });
 
 test("the lecture's recipe, beside which any option wins", () => {
-  expect(trainSettings({ recipe: "lecture", batchSize: 100 })).toMatchObject({
+  expect(checkTrainOptions({ recipe: "lecture", batchSize: 100 })()).toMatchObject({
     steps: 200_000,
     batchSize: 100,
     learningRate: { peak: 0.1, decay: "step", final: 0.01, at: 0.75 },
@@ -126,11 +128,13 @@ test("the lecture's recipe, beside which any option wins", () => {
 });
 
 test("another optimiser brings its own rate, and hard targets go without a teacher", () => {
-  expect(trainSettings({ optimizer: "sgd" }).learningRate.peak).toBe(0.1);
-  expect(trainSettings({ recipe: "lecture", optimizer: "adamw" }).learningRate.peak).toBe(2e-3);
-  expect(trainSettings({ recipe: "best" }).teacher).toBe("ngram");
-  expect(trainSettings({ recipe: "best", targets: "hard" }).teacher).toBe("none");
-  expect(() => trainSettings({ targets: "hard", teacher: "ngram" })).toThrow(/targets is "hard".*"soft"/);
+  expect(checkTrainOptions({ optimizer: "sgd" })().learningRate.peak).toBe(0.1);
+  expect(checkTrainOptions({ recipe: "lecture", optimizer: "adamw" })().learningRate.peak).toBe(2e-3);
+  expect(checkTrainOptions({ recipe: "best" })().teacher).toBe("ngram");
+  expect(checkTrainOptions({ recipe: "best", targets: "hard" })().teacher).toBe("none");
+  expect(() => checkTrainOptions({ targets: "hard", teacher: "ngram" })()).toThrow(
+    /targets is "hard".*"soft"/,
+  );
 });
 
 test.each([
@@ -165,7 +169,7 @@ test.each([
   [{ stepz: 3 }, /train: there is no option "stepz"; there are model, recipe, steps.*, onProgress, signal\./],
   [null, "train: the options are null; they must be an object."],
 ])("train options %j are refused", (options, message) => {
-  expect(() => trainSettings(options as never)).toThrow(message);
+  expect(() => checkTrainOptions(options as never)()).toThrow(message);
 });
 
 test.each([
@@ -190,8 +194,8 @@ test("other options are checked too", () => {
 
 test("an option that is given as undefined is not given", () => {
   const none = undefined;
-  expect(trainSettings({ optimizer: { type: "adamw", beta1: none } as never }).optimizer).toEqual(
-    trainSettings({ optimizer: "adamw" }).optimizer,
+  expect(checkTrainOptions({ optimizer: { type: "adamw", beta1: none } as never })().optimizer).toEqual(
+    checkTrainOptions({ optimizer: "adamw" })().optimizer,
   );
   expect(architecture({ hidden: none, contextLength: none } as never)).toEqual(architecture("wavenet"));
 });
@@ -213,7 +217,7 @@ test("models and batches beyond any machine are refused before memory is taken",
 
 test("schedules: warm-up, hold, cosine, linear and the lecture's step", () => {
   const at = (rate: object, step: number) =>
-    learningRate(trainSettings({ learningRate: { peak: 1, ...rate } }).learningRate, step, 100);
+    learningRate(checkTrainOptions({ learningRate: { peak: 1, ...rate } })().learningRate, step, 100);
   expect(at({}, 99)).toBe(1);
   expect(at({ warmup: 10 }, 0)).toBeCloseTo(0.1, 12);
   expect(at({ warmup: 10, decay: "cosine" }, 10)).toBe(1);

@@ -6,13 +6,13 @@ import type { Engines } from "../../worker/engines";
 import { type Engine, EngineLost } from "../../worker/engines/engine";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
-import { trainSettings } from "../../worker/options";
+import { checkTrainOptions } from "../../worker/options";
 import type { Checkpoint } from "../../worker/training/checkpoint";
 import { chooseEngine, replaceEngine } from "../../worker/training/chooseEngine";
 import { smooth } from "../../worker/training/smooth";
 import { Training, type TrainingOptions } from "../../worker/training/training";
 
-const settings = trainSettings({ steps: 200, batchSize: 4, model: { hidden: 4, embedding: 2 } });
+const settings = checkTrainOptions({ steps: 200, batchSize: 4, model: { hidden: 4, embedding: 2 } })();
 const dataset = buildDataset("emma\nolivia\nava\nisabella\nsophia", settings);
 const network = buildNetwork(architecture(settings.model), dataset.vocabulary.size);
 const start: Checkpoint = {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { field, find } from "../../../demo/src/dom";
 import { clearRecipe, optionsOf, resumedSteps } from "../../../demo/src/recipes";
-import { trainSettings } from "../../../worker/options";
+import { checkTrainOptions } from "../../../worker/options";
 import { openPage } from "./page";
 
 let form: HTMLFormElement;
@@ -23,12 +23,12 @@ function fill(name: string, value: string): void {
 describe("optionsOf", () => {
   it("is the library's own default where nothing was changed, for every size of list", () => {
     for (const examples of [50, 1000, 100_000])
-      expect(trainSettings(optionsOf(form), examples)).toEqual(trainSettings({}, examples));
+      expect(checkTrainOptions(optionsOf(form))(examples)).toEqual(checkTrainOptions({})(examples));
   });
 
   it("is the library's own recipe at any length", () => {
     fill("steps", "600");
-    expect(trainSettings(optionsOf(form))).toEqual(trainSettings({ steps: 600 }));
+    expect(checkTrainOptions(optionsOf(form))()).toEqual(checkTrainOptions({ steps: 600 })());
   });
 
   it.each(["default", "lecture"] as const)(
@@ -38,7 +38,7 @@ describe("optionsOf", () => {
       fill("optimizer", "sgd");
       choose("recipe", recipe);
       clearRecipe(form);
-      expect(trainSettings(optionsOf(form))).toEqual(trainSettings({ recipe }));
+      expect(checkTrainOptions(optionsOf(form))()).toEqual(checkTrainOptions({ recipe })());
     },
   );
 
@@ -48,20 +48,20 @@ describe("optionsOf", () => {
     fill("decay", "linear");
     fill("warmup", "5");
     fill("optimizer", "sgd");
-    const settings = trainSettings({
+    const settings = checkTrainOptions({
       batchSize: 16,
       learningRate: { peak: 0.01, decay: "linear", warmup: 5 },
       optimizer: "sgd",
-    });
-    expect(trainSettings(optionsOf(form))).toEqual(settings);
+    })();
+    expect(checkTrainOptions(optionsOf(form))()).toEqual(settings);
   });
 
   it("refuses an empty seed, and a warm-up without a rate", () => {
     fill("warmup", "5");
-    expect(() => trainSettings(optionsOf(form))).toThrow(/^train: learningRate\.peak is NaN/);
+    expect(() => checkTrainOptions(optionsOf(form))()).toThrow(/^train: learningRate\.peak is NaN/);
     fill("warmup", "");
     fill("seed", "");
-    expect(() => trainSettings(optionsOf(form))).toThrow(/^train: seed is NaN/);
+    expect(() => checkTrainOptions(optionsOf(form))()).toThrow(/^train: seed is NaN/);
   });
 
   it("takes sizes of one's own, and folds however they are written", () => {
@@ -73,7 +73,7 @@ describe("optionsOf", () => {
     fill("folds", "");
     expect(optionsOf(form).model).toEqual({ contextLength: 8, embedding: 24, hidden: 128 });
     fill("hidden", "");
-    expect(() => trainSettings(optionsOf(form))).toThrow(/^train: model\.hidden is NaN/);
+    expect(() => checkTrainOptions(optionsOf(form))()).toThrow(/^train: model\.hidden is NaN/);
   });
 });
 
