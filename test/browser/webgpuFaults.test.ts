@@ -69,6 +69,18 @@ test("a chunk is a submit per 32 steps without a wait, and one mapAsync; a step 
   expect(pipelines).not.toHaveBeenCalled();
 });
 
+test("a short chunk asks the GPU for finished work, a bounded number of times, and never waits for that answer", async () => {
+  const engine = await create(someSetup(small));
+  const asked = vi
+    .spyOn(GPUQueue.prototype, "onSubmittedWorkDone")
+    .mockReturnValue(new Promise<undefined>(() => {}));
+  const map = vi.spyOn(GPUBuffer.prototype, "mapAsync");
+  expect(await engine.run(0, someRates(1))).toHaveLength(1);
+  expect(map).toHaveBeenCalledTimes(1);
+  // 4 ms at intervals of 0.2.
+  expect(asked.mock.calls.length).toBeLessThanOrEqual(21);
+});
+
 /** Sizes at which the kernels divide their work in different ways. */
 const sizes: readonly [name: string, network: Network, batchSize: number][] = [
   ["the default model, batch 32", buildNetwork(architecture("wavenet"), 27), 32],

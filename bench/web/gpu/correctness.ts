@@ -9,9 +9,10 @@ import { Reference } from "../../../test/reference";
 import { prepareExamples } from "../../../worker/data/examples";
 import type { EngineSetup } from "../../../worker/engines/engine";
 import { createWasmEngine } from "../../../worker/engines/wasm";
-import { createWebGPUEngine } from "../../../worker/engines/webgpu";
+import { createWebGPUEngine as createEngine } from "../../../worker/engines/webgpu";
 import { architecture } from "../../../worker/model/architectures";
 import { buildNetwork } from "../../../worker/model/network";
+import { ownShape } from "./engine";
 import { adamw, type Size, setUp, sgd } from "./models";
 
 /** What a check found; `wrong` names each tensor that is off, with its difference and what is allowed. */
@@ -24,6 +25,10 @@ const MOST_LOSS = 1e-5;
 
 /** Adam with a small epsilon makes a whole step of a rounding error's sign, and no two engines agree there. */
 const smoothAdamw = { ...adamw, epsilon: 1e-3 };
+
+async function createWebGPUEngine(setup: EngineSetup) {
+  return createEngine(setup, { shape: await ownShape() });
+}
 
 type Values = ReadonlyMap<string, ArrayLike<number>>;
 

@@ -20,7 +20,7 @@ const STEPS = 64;
 
 /** The workgroups' size that the engine takes on this GPU. */
 export async function ownShape(): Promise<Shape> {
-  return (await openWebGPU()).software ? SOFTWARE_SHAPE : GPU_SHAPE;
+  return { ...((await openWebGPU()).software ? SOFTWARE_SHAPE : GPU_SHAPE), ...settings.shape };
 }
 
 /** One kernel by itself, microseconds of the GPU's clock; all of them in a row under the name "a step". */

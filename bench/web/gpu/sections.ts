@@ -2,6 +2,7 @@
 
 import { createWebGPUEngine } from "../../../worker/engines/webgpu";
 import { createTrainer, type Trainer } from "../trainers";
+import { ownShape } from "./engine";
 import { stepTime, time } from "./measure";
 import { type Size, setUp, sgd } from "./models";
 
@@ -35,7 +36,8 @@ async function trained(open: () => Promise<Trainer>): Promise<StepTime> {
 /** This package's engine at one size. */
 export async function engineTime(size: Size): Promise<StepTime> {
   const setup = await setUp(size);
-  return trained(() => createWebGPUEngine(setup));
+  const shape = await ownShape();
+  return trained(() => createWebGPUEngine(setup, { shape }));
 }
 
 /** A peer on the lecture's model, batch 32, SGD. */

@@ -1,3 +1,5 @@
+import type { Shape } from "../../../worker/engines/webgpu/kernels/workgroup";
+
 /** What the page's query asks for. Without a query everything is measured but the lecture's whole training. */
 const query = new URLSearchParams(location.search);
 
@@ -16,6 +18,8 @@ export const settings = {
   report: query.has("report"),
   /** Sizes to measure, by the beginning of their names: `?sizes=batch 32,hidden 512`. */
   sizes: query.get("sizes")?.split(","),
+  /** Parts of the engine's `Shape` to measure in place of its own: `?shape={"lanes":128}`. */
+  shape: JSON.parse(query.get("shape") ?? "{}") as Partial<Shape>,
   /** Time of one measurement of many steps, ms. */
   chunkMs: number("chunk", 80),
   /** Times that each measurement is repeated. */

@@ -178,7 +178,7 @@ class FusedEngine implements WebGPUEngine {
         }
         this.#gpu.queue.submit([encoder.finish()]);
       }
-      return this.#memory.stagedLosses(count);
+      return this.#memory.stagedLosses(count, count <= STEPS_PER_SUBMIT);
     });
   }
 
