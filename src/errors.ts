@@ -12,10 +12,12 @@
  * - `INVALID_ONNX`: a file that is not ours, or is truncated or altered.
  * - `NO_MODEL`: nothing was trained or loaded yet.
  * - `NO_WORDS`: `resume`, `evaluate` or `novel` after `load` needs the words.
+ * - `NOT_SAVED`: no model is saved under that name.
+ * - `STORAGE_FAILED`: the browser stores nothing here, or has no room left.
  * - `BUSY`: one training at a time.
  * - `DISPOSED`: the instance was disposed.
- * - `UNSUPPORTED`: nothing can train or run this model here, there is no page at all, or the `Makemore` is
- *   wrapped in a proxy.
+ * - `UNSUPPORTED`: nothing can train or run this model here, there is no page at all, the `Makemore` is
+ *   wrapped in a proxy, or a later version of the package saved the model.
  * - `LOAD_FAILED`: a file of the package (worker, chunk, .wasm) did not arrive.
  * - `WORKER_FAILED`: the worker died or threw something it should not have.
  * - `DIVERGED`: the loss is not a number any more; the model stays as it was shortly before.
@@ -29,6 +31,8 @@ export type MakemoreErrorCode =
   | "INVALID_ONNX"
   | "NO_MODEL"
   | "NO_WORDS"
+  | "NOT_SAVED"
+  | "STORAGE_FAILED"
   | "BUSY"
   | "DISPOSED"
   | "UNSUPPORTED"

@@ -20,6 +20,8 @@ import type {
   ModelInfo,
   ResumeOptions,
   SampleOptions,
+  SavedModel,
+  SaveOptions,
   ScoreOptions,
   TrainOptions,
   TrainResult,
@@ -208,6 +210,74 @@ export class Makemore {
       if ("value" in outcome) this.#model = outcome.value;
       return outcome;
     });
+  }
+
+  /**
+   * Saves the model in the browser's storage of this origin, with the state of its training and its words: after
+   * `Makemore.open`, `novel`, `evaluate` and `resume` work at once. During a training it saves the weights as they
+   * are. A model that has the name already is replaced, whole; of two tabs, the last one wins.
+   *
+   * @param name any string that is not empty
+   * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION`, and `STORAGE_FAILED` if the browser stores nothing here or has
+   *   no room left, and then the name keeps the model that it had; the signal's reason when it aborts
+   */
+  async save(name: string, options: SaveOptions = {}): Promise<void> {
+    Makemore.#check(this, "save");
+    const { signal, ...plain } = copyOptions("save", options, ["signal"]);
+    return this.#stoppable("save", { signal }, (api, id) => api.save(id, plain, name));
+  }
+
+  /**
+   * A new `Makemore` with a model that `save` or `saveAs` saved, and its words.
+   *
+   * @param options as for the constructor
+   * @throws MakemoreError `NOT_SAVED` if there is none of that name, `STORAGE_FAILED`, `UNSUPPORTED` for one that a
+   *   later version of this package saved, `INVALID_ONNX` for one that is damaged, `INVALID_OPTION`, `LOAD_FAILED`
+   */
+  static async open(name: string, options: MakemoreOptions = {}): Promise<Makemore> {
+    const mm = new Makemore(options);
+    try {
+      mm.#model = await mm.#stoppable("open", {}, (api, id) => api.open(id, name));
+      return mm;
+    } catch (error) {
+      mm.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * The models that are saved on this origin, by name. Starts a worker for it, and ends it.
+   *
+   * @param options as for the constructor
+   * @throws MakemoreError `STORAGE_FAILED`, `INVALID_OPTION`, `LOAD_FAILED`
+   */
+  static saved(options: MakemoreOptions = {}): Promise<SavedModel[]> {
+    return Makemore.#once("saved", options, (api, id) => api.saved(id));
+  }
+
+  /**
+   * Removes a saved model and its words. Starts a worker for it, and ends it.
+   *
+   * @param options as for the constructor
+   * @returns whether there was one
+   * @throws MakemoreError `STORAGE_FAILED`, `INVALID_OPTION`, `LOAD_FAILED`
+   */
+  static remove(name: string, options: MakemoreOptions = {}): Promise<boolean> {
+    return Makemore.#once("remove", options, (api, id) => api.remove(id, name));
+  }
+
+  /** Makes a call in a worker of its own. */
+  static async #once<T>(
+    name: string,
+    options: MakemoreOptions,
+    call: (api: API, id: number) => Promise<Outcome<T>>,
+  ): Promise<T> {
+    const mm = new Makemore(options);
+    try {
+      return await mm.#stoppable(name, {}, call);
+    } finally {
+      mm.dispose();
+    }
   }
 
   /** Stops the worker; calls in flight reject with `DISPOSED`, and so does every later one. */

@@ -14,6 +14,7 @@ import type {
   Progress,
   ResumeOptions,
   SampleOptions,
+  SavedModel,
   TrainOptions,
   TrainResult,
 } from "./types";
@@ -24,7 +25,7 @@ export type PlainResumeOptions = Omit<ResumeOptions, "onProgress" | "signal" | "
 export type PlainSampleOptions = Omit<SampleOptions, "signal" | "novel"> & { novel?: boolean };
 export type PlainExportOptions = Omit<ExportOptions, "signal">;
 export type PlainLoadOptions = Omit<LoadOptions, "words" | "signal">;
-/** Those of `score` and `evaluate`: none are left if all is well. */
+/** Those of `score`, `evaluate` and `save`: none are left if all is well. */
 export type NoOptions = Record<string, unknown>;
 
 /** Words on their way to the worker, which come in pieces, because a long list is encoded in slices. */
@@ -117,6 +118,10 @@ export interface WorkerAPI {
     options: PlainLoadOptions,
     words: EncodedWords | undefined,
   ): Promise<Outcome<ModelInfo>>;
+  save(id: number, options: NoOptions, name: string): Promise<Outcome<void>>;
+  open(id: number, name: string): Promise<Outcome<ModelInfo>>;
+  saved(id: number): Promise<Outcome<SavedModel[]>>;
+  remove(id: number, name: string): Promise<Outcome<boolean>>;
   abort(id: number): void;
   stop(id: number): void;
 }

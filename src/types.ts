@@ -156,6 +156,11 @@ export interface TrainOptions {
   /** Steps between samples in `onProgress`; 0, the default, is never. */
   sampleEvery?: number | undefined;
   /**
+   * Saves the model and its words under this name, as `save` does: about every two seconds, and at the end also
+   * of a training that was stopped. A save that fails is a notice, not the end of the training. Default: not saved.
+   */
+  saveAs?: string | undefined;
+  /**
    * If it throws, or returns a promise that rejects, training stops and `train` rejects with that. Training does
    * not wait for the promise.
    */
@@ -178,6 +183,8 @@ export interface ResumeOptions {
   evalEvery?: number | undefined;
   /** Steps between samples in `onProgress`; 0, the default, is never. */
   sampleEvery?: number | undefined;
+  /** As in `TrainOptions`. Default: not saved. */
+  saveAs?: string | undefined;
   /**
    * If it throws, or returns a promise that rejects, training stops and `resume` rejects with that. Training does
    * not wait for the promise.
@@ -343,6 +350,29 @@ export interface ExportOptions {
   trainingState?: boolean | undefined;
   /** Stops the export as `fetch` does. */
   signal?: AbortSignal | undefined;
+}
+
+/** Options of `save`. */
+export interface SaveOptions {
+  /** Stops the save as `fetch` does; the name keeps the model that it had, unless the new one is already there. */
+  signal?: AbortSignal | undefined;
+}
+
+/** A saved model, as `Makemore.saved()` lists it. */
+export interface SavedModel {
+  name: string;
+  /** When it was saved. */
+  date: Date;
+  /** Words saved with it, repeats included; 0 if it was loaded without its words. */
+  words: number;
+  /** Trainable numbers in all. */
+  parameters: number;
+  /** Steps it was trained for. */
+  step: number;
+  /** Steps its training will have when it is finished. */
+  steps: number;
+  /** What it takes in the browser's storage, about. */
+  bytes: number;
 }
 
 export interface MakemoreOptions {

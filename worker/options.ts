@@ -33,22 +33,30 @@ export interface TrainSettings extends Recipe {
   readonly model: ModelChoice;
   readonly evalEvery: number;
   readonly sampleEvery: number;
+  readonly saveAs: string | undefined;
 }
 
 /** `resume`'s options; what is absent stays as the training had it. */
 export interface ResumeSettings extends Partial<Pick<Recipe, "steps" | "learningRate" | "patience">> {
   readonly evalEvery: number;
   readonly sampleEvery: number;
+  readonly saveAs: string | undefined;
 }
 
 /** `steps: "auto"` waits this part of the steps for a better validation loss. */
 const PATIENCE = 1 / 2;
 
+const SAVED_NAME = "a string that is not empty";
+
 const flag = v.optional(boolean);
+
+/** A name to save under. */
+const savedName = v.pipe(v.string(SAVED_NAME), v.nonEmpty(SAVED_NAME));
 
 const during = {
   evalEvery: v.optional(whole(0, 10_000_000)),
   sampleEvery: v.optional(whole(0, 10_000_000)),
+  saveAs: v.optional(savedName),
 };
 const learningRate = v.optional(recipeEntries.learningRate);
 
@@ -135,6 +143,7 @@ const onThePage: Readonly<Record<string, readonly string[]>> = {
   evaluate: ["signal"],
   exportONNX: ["signal"],
   load: ["words", "signal"],
+  save: ["signal"],
   "new Makemore": ["assetsURL", "workerURL"],
 };
 
@@ -205,19 +214,21 @@ function completeSettings(options: CheckedTrainOptions, examples: number): Train
     patience: options.patience ?? (steps === "auto" ? Math.ceil(autoSteps * PATIENCE) : 0),
     evalEvery: options.evalEvery ?? 0,
     sampleEvery: options.sampleEvery ?? 0,
+    saveAs: options.saveAs,
   };
 }
 
 /** The settings of a training that goes on. */
 export function resumeSettings(options: PlainResumeOptions): ResumeSettings {
   check(resumeOptions, options, "resume");
-  const { steps, learningRate, evalEvery = 0, sampleEvery = 0 } = options;
+  const { steps, learningRate, evalEvery = 0, sampleEvery = 0, saveAs } = options;
   return {
     // Whoever says how many does not want to be stopped before.
     ...(steps === undefined ? {} : { steps, patience: 0 }),
     ...(learningRate === undefined ? {} : { learningRate: resolveSchedule(learningRate) }),
     evalEvery,
     sampleEvery,
+    saveAs,
   };
 }
 
@@ -250,8 +261,13 @@ export function checkLoadOptions(options: PlainLoadOptions): void {
 }
 
 /** Checks the options of a call that has none but what stays on the page, such as its signal. */
-export function checkNoOptions(options: object, call: "score" | "evaluate"): void {
+export function checkNoOptions(options: object, call: "score" | "evaluate" | "save"): void {
   check(noOptions, options, call);
+}
+
+/** Checks the name of a saved model. */
+export function checkSavedName(name: string, call: "save" | "open" | "remove"): void {
+  check(v.object({ name: savedName }), { name }, call);
 }
 
 /** The settings of an `exportONNX` call. */

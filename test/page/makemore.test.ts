@@ -699,3 +699,22 @@ test("SAMPLING_FAILED has the words that were found until then; no other error h
   expect(other.words).toBeUndefined();
   mm.dispose();
 });
+
+test("open gives a Makemore with the saved model, or ends the worker it started", async () => {
+  FakeWorker.api = { open: async (_id, name) => ({ value: { ...model, step: name.length } }) };
+  const mm = await Makemore.open("towns");
+  expect(mm.model?.step).toBe(5);
+  expect(lastWorker().terminated).toBe(false);
+  mm.dispose();
+  FakeWorker.api = { open: async () => ({ error: { code: "NOT_SAVED", message: "none" } }) };
+  await expect(Makemore.open("towns")).rejects.toMatchObject({ code: "NOT_SAVED" });
+  expect(lastWorker().terminated).toBe(true);
+});
+
+test("saved and remove start a worker with the constructor's options, and end it", async () => {
+  FakeWorker.api = { saved: async () => ({ value: [] }), remove: async () => ({ value: true }) };
+  const workerURL = "https://example.com/w.js";
+  expect(await Makemore.saved({ workerURL })).toEqual([]);
+  expect(await Makemore.remove("towns", { workerURL })).toBe(true);
+  expect(FakeWorker.instances.map(({ terminated }) => terminated)).toEqual([true, true]);
+});

@@ -1,66 +1,17 @@
 /** The worker's side of a `Makemore`, in Node: the wasm engine, and ONNX Runtime for Node. */
 import { readFileSync } from "node:fs";
-import { releaseProxy } from "comlink";
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
-import type { EncodedWords, Outcome, PlainSampleOptions, ScoredWords, TrainEvent } from "../../src/protocol";
+import type { EncodedWords, Outcome, ScoredWords } from "../../src/protocol";
 import type { Progress, TrainResult } from "../../src/types";
 import { isReadable } from "../../worker/data/normalization";
 import { Session } from "../../worker/session";
 import { sentByPage, sentWords } from "../sentWords";
+import { list, onEvents, onPart, sampled, settled } from "../session";
 
-vi.mock("../../worker/assets", async () => {
-  const { createWasmEngine } = await import("../../worker/engines/wasm");
-  const { createWasmPredictor } = await import("../../worker/engines/wasm/predictor");
-  const refuse = async () => {
-    throw new Error("not in this test");
-  };
-  return {
-    engines: { wasm: createWasmEngine, webgpu: refuse, tfjs: refuse },
-    openPredictor: createWasmPredictor,
-    loadONNXRuntime: () => import("onnxruntime-node"),
-    setFiles: () => {},
-  };
-});
+vi.mock("../../worker/assets", async () => (await import("../session")).nodeAssets());
 
 const model = { contextLength: 4, embedding: 4, hidden: 8 };
-
-function list(words: readonly string[]): EncodedWords {
-  return sentWords(words.join("\n"));
-}
-
-/** The page's end of a training: called for each event, and released at its end. */
-function onEvents(onProgress: (progress: Progress) => void = () => {}): (event: TrainEvent) => void {
-  const listen = (event: TrainEvent) => {
-    if ("progress" in event) onProgress(event.progress);
-  };
-  return Object.assign(listen, { [releaseProxy]: () => {} });
-}
-
-/** The page's end of a call that answers in parts. */
-function onPart<T>(take: (part: T) => void = () => {}): (part: T) => void {
-  return Object.assign(take, { [releaseProxy]: () => {} });
-}
-
-/** The words of a `sample` call. */
-async function sampled(
-  session: Session,
-  options: PlainSampleOptions,
-  count: number,
-  novel?: EncodedWords,
-): Promise<string[]> {
-  const words: string[] = [];
-  const take = onPart<string[]>((part) => words.push(...part));
-  await settled(session.sample(20, options, count, novel, take));
-  return words;
-}
-
-/** The value of a call, or what it threw. */
-async function settled<T>(call: Promise<Outcome<T>>): Promise<T> {
-  const outcome = await call;
-  if ("error" in outcome) throw new Error(`${outcome.error.code}: ${outcome.error.message}`);
-  return outcome.value;
-}
 
 const names = readFileSync("demo/words/names.txt", "utf8").split("\n").slice(0, 300);
 

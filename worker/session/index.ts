@@ -23,7 +23,7 @@ import type {
   WorkerConfiguration,
 } from "../../src/protocol";
 import { inSlices } from "../../src/slices";
-import type { Losses, ModelInfo, TrainResult } from "../../src/types";
+import type { Losses, ModelInfo, SavedModel, TrainResult } from "../../src/types";
 import { setAssetURLs } from "../assets";
 import { encodeText, type TokenStream, WordSet } from "../data/dataset";
 import { fingerprintWork } from "../data/fingerprint";
@@ -33,6 +33,7 @@ import {
   checkLoadOptions,
   checkMakemoreOptions,
   checkNoOptions,
+  checkSavedName,
   exportSettings,
   sampleSettings,
 } from "../options";
@@ -45,6 +46,7 @@ import { EngineChoices } from "./engineChoices";
 import { learn, type OnEvent } from "./learn";
 import { prepareResume, prepareTrain, type Start } from "./prepare";
 import { readWords, State } from "./state";
+import { type ModelAndWords, openModel, removeModel, savedModels, saveModel } from "./storage";
 
 /** Sampled words of one message: a few milliseconds of the page's time. */
 const PART = 5000;
@@ -170,21 +172,49 @@ export class Session implements WorkerAPI {
         checkLoadOptions(options);
         return open(async () => {
           const checkpoint = await inSlices(readWork(onnx), signal);
-          const state = this.#state;
           const dataset =
             words || options.column !== undefined
-              ? await state.words("load", checkpoint, words, signal, options.column)
+              ? await this.#state.words("load", checkpoint, words, signal, options.column)
               : undefined;
           const fingerprint = dataset && (await inSlices(fingerprintWork(dataset), signal));
           // The words may have been the last to come.
           signal.throwIfAborted();
-          state.checkpoint = fingerprint ? { ...checkpoint, words: fingerprint } : checkpoint;
-          state.dataset = dataset;
-          state.standing = undefined;
-          return modelInfo(checkpoint);
+          return this.#replace({
+            checkpoint: fingerprint ? { ...checkpoint, words: fingerprint } : checkpoint,
+            dataset,
+          });
         });
       }),
     );
+  }
+
+  save(id: number, options: NoOptions, name: string): Promise<Outcome<void>> {
+    return this.#calls.runBeside(id, undefined, async (signal) => {
+      checkNoOptions(options, "save");
+      checkSavedName(name, "save");
+      const checkpoint = await this.#snapshot("save", signal);
+      await saveModel("save", name, { checkpoint, dataset: this.#state.dataset }, signal);
+    });
+  }
+
+  open(id: number, name: string): Promise<Outcome<ModelInfo>> {
+    return this.#calls.run(id, undefined, (signal) =>
+      this.#changes.run({ call: "open", isTraining: false, signal }, async (open) => {
+        checkSavedName(name, "open");
+        return open(async () => this.#replace(await openModel(name, signal)));
+      }),
+    );
+  }
+
+  saved(id: number): Promise<Outcome<SavedModel[]>> {
+    return this.#calls.run(id, undefined, savedModels);
+  }
+
+  remove(id: number, name: string): Promise<Outcome<boolean>> {
+    return this.#calls.run(id, undefined, async () => {
+      checkSavedName(name, "remove");
+      return removeModel(name);
+    });
   }
 
   abort(id: number): void {
@@ -213,6 +243,14 @@ export class Session implements WorkerAPI {
         learn(shared, { open, prepare: () => prepare(signal), onEvent, signal, softStop }),
       ),
     );
+  }
+
+  /** Puts another model in place of the one there is. */
+  #replace({ checkpoint, dataset }: ModelAndWords): ModelInfo {
+    this.#state.checkpoint = checkpoint;
+    this.#state.dataset = dataset;
+    this.#state.standing = undefined;
+    return modelInfo(checkpoint);
   }
 
   /** The model as it is now; while one is being set up, as it begins. */

@@ -16,6 +16,7 @@ import { explosion, overfitting } from "../training/notices";
 import { smooth } from "../training/smooth";
 import { Training } from "../training/training";
 import type { Validated, Watch } from "../training/watch";
+import { Autosave } from "./autosave";
 import type { Cache } from "./cache";
 import type { Calls } from "./calls";
 import type { Open } from "./changes";
@@ -54,6 +55,7 @@ interface Ready {
   readonly forecast: Forecast;
   readonly watch: Watch | undefined;
   readonly training: Training;
+  readonly autosave: Autosave | undefined;
 }
 
 export async function learn(shared: Shared, call: Learn): Promise<TrainResult> {
@@ -96,7 +98,7 @@ async function setUp(
   { prepare, onEvent, signal, softStop }: Learn,
 ): Promise<Ready> {
   const start = await prepare();
-  const { checkpoint, dataset, evalEvery, sampleEvery, notices = [] } = start;
+  const { checkpoint, dataset, evalEvery, sampleEvery, saveAs, notices = [] } = start;
   const { network, recipe } = checkpoint;
   const examples = await inSlices(examplesWork(dataset.train, network, recipe), signal);
   const setupFrom = (from: Checkpoint) => engineSetup(from, dataset, examples);
@@ -115,23 +117,30 @@ async function setUp(
       const settings = sampleSettings(PROGRESS_SAMPLES, { seed: at.step });
       return (await cache.inference(at)).sample(PROGRESS_SAMPLES, settings, [], () => signal.aborted);
     },
-    onProgress: (progress) => void onEvent({ progress }),
+    onProgress: (progress) => {
+      void onEvent({ progress });
+      autosave?.offer(training.checkpoint);
+    },
     others: () => calls.others(),
   });
+  const autosave =
+    saveAs === undefined
+      ? undefined
+      : new Autosave(saveAs, dataset, (notice) => void training.notices.push(notice));
   for (const ending of [signal, softStop]) ending.addEventListener("abort", () => training.stop());
   if (softStop.aborted) training.stop();
   state.checkpoint = checkpoint;
   state.standing = { last: checkpoint };
   state.dataset = dataset;
   state.training = training;
-  return { start, choice, forecast, watch, training };
+  return { start, choice, forecast, watch, training, autosave };
 }
 
 /** Trains to the end. The session's model is then the best one that was seen, or the last. */
 async function run(
   { state, choices: { measurements } }: Shared,
   { onEvent }: Learn,
-  { start, choice, watch, training }: Ready,
+  { start, choice, watch, training, autosave }: Ready,
 ): Promise<{ engine: Engine; kept: Checkpoint; best: Validated | undefined }> {
   const events = onEvent as Remote<OnEvent & ProxyMarked>;
   const tell = (of: Checkpoint) => events({ model: modelInfo(of), measurements });
@@ -148,6 +157,7 @@ async function run(
     state.standing = { last: kept, watch };
     best = await watch?.best(kept);
     if (best) kept = state.checkpoint = best.checkpoint;
+    await autosave?.end(kept);
     // A call that was aborted ends without its result, and the page's `model` moves on all the same.
     await tell(kept);
   }

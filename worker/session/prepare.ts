@@ -21,6 +21,8 @@ export interface Start {
   readonly dataset: Dataset;
   readonly evalEvery: number;
   readonly sampleEvery: number;
+  /** Name to save it under as it goes. */
+  readonly saveAs: string | undefined;
   /** What the words gave reason to say. */
   readonly notices?: readonly string[];
 }
@@ -38,7 +40,7 @@ export async function prepareTrain(
   const settings = settingsFor(exampleCount(dataset.train));
   const network = buildNetwork(architecture(settings.model), dataset.vocabulary.size);
   checkTrainable(network, settings.batchSize, "train");
-  const { model: _, evalEvery, sampleEvery, ...recipe } = settings;
+  const { model: _, evalEvery, sampleEvery, saveAs, ...recipe } = settings;
   const parameters = await inSlices(initialParametersWork(network, recipe.seed), signal);
   const checkpoint = {
     vocabulary: dataset.vocabulary,
@@ -53,6 +55,7 @@ export async function prepareTrain(
     dataset,
     evalEvery,
     sampleEvery,
+    saveAs,
     notices: [...notices, ...wordNotices(dataset, settings.split)],
   };
 }
@@ -64,7 +67,7 @@ export async function prepareResume(
   words: EncodedWords | undefined,
   signal: AbortSignal,
 ): Promise<Start> {
-  const { evalEvery, sampleEvery, ...changes } = resumeSettings(options);
+  const { evalEvery, sampleEvery, saveAs, ...changes } = resumeSettings(options);
   const kept = state.model("resume");
   const { last: from, watch } = state.standing ?? { last: kept };
   const recipe = { ...from.recipe, ...changes };
@@ -81,5 +84,6 @@ export async function prepareResume(
     dataset,
     evalEvery,
     sampleEvery,
+    saveAs,
   };
 }

@@ -1,0 +1,88 @@
+/** Saved models in a real browser's storage, across reloads. */
+import { fileURLToPath } from "node:url";
+import { type Browser, chromium, type Page } from "playwright";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
+import type { Makemore } from "../../src";
+import { type StaticServer, serve } from "../server";
+
+const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
+const html = `<!doctype html><title>keep</title><script type="module">
+  import { Makemore } from "/dist/index.js";
+  const words = Array.from({ length: 400 }, (_, i) => "w" + i.toString(26).replace(/[0-9]/g, "x") + "o");
+  Object.assign(globalThis, { Makemore, words });
+</script>`;
+
+interface Globals {
+  Makemore: typeof Makemore;
+  words: string[];
+}
+
+let browser: Browser;
+let server: StaticServer;
+let page: Page;
+
+beforeAll(async () => {
+  browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
+  server = await serve({ "/dist/": dist }, {}, { "/": html });
+  page = await browser.newPage();
+  await page.goto(server.origin);
+  await page.waitForFunction("globalThis.Makemore");
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+function inPage<T>(run: (globals: Globals) => Promise<T>): Promise<T> {
+  return page.evaluate(`(${run})(globalThis)`) as Promise<T>;
+}
+
+async function workersEnd(): Promise<void> {
+  await expect.poll(() => page.workers().length, { timeout: 10_000 }).toBe(0);
+}
+
+test("a training that saves as it goes survives its page, and goes on from there with its words", async () => {
+  // Never ends: the page is reloaded in the middle of it.
+  const saved = await inPage(async ({ Makemore, words }) => {
+    const options = { steps: 10_000_000, model: { hidden: 16 }, keepBest: false, saveAs: "towns" };
+    void new Makemore({ backend: "wasm" }).train(words, options);
+    for (;;) {
+      const found = await Makemore.saved();
+      if (found.length > 0) return found;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  });
+  expect(saved).toMatchObject([{ name: "towns", words: 400, steps: 10_000_000 }]);
+  await page.reload();
+  await page.waitForFunction("globalThis.Makemore");
+  const got = await inPage(async ({ Makemore, words }) => {
+    const mm = await Makemore.open("towns", { backend: "wasm" });
+    const step = mm.model?.step ?? 0;
+    const novel = await mm.sample(20, { novel: true });
+    const { step: resumed } = await mm.resume({ steps: step + 5 });
+    await mm.save("towns");
+    const [info] = await Makemore.saved();
+    mm.dispose();
+    return { step, resumed, listed: novel.filter((word) => words.includes(word)), savedStep: info?.step };
+  });
+  expect(got.step).toBeGreaterThan(0);
+  expect(got).toMatchObject({ resumed: got.step + 5, listed: [], savedStep: got.step + 5 });
+  await workersEnd();
+});
+
+test("saved, remove and a refused open end their workers and leave the database to others", async () => {
+  const got = await inPage(async ({ Makemore }) => {
+    const removed = [await Makemore.remove("towns"), await Makemore.remove("towns")];
+    const code = await Makemore.open("towns").catch((error) => error.code);
+    // Blocked for as long as any connection is open.
+    const deleted = await new Promise((resolve, reject) => {
+      const request = indexedDB.deleteDatabase("makemore-web");
+      request.onsuccess = () => resolve(true);
+      request.onblocked = request.onerror = reject;
+    });
+    return { removed, code, deleted, saved: await Makemore.saved() };
+  });
+  expect(got).toEqual({ removed: [true, false], code: "NOT_SAVED", deleted: true, saved: [] });
+  await workersEnd();
+});

@@ -1,0 +1,58 @@
+/** The page's side of a `Session`, for tests that call it without a page. */
+import { releaseProxy } from "comlink";
+import type { EncodedWords, Outcome, PlainSampleOptions, TrainEvent } from "../src/protocol";
+import type { Progress } from "../src/types";
+import type { Session } from "../worker/session";
+import { sentWords } from "./sentWords";
+
+/** `worker/assets` in Node: the wasm engine, and ONNX Runtime for Node. */
+export async function nodeAssets() {
+  const { createWasmEngine } = await import("../worker/engines/wasm");
+  const { createWasmPredictor } = await import("../worker/engines/wasm/predictor");
+  const refuse = async () => {
+    throw new Error("not in this test");
+  };
+  return {
+    engines: { wasm: createWasmEngine, webgpu: refuse, tfjs: refuse },
+    openPredictor: createWasmPredictor,
+    loadONNXRuntime: () => import("onnxruntime-node"),
+    setFiles: () => {},
+  };
+}
+
+export function list(words: readonly string[]): EncodedWords {
+  return sentWords(words.join("\n"));
+}
+
+/** The page's end of a training: called for each event, and released at its end. */
+export function onEvents(onProgress: (progress: Progress) => void = () => {}): (event: TrainEvent) => void {
+  const listen = (event: TrainEvent) => {
+    if ("progress" in event) onProgress(event.progress);
+  };
+  return Object.assign(listen, { [releaseProxy]: () => {} });
+}
+
+/** The page's end of a call that answers in parts. */
+export function onPart<T>(take: (part: T) => unknown = () => {}): (part: T) => void {
+  return Object.assign(take, { [releaseProxy]: () => {} });
+}
+
+/** The words of a `sample` call. */
+export async function sampled(
+  session: Session,
+  options: PlainSampleOptions,
+  count: number,
+  novel?: EncodedWords,
+): Promise<string[]> {
+  const words: string[] = [];
+  const take = onPart<string[]>((part) => void words.push(...part));
+  await settled(session.sample(20, options, count, novel, take));
+  return words;
+}
+
+/** The value of a call, or what it threw. */
+export async function settled<T>(call: Promise<Outcome<T>>): Promise<T> {
+  const outcome = await call;
+  if ("error" in outcome) throw new Error(`${outcome.error.code}: ${outcome.error.message}`);
+  return outcome.value;
+}

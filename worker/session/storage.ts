@@ -1,0 +1,181 @@
+/**
+ * Models that the browser keeps by name, in IndexedDB. A saved model is two records, written in one
+ * transaction, so that a reader sees all of one save or all of another:
+ *
+ *     infos    what `Makemore.saved()` lists, so that listing reads no model
+ *     models   the .onnx file with its training state, and the words of each split in the ids of its vocabulary
+ *
+ * The database is opened for each call and closed at its end, so that no tab waits for another.
+ */
+import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import { MakemoreError } from "../../src/errors";
+import { formatValue } from "../../src/formatValue";
+import { inSlices } from "../../src/slices";
+import type { SavedModel } from "../../src/types";
+import type { Dataset } from "../data/dataset";
+import { fingerprintWork } from "../data/fingerprint";
+import { readWork } from "../onnx/read";
+import { writeWork } from "../onnx/write";
+import type { Checkpoint } from "../training/checkpoint";
+import { modelInfo } from "../training/modelInfo";
+
+const DATABASE = "makemore-web";
+/** Version of the stores. */
+const DATABASE_VERSION = 1;
+/** Version of a record in `models`. `openModel` reads this one and all earlier ones. */
+const RECORD_VERSION = 1;
+
+interface ModelRecord {
+  readonly version: number;
+  readonly onnx: Uint8Array<ArrayBuffer>;
+  /** Absent for a model that was loaded without words. */
+  readonly words?: Omit<Dataset, "vocabulary"> | undefined;
+}
+
+interface Stores extends DBSchema {
+  infos: { key: string; value: SavedModel };
+  models: { key: string; value: ModelRecord };
+}
+
+/** A model, and the words that it learned from if they are known. */
+export interface ModelAndWords {
+  readonly checkpoint: Checkpoint;
+  readonly dataset: Dataset | undefined;
+}
+
+/**
+ * Saves a model under a name, in place of the one that had it.
+ *
+ * @param call the method, for messages
+ * @throws MakemoreError `STORAGE_FAILED`; the name then keeps the model that it had
+ */
+export async function saveModel(
+  call: string,
+  name: string,
+  { checkpoint, dataset }: ModelAndWords,
+  signal?: AbortSignal,
+): Promise<void> {
+  const onnx = await inSlices(writeWork(checkpoint, { form: "window", trainingState: true }), signal);
+  const words = dataset && withoutVocabulary(dataset);
+  const { step, steps, parameters } = modelInfo(checkpoint);
+  const info = {
+    name,
+    date: new Date(),
+    words: words?.stats.count ?? 0,
+    parameters,
+    step,
+    steps,
+    bytes: [onnx, words?.train, words?.validation, words?.test].reduce(
+      (sum, array) => sum + (array?.byteLength ?? 0),
+      0,
+    ),
+  };
+  await withDatabase(call, async (database) => {
+    const transaction = database.transaction(["infos", "models"], "readwrite");
+    // Functions, because a put may also throw at once, when the other one is under way.
+    const putInfo = async () => transaction.objectStore("infos").put(info, name);
+    const putModel = async () =>
+      transaction.objectStore("models").put({ version: RECORD_VERSION, onnx, words }, name);
+    try {
+      await Promise.all([putInfo(), putModel()]);
+    } catch (error) {
+      // Otherwise the record that was put before would be committed alone.
+      transaction.done.catch(() => {});
+      transaction.abort();
+      throw error;
+    }
+    await transaction.done;
+  });
+}
+
+/**
+ * Reads the model of a name.
+ *
+ * @throws MakemoreError `NOT_SAVED` if there is none, `UNSUPPORTED` for one of a later version of this package,
+ *   `INVALID_ONNX` for one that is damaged, `STORAGE_FAILED`
+ */
+export async function openModel(name: string, signal: AbortSignal): Promise<ModelAndWords> {
+  const record = await withDatabase("open", (database) => database.get("models", name));
+  if (!record)
+    throw new MakemoreError(
+      "NOT_SAVED",
+      `open: no model is saved as ${formatValue(name)} on this origin; Makemore.saved() lists those that are.`,
+    );
+  const { version, onnx, words } = record;
+  if (version > RECORD_VERSION) throw isNewer("open", `${formatValue(name)} was saved`);
+  const checkpoint = await inSlices(readWork(onnx), signal);
+  if (!words) return { checkpoint, dataset: undefined };
+  const dataset = { vocabulary: checkpoint.vocabulary, ...words };
+  const { order } = await inSlices(fingerprintWork(dataset), signal);
+  if (order !== checkpoint.words?.order)
+    throw new MakemoreError(
+      "INVALID_ONNX",
+      `open: the words saved with ${formatValue(name)} are not those of the model; Makemore.remove(${formatValue(name)}) removes both.`,
+    );
+  return { checkpoint, dataset };
+}
+
+/**
+ * What is saved, by name.
+ *
+ * @throws MakemoreError `STORAGE_FAILED`
+ */
+export function savedModels(): Promise<SavedModel[]> {
+  return withDatabase("saved", (database) => database.getAll("infos"));
+}
+
+/**
+ * Removes the model of a name, and its words.
+ *
+ * @returns whether there was one
+ * @throws MakemoreError `STORAGE_FAILED`
+ */
+export function removeModel(name: string): Promise<boolean> {
+  return withDatabase("remove", async (database) => {
+    const transaction = database.transaction(["infos", "models"], "readwrite");
+    const [found] = await Promise.all([
+      transaction.objectStore("infos").getKey(name),
+      transaction.objectStore("infos").delete(name),
+      transaction.objectStore("models").delete(name),
+      transaction.done,
+    ]);
+    return found !== undefined;
+  });
+}
+
+function withoutVocabulary({ vocabulary: _, ...words }: Dataset): Omit<Dataset, "vocabulary"> {
+  return words;
+}
+
+async function withDatabase<T>(
+  call: string,
+  use: (database: IDBPDatabase<Stores>) => Promise<T>,
+): Promise<T> {
+  let database: IDBPDatabase<Stores> | undefined;
+  try {
+    database = await openDB<Stores>(DATABASE, DATABASE_VERSION, {
+      upgrade(created) {
+        created.createObjectStore("infos");
+        created.createObjectStore("models");
+      },
+    });
+    return await use(database);
+  } catch (cause) {
+    const name = cause instanceof Error || cause instanceof DOMException ? cause.name : "";
+    if (name === "VersionError") throw isNewer(call, "the saved models are");
+    const why =
+      name === "QuotaExceededError"
+        ? `there is no room left for it (${cause}); remove a saved model, or free disk space`
+        : `the browser refuses to store anything here (${cause}), as in some private windows, in sandboxed frames and where cookies are blocked; exportONNX gives the model as a file`;
+    throw new MakemoreError("STORAGE_FAILED", `${call}: ${why}.`, { cause });
+  } finally {
+    database?.close();
+  }
+}
+
+function isNewer(call: string, what: string): MakemoreError {
+  return new MakemoreError(
+    "UNSUPPORTED",
+    `${call}: ${what} by a later version of makemore-web than this page has; load the newest version of the page.`,
+  );
+}
