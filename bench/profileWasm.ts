@@ -3,7 +3,7 @@
  * Chromium under its sampling profiler. Kernels that the browser inlines (rows.ts) count for the
  * Level that calls them.
  *
- *     node bench/profile-wasm.mjs [relaxed-simd | simd] [batchSize] [sgd | adamw]
+ *     node bench/profile-wasm.mjs [relaxed-simd | simd] [batchSize] [sgd | adamw] [even | random]
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -34,11 +34,13 @@ const SMALLEST_SHARE = 0.003;
  * @param compile brought along, because the compiler cannot be loaded from within Vite's runner
  */
 export async function main(
-  [device = "relaxed-simd", batchSize = "32", optimizer = "sgd"]: string[],
+  [device = "relaxed-simd", batchSize = "128", optimizer = "adamw", order = "even"]: string[],
   compile: typeof compileKernels,
 ) {
   if (device !== "relaxed-simd" && device !== "simd")
     throw new Error(`There is no build ${device}; relaxed-simd and simd are the builds.`);
+  if (order !== "even" && order !== "random")
+    throw new Error(`There is no order ${order}; even (with soft targets) and random are the orders.`);
   const task: Task = {
     words: readFileSync(new URL("../demo/words/names.txt", import.meta.url), "utf8"),
     batchSize: Number(batchSize),
@@ -55,7 +57,11 @@ export async function main(
   try {
     const page = await browser.newPage();
     await page.addScriptTag({ content });
-    await page.evaluate(([task, device]) => profiled.begin(task, device), [task, device] as const);
+    await page.evaluate(([task, device, order]) => profiled.begin(task, device, order), [
+      task,
+      device,
+      order,
+    ] as const);
     await page.evaluate((steps) => profiled.run(steps), WARM_UP);
 
     const profiler = await page.context().newCDPSession(page);
@@ -81,7 +87,7 @@ export async function main(
     const { levels, nominal, shared } = await page.evaluate(() => profiled.rows(200));
     const { median, min, max } = microseconds;
     console.log(
-      `${device}, batch ${batchSize}, ${optimizer}: ${median.toFixed(0)} us of CPU a step (${min.toFixed(0)} to ${max.toFixed(0)})`,
+      `${device}, batch ${batchSize}, ${optimizer}, ${order}: ${median.toFixed(0)} us of CPU a step (${min.toFixed(0)} to ${max.toFixed(0)})`,
     );
     console.log(`${nominal.toFixed(1)} MFLOP as written, ${shared.toFixed(1)} with shared rows`);
     for (const [l, { places, rows, slots }] of levels.entries())

@@ -1,5 +1,6 @@
 /** What bench/profile-wasm.mjs runs in the browser: the wasm engine on the page's own thread, to be sampled. */
-import { buildDataset, drawBatch, readContext } from "../../worker/data/dataset";
+import { buildDataset, readContext } from "../../worker/data/dataset";
+import { drawMinibatch, type Order, prepareExamples } from "../../worker/data/examples";
 import type { Engine, EngineSetup } from "../../worker/engines/engine";
 import { type Build, createWasmEngine } from "../../worker/engines/wasm";
 import { architecture } from "../../worker/model/architectures";
@@ -11,12 +12,18 @@ let engine: Engine;
 let step = 0;
 
 const profiled = {
-  async begin(task: Task, build: Build): Promise<void> {
+  /** @param order `"even"` with soft targets, as the default recipe, or `"random"` with hard ones */
+  async begin(task: Task, build: Build, order: Order): Promise<void> {
     const { seed, optimizer, batchSize } = task;
     const { vocabulary, train } = buildDataset(task.words, task);
     const network = buildNetwork(architecture("wavenet"), vocabulary.size);
     const parameters = initialParameters(network, seed);
-    setup = { network, parameters, optimizer, stream: train, seed, batchSize };
+    const targets = order === "even" ? "soft" : "hard";
+    const examples = prepareExamples(train, network, { order, targets, teacher: "none", steps: 1 });
+    setup = {
+      ...{ network, parameters, optimizer, stream: train, seed, batchSize },
+      ...(examples ? { examples } : {}),
+    };
     engine = await createWasmEngine(setup, build);
   },
 
@@ -34,7 +41,7 @@ const profiled = {
     nominal: number;
     shared: number;
   } {
-    const { network, stream, seed, batchSize } = setup;
+    const { network, stream, batchSize } = setup;
     const blocks = network.chain?.blocks ?? [];
     const levels = blocks.map(({ positions, fold }) => ({
       places: positions * batchSize,
@@ -42,7 +49,7 @@ const profiled = {
       slots: new Array<number>(fold).fill(0),
     }));
     for (let s = 0; s < steps; s++) {
-      const contexts = Array.from(drawBatch(stream, seed, s, batchSize), (position) => {
+      const contexts = Array.from(drawMinibatch(setup, s).positions, (position) => {
         const context: number[] = [];
         readContext(stream, position, network.contextLength, context);
         return context;
