@@ -129,8 +129,12 @@ export interface TrainOptions {
    * Default: the recipe's, `"none"` with hard targets.
    */
   teacher?: "ngram" | "none" | undefined;
-  /** A whole number, 0 to 4,294,967,295. Default 42. Same seed, words and backend: same weights. */
-  seed?: number | undefined;
+  /**
+   * A whole number, 0 to 4,294,967,295, or any string. Default 42. Same seed, words and backend: same weights.
+   *
+   * A string stands for its 32-bit FNV-1a hash, over the UTF-8 bytes of its NFC; files keep that number.
+   */
+  seed?: number | string | undefined;
   /** Shares of train, validation and test. Default [0.8, 0.1, 0.1]. */
   split?: readonly [train: number, validation: number, test: number] | undefined;
   /** Shuffle the words by the seed before the split. Default true. */
@@ -317,8 +321,8 @@ export interface SampleOptions {
   minLength?: number | undefined;
   /** A word that reaches it ends there. Default 100. */
   maxLength?: number | undefined;
-  /** Same seed, same model: same words. Default: a new one each call. */
-  seed?: number | undefined;
+  /** As in `TrainOptions`. Same seed, same model: same words. Default: a new one each call. */
+  seed?: number | string | undefined;
   /** `true` leaves out words of the training list; a list of words leaves out those. Default false. */
   novel?: boolean | Iterable<string> | string | undefined;
   /** No word twice. Default false. */

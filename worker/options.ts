@@ -15,6 +15,7 @@ import type {
 } from "../src/protocol";
 import type { MakemoreOptions, ModelChoice, RecipeName } from "../src/types";
 import type { Targets, Teacher } from "./data/examples";
+import { seedNumber } from "./data/random";
 import { byRank } from "./engines";
 import { modelSchema } from "./model/architectures";
 import type { ExportSettings } from "./onnx/write";
@@ -60,6 +61,12 @@ const during = {
 };
 const learningRate = v.optional(recipeEntries.learningRate);
 
+const seed = v.optional(
+  v.lazy((value) =>
+    typeof value === "number" ? recipeEntries.seed : v.string("a whole number or a string"),
+  ),
+);
+
 const column = v.optional(
   v.lazy((value) => (typeof value === "number" ? whole(0, 9999) : v.string("a name, or a number from 0"))),
 );
@@ -74,7 +81,7 @@ const trainOptions = v.strictObject({
   order: v.optional(recipeEntries.order),
   targets: v.optional(recipeEntries.targets),
   teacher: v.optional(recipeEntries.teacher),
-  seed: v.optional(recipeEntries.seed),
+  seed,
   split: v.optional(recipeEntries.split),
   shuffle: v.optional(recipeEntries.shuffle),
   keepBest: v.optional(recipeEntries.keepBest),
@@ -97,7 +104,7 @@ const sampleOptions = v.strictObject({
   prefix: v.optional(v.string("a string")),
   minLength: v.optional(whole(0, 1000)),
   maxLength: v.optional(whole(1, 1000)),
-  seed: v.optional(recipeEntries.seed),
+  seed,
   novel: flag,
   unique: flag,
 });
@@ -207,7 +214,7 @@ function completeSettings(options: CheckedTrainOptions, examples: number): Train
     order: options.order ?? recipe.order,
     targets,
     teacher,
-    seed: options.seed ?? 42,
+    seed: seedNumber(options.seed ?? 42),
     split: options.split ?? [0.8, 0.1, 0.1],
     shuffle: options.shuffle ?? true,
     keepBest: options.keepBest ?? (name !== "lecture" || steps === "auto"),
@@ -249,7 +256,7 @@ export function sampleSettings(count: number, options: PlainSampleOptions): Samp
     prefix: options.prefix ?? "",
     minLength,
     maxLength,
-    seed: options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
+    seed: seedNumber(options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0),
     novel: options.novel ?? false,
     unique: options.unique ?? false,
   };

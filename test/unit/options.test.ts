@@ -148,6 +148,7 @@ test.each([
   [{ learningRate: { peak: -1 } }, "train: learningRate.peak is -1; it must be a number above 0 to 1000."],
   [{ optimizer: "adam" }, /train: optimizer is "adam"; it must be "adamw" or .*"sgd"\./],
   [{ seed: -1 }, "train: seed is -1; it must be a whole number from 0 to 4294967295."],
+  [{ seed: true }, "train: seed is true; it must be a whole number or a string."],
   [
     { split: [0.5, 0.1, 0.1] },
     "train: split is [0.5,0.1,0.1]; it must be three shares that add up to 1, the first above 0.",
@@ -190,6 +191,12 @@ test("other options are checked too", () => {
   expect(() => resumeSettings({ steps: -3 })).toThrow(/resume: steps is -3/);
   expect(() => checkMakemoreOptions({ backend: "cuda" as never })).toThrow(/backend is "cuda"/);
   expect(() => checkMakemoreOptions({ worker: "x" } as never)).toThrow(/no option "worker"/);
+});
+
+test("a seed that is a string becomes a number, which files keep", () => {
+  expect(checkTrainOptions({ seed: "foobar" })().seed).toBe(0xbf9cf968);
+  expect(sampleSettings(1, { seed: "foobar" }).seed).toBe(0xbf9cf968);
+  expect(() => sampleSettings(1, { seed: 0.5 })).toThrow("sample: seed is 0.5; it must be a whole number");
 });
 
 test("an option that is given as undefined is not given", () => {

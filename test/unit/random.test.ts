@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { randomBelow, randomBits, randomNormal, Stream } from "../../worker/data/random";
+import { randomBelow, randomBits, randomNormal, Stream, seedNumber } from "../../worker/data/random";
 
 /** pcg4d as its authors print it, in exact integers: the oracle of the 32-bit version. */
 function pcg4d(seed: number, stream: number, step: number, index: number): number {
@@ -17,6 +17,22 @@ function pcg4d(seed: number, stream: number, step: number, index: number): numbe
   [x, y, z, w] = [x ^ (x >> 16n), y ^ (y >> 16n), z ^ (z >> 16n), w ^ (w >> 16n)];
   return Number((x + y * w) & mask);
 }
+
+// The authors' own test vectors: http://www.isthe.com/chongo/src/fnv/test_fnv.c
+test.each([
+  ["", 0x811c9dc5],
+  ["a", 0xe40c292c],
+  ["b", 0xe70c2de5],
+  ["foo", 0xa9f37ed7],
+  ["foobar", 0xbf9cf968],
+])("the seed %j is its 32-bit FNV-1a hash", (text, hash) => {
+  expect(seedNumber(text)).toBe(hash);
+});
+
+test("a seed's string counts in NFC, and a number is itself", () => {
+  expect(seedNumber("\u00e9")).toBe(seedNumber("e\u0301"));
+  expect(seedNumber(4_294_967_295)).toBe(4_294_967_295);
+});
 
 test("randomBits is pcg4d's first output", () => {
   for (const key of [

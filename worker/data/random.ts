@@ -9,6 +9,18 @@
  * for bit. The engines carry it in their own languages; `test/unit/random.test.ts` pins it.
  */
 
+/**
+ * A seed as a number. A string stands for its hash: FNV-1a (Fowler, Noll and Vo), 32 bits, over the
+ * UTF-8 bytes of its NFC.
+ */
+export function seedNumber(seed: number | string): number {
+  if (typeof seed === "number") return seed;
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(seed.normalize("NFC")))
+    hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}
+
 /** What a draw is for. Streams with different ids are independent of one another. */
 export const Stream = {
   /** The order of the words before the split; step 0, index = position in the shuffle. */

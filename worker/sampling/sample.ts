@@ -22,7 +22,7 @@ const MAX_REFUSED = 10_000;
 const TURN_MS = 12;
 
 /** `sample`'s options with every default filled in. */
-export type SampleSettings = Complete<PlainSampleOptions>;
+export type SampleSettings = Complete<PlainSampleOptions> & { readonly seed: number };
 
 /** A word under way. */
 interface Walk {
