@@ -7,7 +7,14 @@ import type { ArchitectureName, ArchitectureSizes } from "../worker/model/archit
 import type { LayerSpec } from "../worker/model/layers";
 import type { OptimizerSpec } from "../worker/optimizers";
 
+export type { BigramSizes } from "../worker/model/architectures/bigram";
+export type { BoWSizes } from "../worker/model/architectures/bow";
+export type { GRUSizes } from "../worker/model/architectures/gru";
+export type { LSTMSizes } from "../worker/model/architectures/lstm";
+export type { MicroGPTSizes } from "../worker/model/architectures/microgpt";
 export type { MLPSizes } from "../worker/model/architectures/mlp";
+export type { RNNSizes } from "../worker/model/architectures/rnn";
+export type { TransformerSizes } from "../worker/model/architectures/transformer";
 export type { ModelSizes } from "../worker/model/architectures/wavenet";
 export type { AdamW } from "../worker/optimizers/adamw";
 export type { SGD } from "../worker/optimizers/sgd";
@@ -16,8 +23,15 @@ export type { Backend, LayerSpec, OptimizerSpec };
 /**
  * `"wavenet"`: the lecture's final model, context 8, embedding 24, hidden 128 (76,579
  * parameters for 26 letters). `"mlp"`: where the lecture starts, context 3, embedding 10,
- * hidden 200 (12,097). Or sizes, whose `type` is one of these names (default `"wavenet"`), or the
- * layers themselves.
+ * hidden 200 (12,097). Both predict a character from a window of those before it.
+ *
+ * The rest of makemore reads words from left to right, and one example is a whole word: `"bigram"` (729), `"bow"` (a
+ * bag of words, 12,827), `"rnn"` (11,803), `"gru"` (28,315), `"lstm"` (36,571), `"transformer"` (204,544), and
+ * `"microgpt"` (4,192). `"bow"`, `"transformer"` and `"microgpt"` read words up to their `contextLength`: by default
+ * the longest word of the list and one. The others read up to 255 characters.
+ *
+ * Or sizes, whose `type` is one of these names (default `"wavenet"`), or the layers themselves. A list with a layer
+ * such as `GRU` or `CausalSelfAttention` reads words.
  */
 export type ModelChoice = ArchitectureName | ArchitectureSizes | readonly LayerSpec[];
 
@@ -104,7 +118,10 @@ export interface TrainOptions {
    * recipes have their own by default. More steps than `"auto"` would take come with more weight decay, up to 0.1.
    */
   steps?: number | "auto" | undefined;
-  /** Examples (characters to predict) a step, 1 to 4,096; at least 2 where a BatchNorm1d would see one row. */
+  /**
+   * Examples a step, 1 to 4,096: characters to predict, or words for a model that reads words, 32 by default. At least
+   * 2 where a BatchNorm1d would see one row.
+   */
   batchSize?: number | undefined;
   /** A number is a constant rate. Default: the recipe's. An optimiser of another type brings its own peak: 0.1 for SGD, 2e-3 for AdamW. */
   learningRate?: number | Schedule | undefined;
@@ -296,6 +313,7 @@ export interface LayerInfo {
 
 /** What the current model is. */
 export interface ModelInfo {
+  /** Characters before the one to predict; for a model that reads words, those of its longest word and one. */
   contextLength: number;
   /** Characters in order of their ids, from 1; id 0 is the boundary of words. */
   vocabulary: readonly string[];

@@ -30,7 +30,13 @@ export async function expectPyTorch(spec: LayerSpec): Promise<void> {
   const fixture = fixtures[spec.type] ?? expect.fail(`There is no fixture of ${spec.type}.`);
   const { shape, x, dy, parameters, y, dx, gradients } = fixture;
   const [batch = 0, ...inputShape] = shape;
-  const layer = makeLayer(spec, { name: "layer1", inputShape, vocabularySize: 27, last: false });
+  const layer = makeLayer(spec, {
+    name: "layer1",
+    inputShape,
+    vocabularySize: 27,
+    last: false,
+    inner: () => expect.fail("It holds no layers."),
+  });
   const values: Parameters = new Map(
     Object.entries(parameters).map(([name, list]) => [`layer1.${name}`, Float32Array.from(list)]),
   );

@@ -19,10 +19,10 @@ export async function expectReferenceLogits(predictor: Predictor, checkpoint: Ch
   );
   predictor.load(parameters);
   const logits: number[] = [];
-  for (let i = 0; i < CONTEXTS; i += predictor.batchSize)
-    logits.push(
-      ...(await predictor.predict(Uint32Array.from(contexts.slice(i, i + predictor.batchSize).flat()))),
-    );
+  for (let i = 0; i < CONTEXTS; i += predictor.batchSize) {
+    const part = Uint32Array.from(contexts.slice(i, i + predictor.batchSize).flat());
+    logits.push(...(await predictor.predict(part, contextLength)));
+  }
   const { optimizer } = recipe;
   const setup = { network, parameters, optimizer, stream: new Uint8Array(0), seed: 0, batchSize: 1 };
   // Logits are up to about 10: float32 rounding over three levels.

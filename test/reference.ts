@@ -82,7 +82,11 @@ export class Reference {
   ): { y: Values; backward: Backward } {
     switch (spec.type) {
       case "Embedding":
-        return this.#embedding(x, name, spec.dimensions);
+        return this.#embedding(
+          x,
+          name,
+          spec.dimensions === "vocabulary" ? this.setup.network.vocabularySize : spec.dimensions,
+        );
       case "FlattenConsecutive":
         // The positions that are joined stand side by side already.
         return { y: x, backward: (dy) => dy };

@@ -58,7 +58,7 @@ export function testWasmEngine(build: Build): void {
         expect(predictor.batchSize).toBe(Math.min(most, 128));
         await expectReferenceLogits(predictor, checkpoint);
         predictor.dispose();
-        await expect(predictor.predict(new Uint32Array(0))).rejects.toMatchObject({ code: "DISPOSED" });
+        await expect(predictor.predict(new Uint32Array(0), 0)).rejects.toMatchObject({ code: "DISPOSED" });
       }
     });
 

@@ -17,7 +17,7 @@ import type { MakemoreOptions, ModelChoice, RecipeName } from "../src/types";
 import type { Targets, Teacher } from "./data/examples";
 import { seedNumber } from "./data/random";
 import { byRank } from "./engines";
-import { modelSchema } from "./model/architectures";
+import { exampleOfChoice, modelSchema } from "./model/architectures";
 import type { ExportSettings } from "./onnx/write";
 import { type Optimizer, optimizerKind, optimizerSchema } from "./optimizers";
 
@@ -48,6 +48,9 @@ export interface ResumeSettings extends Partial<Pick<Recipe, "steps" | "learning
 const PATIENCE = 1 / 2;
 
 const SAVED_NAME = "a string that is not empty";
+
+/** Words of a minibatch by default, makemore.py's, for a model that reads words. */
+const WORDS = 32;
 
 const flag = v.optional(boolean);
 
@@ -174,7 +177,13 @@ export function checkMakemoreOptions(options: Omit<MakemoreOptions, "workerURL" 
 export function checkTrainOptions(options: PlainTrainOptions): (examples?: number) => TrainSettings {
   check(trainOptions, options, "train");
   const { recipe = "default", targets = recipes[recipe].targets } = options;
-  const teacher = options.teacher ?? (targets === "soft" ? recipes[recipe].teacher : "none");
+  const readsWords = options.model !== undefined && exampleOfChoice(options.model) === "word";
+  const teacher = options.teacher ?? (targets === "soft" && !readsWords ? recipes[recipe].teacher : "none");
+  if (teacher === "ngram" && readsWords)
+    throw new MakemoreError(
+      "INVALID_OPTION",
+      'train: teacher is "ngram" beside a model that reads words; it must be "none" there.',
+    );
   if (teacher === "ngram" && targets === "hard")
     throw new MakemoreError(
       "INVALID_OPTION",
@@ -182,7 +191,7 @@ export function checkTrainOptions(options: PlainTrainOptions): (examples?: numbe
     );
   const optimizer = options.optimizer && v.parse(optimizerSchema, options.optimizer);
   return (examples = Number.POSITIVE_INFINITY) =>
-    completeSettings({ ...options, recipe, targets, teacher, optimizer }, examples);
+    completeSettings({ ...options, recipe, targets, teacher, optimizer, readsWords }, examples);
 }
 
 /** Options of `train` that were checked, with the defaults that do not depend on the list. */
@@ -191,12 +200,14 @@ interface CheckedTrainOptions extends Omit<PlainTrainOptions, "optimizer"> {
   readonly targets: Targets;
   readonly teacher: Teacher;
   readonly optimizer: Optimizer | undefined;
+  /** Whether one example of the model is a word. */
+  readonly readsWords: boolean;
 }
 
 function completeSettings(options: CheckedTrainOptions, examples: number): TrainSettings {
   const { recipe: name, targets, teacher } = options;
   const recipe = name === "default" ? autoRecipe(examples) : recipes[name];
-  const batchSize = options.batchSize ?? recipe.batchSize;
+  const batchSize = options.batchSize ?? (options.readsWords ? WORDS : recipe.batchSize);
   const { steps = name === "default" ? "auto" : recipe.steps } = options;
   // As many examples, whatever the batch.
   const autoSteps = Math.ceil((recipe.steps * recipe.batchSize) / batchSize);

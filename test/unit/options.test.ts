@@ -153,10 +153,16 @@ test.each([
     { split: [0.5, 0.1, 0.1] },
     "train: split is [0.5,0.1,0.1]; it must be three shares that add up to 1, the first above 0.",
   ],
-  [{ model: "gpt" }, 'train: model is "gpt"; it must be "wavenet", "mlp", sizes, or a list of layers.'],
+  [
+    { model: "gpt" },
+    /train: model is "gpt"; it must be "wavenet", "transformer", .*, "bigram", sizes, or a list of layers\./,
+  ],
   [{ model: { hidden: 0 } }, "train: model.hidden is 0; it must be a whole number from 1 to 4096."],
   [{ model: { hiden: 3 } }, 'train: there is no option "model.hiden".'],
-  [{ model: { type: "gpt" } }, 'train: model.type is "gpt"; it must be "wavenet" or "mlp".'],
+  [
+    { model: { type: "gpt" } },
+    /train: model.type is "gpt"; it must be "wavenet" or "transformer" or .*"bigram"\./,
+  ],
   [{ model: { type: "mlp", folds: [3] } }, 'train: there is no option "model.folds".'],
   [
     { model: { type: "mlp", embedding: 0 } },

@@ -20,6 +20,17 @@ export function exampleCount(stream: TokenStream): number {
   return Math.max(0, stream.length - 1);
 }
 
+/** The first of the longest words of a stream, without boundaries; empty if there are no words. */
+export function longestWord(stream: TokenStream): TokenStream {
+  let [first, last] = [1, 1];
+  for (let start = 1; start < stream.length; ) {
+    const end = stream.indexOf(BOUNDARY, start);
+    if (end - start > last - first) [first, last] = [start, end];
+    start = end + 1;
+  }
+  return stream.subarray(first, last);
+}
+
 /** Writes the `contextLength` tokens before `position` to `out` at `at`, padded with 0. */
 export function readContext(
   stream: TokenStream,

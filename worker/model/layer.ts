@@ -9,8 +9,19 @@
  */
 import type * as tf from "@tensorflow/tfjs";
 import type * as v from "valibot";
+import { MakemoreError } from "../../src/errors";
+import type { LayerSpec } from "./layers/list";
 
-/** [positions, channels] of one example; before the Embedding, [positions]. */
+/**
+ * What a network learns from. `"window"`: the characters before one, and that one to predict. `"word"`: a whole
+ * word, read from left to right, with every character and the word's end to predict.
+ */
+export type Example = "window" | "word";
+
+/**
+ * [positions, channels] of one example; before the Embedding, [positions]. If an example is a word, `positions`
+ * is the most that it may have; the tensors have as many as the longest word of their minibatch.
+ */
 export type Shape = readonly number[];
 
 /** A named tensor of a layer. */
@@ -112,7 +123,11 @@ export interface Layer<Spec extends { type: string } = { type: string }> {
   readonly block?: BlockPart;
   /** Rows (examples times positions) that training needs at the least. Default 1. */
   readonly minimumRows?: number;
-  /** x: [batch, ...inputShape] to [batch, ...outputShape]. */
+  /** The layers that it is made of. Default: none. */
+  readonly layers?: readonly Layer<LayerSpec>[];
+  /** Numbers that its forward pass keeps beside its output, for an example of so many positions. Default: none. */
+  scratch?(positions: number): number;
+  /** x: [batch, ...inputShape] to [batch, ...outputShape]; see `Shape` on the positions of words. */
   forward(x: tf.Tensor, context: ForwardContext): tf.Tensor;
   /** Adds this layer's nodes in evaluation mode; takes and returns names of values. */
   onnx(graph: NodeWriter, input: string): string;
@@ -127,6 +142,13 @@ export interface Placement {
   readonly vocabularySize: number;
   /** Whether this is the model's last layer, whose Linear makes the logits. */
   readonly last: boolean;
+  /** Makes a layer inside this one; its name counts on in the whole model. */
+  inner(spec: LayerSpec, inputShape: Shape): Layer<LayerSpec>;
+}
+
+/** What a schema may check options with that hold layers. */
+export interface InnerSchemas {
+  readonly layer: v.GenericSchema<unknown, LayerSpec>;
 }
 
 /**
@@ -136,12 +158,22 @@ export interface Placement {
  * @template Options the same with every default filled in
  */
 export interface LayerKind<Spec extends { type: string } = { type: string }, Options extends Spec = Spec> {
-  /** Checks a description and fills in its defaults, which stand nowhere else. */
-  readonly schema: v.GenericSchema<Spec, Options>;
+  /** Checks a description and fills in its defaults, which stand nowhere else. A function if it holds layers. */
+  readonly schema:
+    | v.GenericSchema<Spec, Options>
+    | ((schemas: InnerSchemas) => v.GenericSchema<unknown, Options>);
   /** A model has only one of these, so its name has no number. */
   readonly once?: true;
   /** How many neighbouring positions become one. Default 1. */
   joins?(options: Options): number;
+  /** Whether it makes the network read words, each position after those before it. Default: no. */
+  readsWords?(options: Options): boolean;
+  /** Most positions of a word that it can take. Default: any number. */
+  mostPositions?(options: Options): number;
+  /** The layers inside it. Default: none. */
+  inside?(options: Options): readonly LayerSpec[];
+  /** Why it cannot be in a network that reads words, or undefined if it can. Default: it can. */
+  readonly windowsOnly?: string;
   /**
    * The layer in its place.
    *
@@ -153,4 +185,24 @@ export interface LayerKind<Spec extends { type: string } = { type: string }, Opt
 /** A shape for messages. */
 export function showShape(shape: Shape): string {
   return `[${shape.join(", ")}]`;
+}
+
+/**
+ * The channels of a layer's input.
+ *
+ * @throws MakemoreError `INVALID_MODEL` if the input is not [positions, channels]
+ */
+export function channelsOf(name: string, inputShape: Shape): number {
+  const [, channels] = inputShape;
+  if (channels === undefined)
+    throw new MakemoreError(
+      "INVALID_MODEL",
+      `Layer ${name} takes [positions, channels], but its input is ${showShape(inputShape)}; put an Embedding first.`,
+    );
+  return channels;
+}
+
+/** For a layer that has no ONNX nodes yet. */
+export function noGraphYet(name: string): never {
+  throw new MakemoreError("UNSUPPORTED", `Layer ${name} has no ONNX form yet.`);
 }

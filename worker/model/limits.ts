@@ -1,5 +1,6 @@
 /** What a network needs of a training, and what none can have. */
 import { MakemoreError } from "../../src/errors";
+import type { Layer } from "./layer";
 import { elements, type Network } from "./network";
 
 /** With AdamW's moments and the copies between threads, about 1 GB. */
@@ -11,10 +12,16 @@ const MAX_ACTIVATIONS = 1 << 26;
  * Refuses, before any memory is taken, what cannot be trained.
  *
  * @param call the method that is to train, for messages
+ * @param longest positions of the longest word, for a network that reads words. Default: as many as it can read
  * @throws MakemoreError `INVALID_MODEL` for too many parameters, `INVALID_OPTION` for a batch that is too
  *   small for a BatchNorm1d or too large for the model
  */
-export function checkTrainable({ layers, parameters }: Network, batchSize: number, call: string): void {
+export function checkTrainable(
+  { example, contextLength, layers, parameters }: Network,
+  batchSize: number,
+  call: string,
+  longest = contextLength,
+): void {
   const total = parameters.reduce((sum, parameter) => sum + elements(parameter), 0);
   if (total > MAX_PARAMETERS) {
     const largest = parameters.reduce((a, b) => (elements(a) >= elements(b) ? a : b));
@@ -23,7 +30,7 @@ export function checkTrainable({ layers, parameters }: Network, batchSize: numbe
       `${call}: the model has ${total} parameters, ${elements(largest)} of them in ${largest.name}; at most ${MAX_PARAMETERS} are possible.`,
     );
   }
-  const numbers = layers.reduce((sum, { outputShape }) => sum + outputShape.reduce((a, b) => a * b, 1), 0);
+  const numbers = activations(layers, example === "word" ? Math.min(longest, contextLength) : undefined);
   if (numbers * batchSize > MAX_ACTIVATIONS)
     throw new MakemoreError(
       "INVALID_OPTION",
@@ -37,4 +44,14 @@ export function checkTrainable({ layers, parameters }: Network, batchSize: numbe
       `${call}: batchSize is ${batchSize}, which leaves ${name} one row to take a variance of; it must be at least 2.`,
     );
   }
+}
+
+/** Numbers that the layers make of an example; of a word with so many positions, if they read words. */
+function activations(layers: readonly Layer[], positions: number | undefined): number {
+  return layers.reduce((sum, layer) => {
+    const [length = 1, ...channels] = layer.outputShape;
+    const rows = positions ?? length;
+    const output = channels.reduce((a, b) => a * b, rows);
+    return sum + output + (layer.scratch?.(rows) ?? 0) + activations(layer.layers ?? [], positions);
+  }, 0);
 }

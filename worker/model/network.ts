@@ -6,13 +6,23 @@ import { MakemoreError } from "../../src/errors";
 import { ITEMS, runToEnd, type Work } from "../../src/slices";
 import { fillNormal } from "../data/random";
 import { asBlocks, type BlockChain } from "./blocks";
-import { type Layer, type Parameter, type Parameters, type Shape, showShape } from "./layer";
+import {
+  type Example,
+  type Layer,
+  type Parameter,
+  type Parameters,
+  type Placement,
+  type Shape,
+  showShape,
+} from "./layer";
 import { type LayerSpec, layerKind, makeLayer } from "./layers";
 
 /** Characters a model may see: each costs memory in every example of a minibatch. */
 export const MAX_CONTEXT_LENGTH = 256;
 
 export interface Network {
+  readonly example: Example;
+  /** Characters before the one to predict, or, if an example is a word, its most positions: its characters and one. */
   readonly contextLength: number;
   /** Ids in all, the boundary's included. */
   readonly vocabularySize: number;
@@ -30,42 +40,81 @@ export function sequential(
   vocabularySize: number,
 ): Network {
   const parameters = layers.flatMap((layer) => layer.parameters);
-  const chain = asBlocks(layers, contextLength, vocabularySize);
-  return { contextLength, vocabularySize, layers, parameters, chain };
+  const example = exampleOf(layers.map((layer) => layer.spec));
+  const chain = example === "window" ? asBlocks(layers, contextLength, vocabularySize) : undefined;
+  return { example, contextLength, vocabularySize, layers, parameters, chain };
+}
+
+/** What one example is: a word if any layer, inside others or not, reads words. */
+export function exampleOf(specs: readonly LayerSpec[]): Example {
+  return everySpec(specs).some((spec) => layerKind(spec).readsWords?.(spec)) ? "word" : "window";
+}
+
+/** Specs and all that are inside them, in order. */
+function everySpec(specs: readonly LayerSpec[]): LayerSpec[] {
+  return specs.flatMap((spec) => [spec, ...everySpec(layerKind(spec).inside?.(spec) ?? [])]);
 }
 
 /**
- * Builds a network and checks that its shapes fit, from [contextLength] to [1, vocabularySize].
- * The context length is the product of the folds: what the layers can merge into one position.
+ * Builds a network and checks that its shapes fit, from [contextLength] to [1, vocabularySize], or to
+ * [contextLength, vocabularySize] if it reads words. The context length is the product of the folds: what the layers
+ * can merge into one position. For words it is what every layer can take.
  *
  * @throws MakemoreError `INVALID_MODEL` that names the layer and both shapes
  */
 export function buildNetwork(specs: readonly LayerSpec[], vocabularySize: number): Network {
-  const contextLength = specs.reduce((product, spec) => product * (layerKind(spec).joins?.(spec) ?? 1), 1);
+  const example = exampleOf(specs);
+  const contextLength = example === "word" ? mostPositions(specs) : joinedPositions(specs);
   if (contextLength > MAX_CONTEXT_LENGTH)
     throw new MakemoreError(
       "INVALID_MODEL",
       `The layers join a context of ${contextLength} characters into one position; at most ${MAX_CONTEXT_LENGTH} are possible.`,
     );
   const counts = new Map<string, number>();
+  const place = (spec: LayerSpec, inputShape: Shape, last: boolean): Layer<LayerSpec> => {
+    const { once, windowsOnly } = layerKind(spec);
+    const count = (counts.get(spec.type) ?? 0) + 1;
+    counts.set(spec.type, count);
+    const name = once && count === 1 ? baseName(spec) : `${baseName(spec)}${count}`;
+    if (example === "word" && windowsOnly)
+      throw new MakemoreError(
+        "INVALID_MODEL",
+        `Layer ${name} cannot be in a model that reads words: ${windowsOnly}.`,
+      );
+    const inner: Placement["inner"] = (inside, shape) => place(inside, shape, false);
+    return makeLayer(spec, { name, inputShape, vocabularySize, last, inner });
+  };
   const layers: Layer<LayerSpec>[] = [];
   let shape: Shape = [contextLength];
   for (const [i, spec] of specs.entries()) {
-    const count = (counts.get(spec.type) ?? 0) + 1;
-    counts.set(spec.type, count);
-    const base = spec.type.charAt(0).toLowerCase() + spec.type.slice(1);
-    const name = layerKind(spec).once && count === 1 ? base : `${base}${count}`;
-    const layer = makeLayer(spec, { name, inputShape: shape, vocabularySize, last: i === specs.length - 1 });
+    const layer = place(spec, shape, i === specs.length - 1);
     layers.push(layer);
     shape = layer.outputShape;
   }
   const last = layers.at(-1);
-  if (!last || shape.length !== 2 || shape[0] !== 1 || shape[1] !== vocabularySize)
+  const logits = [example === "word" ? contextLength : 1, vocabularySize];
+  if (!last || showShape(shape) !== showShape(logits))
     throw new MakemoreError(
       "INVALID_MODEL",
-      `The last layer, ${last?.name ?? "(there is none)"}, gives ${showShape(shape)}, but the logits are ${showShape([1, vocabularySize])}; end with { type: "Linear" }.`,
+      `The last layer, ${last?.name ?? "(there is none)"}, gives ${showShape(shape)}, but the logits are ${showShape(logits)}; end with { type: "Linear" }.`,
     );
   return sequential(layers, contextLength, vocabularySize);
+}
+
+/** The type with its first word, or its abbreviation, in lower case: `rnn`, `rmsNorm`, `batchNorm1d`. */
+function baseName({ type }: LayerSpec): string {
+  return type.replace(/^(?:[A-Z]+(?![a-z])|[A-Z])/, (start) => start.toLowerCase());
+}
+
+/** Positions that the layers join into one. */
+function joinedPositions(specs: readonly LayerSpec[]): number {
+  return specs.reduce((product, spec) => product * (layerKind(spec).joins?.(spec) ?? 1), 1);
+}
+
+/** Positions of a word that every layer can take. */
+function mostPositions(specs: readonly LayerSpec[]): number {
+  const limits = everySpec(specs).map((spec) => layerKind(spec).mostPositions?.(spec) ?? MAX_CONTEXT_LENGTH);
+  return Math.min(MAX_CONTEXT_LENGTH, ...limits);
 }
 
 /** Trainable numbers of a network. */

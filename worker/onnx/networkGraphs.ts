@@ -5,6 +5,7 @@
  *
  * In both families one example is a window: `contextLength` characters before the one to predict.
  */
+import { MakemoreError } from "../../src/errors";
 import type { PlainExportOptions } from "../../src/protocol";
 import type { BlockChain } from "../model/blocks";
 import type { Parameters } from "../model/layer";
@@ -36,6 +37,8 @@ interface NetworkGraphs {
 }
 
 export function networkGraphs(network: Network): NetworkGraphs {
+  if (network.example === "word")
+    throw new MakemoreError("UNSUPPORTED", "Models that read words cannot be sampled or exported yet.");
   return network.chain ? chainGraphs(network, network.chain) : windowGraphs(network);
 }
 

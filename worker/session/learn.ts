@@ -6,6 +6,7 @@ import type { Losses, TrainResult } from "../../src/types";
 import { engines, openPredictor } from "../assets";
 import type { Dataset, TokenStream } from "../data/dataset";
 import { examplesWork } from "../data/examples";
+import { wordExamplesWork } from "../data/wordExamples";
 import type { Engine, EngineSetup } from "../engines/engine";
 import { sampleSettings } from "../options";
 import type { Checkpoint } from "../training/checkpoint";
@@ -100,7 +101,10 @@ async function setUp(
   const start = await prepare();
   const { checkpoint, dataset, evalEvery, sampleEvery, saveAs, notices = [] } = start;
   const { network, recipe } = checkpoint;
-  const examples = await inSlices(examplesWork(dataset.train, network, recipe), signal);
+  const examples =
+    network.example === "word"
+      ? await inSlices(wordExamplesWork(dataset.train, network.vocabularySize, recipe), signal)
+      : await inSlices(examplesWork(dataset.train, network, recipe), signal);
   const setupFrom = (from: Checkpoint) => engineSetup(from, dataset, examples);
   const choice = await choices.choose(setupFrom(checkpoint), signal);
 

@@ -2,16 +2,19 @@
 import { MakemoreError } from "../../src/errors";
 import type { EncodedWords, PlainResumeOptions, PlainTrainOptions } from "../../src/protocol";
 import { inSlices } from "../../src/slices";
-import { type Dataset, datasetWork, exampleCount } from "../data/dataset";
+import { type Dataset, datasetWork, exampleCount, longestWord, type TokenStream } from "../data/dataset";
 import { fingerprintWork } from "../data/fingerprint";
 import { wordNotices } from "../data/text";
 import { architecture } from "../model/architectures";
 import { checkTrainable } from "../model/limits";
-import { buildNetwork, initialParametersWork } from "../model/network";
+import { buildNetwork, initialParametersWork, MAX_CONTEXT_LENGTH, type Network } from "../model/network";
 import { checkTrainOptions, resumeSettings } from "../options";
 import type { Checkpoint } from "../training/checkpoint";
 import type { Watch } from "../training/watch";
 import { readWords, type State } from "./state";
+
+/** Characters of a long word that a message shows. */
+const SHOWN = 40;
 
 /** What a training starts from, and how it is to be watched. */
 export interface Start {
@@ -38,8 +41,12 @@ export async function prepareTrain(
   const { text, notices } = await readWords(words, reading, signal);
   const dataset = await inSlices(datasetWork(text, settingsFor()), signal);
   const settings = settingsFor(exampleCount(dataset.train));
-  const network = buildNetwork(architecture(settings.model), dataset.vocabulary.size);
-  checkTrainable(network, settings.batchSize, "train");
+  const longest = longestOf(dataset);
+  // The word and the boundary before it; what no model can read is refused below.
+  const positions = Math.min(longest.length + 1, MAX_CONTEXT_LENGTH);
+  const network = buildNetwork(architecture(settings.model, positions), dataset.vocabulary.size);
+  refuseLongWords(network, dataset, longest);
+  checkTrainable(network, settings.batchSize, "train", longest.length + 1);
   const { model: _, evalEvery, sampleEvery, saveAs, ...recipe } = settings;
   const parameters = await inSlices(initialParametersWork(network, recipe.seed), signal);
   const checkpoint = {
@@ -60,6 +67,31 @@ export async function prepareTrain(
   };
 }
 
+/** The longest word of all splits, without boundaries. */
+function longestOf({ train, validation, test }: Dataset): TokenStream {
+  return [train, validation, test].map(longestWord).reduce((a, b) => (b.length > a.length ? b : a));
+}
+
+/** Refuses a word that the model cannot read to its end; windows have no such end. */
+function refuseLongWords(
+  { example, contextLength }: Network,
+  { vocabulary }: Dataset,
+  word: TokenStream,
+): void {
+  const needed = word.length + 1;
+  if (example === "window" || needed <= contextLength) return;
+  const characters = vocabulary.decode(word);
+  const shown = characters.length > SHOWN ? `${characters.slice(0, SHOWN)}…` : characters;
+  const fix =
+    needed > MAX_CONTEXT_LENGTH
+      ? `leave out words of more than ${MAX_CONTEXT_LENGTH - 1} characters, or take a model of windows, such as "wavenet"`
+      : `it must be at least ${needed}, one more than the longest word`;
+  throw new MakemoreError(
+    "INVALID_MODEL",
+    `train: the model's context length is ${contextLength}, and the word "${shown}" has ${word.length} characters; ${fix}.`,
+  );
+}
+
 /** The start of a training that goes on. */
 export async function prepareResume(
   state: State,
@@ -71,13 +103,13 @@ export async function prepareResume(
   const kept = state.model("resume");
   const { last: from, watch } = state.standing ?? { last: kept };
   const recipe = { ...from.recipe, ...changes };
-  checkTrainable(from.network, recipe.batchSize, "resume");
   if (from.step >= recipe.steps)
     throw new MakemoreError(
       "INVALID_OPTION",
       `resume: steps is ${recipe.steps}, and the training has done ${from.step}; to go on, give a larger total, such as resume({ ${state.dataset ? "" : "words, "}steps: ${2 * from.step} }).`,
     );
   const dataset = await state.words("resume", from, words, signal, options.column);
+  checkTrainable(from.network, recipe.batchSize, "resume", longestOf(dataset).length + 1);
   return {
     checkpoint: { ...from, recipe, words: await inSlices(fingerprintWork(dataset), signal) },
     watch,

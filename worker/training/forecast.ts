@@ -3,7 +3,14 @@
  * samples is copied from the list. All of it runs on a `Predictor`, so no file is fetched for it.
  */
 import { inSlices, nextTask } from "../../src/slices";
-import { type Dataset, exampleCount, readContext, type TokenStream, WordSet } from "../data/dataset";
+import {
+  type Dataset,
+  exampleCount,
+  longestWord,
+  readContext,
+  type TokenStream,
+  WordSet,
+} from "../data/dataset";
 import { randomBits, randomUnit, Stream } from "../data/random";
 import { BOUNDARY } from "../data/vocabulary";
 import type { Predictor, PredictorFactory } from "../engines/predictor";
@@ -87,34 +94,81 @@ export class Forecast {
   }
 }
 
+/** What is known of a network to read words with it. */
+type Reading = Pick<Network, "example" | "contextLength" | "vocabularySize">;
+
 /**
- * Mean cross entropy of a model on the first `examples` examples of a stream, nats per character;
- * NaN if there are none.
+ * Mean cross entropy of a model on the first `examples` characters of a stream, nats per character; NaN if there are
+ * none. A model that reads words reads the last of them to its end.
  *
  * @param predictor with the model's parameters loaded
  */
 export async function meanLoss(
   predictor: Predictor,
-  { contextLength, vocabularySize }: { contextLength: number; vocabularySize: number },
+  network: Reading,
   stream: TokenStream,
   examples: number,
 ): Promise<number> {
+  const { vocabularySize } = network;
   const end = Math.min(stream.length, examples + 1);
-  const contexts = new Uint32Array(predictor.batchSize * contextLength);
   const turn = turns();
   let sum = 0;
-  for (let position = 1; position < end; position += predictor.batchSize) {
-    const count = Math.min(predictor.batchSize, end - position);
-    for (let i = 0; i < count; i++)
-      readContext(stream, position + i, contextLength, contexts, i * contextLength);
-    const logits = await predictor.predict(contexts.subarray(0, count * contextLength));
-    for (let i = 0; i < count; i++) {
-      const row = logits.subarray(i * vocabularySize, (i + 1) * vocabularySize);
-      sum += logSumExp(row) - (row[stream[position + i] ?? BOUNDARY] ?? Number.NaN);
+  let count = 0;
+  const parts = network.example === "word" ? wordParts : windowParts;
+  for (const { tokens, time, places } of parts(stream, end, predictor.batchSize, network)) {
+    const logits = await predictor.predict(tokens, time);
+    for (const [row, position] of places) {
+      const values = logits.subarray(row * vocabularySize, (row + 1) * vocabularySize);
+      sum += logSumExp(values) - (values[stream[position] ?? BOUNDARY] ?? Number.NaN);
     }
+    count += places.length;
     await turn();
   }
-  return sum / (end - 1);
+  return sum / count;
+}
+
+/** What a predictor reads at once. */
+interface Part {
+  /** [rows, time] */
+  readonly tokens: Uint32Array;
+  readonly time: number;
+  /** Rows of the logits, and the position of what each is to predict. */
+  readonly places: readonly (readonly [row: number, position: number])[];
+}
+
+/** The contexts of the positions from 1 to `end` (excluded). */
+function* windowParts(
+  stream: TokenStream,
+  end: number,
+  batchSize: number,
+  { contextLength: time }: Reading,
+): Generator<Part> {
+  for (let first = 1; first < end; first += batchSize) {
+    const count = Math.min(batchSize, end - first);
+    const tokens = new Uint32Array(count * time);
+    for (let i = 0; i < count; i++) readContext(stream, first + i, time, tokens, i * time);
+    yield { tokens, time, places: Array.from({ length: count }, (_, i) => [i, first + i] as const) };
+  }
+}
+
+/** The words that begin before `end`. */
+function* wordParts(stream: TokenStream, end: number, batchSize: number): Generator<Part> {
+  for (let start = 1; start < end; ) {
+    const words: (readonly [start: number, places: number])[] = [];
+    for (; start < end && words.length < batchSize; ) {
+      const next = stream.indexOf(BOUNDARY, start) + 1;
+      words.push([start, next - start]);
+      start = next;
+    }
+    const time = Math.max(...words.map(([, places]) => places));
+    const tokens = new Uint32Array(words.length * time);
+    for (const [row, [first, places]] of words.entries())
+      tokens.set(stream.subarray(first - 1, first - 1 + places), row * time);
+    const places = words.flatMap(([first, length], row) =>
+      Array.from({ length }, (_, k) => [row * time + k, first + k] as const),
+    );
+    yield { tokens, time, places };
+  }
 }
 
 function logSumExp(values: Float32Array): number {
@@ -133,16 +187,18 @@ function logSumExp(values: Float32Array): number {
  */
 export async function shareOfCopies(
   predictor: Predictor,
-  { contextLength, vocabularySize }: { contextLength: number; vocabularySize: number },
+  { example, contextLength, vocabularySize }: Reading,
   { train, validation, test }: Dataset,
   samples: number,
   seed: number,
 ): Promise<number> {
   const sets = await Promise.all([train, validation, test].map((stream) => inSlices(WordSet.work(stream))));
   // A longer word than the longest of the list is no copy, whatever follows.
-  const longest = Math.min(MAX_LENGTH, Math.max(...[train, validation, test].map(longestWord)));
+  const longest = Math.min(
+    MAX_LENGTH,
+    Math.max(...[train, validation, test].map((stream) => longestWord(stream).length)),
+  );
   const chooser = new Chooser(vocabularySize, { temperature: 1, topK: vocabularySize, topP: 1 });
-  const contexts = new Uint32Array(predictor.batchSize * contextLength);
   const turn = turns();
   let walks = Array.from({ length: samples }, (_, number) => ({ number, tokens: [] as number[] }));
   let copies = 0;
@@ -150,11 +206,14 @@ export async function shareOfCopies(
     const going: typeof walks = [];
     for (let first = 0; first < walks.length; first += predictor.batchSize) {
       const batch = walks.slice(first, first + predictor.batchSize);
+      // The boundary and the characters so far; of windows the last ones, with the boundary before a short word.
+      const time = example === "word" ? length + 1 : contextLength;
+      const read = new Uint32Array(batch.length * time);
       for (const [row, { tokens }] of batch.entries())
-        for (let i = 0; i < contextLength; i++)
-          contexts[row * contextLength + i] = tokens[tokens.length - contextLength + i] ?? BOUNDARY;
-      const logits = await predictor.predict(contexts.subarray(0, batch.length * contextLength));
-      for (const [row, walk] of batch.entries()) {
+        for (let i = 0; i < time; i++) read[row * time + i] = tokens[length - time + i] ?? BOUNDARY;
+      const logits = await predictor.predict(read, time);
+      for (const [i, walk] of batch.entries()) {
+        const row = example === "word" ? (i + 1) * time - 1 : i;
         const unit = randomUnit(randomBits(seed, Stream.sampling, walk.number, length));
         // A sample has at least one character.
         const id = chooser.choose(logits, row * vocabularySize, unit, length > 0);
@@ -168,17 +227,6 @@ export async function shareOfCopies(
     walks = going;
   }
   return copies / samples;
-}
-
-/** In characters. */
-function longestWord(stream: TokenStream): number {
-  let longest = 0;
-  for (let start = 1; start < stream.length; ) {
-    const end = stream.indexOf(BOUNDARY, start);
-    longest = Math.max(longest, end - start);
-    start = end + 1;
-  }
-  return longest;
 }
 
 /** Gives the event loop a turn whenever the last one was `TURN_MS` ago. */

@@ -10,6 +10,7 @@ import type * as TF from "@tensorflow/tfjs";
 import { MakemoreError } from "../../../src/errors";
 import { readContext } from "../../data/dataset";
 import { drawMinibatch, type Minibatch } from "../../data/examples";
+import { drawWords, type PaddedWords, padWords, wordStarts } from "../../data/wordExamples";
 import type { Parameters } from "../../model/layer";
 import { optimizerKind, stateOf } from "../../optimizers";
 import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../engine";
@@ -24,6 +25,14 @@ export interface TfjsOptions {
 
 type Tensors = Map<string, TF.Tensor>;
 
+/** A minibatch in tensors, made inside the step that disposes of them. */
+interface Minibatched {
+  /** Tokens, [examples, positions]. */
+  readonly input: () => TF.Tensor;
+  /** Mean cross entropy of the network's logits. */
+  readonly loss: (logits: TF.Tensor) => TF.Scalar;
+}
+
 /** An engine for any network, on the backend asked for or the best there is. */
 export async function createTfjsEngine(setup: EngineSetup, options: TfjsOptions = {}): Promise<Engine> {
   return new TfjsEngine(setup, await openBackend(options.backend, options.wasmURL));
@@ -34,6 +43,8 @@ class TfjsEngine implements Engine {
   readonly device: string;
   readonly #setup: EngineSetup;
   readonly #opened: OpenedBackend;
+  /** Where words begin; empty if the network reads windows. */
+  readonly #starts: Uint32Array;
   /** Parameters and running statistics. */
   readonly #values: Tensors;
   /** The optimiser's state by name, of trainable parameters; empty for SGD. */
@@ -42,6 +53,7 @@ class TfjsEngine implements Engine {
   constructor(setup: EngineSetup, opened: OpenedBackend) {
     this.#setup = { ...setup, stream: setup.stream.slice() };
     this.#opened = opened;
+    this.#starts = setup.network.example === "word" ? wordStarts(setup) : new Uint32Array(0);
     this.device = opened.device;
     const { network, parameters, optimizer, optimizerState } = setup;
     const trainable = network.parameters.filter((p) => p.trainable);
@@ -67,9 +79,7 @@ class TfjsEngine implements Engine {
       for (let i = 0; i < learningRates.length; i++)
         losses.push(
           this.#step(
-            positions
-              ? { positions: positions.slice(i * batchSize, (i + 1) * batchSize) }
-              : drawMinibatch(this.#setup, firstStep + i),
+            this.#minibatch(firstStep + i, positions?.slice(i * batchSize, (i + 1) * batchSize)),
             factors.subarray(i * FACTORS, (i + 1) * FACTORS),
           ),
         );
@@ -121,8 +131,28 @@ class TfjsEngine implements Engine {
       : new MakemoreError("WORKER_FAILED", message, { cause });
   }
 
-  /** One step on a minibatch; gives its loss, which the caller disposes of. */
-  #step({ positions, targets: soft }: Minibatch, factors: Float32Array): TF.Scalar {
+  /** The minibatch of a step, or the one at `positions`. */
+  #minibatch(step: number, positions: Uint32Array | undefined): Minibatched {
+    const { network, stream } = this.#setup;
+    if (network.example === "word")
+      return positions
+        ? this.#words(padWords({ network, stream }, positions))
+        : this.#words(padWords(this.#setup, drawWords(this.#starts, this.#setup, step)));
+    return this.#windows(positions ? { positions: positions.slice() } : drawMinibatch(this.#setup, step));
+  }
+
+  #words({ time, places, tokens, targets }: PaddedWords): Minibatched {
+    const words = tokens.length / time;
+    return {
+      input: () => tf.tensor2d(tokens, [words, time], "int32"),
+      loss: (logits) => {
+        const expected = tf.tensor3d(targets, [words, time, this.#setup.network.vocabularySize]);
+        return logits.logSoftmax().mul(expected).sum().div(-places).asScalar();
+      },
+    };
+  }
+
+  #windows({ positions, targets: soft }: Minibatch): Minibatched {
     const { stream, network } = this.#setup;
     const { contextLength, vocabularySize } = network;
     const contexts = new Int32Array(positions.length * contextLength);
@@ -131,10 +161,25 @@ class TfjsEngine implements Engine {
       readContext(stream, position, contextLength, contexts, row * contextLength);
       targets[row] = stream[position] ?? 0;
     }
+    return {
+      input: () => tf.tensor2d(contexts, [positions.length, contextLength], "int32"),
+      loss: (logits) => {
+        const expected = soft
+          ? tf.tensor2d(soft, [positions.length, vocabularySize])
+          : tf.oneHot(tf.tensor1d(targets, "int32"), vocabularySize);
+        const rows = logits.reshape([positions.length, vocabularySize]);
+        return tf.losses.softmaxCrossEntropy(expected, rows).asScalar();
+      },
+    };
+  }
+
+  /** One step on a minibatch; gives its loss, which the caller disposes of. */
+  #step({ input, loss: lossOf }: Minibatched, factors: Float32Array): TF.Scalar {
+    const { network } = this.#setup;
     return tf.tidy(() => {
       const running: Tensors = new Map();
       const forward = () => {
-        let x: TF.Tensor = tf.tensor2d(contexts, [positions.length, contextLength], "int32");
+        let x: TF.Tensor = input();
         for (const layer of network.layers)
           x = layer.forward(x, {
             tf,
@@ -143,11 +188,7 @@ class TfjsEngine implements Engine {
             // Kept, because the tape cleans up behind itself.
             update: (name, value) => running.set(name, tf.keep(value)),
           });
-        const logits = x.reshape([positions.length, vocabularySize]);
-        const expected = soft
-          ? tf.tensor2d(soft, [positions.length, vocabularySize])
-          : tf.oneHot(tf.tensor1d(targets, "int32"), vocabularySize);
-        return tf.losses.softmaxCrossEntropy(expected, logits).asScalar();
+        return lossOf(x);
       };
       const trainable = network.parameters.filter((p) => p.trainable).map((p) => p.name);
       const { value: loss, grads } = tf.valueAndGrads(forward)(

@@ -33,15 +33,15 @@ class TfjsPredictor implements Predictor {
     this.#parameters = parameters;
   }
 
-  async predict(contexts: Uint32Array): Promise<Float32Array> {
+  async predict(tokens: Uint32Array, time: number): Promise<Float32Array> {
     // Another engine may have run in between.
     await openBackend(this.#opened.backend);
-    const { contextLength, layers, parameters } = this.#network;
+    const { layers, parameters } = this.#network;
     const shapes = new Map(parameters.map(({ name, shape }) => [name, [...shape]]));
     const logits = tf.tidy(() => {
       let x: ReturnType<typeof tf.tensor> = tf.tensor2d(
-        Int32Array.from(contexts),
-        [contexts.length / contextLength, contextLength],
+        Int32Array.from(tokens),
+        [tokens.length / time, time],
         "int32",
       );
       for (const layer of layers)

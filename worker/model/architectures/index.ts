@@ -1,7 +1,9 @@
 /** What is derived from the architectures of `list.ts`. */
 import * as v from "valibot";
 import { byType } from "../../validation";
+import type { Example } from "../layer";
 import { type LayerSpec, layerSchema } from "../layers";
+import { exampleOf } from "../network";
 import type { Architecture } from "./architecture";
 import * as kinds from "./list";
 
@@ -51,15 +53,32 @@ export type ArchitectureName = ReturnType<typeof parseName>;
 /** The sizes of an architecture. */
 export type ArchitectureSizes = ReturnType<typeof parseSizes>;
 
-/** The layers of a choice of model. */
-export function architecture(
-  choice: ArchitectureName | ArchitectureSizes | readonly LayerSpec[],
-): readonly LayerSpec[] {
+type Choice = ArchitectureName | ArchitectureSizes | readonly LayerSpec[];
+
+/** Positions of makemore's names, the longest of which has 15 characters. */
+const NAMES_POSITIONS = 16;
+
+/**
+ * The layers of a choice of model.
+ *
+ * @param longest positions of the longest word, for a family that reads words and is not told its context length
+ */
+export function architecture(choice: Choice, longest: number = NAMES_POSITIONS): readonly LayerSpec[] {
   if (isLayerList(choice)) return choice;
   const sizes = parseSizes(typeof choice === "string" ? { type: choice } : choice);
-  const found = byName.get(sizes.type ?? DEFAULT);
-  if (!found) throw new Error(`There is no architecture ${sizes.type}.`);
-  return found.layers(sizes);
+  return kindOf(sizes).layers(sizes, longest);
+}
+
+/** What one example is for a choice of model. */
+export function exampleOfChoice(choice: Choice): Example {
+  if (isLayerList(choice)) return exampleOf(choice);
+  return kindOf(typeof choice === "string" ? { type: choice } : choice).example;
+}
+
+function kindOf({ type = DEFAULT }: { readonly type?: string | undefined }) {
+  const found = byName.get(type);
+  if (!found) throw new Error(`There is no architecture ${type}.`);
+  return found;
 }
 
 /** `Array.isArray` does not narrow readonly arrays. */

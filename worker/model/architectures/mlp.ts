@@ -22,12 +22,13 @@ export const mlp: Architecture<
   MLPSizes,
   MLPSizes & { contextLength: number; embedding: number; hidden: number }
 > = {
+  example: "window",
   sizes: v.strictObject({
     type: v.literal("mlp"),
     contextLength: v.optional(whole(1, 256), 3),
     embedding: v.optional(whole(1, 4096), 10),
     hidden: v.optional(whole(1, 4096), 200),
   }),
-  layers: ({ contextLength, embedding, hidden }) =>
-    wavenet.layers({ type: "wavenet", contextLength, embedding, hidden, folds: [contextLength] }),
+  layers: ({ contextLength, embedding, hidden }, longest) =>
+    wavenet.layers({ type: "wavenet", contextLength, embedding, hidden, folds: [contextLength] }, longest),
 };

@@ -31,6 +31,7 @@ export const wavenet: Architecture<
   ModelSizes,
   ModelSizes & { type: "wavenet"; contextLength: number; embedding: number; hidden: number }
 > = {
+  example: "window",
   sizes: v.strictObject({
     type: v.optional(v.literal("wavenet"), "wavenet"),
     contextLength: v.optional(whole(1, 256), 8),

@@ -29,6 +29,7 @@ export const BatchNorm1d: LayerKind<
     momentum: v.optional(between(0, 1), 0.1),
     epsilon: v.optional(between(0, 1, true), 1e-5),
   }),
+  windowsOnly: "its statistics would count the padding of short words; take a LayerNorm",
   make: ({ type, features: given, momentum, epsilon }, { name, inputShape }) => {
     const [positions, channels] = inputShape;
     const features = given ?? channels;

@@ -1,22 +1,36 @@
 import * as v from "valibot";
 import { MakemoreError } from "../../../src/errors";
-import { whole } from "../../validation";
+import { between, whole } from "../../validation";
 import { type LayerKind, showShape } from "../layer";
 
 /** A vector of numbers for each character. Must come first. */
 export interface EmbeddingSpec {
   type: "Embedding";
-  /** Numbers per character, 1 to 4,096. */
-  dimensions: number;
+  /** Numbers per character, 1 to 4,096; `"vocabulary"`: as many as there are ids, which makes logits of them. */
+  dimensions: number | "vocabulary";
+  /** Standard deviation of the numbers it begins with, 0 to 100. Default 1. */
+  std?: number | undefined;
+  /** `"word"`: one example is a word even if no other layer reads earlier characters, as in the bigram. */
+  reads?: "word" | undefined;
 }
+
+const DIMENSIONS = 'a whole number from 1 to 4096, or "vocabulary"';
 
 /**
  * A vector for each character: row `token` of `weight` [vocabulary, dimensions], which begins
- * standard normal. The lecture's `Embedding`.
+ * normal times `std`. The lecture's `Embedding`.
  */
 export const Embedding: LayerKind<EmbeddingSpec> = {
-  schema: v.strictObject({ type: v.literal("Embedding"), dimensions: whole(1, 4096) }),
+  schema: v.strictObject({
+    type: v.literal("Embedding"),
+    dimensions: v.lazy((value) =>
+      typeof value === "string" ? v.literal("vocabulary", DIMENSIONS) : whole(1, 4096),
+    ),
+    std: v.optional(between(0, 100)),
+    reads: v.optional(v.literal("word", '"word"')),
+  }),
   once: true,
+  readsWords: ({ reads }) => reads === "word",
   make: (spec, { name, inputShape, vocabularySize }) => {
     const [positions] = inputShape;
     if (positions === undefined || inputShape.length !== 1)
@@ -24,7 +38,8 @@ export const Embedding: LayerKind<EmbeddingSpec> = {
         "INVALID_MODEL",
         `Layer ${name} takes characters [positions], but its input is ${showShape(inputShape)}; an Embedding comes first.`,
       );
-    const { dimensions } = spec;
+    const dimensions = spec.dimensions === "vocabulary" ? vocabularySize : spec.dimensions;
+    const { std = 1 } = spec;
     const weight = `${name}.weight`;
     return {
       name,
@@ -32,14 +47,13 @@ export const Embedding: LayerKind<EmbeddingSpec> = {
       inputShape,
       outputShape: [positions, dimensions],
       parameters: [
-        { name: weight, shape: [vocabularySize, dimensions], trainable: true, initial: { normal: 1 } },
+        { name: weight, shape: [vocabularySize, dimensions], trainable: true, initial: { normal: std } },
       ],
       block: { role: "embedding", weight, dimensions },
       // A one-hot product, because the gradient of gather is slow or missing on some backends.
       forward: (x, { tf, value }) => {
-        const batch = x.shape[0] ?? 0;
-        const oneHot = tf.oneHot(x.reshape([batch * positions]).toInt(), vocabularySize).toFloat();
-        return tf.matMul(oneHot, value(weight)).reshape([batch, positions, dimensions]);
+        const oneHot = tf.oneHot(x.flatten().toInt(), vocabularySize).toFloat();
+        return tf.matMul(oneHot, value(weight)).reshape([...x.shape, dimensions]);
       },
       onnx: (graph, input) =>
         graph.node("Gather", [graph.initializer(weight), input], { axis: { int: 0 } }, name),

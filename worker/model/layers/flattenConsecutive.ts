@@ -17,6 +17,7 @@ export interface FlattenConsecutiveSpec {
 export const FlattenConsecutive: LayerKind<FlattenConsecutiveSpec> = {
   schema: v.strictObject({ type: v.literal("FlattenConsecutive"), n: whole(1, 256) }),
   joins: ({ n }) => n,
+  windowsOnly: "a word has a prediction for each of its positions",
   make: (spec, { name, inputShape }) => {
     const [positions, channels] = inputShape;
     const { n } = spec;

@@ -1,34 +1,31 @@
 /** What is derived from the layers of `list.ts`. */
 import * as v from "valibot";
 import { byType, fault } from "../../validation";
-import type { Layer, LayerKind, Placement } from "../layer";
+import type { InnerSchemas, Layer, LayerKind, Placement } from "../layer";
+import type { LayerSpec } from "./list";
 import * as kinds from "./list";
 
-type SpecOf<Kind> = Kind extends LayerKind<infer Spec, infer _> ? Spec : never;
+export type { LayerSpec };
 
-/** A kind that is listed under another name than its own type does not compile. */
-const byName: ReadonlyMap<string, LayerKind<SpecOf<(typeof kinds)[keyof typeof kinds]>>> = new Map(
-  Object.entries(kinds satisfies { [Type in keyof typeof kinds]: LayerKind<{ type: Type }> }),
+/** A kind that is missing in the list, or is listed under another name than its own type, does not compile. */
+const byName: ReadonlyMap<string, LayerKind<LayerSpec>> = new Map(
+  Object.entries(
+    kinds satisfies { [Type in LayerSpec["type"]]: LayerKind<Extract<LayerSpec, { type: Type }>> },
+  ),
 );
+const inner: InnerSchemas = { layer: v.lazy(() => layerSchema) };
 
 /** Checks the description of a layer of any kind, and fills in its defaults. */
-export const layerSchema = byType(
-  new Map([...byName].map(([type, { schema }]) => [type, schema])),
+export const layerSchema: v.GenericSchema<unknown, LayerSpec> = byType(
+  new Map(
+    [...byName].map(([type, { schema }]) => [type, typeof schema === "function" ? schema(inner) : schema]),
+  ),
   `a layer such as { type: "Tanh" }; the types are ${[...byName.keys()].join(", ")}`,
 );
 
-function parseLayer(spec: unknown) {
+function parseLayer(spec: unknown): LayerSpec {
   return v.parse(layerSchema, spec);
 }
-
-// Taken from a function, because the compiler writes out what a function returns: the package's
-// declarations have the union of the specs, and no trace of the kinds.
-/**
- * One layer of an explicit model, in the lecture's terms. Shapes are [positions, channels],
- * without the batch: a model starts from [contextLength] characters and must end at
- * [1, vocabulary].
- */
-export type LayerSpec = ReturnType<typeof parseLayer>;
 
 /** What is known of a kind before its layers are made. */
 export function layerKind({ type }: LayerSpec): LayerKind<LayerSpec> {

@@ -1,7 +1,6 @@
 import * as v from "valibot";
-import { MakemoreError } from "../../../src/errors";
 import { between } from "../../validation";
-import { type LayerKind, showShape } from "../layer";
+import { channelsOf, type LayerKind } from "../layer";
 
 /** Normalises the channels of each position, then scales and shifts each channel by learned numbers. */
 export interface LayerNormSpec {
@@ -17,12 +16,7 @@ export interface LayerNormSpec {
 export const LayerNorm: LayerKind<LayerNormSpec, LayerNormSpec & { epsilon: number }> = {
   schema: v.strictObject({ type: v.literal("LayerNorm"), epsilon: v.optional(between(0, 1, true), 1e-5) }),
   make: (spec, { name, inputShape }) => {
-    const [, channels] = inputShape;
-    if (channels === undefined)
-      throw new MakemoreError(
-        "INVALID_MODEL",
-        `Layer ${name} normalises [positions, channels], but its input is ${showShape(inputShape)}; put an Embedding first.`,
-      );
+    const channels = channelsOf(name, inputShape);
     const { epsilon } = spec;
     const weight = `${name}.weight`;
     const bias = `${name}.bias`;

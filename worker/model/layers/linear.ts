@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { MakemoreError } from "../../../src/errors";
-import { boolean, whole } from "../../validation";
+import { between, boolean, whole } from "../../validation";
 import { type LayerKind, type Parameter, showShape } from "../layer";
 
 /** `x @ W + b` over the channels of every position; W is [fanIn, fanOut]. */
@@ -12,6 +12,8 @@ export interface LinearSpec {
   fanOut?: number | undefined;
   /** Whether b is added. Default true. */
   bias?: boolean | undefined;
+  /** Standard deviation of the weights it begins with, 0 to 100. Default 1 / sqrt(fanIn), for the last Linear 0.1 of that. */
+  std?: number | undefined;
 }
 
 /** The last layer's weight is this much smaller, so that the first predictions are near uniform. */
@@ -28,6 +30,7 @@ export const Linear: LayerKind<LinearSpec, LinearSpec & { bias: boolean }> = {
     fanIn: v.optional(whole(1, 1 << 20)),
     fanOut: v.optional(whole(1, 65_535)),
     bias: v.optional(boolean, true),
+    std: v.optional(between(0, 100)),
   }),
   make: (spec, { name, inputShape, vocabularySize, last }) => {
     const [positions, channels] = inputShape;
@@ -36,7 +39,7 @@ export const Linear: LayerKind<LinearSpec, LinearSpec & { bias: boolean }> = {
         "INVALID_MODEL",
         `Layer ${name} takes [positions, channels], but its input is ${showShape(inputShape)}; put an Embedding first.`,
       );
-    const { fanIn = channels, fanOut = vocabularySize, bias } = spec;
+    const { fanIn = channels, fanOut = vocabularySize, bias, std } = spec;
     if (fanIn !== channels)
       throw new MakemoreError(
         "INVALID_MODEL",
@@ -51,7 +54,7 @@ export const Linear: LayerKind<LinearSpec, LinearSpec & { bias: boolean }> = {
       name: `${name}.weight`,
       shape: [fanIn, fanOut],
       trainable: true,
-      initial: { normal: (last ? LAST_LAYER_SCALE : 1) / Math.sqrt(fanIn) },
+      initial: { normal: std ?? (last ? LAST_LAYER_SCALE : 1) / Math.sqrt(fanIn) },
     };
     const offset: Parameter = {
       name: `${name}.bias`,
@@ -61,7 +64,7 @@ export const Linear: LayerKind<LinearSpec, LinearSpec & { bias: boolean }> = {
     };
     return {
       name,
-      spec: { type: "Linear", fanIn, fanOut, bias },
+      spec: { type: "Linear", fanIn, fanOut, bias, ...(std === undefined ? {} : { std }) },
       inputShape,
       outputShape: [positions, fanOut],
       parameters: bias ? [weight, offset] : [weight],
@@ -73,9 +76,8 @@ export const Linear: LayerKind<LinearSpec, LinearSpec & { bias: boolean }> = {
         fanOut,
       },
       forward: (x, { tf, value }) => {
-        const batch = x.shape[0] ?? 0;
-        const y = tf.matMul(x.reshape([batch * positions, fanIn]), value(weight.name));
-        return (bias ? y.add(value(offset.name)) : y).reshape([batch, positions, fanOut]);
+        const y = tf.matMul(x.reshape([-1, fanIn]), value(weight.name));
+        return (bias ? y.add(value(offset.name)) : y).reshape([...x.shape.slice(0, -1), fanOut]);
       },
       onnx: (graph, input) => {
         const product = graph.node("MatMul", [input, graph.initializer(weight.name)], {}, name);

@@ -1,0 +1,200 @@
+/**
+ * PyTorch's runs of the families that read words (test/fixtures) in this project's terms: a network, its numbers before
+ * and after, and the minibatches as word starts in a token stream, ready to be fed to any engine.
+ */
+import { expect, test } from "vitest";
+import type { TokenStream } from "../worker/data/dataset";
+import type { Engine, EngineSetup } from "../worker/engines/engine";
+import { type ArchitectureSizes, architecture } from "../worker/model/architectures";
+import type { Parameters } from "../worker/model/layer";
+import { buildNetwork, type Network } from "../worker/model/network";
+import bigram from "./fixtures/pytorch-bigram.json";
+import bow from "./fixtures/pytorch-bow.json";
+import gru from "./fixtures/pytorch-gru.json";
+import lstm from "./fixtures/pytorch-lstm.json";
+import microgpt from "./fixtures/pytorch-microgpt.json";
+import rnn from "./fixtures/pytorch-rnn.json";
+import transformer from "./fixtures/pytorch-transformer.json";
+import { allowedDifference, largestDifference } from "./pytorch";
+
+interface Fixture {
+  readonly config: {
+    readonly layers: number;
+    readonly heads: number;
+    readonly embedding: number;
+    readonly hidden: number;
+    readonly vocab: number;
+    readonly context: number;
+    readonly batch: number;
+    readonly learning_rate: number;
+    readonly parameters: number;
+  };
+  readonly before: Readonly<Record<string, Tensor | undefined>>;
+  readonly after: Readonly<Record<string, Tensor | undefined>>;
+  /** Targets of padding are -1. */
+  readonly batches: readonly { readonly targets: readonly (readonly number[])[] }[];
+  readonly losses: readonly number[];
+  readonly eval: { readonly tokens: readonly (readonly number[])[]; readonly logits: readonly number[] };
+}
+
+interface Tensor {
+  readonly shape: readonly number[];
+  readonly values: readonly number[];
+}
+
+const fixtures = { bigram, bow, rnn, gru, lstm, transformer, microgpt } satisfies Record<string, Fixture>;
+
+/** A family of models that read words. */
+export type Family = keyof typeof fixtures;
+
+/** Every family. */
+export const families: readonly Family[] = ["bigram", "bow", "rnn", "gru", "lstm", "transformer", "microgpt"];
+
+/** One run of plain SGD. Every map is by this project's parameter names, row-major. */
+export interface FamilyRun {
+  readonly network: Network;
+  /** Before the first step. */
+  readonly parameters: Parameters;
+  /** Holds every word of every minibatch. */
+  readonly stream: TokenStream;
+  /** The minibatches: where their words start in `stream`, [steps, batchSize]. */
+  readonly positions: Uint32Array<ArrayBuffer>;
+  readonly batchSize: number;
+  /** One a step, the same each time. */
+  readonly learningRates: Float32Array<ArrayBuffer>;
+  /** Mean cross entropy of each step. */
+  readonly losses: readonly number[];
+  /** After the last step. */
+  readonly after: Parameters;
+  /** After the last step: words padded at their ends, [rows, time], and the logits of each place. */
+  readonly evaluation: {
+    readonly tokens: readonly (readonly number[])[];
+    readonly logits: readonly number[];
+  };
+  /** Numbers of the model, as PyTorch counts them. */
+  readonly parameterCount: number;
+}
+
+/** PyTorch's run of a family, at the fixture's size. */
+export function familyRun(family: Family): FamilyRun {
+  const fixture: Fixture = fixtures[family];
+  const { vocab, batch, learning_rate, parameters } = fixture.config;
+  const network = buildNetwork(architecture(sizesOf(family, fixture)), vocab);
+  const tokens = [0];
+  const positions: number[] = [];
+  for (const { targets } of fixture.batches)
+    for (const row of targets) {
+      positions.push(tokens.length);
+      // The targets of a word are its characters and the boundary after it.
+      tokens.push(...row.filter((token) => token >= 0));
+    }
+  return {
+    network,
+    parameters: ours(network, fixture.before),
+    stream: Uint8Array.from(tokens),
+    positions: Uint32Array.from(positions),
+    batchSize: batch,
+    learningRates: new Float32Array(fixture.batches.length).fill(learning_rate),
+    losses: fixture.losses,
+    after: ours(network, fixture.after),
+    evaluation: fixture.eval,
+    parameterCount: parameters,
+  };
+}
+
+/** The fixture's sizes that the family has. */
+function sizesOf(family: Family, { config }: Fixture): ArchitectureSizes {
+  const { layers, heads, embedding, hidden, context: contextLength } = config;
+  switch (family) {
+    case "bigram":
+      return { type: family };
+    case "bow":
+      return { type: family, embedding, hidden, contextLength };
+    case "transformer":
+    case "microgpt":
+      return { type: family, layers, heads, embedding, contextLength };
+    default:
+      return { type: family, embedding, hidden };
+  }
+}
+
+/** Values by our names; each has the fixture's shape. */
+function ours(network: Network, values: Fixture["before"]): Parameters {
+  const theirs = names(network);
+  return new Map(
+    network.parameters.map(({ name, shape }) => {
+      const tensor = values[theirs.get(name) ?? ""] ?? expect.fail(`PyTorch has no ${name}.`);
+      expect([name, ...shape]).toEqual([name, ...tensor.shape]);
+      return [name, Float32Array.from(tensor.values)];
+    }),
+  );
+}
+
+/** PyTorch's name of each parameter, by ours. */
+function names(network: Network): Map<string, string> {
+  const cells: Readonly<Record<string, string>> = { update: "cellz", reset: "cellr", candidate: "celln" };
+  const last = network.layers.at(-1)?.name;
+  const isBlocks = network.layers.some((layer) =>
+    layer.layers?.some(({ spec }) => spec.type === "CausalSelfAttention"),
+  );
+  const norms = network.parameters.filter(({ name }) => /^layerNorm\d+\.weight$/.test(name)).length;
+  const translate = (name: string): string => {
+    const [layer = "", ...rest] = name.split(".");
+    const part = rest.join(".");
+    const number = Number(/\d+$/.exec(layer)?.[0] ?? 1) - 1;
+    const block = Math.floor(number / 2);
+    if (layer === "embedding") return network.layers.length === 1 ? "table" : "wte";
+    if (layer === "positionEmbedding") return "wpe";
+    if (layer === last) return `head.${part}`;
+    if (layer.startsWith("causalSelfAttention")) return `block${number}.${part}`;
+    if (layer.startsWith("layerNorm"))
+      return number === norms - 1 ? `norm.${part}` : `block${block}.norm${1 + (number % 2)}.${part}`;
+    if (layer.startsWith("linear"))
+      return isBlocks
+        ? `block${block}.${number % 2 === 0 ? "fc" : "mlp"}.${part}`
+        : `${number === 0 ? "fc" : "proj"}.${part}`;
+    const [gate = "", ...suffix] = rest;
+    if (part === "start") return part;
+    return cells[gate] ? `${cells[gate]}.${suffix.join(".")}` : `cell.${part}`;
+  };
+  return new Map(network.parameters.map(({ name }) => [name, translate(name)]));
+}
+
+/**
+ * Defines the tests that hold an engine against PyTorch's runs of every family.
+ *
+ * @param create makes the engine; it is disposed of here
+ * @param backend what the engine says it is
+ * @param logits of a network with these numbers, of each place of words padded at their ends, [rows, time]
+ */
+export function testFamilies(
+  create: (setup: EngineSetup) => Promise<Engine>,
+  backend: Engine["backend"],
+  logits: (
+    network: Network,
+    parameters: Parameters,
+    tokens: readonly (readonly number[])[],
+  ) => Promise<ArrayLike<number>>,
+): void {
+  test.each(families)("follows PyTorch step by step: %s", async (family) => {
+    const { network, parameters, stream, batchSize, ...run } = familyRun(family);
+    const setup = { network, parameters, stream, batchSize, seed: 0, optimizer: { type: "sgd" } as const };
+    const engine = await create(setup);
+    try {
+      expect(engine.backend).toBe(backend);
+      const losses = await engine.run(0, run.learningRates, run.positions);
+      expect(largestDifference(losses, run.losses)).toBeLessThan(1e-5);
+      const state = await engine.read();
+      expect([...state.parameters.keys()].sort()).toEqual([...run.after.keys()].sort());
+      for (const [name, after] of run.after) {
+        const before = parameters.get(name) ?? [];
+        const difference = largestDifference(state.parameters.get(name) ?? [], after);
+        expect(difference, name).toBeLessThanOrEqual(allowedDifference(before, after, losses.length));
+      }
+      const { tokens, logits: expected } = run.evaluation;
+      expect(largestDifference(await logits(network, state.parameters, tokens), expected)).toBeLessThan(1e-4);
+    } finally {
+      engine.dispose();
+    }
+  });
+}

@@ -1,0 +1,105 @@
+/** Trainings of models that read words, from the call to its result, on tfjs in Node. */
+import { releaseProxy } from "comlink";
+import { expect, test, vi } from "vitest";
+import type { Outcome, PlainTrainOptions, TrainEvent } from "../../src/protocol";
+import type { ModelChoice, TrainResult } from "../../src/types";
+import { Session } from "../../worker/session";
+import { type Family, families } from "../families";
+import { sentWords } from "../sentWords";
+
+vi.mock("../../worker/assets", async () => {
+  const { createTfjsEngine } = await import("../../worker/engines/tfjs");
+  const { createTfjsPredictor } = await import("../../worker/engines/tfjs/predictor");
+  const { createWasmEngine } = await import("../../worker/engines/wasm");
+  const refuse = async () => {
+    throw new Error("not in this test");
+  };
+  return {
+    engines: {
+      wasm: createWasmEngine,
+      webgpu: refuse,
+      tfjs: (setup: Parameters<typeof createTfjsEngine>[0]) => createTfjsEngine(setup, { backend: "cpu" }),
+    },
+    openPredictor: (network: Parameters<typeof createTfjsPredictor>[0], most: number) =>
+      createTfjsPredictor(network, most, { backend: "cpu" }),
+    loadONNXRuntime: refuse,
+    setFiles: () => {},
+  };
+});
+
+const words = [
+  "emma",
+  "olivia",
+  "ava",
+  "isabella",
+  "sophia",
+  "mia",
+  "amelia",
+  "ella",
+  "anna",
+  "ada",
+  "eve",
+  "lea",
+];
+
+function train(session: Session, options: PlainTrainOptions, list: readonly string[] = words) {
+  const onEvent = Object.assign((_: TrainEvent) => {}, { [releaseProxy]: () => {} });
+  return session.train(1, options, sentWords(list.join("\n")), onEvent);
+}
+
+async function value(outcome: Promise<Outcome<TrainResult>>): Promise<TrainResult> {
+  const result = await outcome;
+  if ("error" in result) throw new Error(`${result.error.code}: ${result.error.message}`);
+  return result.value;
+}
+
+/** Small, because tfjs on plain JavaScript samples 1,000 words with each. */
+const small: Readonly<Record<Family, ModelChoice>> = {
+  bigram: "bigram",
+  bow: { type: "bow", embedding: 6, hidden: 5 },
+  rnn: { type: "rnn", embedding: 6, hidden: 5 },
+  gru: { type: "gru", embedding: 6, hidden: 5 },
+  lstm: { type: "lstm", embedding: 6, hidden: 5 },
+  transformer: { type: "transformer", layers: 1, heads: 2, embedding: 6 },
+  microgpt: { type: "microgpt", heads: 2, embedding: 6 },
+};
+
+test.each(families)("%s trains on tfjs, and repeats to the bit", async (family) => {
+  const options: PlainTrainOptions = { model: small[family], steps: 40, batchSize: 32, seed: 7 };
+  const result = await value(train(new Session(), options));
+  expect(result).toMatchObject({ step: 40, backend: "tfjs" });
+  const [first = Number.NaN] = result.losses;
+  expect(result.losses.at(-1)).toBeLessThan(first);
+  expect(result.kept?.validation).toBeGreaterThan(0);
+  const again = await value(train(new Session(), { ...options, keepBest: false }));
+  expect(again.losses).toEqual(result.losses);
+});
+
+test("the context length is that of the longest word and its boundary", async () => {
+  const { model } = await value(train(new Session(), { model: small.microgpt, steps: 1, batchSize: 128 }));
+  expect(model.contextLength).toBe("isabella".length + 1);
+  expect(model.layers.map(({ name }) => name)).toContain("positionEmbedding");
+});
+
+test.each<[PlainTrainOptions, readonly string[], RegExp]>([
+  [
+    { model: { type: "transformer", contextLength: 8 } },
+    words,
+    /INVALID_MODEL: train: the model's context length is 8, and the word "isabella" has 8 characters; it must be at least 9/,
+  ],
+  [
+    { model: "gru" },
+    [...words, "ab".repeat(128)],
+    /INVALID_MODEL: train: the model's context length is 256, and the word "(ab)+…" has 256 characters; leave out words of more than 255/,
+  ],
+  [{ model: { type: "microgpt", heads: 3 } }, words, /INVALID_MODEL: .*3 heads for 16 channels/],
+  [{ model: { type: "lstm", layers: 2 } as never }, words, /INVALID_OPTION: .*no option "model.layers"/],
+])("%j is refused before anything changes", async (options, list, message) => {
+  const session = new Session();
+  const { model } = await value(train(session, { model: "bigram", steps: 1, batchSize: 128 }));
+  await expect(value(train(session, options, list))).rejects.toThrow(message);
+  // The model of before goes on.
+  const onEvent = Object.assign((_: TrainEvent) => {}, { [releaseProxy]: () => {} });
+  const resumed = await value(session.resume(2, { steps: 3 }, undefined, onEvent));
+  expect(resumed).toMatchObject({ step: 3, model: { parameters: model.parameters } });
+});

@@ -1,0 +1,35 @@
+import * as v from "valibot";
+import { channelsOf, type LayerKind, noGraphYet } from "../layer";
+
+/** The mean over this and all earlier positions of a word. */
+export interface CausalMeanSpec {
+  type: "CausalMean";
+}
+
+/** Each position becomes the mean of itself and all before it: makemore's `CausalBoW`. */
+export const CausalMean: LayerKind<CausalMeanSpec> = {
+  schema: v.strictObject({ type: v.literal("CausalMean") }),
+  readsWords: () => true,
+  make: (spec, { name, inputShape }) => {
+    channelsOf(name, inputShape);
+    return {
+      name,
+      spec,
+      inputShape,
+      outputShape: inputShape,
+      parameters: [],
+      forward: (x, { tf }) => {
+        const [batch = 0, time = 0, channels = 0] = x.shape;
+        // A product, because the gradient of tfjs's cumsum is wrong for all but the last axis.
+        const shares = Float32Array.from({ length: time * time }, (_, i) => {
+          const position = i % time;
+          return Math.floor(i / time) <= position ? 1 / (position + 1) : 0;
+        });
+        const rows = x.transpose([0, 2, 1]).reshape([batch * channels, time]);
+        const means = tf.matMul(rows, tf.tensor2d(shares, [time, time]));
+        return means.reshape([batch, channels, time]).transpose([0, 2, 1]);
+      },
+      onnx: () => noGraphYet(name),
+    };
+  },
+};

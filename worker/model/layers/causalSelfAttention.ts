@@ -1,0 +1,87 @@
+import * as v from "valibot";
+import { MakemoreError } from "../../../src/errors";
+import { between, boolean, whole } from "../../validation";
+import { channelsOf, type LayerKind, noGraphYet, type Parameter } from "../layer";
+
+/** Lets each position of a word take numbers from itself and from those before it. */
+export interface CausalSelfAttentionSpec {
+  type: "CausalSelfAttention";
+  /** Heads that look separately; they must divide the channels. */
+  heads: number;
+  /** Whether its two Linears have a bias. Default true. */
+  bias?: boolean | undefined;
+  /** Standard deviation of the weights it begins with, 0 to 100. Default 1 / sqrt(channels). */
+  std?: number | undefined;
+}
+
+/** Added to the scores of later positions: their shares are 0 in float32. */
+const LATER = -1e9;
+
+/**
+ * Scaled dot-product attention over this and all earlier positions (Vaswani et al., 2017), as GPT's
+ * `CausalSelfAttention`: `qkv` [channels, 3 channels] makes queries, keys and values in this order, and `proj`
+ * [channels, channels] mixes what the heads found. Biases begin at 0.
+ */
+export const CausalSelfAttention: LayerKind<
+  CausalSelfAttentionSpec,
+  CausalSelfAttentionSpec & { bias: boolean }
+> = {
+  schema: v.strictObject({
+    type: v.literal("CausalSelfAttention"),
+    heads: whole(1, 1024),
+    bias: v.optional(boolean, true),
+    std: v.optional(between(0, 100)),
+  }),
+  readsWords: () => true,
+  make: (spec, { name, inputShape }) => {
+    const channels = channelsOf(name, inputShape);
+    const { heads, bias, std = 1 / Math.sqrt(channels) } = spec;
+    if (channels % heads !== 0)
+      throw new MakemoreError(
+        "INVALID_MODEL",
+        `Layer ${name} has ${heads} heads for ${channels} channels; heads must divide the channels.`,
+      );
+    const size = channels / heads;
+    const linear = (part: string, fanOut: number): { weight: Parameter; bias: Parameter } => ({
+      weight: {
+        name: `${name}.${part}.weight`,
+        shape: [channels, fanOut],
+        trainable: true,
+        initial: { normal: std },
+      },
+      bias: { name: `${name}.${part}.bias`, shape: [fanOut], trainable: true, initial: { fill: 0 } },
+    });
+    const qkv = linear("qkv", 3 * channels);
+    const proj = linear("proj", channels);
+    return {
+      name,
+      spec,
+      inputShape,
+      outputShape: inputShape,
+      parameters: [qkv, proj].flatMap(({ weight, bias: offset }) => (bias ? [weight, offset] : [weight])),
+      // Queries, keys, values, what the heads found, and the shares of each position in each.
+      scratch: (positions) => positions * (4 * channels + heads * positions),
+      forward: (x, { tf, value }) => {
+        const [batch = 0, time = 0] = x.shape;
+        const apply = (rows: ReturnType<typeof value>, { weight, bias: offset }: typeof qkv) => {
+          const product = tf.matMul(rows, value(weight.name));
+          return bias ? product.add(value(offset.name)) : product;
+        };
+        const rows = apply(x.reshape([batch * time, channels]), qkv);
+        // [batch, heads, time, size] each.
+        const [q, k, values] = tf
+          .split(rows, 3, 1)
+          .map((part) => part.reshape([batch, time, heads, size]).transpose([0, 2, 1, 3]));
+        if (!q || !k || !values) throw new Error(`${name}: qkv is not in three parts.`);
+        const mask = tf.tensor2d(
+          Float32Array.from({ length: time * time }, (_, i) => (i % time > Math.floor(i / time) ? LATER : 0)),
+          [time, time],
+        );
+        const scores = tf.matMul(q, k, false, true).div(Math.sqrt(size)).add(mask);
+        const found = tf.matMul(scores.softmax(), values).transpose([0, 2, 1, 3]);
+        return apply(found.reshape([batch * time, channels]), proj).reshape([batch, time, channels]);
+      },
+      onnx: () => noGraphYet(name),
+    };
+  },
+};

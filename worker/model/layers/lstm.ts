@@ -1,0 +1,30 @@
+import * as v from "valibot";
+import { whole } from "../../validation";
+import type { LayerKind } from "../layer";
+import { recurrentLayer } from "../recurrent";
+
+/** An RNN with a memory beside its output, and gates that decide what is kept, written and shown of it. */
+export interface LSTMSpec {
+  type: "LSTM";
+  /** Numbers of its output and of its memory each, 1 to 4,096. */
+  hidden: number;
+}
+
+/**
+ * i, f, g, o = the four parts of [x, h] @ weight + bias, c = sigmoid(f) * c + sigmoid(i) * tanh(g), and
+ * h = sigmoid(o) * tanh(c), with h from a learned `start` and c from 0 (Hochreiter and Schmidhuber, 1997).
+ */
+export const LSTM: LayerKind<LSTMSpec> = {
+  schema: v.strictObject({ type: v.literal("LSTM"), hidden: whole(1, 4096) }),
+  readsWords: () => true,
+  make: (spec, place) =>
+    recurrentLayer(spec, place, {
+      weights: { "": 4 * spec.hidden },
+      step: ({ h, c }, gate, tf) => {
+        const [i, f, g, o] = tf.split(gate("", h), 4, 1);
+        if (!i || !f || !g || !o) throw new Error("The gates are not in four parts.");
+        const memory = f.sigmoid().mul(c).add(i.sigmoid().mul(g.tanh()));
+        return { h: o.sigmoid().mul(memory.tanh()), c: memory };
+      },
+    }),
+};

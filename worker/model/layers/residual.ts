@@ -1,0 +1,48 @@
+import * as v from "valibot";
+import { MakemoreError } from "../../../src/errors";
+import { type Layer, type LayerKind, showShape } from "../layer";
+import type { LayerSpec } from "./list";
+
+/** Adds what a list of layers makes of its input to the input: x + layers(x). */
+export interface ResidualSpec {
+  type: "Residual";
+  /** The layers, at least one; their last output has the shape of their first input. */
+  layers: readonly LayerSpec[];
+}
+
+/** x + layers(x) (He et al., 2015). The names of its layers count on in the whole model. */
+export const Residual: LayerKind<ResidualSpec> = {
+  schema: ({ layer }) =>
+    v.strictObject({
+      type: v.literal("Residual"),
+      layers: v.pipe(v.array(layer, "a list of layers"), v.minLength(1, "a list with at least one layer")),
+    }),
+  inside: ({ layers }) => layers,
+  make: (spec, { name, inputShape, inner }) => {
+    const layers: Layer<LayerSpec>[] = [];
+    let shape = inputShape;
+    for (const innerSpec of spec.layers) {
+      const layer = inner(innerSpec, shape);
+      layers.push(layer);
+      shape = layer.outputShape;
+    }
+    if (showShape(shape) !== showShape(inputShape))
+      throw new MakemoreError(
+        "INVALID_MODEL",
+        `Layer ${name} adds its input, ${showShape(inputShape)}, to ${showShape(shape)}, which its layers make of it; they must end with the shape that they begin with.`,
+      );
+    return {
+      name,
+      spec: { type: "Residual", layers: layers.map((layer) => layer.spec) },
+      inputShape,
+      outputShape: inputShape,
+      parameters: layers.flatMap((layer) => layer.parameters),
+      layers,
+      forward: (x, context) => x.add(layers.reduce((y, layer) => layer.forward(y, context), x)),
+      onnx: (graph, input) => {
+        const output = layers.reduce((value, layer) => layer.onnx(graph, value), input);
+        return graph.node("Add", [input, output], {}, name);
+      },
+    };
+  },
+};

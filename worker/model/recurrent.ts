@@ -1,0 +1,87 @@
+/** What the recurrent layers have in common: a cell that reads a word position by position. */
+import type * as tf from "@tensorflow/tfjs";
+import { channelsOf, type Layer, noGraphYet, type Parameter, type Placement } from "./layer";
+
+/** What a cell carries from a position to the next, [batch, hidden] each. */
+export interface CellState {
+  /** The output. It begins at the learned `start`. */
+  readonly h: tf.Tensor;
+  /** A memory beside it, from 0. A cell without one leaves it as it is. */
+  readonly c: tf.Tensor;
+}
+
+/** How a cell computes. */
+export interface Cell {
+  /** Channels that each weight makes, by its name; a cell's only weight has the name "". */
+  readonly weights: Readonly<Record<string, number>>;
+  /**
+   * The state after a position.
+   *
+   * @param gate [x, h] @ weight + bias, of the weight with this name, for the position's x
+   */
+  step(state: CellState, gate: (weight: string, h: tf.Tensor) => tf.Tensor, tfjs: typeof tf): CellState;
+}
+
+/**
+ * A layer that gives the h of its cell at each position. Each weight is [channels + hidden, made channels], the
+ * rows of x first; it begins normal times 1 / sqrt(channels + hidden), biases and `start` begin at 0.
+ */
+export function recurrentLayer<Spec extends { type: string; hidden: number }>(
+  spec: Spec,
+  { name, inputShape }: Pick<Placement, "name" | "inputShape">,
+  cell: Cell,
+): Layer<Spec> {
+  const channels = channelsOf(name, inputShape);
+  const [positions = 0] = inputShape;
+  const { hidden } = spec;
+  const fanIn = channels + hidden;
+  const start = `${name}.start`;
+  const weights = Object.entries(cell.weights).map(([key, width]) => {
+    const prefix = key === "" ? name : `${name}.${key}`;
+    return { key, width, weight: `${prefix}.weight`, bias: `${prefix}.bias` };
+  });
+  const made = weights.reduce((sum, { width }) => sum + width, 0);
+  return {
+    name,
+    spec,
+    inputShape,
+    outputShape: [positions, hidden],
+    parameters: [
+      { name: start, shape: [hidden], trainable: true, initial: { fill: 0 } },
+      ...weights.flatMap(({ width, weight, bias }): Parameter[] => [
+        { name: weight, shape: [fanIn, width], trainable: true, initial: { normal: 1 / Math.sqrt(fanIn) } },
+        { name: bias, shape: [width], trainable: true, initial: { fill: 0 } },
+      ]),
+    ],
+    scratch: (length) => length * made,
+    forward: (x, { tf, value }) => {
+      const [batch = 0, time = 0] = x.shape;
+      const rows = x.reshape([batch * time, channels]);
+      // The part of x is one product for all positions; that of h waits for the position before.
+      const parts = new Map(
+        weights.map(({ key, width, weight, bias }) => {
+          const ofX = tf.matMul(rows, value(weight).slice([0, 0], [channels, width])).add(value(bias));
+          const ofH = value(weight).slice([channels, 0], [hidden, width]);
+          return [key, { ofX: ofX.reshape([batch, time, width]).unstack(1), ofH }];
+        }),
+      );
+      let state: CellState = {
+        h: value(start).reshape([1, hidden]).tile([batch, 1]),
+        c: tf.zeros([batch, hidden]),
+      };
+      const outputs: tf.Tensor[] = [];
+      for (let i = 0; i < time; i++) {
+        const gate = (key: string, h: tf.Tensor) => {
+          const part = parts.get(key);
+          const ofX = part?.ofX[i];
+          if (!part || !ofX) throw new Error(`${name} has no weight "${key}".`);
+          return tf.matMul(h, part.ofH).add(ofX);
+        };
+        state = cell.step(state, gate, tf);
+        outputs.push(state.h);
+      }
+      return tf.stack(outputs, 1);
+    },
+    onnx: () => noGraphYet(name),
+  };
+}
