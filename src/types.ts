@@ -36,7 +36,7 @@ export type { Backend, LayerSpec, OptimizerSpec };
 export type ModelChoice = ArchitectureName | ArchitectureSizes | readonly LayerSpec[];
 
 /** See `TrainOptions.recipe`. */
-export type RecipeName = "default" | "thorough" | "best" | "lecture";
+export type RecipeName = "default" | "thorough" | "best" | "lecture" | "makemore" | "microgpt";
 
 /**
  * A learning rate over the training: `warmup` steps of linear growth to `peak`, then `decay`
@@ -108,6 +108,15 @@ export interface TrainOptions {
    * - `"best"`: 8,000 steps with the n-gram teacher and decay 0.05, the peak until 60 %.
    * - `"lecture"`: SGD at 0.1, then 0.01 for the last quarter, 200,000 steps of 32; hard targets in random
    *   order.
+   * - `"makemore"`: makemore.py's AdamW at 5e-4 (betas 0.9 and 0.99, decay 0.01), 10,000 steps of 32; hard
+   *   targets in random order. Its model is the Transformer, unless another is given.
+   * - `"microgpt"`: microGPT's Adam at 0.01 (betas 0.85 and 0.99), linear to 0, 1,000 steps of one word; hard
+   *   targets in random order. Its model is microGPT, unless another is given.
+   *
+   * A model that reads words takes `"default"`, `"makemore"` or `"microgpt"`. Its default is 6,000 steps of 32 words
+   * (2,000 for the bigram) with AdamW (betas 0.9 and 0.99, decay 0.01) at 3e-3 (2e-3 for the Transformer, 0.01 for
+   * microGPT, 0.05 for the bigram), with warm-up as above, the peak until half of the steps, then linear to 0; soft
+   * targets in even order. Other models take all but `"microgpt"`.
    *
    * Any option beside it wins. Default `"default"`.
    */
@@ -119,8 +128,8 @@ export interface TrainOptions {
    */
   steps?: number | "auto" | undefined;
   /**
-   * Examples a step, 1 to 4,096: characters to predict, or words for a model that reads words, 32 by default. At least
-   * 2 where a BatchNorm1d would see one row.
+   * Examples a step, 1 to 4,096. An example is a character to predict, or a whole word for a model that reads words.
+   * At least 2 where a BatchNorm1d would see one row. Default: the recipe's.
    */
   batchSize?: number | undefined;
   /** A number is a constant rate. Default: the recipe's. An optimiser of another type brings its own peak: 0.1 for SGD, 2e-3 for AdamW. */
@@ -128,7 +137,8 @@ export interface TrainOptions {
   /** A name stands for its defaults. Default: the recipe's. */
   optimizer?: OptimizerSpec["type"] | OptimizerSpec | undefined;
   /**
-   * How examples are drawn. `"even"`: each batch is an even sample of the examples sorted by context, and no
+   * How examples are drawn. `"even"`: each batch is an even sample of the examples sorted by context (of the words in
+   * their order, for a model that reads words), and no
    * example comes twice before most others came once. `"random"`: with replacement, as in the lecture. Default:
    * the recipe's.
    */
@@ -143,7 +153,7 @@ export interface TrainOptions {
    * `"ngram"`: the network first learns a smoothed n-gram of the training split, then the data: soft
    * targets are mixed with the n-gram's, whose weight falls from 0.9 to 0 over the training. Gives a lower
    * loss for the same steps. Needs 4 bytes a context and vocabulary entry, 5 MB for 30,000 names, at most 256 MB.
-   * Default: the recipe's, `"none"` with hard targets.
+   * Default: the recipe's, `"none"` with hard targets. A model that reads words has no teacher.
    */
   teacher?: "ngram" | "none" | undefined;
   /**
@@ -164,7 +174,8 @@ export interface TrainOptions {
   /**
    * Keep the weights that did best on the validation split, not the last ones: short lists are soon
    * learned by heart. Nothing is kept if there is no validation split. `resume` goes on from the last
-   * weights all the same; a file holds the kept ones. Default true, for the lecture's recipe false.
+   * weights all the same; a file holds the kept ones. Default true, for the recipes `"lecture"` and `"microgpt"`
+   * false.
    */
   keepBest?: boolean | undefined;
   /**

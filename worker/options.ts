@@ -18,15 +18,16 @@ import type { Targets, Teacher } from "./data/examples";
 import { seedNumber } from "./data/random";
 import { byRank } from "./engines";
 import { exampleOfChoice, modelSchema } from "./model/architectures";
+import type { Example } from "./model/layer";
 import type { ExportSettings } from "./onnx/write";
 import { type Optimizer, optimizerKind, optimizerSchema } from "./optimizers";
 
 import type { SampleSettings } from "./sampling/sample";
 
-import { autoRecipe, decayForLonger } from "./training/autoRecipe";
+import { autoRecipe, autoRecipeOfWords, decayForLonger } from "./training/autoRecipe";
 import type { Recipe } from "./training/checkpoint";
 import { recipeEntries, resolveSchedule } from "./training/recipe";
-import { recipes } from "./training/recipes";
+import { type RecipeSettings, recipes } from "./training/recipes";
 import { between, boolean, fault, oneOf, whole } from "./validation";
 
 /** `train`'s options with every default filled in. */
@@ -48,9 +49,6 @@ export interface ResumeSettings extends Partial<Pick<Recipe, "steps" | "learning
 const PATIENCE = 1 / 2;
 
 const SAVED_NAME = "a string that is not empty";
-
-/** Words of a minibatch by default, makemore.py's, for a model that reads words. */
-const WORDS = 32;
 
 const flag = v.optional(boolean);
 
@@ -76,7 +74,7 @@ const column = v.optional(
 
 const trainOptions = v.strictObject({
   model: v.optional(modelSchema),
-  recipe: v.optional(oneOf("default", "thorough", "best", "lecture")),
+  recipe: v.optional(oneOf("default", "thorough", "best", "lecture", "makemore", "microgpt")),
   steps: v.optional(v.lazy((value) => (value === "auto" ? v.literal("auto") : recipeEntries.steps))),
   batchSize: v.optional(recipeEntries.batchSize),
   learningRate,
@@ -171,19 +169,29 @@ export function checkMakemoreOptions(options: Omit<MakemoreOptions, "workerURL" 
 /**
  * Checks the options of `train`, once. Recipes: see `TrainOptions.recipe`.
  *
- * @returns the settings by how many examples the training split has; without it, those of a long list. The
+ * @returns the settings by how many characters to predict the training split has; without it, those of a long list. The
  *   seed, `split` and `shuffle` do not depend on it
  */
 export function checkTrainOptions(options: PlainTrainOptions): (examples?: number) => TrainSettings {
   check(trainOptions, options, "train");
   const { recipe = "default", targets = recipes[recipe].targets } = options;
-  const readsWords = options.model !== undefined && exampleOfChoice(options.model) === "word";
-  const teacher = options.teacher ?? (targets === "soft" && !readsWords ? recipes[recipe].teacher : "none");
-  if (teacher === "ngram" && readsWords)
+  const { model = recipes[recipe].model } = options;
+  const example = exampleOfChoice(model);
+  if ((recipes[recipe].example ?? example) !== example) {
+    const fitting = Object.entries(recipes).filter(([, { example: only = example }]) => only === example);
+    const names = fitting.map(([name]) => `"${name}"`).join(", ");
+    const [reads, other] = example === "word" ? ["words", "contexts"] : ["contexts", "words"];
     throw new MakemoreError(
       "INVALID_OPTION",
-      'train: teacher is "ngram" beside a model that reads words; it must be "none" there.',
+      `train: recipe is "${recipe}", which is for models that read ${other}; this one reads ${reads}, and takes one of ${names}.`,
     );
+  }
+  if (options.teacher === "ngram" && example === "word")
+    throw new MakemoreError(
+      "INVALID_OPTION",
+      'train: teacher is "ngram"; it must be "none" for a model that reads words.',
+    );
+  const teacher = options.teacher ?? (targets === "soft" ? recipes[recipe].teacher : "none");
   if (teacher === "ngram" && targets === "hard")
     throw new MakemoreError(
       "INVALID_OPTION",
@@ -191,7 +199,7 @@ export function checkTrainOptions(options: PlainTrainOptions): (examples?: numbe
     );
   const optimizer = options.optimizer && v.parse(optimizerSchema, options.optimizer);
   return (examples = Number.POSITIVE_INFINITY) =>
-    completeSettings({ ...options, recipe, targets, teacher, optimizer, readsWords }, examples);
+    completeSettings({ ...options, recipe, targets, teacher, optimizer, example }, examples);
 }
 
 /** Options of `train` that were checked, with the defaults that do not depend on the list. */
@@ -200,14 +208,14 @@ interface CheckedTrainOptions extends Omit<PlainTrainOptions, "optimizer"> {
   readonly targets: Targets;
   readonly teacher: Teacher;
   readonly optimizer: Optimizer | undefined;
-  /** Whether one example of the model is a word. */
-  readonly readsWords: boolean;
+  /** The model's. */
+  readonly example: Example;
 }
 
 function completeSettings(options: CheckedTrainOptions, examples: number): TrainSettings {
   const { recipe: name, targets, teacher } = options;
-  const recipe = name === "default" ? autoRecipe(examples) : recipes[name];
-  const batchSize = options.batchSize ?? (options.readsWords ? WORDS : recipe.batchSize);
+  const recipe = recipeOf(options, examples);
+  const batchSize = options.batchSize ?? recipe.batchSize;
   const { steps = name === "default" ? "auto" : recipe.steps } = options;
   // As many examples, whatever the batch.
   const autoSteps = Math.ceil((recipe.steps * recipe.batchSize) / batchSize);
@@ -228,12 +236,18 @@ function completeSettings(options: CheckedTrainOptions, examples: number): Train
     seed: seedNumber(options.seed ?? 42),
     split: options.split ?? [0.8, 0.1, 0.1],
     shuffle: options.shuffle ?? true,
-    keepBest: options.keepBest ?? (name !== "lecture" || steps === "auto"),
+    keepBest: options.keepBest ?? (recipe.keepBest || steps === "auto"),
     patience: options.patience ?? (steps === "auto" ? Math.ceil(autoSteps * PATIENCE) : 0),
     evalEvery: options.evalEvery ?? 0,
     sampleEvery: options.sampleEvery ?? 0,
     saveAs: options.saveAs,
   };
+}
+
+/** The recipe that options name, for a training split with so many examples. */
+function recipeOf({ recipe, model, example }: CheckedTrainOptions, examples: number): RecipeSettings {
+  if (recipe !== "default") return recipes[recipe];
+  return model && example === "word" ? autoRecipeOfWords(model, examples) : autoRecipe(examples);
 }
 
 /** The settings of a training that goes on. */

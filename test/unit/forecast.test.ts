@@ -3,9 +3,12 @@ import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
 import type { LayerSpec } from "../../src/types";
 import { buildDataset } from "../../worker/data/dataset";
+import { randomBits, randomUnit, Stream } from "../../worker/data/random";
+import type { Predictor } from "../../worker/engines/predictor";
 import { createTfjsPredictor } from "../../worker/engines/tfjs/predictor";
 import { createWasmPredictor } from "../../worker/engines/wasm/predictor";
 import { architecture } from "../../worker/model/architectures";
+import { Chooser } from "../../worker/model/chooser";
 import { buildNetwork } from "../../worker/model/network";
 import { sampleSettings } from "../../worker/options";
 import { Inference } from "../../worker/sampling/inference";
@@ -56,6 +59,76 @@ test("the validation loss is ONNX Runtime's, and the copies are those of its sam
   expect(Math.abs((await forecast.copies(checkpoint)) - copies)).toBeLessThanOrEqual(0.002);
   forecast.dispose();
   await inference.dispose();
+});
+
+/** A bigram by its table of logits, [vocabulary, vocabulary], for at most `rows` words at a time. */
+function bigramPredictor(table: readonly Float32Array[], rows: number): Predictor {
+  return {
+    batchSize: rows,
+    load() {},
+    dispose() {},
+    async predict(tokens, time) {
+      expect(tokens.length % time).toBe(0);
+      expect(tokens.length / time).toBeLessThanOrEqual(rows);
+      // Every row begins with the boundary.
+      for (let row = 0; row < tokens.length; row += time) expect(tokens[row]).toBe(0);
+      return Float32Array.from([...tokens].flatMap((token) => [...(table[token] ?? expect.unreachable())]));
+    },
+  };
+}
+
+test.each([1, 3, 50])(
+  "words are read whole: loss and copies of a bigram, %d words at a time",
+  async (rows) => {
+    const size = LETTERS.size;
+    const table = Array.from({ length: size }, (_, a) =>
+      // Mostly a, b, c and the word's end.
+      Float32Array.from({ length: size }, (_, b) => (b < 4 ? Math.sin(3 * a + b) : -8)),
+    );
+    const logProbability = (a: number, b: number) => {
+      const row = table[a] ?? expect.unreachable();
+      return (row[b] ?? Number.NaN) - Math.log(row.reduce((sum, value) => sum + Math.exp(value), 0));
+    };
+    const network = buildNetwork(architecture("bigram"), size);
+    const forecast = new Forecast(async () => bigramPredictor(table, rows), network, dataset, rows);
+    const checkpoint = { ...randomCheckpoint({ contextLength: 2, embedding: 2, hidden: 2 }), network };
+    const { validation } = dataset;
+    let sum = 0;
+    for (let i = 1; i < validation.length; i++)
+      sum -= logProbability(validation[i - 1] ?? 0, validation[i] ?? 0);
+    // Float32 logits.
+    expect(await forecast.validation(checkpoint)).toBeCloseTo(sum / (validation.length - 1), 5);
+
+    const list = ["ab", "abc", "b", "ca", "cab", "bc", "a", "c", "aa", "cc"];
+    const chooser = new Chooser(size, { temperature: 1, topK: size, topP: 1 });
+    let copies = 0;
+    for (let number = 0; number < 1000; number++) {
+      let word = "";
+      for (let last = 0; word.length < 10; ) {
+        const unit = randomUnit(randomBits(checkpoint.recipe.seed, Stream.sampling, number, word.length));
+        last = chooser.choose(table[last] ?? expect.unreachable(), 0, unit, word !== "");
+        if (last === 0) break;
+        word += LETTERS.characters[last - 1];
+      }
+      if (list.includes(word)) copies++;
+    }
+    expect(copies).toBeGreaterThan(50);
+    expect(await forecast.copies(checkpoint)).toBe(copies / 1000);
+  },
+);
+
+test("a watch counts words if an example is a word", () => {
+  const words = { ...dataset, stats: { ...dataset.stats, split: { train: 20_000, validation: 1, test: 1 } } };
+  const first = (model: "bigram" | "mlp") => {
+    const network = buildNetwork(architecture(model), LETTERS.size);
+    const forecast = new Forecast(createWasmPredictor, network, words, 8);
+    const checkpoint = randomCheckpoint({ contextLength: 2, embedding: 2, hidden: 2 });
+    const recipe = { ...checkpoint.recipe, keepBest: true, batchSize: 50 };
+    return forecast.watch({ ...checkpoint, network, recipe })?.next(0);
+  };
+  // A quarter of 20,000 words, 50 a step, rounded up to a power of 2; and of the few characters that there are.
+  expect(first("bigram")).toBe(128);
+  expect(first("mlp")).toBe(16);
 });
 
 test("a predictor is opened only when something is asked of it", async () => {

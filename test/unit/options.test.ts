@@ -127,6 +127,94 @@ test("the lecture's recipe, beside which any option wins", () => {
   });
 });
 
+const families = ["bigram", "bow", "rnn", "gru", "lstm", "transformer", "microgpt"] as const;
+
+test.each([...families, "mlp", "wavenet"] as const)(
+  "makemore.py's recipe trains every model: %s",
+  (model) => {
+    // makemore.py's --learning-rate, --weight-decay, --batch-size, and the betas of its AdamW.
+    expect(checkTrainOptions({ recipe: "makemore", model })(1000)).toMatchObject({
+      model,
+      steps: 10_000,
+      batchSize: 32,
+      learningRate: { peak: 5e-4, decay: "constant", warmup: 0 },
+      optimizer: { type: "adamw", beta1: 0.9, beta2: 0.99, weightDecay: 0.01 },
+      order: "random",
+      targets: "hard",
+      keepBest: true,
+      patience: 0,
+    });
+  },
+);
+
+test("microGPT's recipe: Adam, one word a step, linear to 0 after 1,000", () => {
+  const { learningRate: schedule, ...settings } = checkTrainOptions({ recipe: "microgpt" })();
+  expect(settings).toMatchObject({
+    model: "microgpt",
+    steps: 1000,
+    batchSize: 1,
+    // Adam is AdamW without decay.
+    optimizer: { type: "adamw", beta1: 0.85, beta2: 0.99, epsilon: 1e-8, weightDecay: 0 },
+    order: "random",
+    targets: "hard",
+    keepBest: false,
+  });
+  // As microGPT computes it: 0.01 * (1 - step / steps).
+  for (const step of [0, 1, 500, 999])
+    expect(learningRate(schedule, step, 1000)).toBeCloseTo(0.01 * (1 - step / 1000), 12);
+});
+
+test.each(families)("a model that reads words has a default recipe of its own: %s", (model) => {
+  const long = checkTrainOptions({ model })();
+  expect(long).toMatchObject({ model, batchSize: 32, order: "even", targets: "soft", keepBest: true });
+  expect(long.learningRate).toMatchObject({ decay: "linear", final: 0 });
+  expect(long.learningRate.warmup).toBeGreaterThan(0);
+  const short = checkTrainOptions({ model })(5000);
+  expect(short.model).toBe(model);
+  expect(short.steps).toBeLessThan(long.steps);
+  const decay = ({ optimizer }: typeof long) =>
+    optimizer.type === "adamw" ? optimizer.weightDecay : Number.NaN;
+  expect(decay(short)).toBeGreaterThan(decay(long));
+  // Any option beside it wins, and a given batch takes as many words in all.
+  expect(checkTrainOptions({ model, batchSize: 64 })().steps).toBe(long.steps / 2);
+  expect(checkTrainOptions({ model, targets: "hard", order: "random", steps: 5 })()).toMatchObject({
+    targets: "hard",
+    order: "random",
+    steps: 5,
+  });
+});
+
+test("sizes and layers that read words take the recipes of words", () => {
+  const layers = [
+    { type: "Embedding", dimensions: 4 },
+    { type: "GRU", hidden: 4 },
+    { type: "Linear" },
+  ] as const;
+  for (const model of [{ type: "gru", hidden: 8 }, layers] as const)
+    expect(checkTrainOptions({ model })()).toMatchObject({ model, batchSize: 32, order: "even" });
+  expect(checkTrainOptions({ model: { type: "bigram" } })().steps).toBe(
+    checkTrainOptions({ model: "bigram" })().steps,
+  );
+});
+
+test.each([
+  [
+    { model: "gru", recipe: "lecture" },
+    'train: recipe is "lecture", which is for models that read contexts; this one reads words, and takes one of "default", "makemore", "microgpt".',
+  ],
+  [{ model: { type: "rnn" }, recipe: "best" }, /recipe is "best", which is for models that read contexts/],
+  [
+    { model: "wavenet", recipe: "microgpt" },
+    'train: recipe is "microgpt", which is for models that read words; this one reads contexts, and takes one of "default", "thorough", "best", "lecture", "makemore".',
+  ],
+  [
+    { model: "transformer", teacher: "ngram" },
+    'train: teacher is "ngram"; it must be "none" for a model that reads words.',
+  ],
+] as const)("recipes and models that do not fit are refused: %j", (options, message) => {
+  expect(() => checkTrainOptions(options)).toThrow(message);
+});
+
 test("another optimiser brings its own rate, and hard targets go without a teacher", () => {
   expect(checkTrainOptions({ optimizer: "sgd" })().learningRate.peak).toBe(0.1);
   expect(checkTrainOptions({ recipe: "lecture", optimizer: "adamw" })().learningRate.peak).toBe(2e-3);

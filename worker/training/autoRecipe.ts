@@ -8,7 +8,7 @@
  */
 import type { ModelChoice } from "../../src/types";
 import type { Optimizer } from "../optimizers";
-import { type RecipeSettings, recipes } from "./recipes";
+import { type RecipeSettings, recipes, standardOfWords, tuned } from "./recipes";
 
 /** Examples of the lecture's training split: 25,626 names. A longer list takes the same recipe. */
 const LECTURE_EXAMPLES = 182_625;
@@ -24,22 +24,40 @@ const LARGE = 16_000;
 export function autoRecipe(examples: number): RecipeSettings {
   const { default: long } = recipes;
   if (examples >= LECTURE_EXAMPLES) return long;
-  const share = Math.max(FEWEST_EXAMPLES, examples) / LECTURE_EXAMPLES;
   const batchSize = examples < MANY_EXAMPLES ? 64 : long.batchSize;
+  return { ...shortened(long, examples, batchSize), model: modelFor(examples) };
+}
+
+/**
+ * As `autoRecipe`, for a model that reads words: its size stays as it was chosen.
+ *
+ * @param examples characters of the training split, the word ends included
+ */
+export function autoRecipeOfWords(model: ModelChoice, examples: number): RecipeSettings {
+  const family = typeof model === "string" ? model : "type" in model ? model.type : undefined;
+  const long = { ...standardOfWords, ...(family && tuned[family]) };
+  return examples >= LECTURE_EXAMPLES ? long : shortened(long, examples, long.batchSize);
+}
+
+/** The recipe for a list that is shorter than the lecture's. */
+function shortened(long: RecipeSettings, examples: number, batchSize: number): RecipeSettings {
+  const share = Math.max(FEWEST_EXAMPLES, examples) / LECTURE_EXAMPLES;
   const { optimizer } = long;
   return {
     ...long,
-    model: modelFor(examples),
     // A list half as long takes six tenths of the steps; a short one about 830 of 64.
     steps: Math.ceil((long.steps * long.batchSize * share ** 0.7) / batchSize),
     batchSize,
-    optimizer: optimizer.type === "adamw" ? { ...optimizer, weightDecay: decayFor(examples) } : optimizer,
+    optimizer:
+      optimizer.type === "adamw"
+        ? { ...optimizer, weightDecay: decayFor(examples, optimizer.weightDecay) }
+        : optimizer,
   };
 }
 
-/** From 0.003 for the lecture's list to 0.4 for 1,000 words, and 4 for 200 and fewer. */
-function decayFor(examples: number): number {
-  return Math.min(4, Math.max(0.003, (3000 / examples) ** 1.4));
+/** From the lecture's list's to 0.4 for 1,000 words, and 4 for 200 and fewer. */
+function decayFor(examples: number, long: number): number {
+  return Math.min(4, Math.max(long, (3000 / examples) ** 1.4));
 }
 
 /** The most that a longer training decays, unless its list is short enough to need more. */

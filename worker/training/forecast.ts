@@ -53,10 +53,10 @@ export class Forecast {
    * @param before the watch of the training that this one goes on from
    */
   watch({ recipe, step }: Checkpoint, before?: Watch): Watch | undefined {
-    const { train, validation } = this.#dataset;
+    const { train, validation, stats } = this.#dataset;
     if (!recipe.keepBest || validation.length === 0) return undefined;
     const options = {
-      examples: exampleCount(train),
+      examples: this.#network.example === "word" ? stats.split.train : exampleCount(train),
       batchSize: recipe.batchSize,
       patience: recipe.patience,
       estimate: (at: Checkpoint) => this.#loss(at, ESTIMATE_EXAMPLES),

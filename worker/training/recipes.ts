@@ -5,9 +5,13 @@
  */
 import type { ModelChoice, RecipeName, Schedule } from "../../src/types";
 import type { Order, Targets, Teacher } from "../data/examples";
+import type { ArchitectureName } from "../model/architectures";
+import type { Example } from "../model/layer";
 import type { Optimizer } from "../optimizers";
 
 export interface RecipeSettings {
+  /** The examples of the models that it trains. Default: both. */
+  readonly example?: Example;
   readonly model: ModelChoice;
   readonly steps: number;
   readonly batchSize: number;
@@ -19,6 +23,7 @@ export interface RecipeSettings {
   readonly order: Order;
   readonly targets: Targets;
   readonly teacher: Teacher;
+  readonly keepBest: boolean;
 }
 
 /** AdamW as the recipes use it: a short memory of gradients, because even batches are little noisy. */
@@ -37,20 +42,47 @@ const standard: RecipeSettings = {
   order: "even",
   targets: "soft",
   teacher: "none",
+  keepBest: true,
+};
+
+/**
+ * `"default"` for a model that reads words: as `standard`, in minibatches of 32 words, which are about 230
+ * characters of names. `tuned` has what is particular to a family.
+ */
+export const standardOfWords: RecipeSettings = {
+  ...standard,
+  model: "transformer",
+  steps: 6000,
+  batchSize: 32,
+  optimizer: { ...adamw, beta1: 0.9, weightDecay: 0.01 },
+  peak: 3e-3,
+  schedule: (steps) => ({ warmup: warmup(steps), decay: "linear", hold: 0.5 }),
+};
+
+/** What the families change of `standardOfWords`. */
+export const tuned: Readonly<
+  Partial<Record<ArchitectureName, Partial<Pick<RecipeSettings, "steps" | "peak" | "optimizer">>>>
+> = {
+  // A table without anything to overfit: only the rate limits how soon it is learned.
+  bigram: { steps: 2000, peak: 0.05 },
+  microgpt: { peak: 0.01 },
+  transformer: { peak: 2e-3 },
 };
 
 /** Every recipe by its name; what each is for stands in `TrainOptions.recipe`. */
 export const recipes: Readonly<Record<RecipeName, RecipeSettings>> = {
   default: standard,
-  thorough: { ...standard, steps: 5000, optimizer: { ...adamw, weightDecay: 0.01 } },
+  thorough: { ...standard, example: "window", steps: 5000, optimizer: { ...adamw, weightDecay: 0.01 } },
   best: {
     ...standard,
+    example: "window",
     steps: 8000,
     optimizer: { ...adamw, weightDecay: 0.05 },
     schedule: (steps) => ({ warmup: warmup(steps), decay: "linear", hold: 0.6 }),
     teacher: "ngram",
   },
   lecture: {
+    example: "window",
     model: "wavenet",
     steps: 200_000,
     batchSize: 32,
@@ -60,5 +92,33 @@ export const recipes: Readonly<Record<RecipeName, RecipeSettings>> = {
     order: "random",
     targets: "hard",
     teacher: "none",
+    keepBest: false,
+  },
+  // makemore.py's.
+  makemore: {
+    model: "transformer",
+    steps: 10_000,
+    batchSize: 32,
+    optimizer: { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 },
+    peak: 5e-4,
+    schedule: () => ({ decay: "constant" }),
+    order: "random",
+    targets: "hard",
+    teacher: "none",
+    keepBest: true,
+  },
+  // Adam is AdamW without decay.
+  microgpt: {
+    example: "word",
+    model: "microgpt",
+    steps: 1000,
+    batchSize: 1,
+    optimizer: { type: "adamw", beta1: 0.85, beta2: 0.99, epsilon: 1e-8, weightDecay: 0 },
+    peak: 0.01,
+    schedule: () => ({ decay: "linear" }),
+    order: "random",
+    targets: "hard",
+    teacher: "none",
+    keepBest: false,
   },
 };
