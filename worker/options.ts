@@ -189,7 +189,7 @@ export function checkTrainOptions(options: PlainTrainOptions): (examples?: numbe
   if (options.teacher === "ngram" && example === "word")
     throw new MakemoreError(
       "INVALID_OPTION",
-      'train: teacher is "ngram"; it must be "none" for a model that reads words.',
+      'train: teacher is "ngram" beside a model that reads words; it must be "none" there.',
     );
   const teacher = options.teacher ?? (targets === "soft" ? recipes[recipe].teacher : "none");
   if (teacher === "ngram" && targets === "hard")

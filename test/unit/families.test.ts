@@ -176,12 +176,8 @@ test.each([
   expect(() => checkTrainOptions(options as never)).toThrow(message);
 });
 
-test("minibatches are of 32 words by default, whatever the recipe; a teacher is for windows", () => {
-  for (const recipe of ["default", "best"] as const)
-    expect(checkTrainOptions({ model: "gru", recipe })(1e6)).toMatchObject({
-      batchSize: 32,
-      teacher: "none",
-    });
+test("minibatches are of 32 words by default, and without a teacher", () => {
+  expect(checkTrainOptions({ model: "gru" })(1e6)).toMatchObject({ batchSize: 32, teacher: "none" });
   expect(
     checkTrainOptions({ model: [{ type: "Embedding", dimensions: "vocabulary", reads: "word" }] })(),
   ).toMatchObject({

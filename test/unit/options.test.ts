@@ -207,10 +207,6 @@ test.each([
     { model: "wavenet", recipe: "microgpt" },
     'train: recipe is "microgpt", which is for models that read words; this one reads contexts, and takes one of "default", "thorough", "best", "lecture", "makemore".',
   ],
-  [
-    { model: "transformer", teacher: "ngram" },
-    'train: teacher is "ngram"; it must be "none" for a model that reads words.',
-  ],
 ] as const)("recipes and models that do not fit are refused: %j", (options, message) => {
   expect(() => checkTrainOptions(options)).toThrow(message);
 });
