@@ -5,6 +5,8 @@
 import { expect, test } from "vitest";
 import type { TokenStream } from "../worker/data/dataset";
 import type { Engine, EngineSetup } from "../worker/engines/engine";
+import type { TfjsOptions } from "../worker/engines/tfjs";
+import { createTfjsPredictor } from "../worker/engines/tfjs/predictor";
 import { type ArchitectureSizes, architecture } from "../worker/model/architectures";
 import type { Parameters } from "../worker/model/layer";
 import { buildNetwork, type Network } from "../worker/model/network";
@@ -160,21 +162,32 @@ function names(network: Network): Map<string, string> {
   return new Map(network.parameters.map(({ name }) => [name, translate(name)]));
 }
 
+/** Gives a network's logits with these numbers, of each place of words padded at their ends, [rows, time]. */
+type Logits = (
+  network: Network,
+  parameters: Parameters,
+  tokens: readonly (readonly number[])[],
+) => Promise<ArrayLike<number>>;
+
+/** The logits of words by tfjs's predictor: what `testFamilies` asks for. */
+export function tfjsLogits(options: TfjsOptions): Logits {
+  return async (network, parameters, tokens) => {
+    const predictor = await createTfjsPredictor(network, tokens.length, options);
+    predictor.load(parameters);
+    return predictor.predict(Uint32Array.from(tokens.flat()), tokens[0]?.length ?? 0);
+  };
+}
+
 /**
  * Defines the tests that hold an engine against PyTorch's runs of every family.
  *
  * @param create makes the engine; it is disposed of here
  * @param backend what the engine says it is
- * @param logits of a network with these numbers, of each place of words padded at their ends, [rows, time]
  */
 export function testFamilies(
   create: (setup: EngineSetup) => Promise<Engine>,
   backend: Engine["backend"],
-  logits: (
-    network: Network,
-    parameters: Parameters,
-    tokens: readonly (readonly number[])[],
-  ) => Promise<ArrayLike<number>>,
+  logits: Logits,
 ): void {
   test.each(families)("follows PyTorch step by step: %s", async (family) => {
     const { network, parameters, stream, batchSize, ...run } = familyRun(family);

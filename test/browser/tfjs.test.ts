@@ -4,6 +4,7 @@ import { createTfjsEngine } from "../../worker/engines/tfjs";
 import { closeWebGPU, openBackend, openWebGPU, tf } from "../../worker/engines/tfjs/backend";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
+import { testFamilies, tfjsLogits } from "../families";
 import { testTfjsEngine } from "../tfjsEngine";
 
 const wasmURL = new URL(
@@ -38,6 +39,9 @@ describe("wasm", () => {
   });
 
   testTfjsEngine({ backend: "wasm", wasmURL });
+
+  const options = { backend: "wasm", wasmURL } as const;
+  testFamilies((setup) => createTfjsEngine(setup, options), "tfjs", tfjsLogits(options));
 });
 
 test("a GPU that refuses gives way to wasm", async () => {

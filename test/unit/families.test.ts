@@ -2,24 +2,16 @@
 import { expect, test } from "vitest";
 import { createTfjsEngine } from "../../worker/engines/tfjs";
 import { tf } from "../../worker/engines/tfjs/backend";
-import { createTfjsPredictor } from "../../worker/engines/tfjs/predictor";
 import { architecture, exampleOfChoice } from "../../worker/model/architectures";
 import * as architectures from "../../worker/model/architectures/list";
 import type { LayerSpec } from "../../worker/model/layers";
 import { checkTrainable } from "../../worker/model/limits";
 import { buildNetwork, initialParameters, parameterCount } from "../../worker/model/network";
 import { checkTrainOptions } from "../../worker/options";
-import { families, familyRun, testFamilies } from "../families";
+import { families, familyRun, testFamilies, tfjsLogits } from "../families";
 
-testFamilies(
-  (setup) => createTfjsEngine(setup, { backend: "cpu" }),
-  "tfjs",
-  async (network, parameters, tokens) => {
-    const predictor = await createTfjsPredictor(network, tokens.length, { backend: "cpu" });
-    predictor.load(parameters);
-    return predictor.predict(Uint32Array.from(tokens.flat()), tokens[0]?.length ?? 0);
-  },
-);
+const cpu = { backend: "cpu" } as const;
+testFamilies((setup) => createTfjsEngine(setup, cpu), "tfjs", tfjsLogits(cpu));
 
 test("no tensor is left from step to step, and none after dispose", async () => {
   const run = familyRun("transformer");
