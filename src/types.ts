@@ -373,12 +373,17 @@ export interface WordScore {
 
 export interface ExportOptions {
   /**
-   * `"window"`, the default: `context` int32 [batch, contextLength] to `logits` [batch,
-   * vocabulary]. `"convolution"`: `tokens` int32 [batch, time], plain words, to `logits` [batch,
-   * time + 1, vocabulary]: of each character given those before it, and of what follows the last.
-   * `"incremental"`: one character at a time, with the state as named inputs and outputs.
+   * `"window"`: `context` int32 [batch, contextLength] to `logits` [batch, vocabulary]. `"convolution"`:
+   * `tokens` int32 [batch, time], plain words, to `logits` [batch, time + 1, vocabulary]: of each
+   * character given those before it, and of what follows the last. `"sequence"`, for models that read
+   * words: `tokens` int32 [batch, time], 0 and then a word, to `logits` [batch, time, vocabulary] of what
+   * follows each token; for other models it is the same as `"convolution"`. `"incremental"`: one character
+   * at a time, with the state as named inputs and outputs.
+   *
+   * Default: `"sequence"` for models that read words (bigram, bow, rnn, gru, lstm, transformer, microgpt),
+   * which have no window and no convolution; otherwise `"window"`.
    */
-  form?: "window" | "convolution" | "incremental" | undefined;
+  form?: "window" | "convolution" | "sequence" | "incremental" | undefined;
   /** Leave out what only `resume` needs (optimiser moments). Default true: keep it. */
   trainingState?: boolean | undefined;
   /** Stops the export as `fetch` does. */

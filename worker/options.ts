@@ -111,7 +111,7 @@ const sampleOptions = v.strictObject({
 });
 
 const exportOptions = v.strictObject({
-  form: v.optional(oneOf("window", "convolution", "incremental")),
+  form: v.optional(oneOf("window", "convolution", "sequence", "incremental")),
   trainingState: flag,
 });
 
@@ -302,8 +302,8 @@ export function checkSavedName(name: string, call: "save" | "open" | "remove"): 
   check(v.object({ name: savedName }), { name }, call);
 }
 
-/** The settings of an `exportONNX` call. */
+/** The settings of an `exportONNX` call; without a form, the model has one. */
 export function exportSettings(options: PlainExportOptions): ExportSettings {
   check(exportOptions, options, "exportONNX");
-  return { form: options.form ?? "window", trainingState: options.trainingState ?? true };
+  return { form: options.form, trainingState: options.trainingState ?? true };
 }

@@ -33,7 +33,9 @@ _PLACES = {
     "CreateSession": 7,
     "Run": 9,
     "CreateSessionOptions": 10,
+    "SessionGetInputCount": 30,
     "SessionGetInputTypeInfo": 33,
+    "SessionGetInputName": 36,
     "CreateTensorWithDataAsOrtValue": 49,
     "GetTensorMutableData": 51,
     "CastTypeInfoToTensorInfo": 55,
@@ -79,8 +81,11 @@ def _shape(information):
 
 
 class _Input:
-    def __init__(self, information):
+    def __init__(self, session, place):
+        information = _made("SessionGetInputTypeInfo", session, c_size_t(place))
         self.shape = _shape(_made("CastTypeInfoToTensorInfo", information))
+        name = _made("SessionGetInputName", session, c_size_t(place), _allocator)
+        self.name = ctypes.string_at(name.value).decode()
 
 
 class _Metadata:
@@ -106,8 +111,9 @@ class InferenceSession:
         return _Metadata(self._session)
 
     def get_inputs(self):
-        """The first input, which is all that the snippets ask about."""
-        return [_Input(_made("SessionGetInputTypeInfo", self._session, c_size_t(0)))]
+        count = c_size_t()
+        _call("SessionGetInputCount", self._session, ctypes.cast(byref(count), c_void_p))
+        return [_Input(self._session, place) for place in range(count.value)]
 
     def run(self, output_names, feeds):
         arrays = [np.ascontiguousarray(array) for array in feeds.values()]

@@ -8,6 +8,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { writeONNX } from "../../worker/onnx/write";
 import { Inference } from "../../worker/sampling/inference";
 import { pytorchCheckpoint, randomCheckpoint } from "../checkpoint";
+import { families, familyRun } from "../families";
 import { scoreWords } from "../scores";
 
 const folder = mkdtempSync(join(tmpdir(), "makemore-"));
@@ -79,6 +80,21 @@ print(json.dumps({
     expect(report.parameters.sort()).toEqual(trained.network.parameters.map(({ name }) => name).sort());
     expect(report.moments).toBe(2 * trained.network.parameters.filter(({ trainable }) => trainable).length);
   });
+
+  test.each(families)("passes the forms of %s, moments included", (family) => {
+    const trained = randomCheckpoint(familyRun(family).network.layers.map(({ spec }) => spec));
+    for (const form of ["sequence", "incremental"] as const) {
+      const path = join(folder, `checked-${family}-${form}.onnx`);
+      writeFileSync(path, writeONNX(trained, { form, trainingState: true }));
+      const report = JSON.parse(execFileSync(checker ?? "", ["-c", script, path], { encoding: "utf8" }));
+      expect(report.opset).toEqual([17]);
+      expect(report.parameters.sort()).toEqual(trained.network.parameters.map(({ name }) => name).sort());
+      expect(report.moments).toBe(2 * trained.network.parameters.length);
+      const cell = family.toUpperCase();
+      if (form === "sequence" && ["RNN", "GRU", "LSTM"].includes(cell))
+        expect(report.operators).toContain(cell);
+    }
+  });
 });
 
 // Python's own ONNX Runtime, or else the C library of onnxruntime-node under the same name.
@@ -136,3 +152,22 @@ test.skipIf(!python)("the Python snippets sample and score, where there is a Pyt
   await expectScores(run(python ?? "", "score.py", files.convolution ?? "", "isabella"), "isabella");
   await expectScores(run(python ?? "", "incremental.py", files.incremental ?? "", "isabella"), "isabella");
 });
+
+test.skipIf(!python).each(families)(
+  "the Python snippet scores words with both forms of %s",
+  async (family) => {
+    const model = randomCheckpoint(familyRun(family).network.layers.map(({ spec }) => spec));
+    const words = new Inference(async () => ort, model);
+    const [score] = await scoreWords(words, model.vocabulary, ["isabella"]);
+    await words.dispose();
+    for (const form of ["sequence", "incremental"] as const) {
+      const path = join(folder, `${family}-${form}.onnx`);
+      writeFileSync(path, writeONNX(model, { form, trainingState: true }));
+      const lines = run(python ?? "", "words.py", path, "isabella").map((line) => line.split(" "));
+      expect(lines.map(([character]) => character)).toEqual([..."isabella", "(end)"]);
+      // Four decimals are printed.
+      for (const [i, [, surprise]] of lines.entries())
+        expect(Number(surprise)).toBeCloseTo(score?.surprises[i]?.surprise ?? Number.NaN, 3);
+    }
+  },
+);

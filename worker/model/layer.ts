@@ -85,6 +85,31 @@ export interface NodeWriter {
 }
 
 /**
+ * What a layer writes the nodes of one token with. All values are [batch, channels]: each row is a word of
+ * its own. `worker/onnx/wordStep.ts` implements it.
+ */
+export interface StepWriter extends NodeWriter {
+  /** int32 [batch]: how many tokens of the word came before this one. */
+  position(): string;
+  /**
+   * The value that was remembered under this name one token earlier, [batch, channels].
+   *
+   * @param initial a value [channels] to use at a word's first token; 0 by default
+   */
+  recall(name: string, channels: number, initial?: string): string;
+  /** Keeps a value [batch, channels] for the next token's `recall`. */
+  remember(name: string, value: string): void;
+  /**
+   * Keeps a value [batch, channels], and returns it with those of all earlier tokens of the word, oldest
+   * first: [batch, heads, time, channels / heads]. Rows whose words are shorter than others' begin with
+   * places that `mask` hides.
+   */
+  history(name: string, value: string, channels: number, heads: number): string;
+  /** float [batch, 1, 1, time]: 0 for the places of a row's own word, -Infinity for others. Call `history` first. */
+  mask(): string;
+}
+
+/**
  * What the fused engines and the convolutional form may know of a layer: its part in a block
  * (blocks.ts). They take a network only if each of its layers has one.
  */
@@ -131,6 +156,11 @@ export interface Layer<Spec extends { type: string } = { type: string }> {
   forward(x: tf.Tensor, context: ForwardContext): tf.Tensor;
   /** Adds this layer's nodes in evaluation mode; takes and returns names of values. */
   onnx(graph: NodeWriter, input: string): string;
+  /**
+   * The same for one token of a word after the other, [batch, channels]: for a layer whose output depends on
+   * earlier tokens. Default: `onnx`, which then must work on the last axis alone.
+   */
+  step?(graph: StepWriter, input: string): string;
 }
 
 /** What a layer is made in: the place it gets in its model. */
@@ -202,7 +232,7 @@ export function channelsOf(name: string, inputShape: Shape): number {
   return channels;
 }
 
-/** For a layer that has no ONNX nodes yet. */
-export function noGraphYet(name: string): never {
-  throw new MakemoreError("UNSUPPORTED", `Layer ${name} has no ONNX form yet.`);
+/** The nodes of one token of a layer; one that reads no other tokens has the same as for all. */
+export function stepOf(layer: Pick<Layer, "onnx" | "step">, graph: StepWriter, input: string): string {
+  return layer.step ? layer.step(graph, input) : layer.onnx(graph, input);
 }

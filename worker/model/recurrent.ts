@@ -1,6 +1,7 @@
 /** What the recurrent layers have in common: a cell that reads a word position by position. */
 import type * as tf from "@tensorflow/tfjs";
-import { channelsOf, type Layer, noGraphYet, type Parameter, type Placement } from "./layer";
+import { channelsOf, type Layer, type Parameter, type Placement } from "./layer";
+import { type CellNodes, type RecurrentNames, sequenceNodes, stepNodes } from "./recurrentNodes";
 
 /** What a cell carries from a position to the next, [batch, hidden] each. */
 export interface CellState {
@@ -20,6 +21,8 @@ export interface Cell {
    * @param gate [x, h] @ weight + bias, of the weight with this name, for the position's x
    */
   step(state: CellState, gate: (weight: string, h: tf.Tensor) => tf.Tensor, tfjs: typeof tf): CellState;
+  /** The same in ONNX. */
+  readonly nodes: CellNodes;
 }
 
 /**
@@ -36,11 +39,19 @@ export function recurrentLayer<Spec extends { type: string; hidden: number }>(
   const { hidden } = spec;
   const fanIn = channels + hidden;
   const start = `${name}.start`;
+  const parameter = (key: string, suffix: string) => `${key === "" ? name : `${name}.${key}`}.${suffix}`;
   const weights = Object.entries(cell.weights).map(([key, width]) => {
-    const prefix = key === "" ? name : `${name}.${key}`;
-    return { key, width, weight: `${prefix}.weight`, bias: `${prefix}.bias` };
+    return { key, width, weight: parameter(key, "weight"), bias: parameter(key, "bias") };
   });
   const made = weights.reduce((sum, { width }) => sum + width, 0);
+  const names: RecurrentNames = {
+    name,
+    channels,
+    hidden,
+    start,
+    weight: (key) => parameter(key, "weight"),
+    bias: (key) => parameter(key, "bias"),
+  };
   return {
     name,
     spec,
@@ -82,6 +93,7 @@ export function recurrentLayer<Spec extends { type: string; hidden: number }>(
       }
       return tf.stack(outputs, 1);
     },
-    onnx: () => noGraphYet(name),
+    onnx: (graph, input) => sequenceNodes(graph, input, names, cell.nodes),
+    step: (graph, input) => stepNodes(graph, input, names, cell.nodes),
   };
 }

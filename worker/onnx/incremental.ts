@@ -26,6 +26,11 @@ export interface State {
   /** In characters: the input is the output of so many characters ago. */
   readonly delay: number;
   readonly channels: number;
+  /**
+   * True if it is of all tokens of the word and not of one: [batch, past, channels] in, and one token more out.
+   * Absent if it is [batch, channels].
+   */
+  readonly grows?: true;
 }
 
 /** A graph that is run once a character. */
@@ -35,6 +40,27 @@ export interface Stepper {
   readonly tokens: string;
   readonly width: number;
   readonly states: readonly State[];
+  /** Its float output [batch, vocabulary]: logits, or log probabilities, which are logits, too. */
+  readonly logits: "logits" | "logProbabilities";
+  /** Its int32 input [batch]: how many tokens of the word came before; absent if the graph does not ask. */
+  readonly position?: string;
+  readonly ancestry?: Ancestry;
+}
+
+/** What a graph takes of all tokens of a word, and not only of those some delays ago. */
+export interface Ancestry {
+  /** Float input [ancestors, channels]: the `output` of tokens of earlier runs. */
+  readonly memory: string;
+  /**
+   * Int32 input [batch, time]: each word's tokens, oldest first, this one last, as rows of this batch and then of
+   * `memory`. Shorter words are filled up in front with any row.
+   */
+  readonly rows: string;
+  /** Float output [batch, channels]. */
+  readonly output: string;
+  readonly channels: number;
+  /** Most tokens before one. */
+  readonly longest: number;
 }
 
 /** For networks that are a chain of blocks (`Network.chain`). */
@@ -104,7 +130,7 @@ export function incrementalGraph(network: Network, chain: BlockChain, parameters
     dimensions: ["batch", chain.vocabularySize],
     description: "Of the next character; id 0 is the end of the word.",
   });
-  return { graph, tokens, width, states };
+  return { graph, tokens, width, states, logits: "logits" };
 }
 
 /** The first level's nodes for the characters that came: [batch, channels]. */

@@ -1,10 +1,10 @@
 /**
- * A checkpoint as an .onnx file that needs nothing beside it: the graph in one of three forms, the
+ * A checkpoint as an .onnx file that needs nothing beside it: the graph in one of its forms, the
  * parameters as trained, and in the metadata what a graph cannot say. `read.ts` is the way back.
  *
  * The metadata's keys:
  *
- *     form         "window", "convolution" or "incremental"
+ *     form         "window", "convolution", "sequence" or "incremental"
  *     vocabulary   JSON: the characters in the order of their ids, from 1; 0 is the boundary
  *     layers       JSON: the model, as `train` takes it in `model`
  *     training     JSON: the steps done, the recipe, and a fingerprint of the words
@@ -13,23 +13,26 @@
  */
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { MakemoreError } from "../../src/errors";
-import type { PlainExportOptions } from "../../src/protocol";
 import { runToEnd, type Work } from "../../src/slices";
 import type { Network } from "../model/network";
 import type { Checkpoint } from "../training/checkpoint";
-import type { Complete } from "../validation";
 import { crc32Work } from "./checksum";
 import { encodeEntry, encodeModel, message } from "./encode";
 import { floatTensor, type Tensor } from "./graph";
-import { networkGraphs } from "./networkGraphs";
+import { type FormName, networkGraphs } from "./networkGraphs";
 import { ModelProto } from "./schema";
 
-/** `exportONNX`'s options with every default filled in. */
-export type ExportSettings = Complete<PlainExportOptions>;
+/** `exportONNX`'s options with the defaults filled in that do not depend on the model. */
+export interface ExportSettings {
+  /** Default: the first that the model has. */
+  readonly form?: FormName | undefined;
+  readonly trainingState: boolean;
+}
 
 const DESCRIPTIONS = {
   window: "A window of characters in, the logits of the next one out.",
   convolution: "Words in, the logits of every position out.",
+  sequence: "Words in, the logits of what follows every token out.",
   incremental: "One character at a time: characters and state in, logits and new state out.",
 };
 
@@ -39,11 +42,9 @@ export function writeONNX(checkpoint: Checkpoint, settings: ExportSettings): Uin
 }
 
 /** As `writeONNX`, in slices. */
-export function* writeWork(
-  checkpoint: Checkpoint,
-  { form, trainingState }: ExportSettings,
-): Work<Uint8Array<ArrayBuffer>> {
+export function* writeWork(checkpoint: Checkpoint, settings: ExportSettings): Work<Uint8Array<ArrayBuffer>> {
   const { vocabulary, network, parameters, step, recipe, words } = checkpoint;
+  const { build, form } = formOf(network, settings.form);
   const metadata: Record<string, string> = {
     form,
     vocabulary: JSON.stringify(vocabulary.characters),
@@ -51,19 +52,24 @@ export function* writeWork(
     training: JSON.stringify({ step, recipe, words }),
   };
   const description = `A character-level language model, made by makemore-web. ${DESCRIPTIONS[form]}`;
-  const training = trainingState ? stateTensors(checkpoint) : [];
-  const { forms } = networkGraphs(network);
-  const build = forms[form];
-  if (!build) throw noForm(network, form, Object.keys(forms));
+  const training = settings.trainingState ? stateTensors(checkpoint) : [];
   const { graph, states } = build(parameters);
   if (states) metadata.state = JSON.stringify(states);
   return yield* seal(encodeModel({ graph, description, metadata, training }));
 }
 
-function noForm({ layers }: Network, form: string, forms: readonly string[]): MakemoreError {
-  return new MakemoreError(
+/** The form that was asked for, or the network's first, under its own name. */
+function formOf(network: Network, asked: FormName | undefined) {
+  const { forms, otherNames = {} } = networkGraphs(network);
+  const form = asked === undefined ? undefined : (otherNames[asked] ?? asked);
+  for (const [name, build] of forms) if (form === undefined || name === form) return { form: name, build };
+  const names = [...forms.keys()].map((name) => `"${name}"`).join(" or ");
+  const layers = network.layers.map((layer) => layer.name).join(", ");
+  throw new MakemoreError(
     "INVALID_MODEL",
-    `form: "${form}" is for models made of blocks of FlattenConsecutive, Linear, BatchNorm1d and Tanh, in that order, and a last Linear; this one is ${layers.map((layer) => layer.name).join(", ")}. Its form is ${forms.map((name) => `"${name}"`).join(" or ")}.`,
+    network.example === "word"
+      ? `form: "${asked}" is for models that see a window of characters; this one reads whole words: ${layers}. Its form is ${names}.`
+      : `form: "${asked}" is for models made of blocks of FlattenConsecutive, Linear, BatchNorm1d and Tanh, in that order, and a last Linear; this one is ${layers}. Its form is ${names}.`,
   );
 }
 

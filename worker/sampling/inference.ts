@@ -2,15 +2,18 @@
  * A checkpoint at work: everything that is computed in evaluation mode goes through here, in ONNX
  * Runtime. Think of it as two instruments over one set of numbers: words are sampled a character
  * at a time, down the tree of prefixes; they are scored with all their contexts known, by the
- * shared tree. Each opens its graph when it is first used; which graphs these are depends on the network
- * (worker/onnx/networkGraphs.ts).
+ * shared tree, or down the tree of prefixes as well if the network reads words. Each opens its graph when it is
+ * first used; which graphs these are depends on the network (worker/onnx/networkGraphs.ts).
  */
+import { MakemoreError } from "../../src/errors";
+import { formatValue } from "../../src/formatValue";
 import type { ScoredWords } from "../../src/protocol";
 import type { TokenStream, WordSet } from "../data/dataset";
 import { elements, type Network } from "../model/network";
 import { networkGraphs } from "../onnx/networkGraphs";
 import type { Checkpoint } from "../training/checkpoint";
 import { Prefixes, type StepSession } from "./prefixes";
+import { prefixSurprises } from "./prefixSurprises";
 import { GraphSession, type Runtime } from "./runtime";
 import { encodePrefix, type SampleSettings, sampleWords } from "./sample";
 import { surprises, type TreeSession, wordsOf } from "./surprises";
@@ -69,24 +72,17 @@ export class Inference {
     return this.#call(async () => {
       // Before ONNX Runtime is loaded, because it refuses an impossible prefix.
       const prefix = encodePrefix(vocabulary, settings);
+      const limited = withinModel(settings, prefix, networkGraphs(network).longestWord);
       while (this.#walking >= MOST_WALKING) {
         if (stopped()) return [];
         await new Promise((resolve) => setTimeout(resolve, STOP_MS));
       }
-      this.#walking++;
-      const isLarge = !this.#largeInUse;
-      if (isLarge) this.#largeInUse = true;
+      const sampling = { vocabulary, count, settings: limited, prefix, known, stopped, most };
+      const walk = await this.#borrowPrefixes();
       try {
-        let prefixes = isLarge ? this.#large : this.#small.pop();
-        prefixes ??= await this.#makePrefixes(isLarge ? this.#memory : MEMORY_BESIDE);
-        if (isLarge) this.#large = prefixes;
-        const sampling = { vocabulary, count, settings, prefix, known, stopped, most };
-        const words = await sampleWords(prefixes, sampling);
-        if (!isLarge) this.#small.push(prefixes);
-        return words;
+        return await sampleWords(walk.prefixes, sampling);
       } finally {
-        this.#walking--;
-        if (isLarge) this.#largeInUse = false;
+        walk.giveBack();
       }
     });
   }
@@ -110,7 +106,7 @@ export class Inference {
       // Values that are not handed over yet: those of whole words, and of the word under way.
       let values: Float32Array<ArrayBuffer>[] = [];
       let count = 0;
-      for await (const more of surprises(await this.#openTree(), wordsOf(stream), stopped)) {
+      for await (const more of this.#surprises("score", stream, stopped)) {
         values.push(more);
         count += more.length;
         const done: string[] = [];
@@ -140,7 +136,7 @@ export class Inference {
     return this.#call(async () => {
       let sum = 0;
       let count = 0;
-      for await (const values of surprises(await this.#openTree(), wordsOf(stream), stopped)) {
+      for await (const values of this.#surprises("evaluate", stream, stopped)) {
         for (const surprise of values) sum += surprise;
         count += values.length;
       }
@@ -175,8 +171,57 @@ export class Inference {
     return session;
   }
 
-  async #makePrefixes(memory?: number): Promise<Prefixes> {
-    return Prefixes.create(await this.#openStepper(), memory);
+  /** A tree of prefixes for one call at a time; `#walking` counts those that are lent. */
+  async #borrowPrefixes(): Promise<{ prefixes: Prefixes; giveBack(): void }> {
+    this.#walking++;
+    const isLarge = !this.#largeInUse;
+    if (isLarge) this.#largeInUse = true;
+    const end = () => {
+      this.#walking--;
+      if (isLarge) this.#largeInUse = false;
+    };
+    try {
+      let prefixes = isLarge ? this.#large : this.#small.pop();
+      prefixes ??= await Prefixes.create(await this.#openStepper(), isLarge ? this.#memory : MEMORY_BESIDE);
+      const borrowed = prefixes;
+      if (isLarge) this.#large = borrowed;
+      const giveBack = () => {
+        if (!isLarge) this.#small.push(borrowed);
+        end();
+      };
+      return { prefixes: borrowed, giveBack };
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  /** The surprises of each position in turn; see `surprises`. */
+  async *#surprises(
+    call: string,
+    stream: TokenStream,
+    stopped: () => boolean,
+  ): AsyncGenerator<Float32Array<ArrayBuffer>> {
+    const { network, vocabulary } = this.#checkpoint;
+    const { tree, longestWord = Number.POSITIVE_INFINITY } = networkGraphs(network);
+    if (tree) {
+      yield* surprises(await this.#openTree(tree), wordsOf(stream), stopped);
+      return;
+    }
+    for (const { start, end } of wordsOf(stream)) {
+      if (end - start <= longestWord) continue;
+      throw new MakemoreError(
+        "INVALID_WORDS",
+        `${call}: ${formatValue(vocabulary.decode(stream.subarray(start, end)))} has ${end - start} characters; this model reads words of at most ${longestWord}.`,
+      );
+    }
+    const walk = await this.#borrowPrefixes();
+    try {
+      const most = runLength(network, MULTIPLY_ADDS.sampling);
+      yield* prefixSurprises(walk.prefixes, wordsOf(stream), most, stopped);
+    } finally {
+      walk.giveBack();
+    }
   }
 
   /** Opened once; a failure is not kept. */
@@ -195,17 +240,17 @@ export class Inference {
   }
 
   /** Opened once; a failure is not kept. */
-  #openTree(): Promise<TreeSession> {
-    this.#tree ??= this.#makeTree().catch((error) => {
+  #openTree(tree: Tree): Promise<TreeSession> {
+    this.#tree ??= this.#makeTree(tree).catch((error) => {
       this.#tree = undefined;
       throw error;
     });
     return this.#tree;
   }
 
-  async #makeTree(): Promise<TreeSession> {
+  async #makeTree(tree: Tree): Promise<TreeSession> {
     const { network, parameters } = this.#checkpoint;
-    const { graph, levels } = networkGraphs(network).tree(parameters);
+    const { graph, levels } = tree(parameters);
     return {
       session: await this.#open(graph),
       levels,
@@ -215,14 +260,38 @@ export class Inference {
   }
 }
 
+type Tree = NonNullable<ReturnType<typeof networkGraphs>["tree"]>;
+
+/** The settings with `maxLength` within what the model can read. */
+function withinModel(
+  settings: SampleSettings,
+  { length }: readonly number[],
+  longestWord = Number.POSITIVE_INFINITY,
+): SampleSettings {
+  const { minLength, maxLength, prefix } = settings;
+  if (minLength > longestWord)
+    throw new MakemoreError(
+      "INVALID_OPTION",
+      `sample: minLength is ${minLength}; this model reads words of at most ${longestWord} characters.`,
+    );
+  if (length > longestWord)
+    throw new MakemoreError(
+      "INVALID_OPTION",
+      `sample: prefix is ${formatValue(prefix)}; this model reads words of at most ${longestWord} characters.`,
+    );
+  return { ...settings, maxLength: Math.min(maxLength, longestWord) };
+}
+
 /** Rows of one run, so that it takes about as many multiply-adds; at least 1. */
-function runLength({ layers }: Network, multiplyAdds: number): number {
+function runLength({ example, layers }: Network, multiplyAdds: number): number {
   // The Embedding only looks up.
   const [, ...rest] = layers;
   const perRow = rest.reduce(
     (sum, { parameters, outputShape }) =>
       sum +
-      parameters.reduce((numbers, parameter) => numbers + elements(parameter), 0) * (outputShape[0] ?? 1),
+      parameters.reduce((numbers, parameter) => numbers + elements(parameter), 0) *
+        // A row of a network that reads words is one token.
+        (example === "word" ? 1 : (outputShape[0] ?? 1)),
     1,
   );
   return Math.max(1, Math.floor(multiplyAdds / perRow));

@@ -6,21 +6,19 @@
  * beginning share its nodes, and later calls find them again: the first characters are looked up,
  * not computed.
  *
- * The root stands for boundaries all the way back: it is its own parent.
+ * The root stands for boundaries all the way back: it is its own parent. For a network that reads words, it is the
+ * boundary that begins each of them, position 0; such a network may also look at all ancestors of a node at once.
  */
 import { BOUNDARY } from "../data/vocabulary";
-import type { State } from "../onnx/incremental";
+import type { Ancestry, Stepper } from "../onnx/incremental";
 import type { Feed, GraphSession } from "./runtime";
 
 /** Bytes for what nodes remember, about, where nothing else is said. */
 const MEMORY = 32 << 20;
 
-/** A graph that is run once a character, ready to run: `worker/onnx/incremental.ts`, or the window form. */
-export interface StepSession {
+/** A graph that is run once a character, ready to run. */
+export interface StepSession extends Omit<Stepper, "graph"> {
   readonly session: GraphSession;
-  readonly tokens: string;
-  readonly width: number;
-  readonly states: readonly State[];
   readonly vocabularySize: number;
 }
 
@@ -28,7 +26,7 @@ export interface StepSession {
 interface Computed {
   readonly first: number;
   readonly logits: Float32Array;
-  /** Of each state. */
+  /** Of each state, then of the ancestry if there is one: see `Prefixes.#kept`. */
   readonly memories: readonly Float32Array[];
 }
 
@@ -44,6 +42,8 @@ export class Prefixes {
   /** Ancestors that a new node may look up. */
   readonly reach: number;
   readonly #graph: StepSession;
+  /** What a run leaves for each node besides the logits. */
+  readonly #kept: readonly { readonly output: string; readonly channels: number }[];
   readonly #capacity: number;
   readonly #parents: Int32Array;
   readonly #tokens: Int32Array;
@@ -52,17 +52,24 @@ export class Prefixes {
   readonly #siblings: Int32Array;
   /** Where the numbers of each node are; nodes without any are to be computed. */
   readonly #computed: Computed[] = [];
-  /** What each state feeds to a run, used again for the next one. */
+  /** Tokens before each node's own. */
+  readonly #depths: Uint16Array;
+  /** What each of `#kept` feeds to a run, used again for the next one. */
   readonly #feeds: Float32Array[];
+  /** The row of each node in what is fed of ancestors; -1 if it is not, as between runs. */
+  readonly #rows: Int32Array;
   #count = 1;
 
   private constructor(graph: StepSession, memory: number) {
-    const { vocabularySize, states, width } = graph;
+    const { vocabularySize, states, width, ancestry } = graph;
     this.#graph = graph;
-    this.reach = Math.max(width, ...states.map((state) => state.delay));
-    const numbers = states.reduce((sum, state) => sum + state.channels, vocabularySize + 4);
+    this.reach = Math.max(width, ancestry?.longest ?? 0, ...states.map((state) => state.delay));
+    this.#kept = ancestry ? [...states, ancestry] : states;
+    const numbers = this.#kept.reduce((sum, { channels }) => sum + channels, vocabularySize + 4);
     this.#capacity = Math.max(4 * (this.reach + 2), Math.floor(memory / (4 * numbers)));
-    this.#feeds = states.map(() => new Float32Array(0));
+    this.#feeds = this.#kept.map(() => new Float32Array(0));
+    this.#depths = new Uint16Array(this.#capacity);
+    this.#rows = new Int32Array(ancestry ? this.#capacity : 0).fill(-1);
     this.#parents = new Int32Array(this.#capacity);
     this.#tokens = new Int32Array(this.#capacity);
     this.#children = new Int32Array(this.#capacity);
@@ -76,14 +83,16 @@ export class Prefixes {
    */
   static async create(graph: StepSession, memory = MEMORY): Promise<Prefixes> {
     const prefixes = new Prefixes(graph, memory);
-    const { vocabularySize, states } = graph;
+    const { vocabularySize, states, position } = graph;
     prefixes.#computed[Prefixes.root] = {
       first: 0,
       logits: new Float32Array(vocabularySize),
-      memories: states.map((state) => new Float32Array(state.channels)),
+      memories: prefixes.#kept.map(({ channels }) => new Float32Array(channels)),
     };
-    // Boundaries all the way: what a level remembers is right once that of the level below is.
-    for (let i = 0; i <= states.length; i++) prefixes.#computed[Prefixes.root] = await prefixes.#run(0, 1);
+    // Boundaries all the way: what a level remembers is right once that of the level below is. At a position
+    // 0, nothing is remembered.
+    const runs = position === undefined ? states.length + 1 : 1;
+    for (let i = 0; i < runs; i++) prefixes.#computed[Prefixes.root] = await prefixes.#run(0, 1);
     return prefixes;
   }
 
@@ -133,12 +142,12 @@ export class Prefixes {
         kept[node] = 1;
         node = this.#parent(node);
       }
-    const { vocabularySize, states } = this.#graph;
+    const { vocabularySize } = this.#graph;
     const total = kept.reduce((sum, one) => sum + one, 0);
     const computed: Computed = {
       first: 0,
       logits: new Float32Array(total * vocabularySize),
-      memories: states.map((state) => new Float32Array(total * state.channels)),
+      memories: this.#kept.map(({ channels }) => new Float32Array(total * channels)),
     };
     const moved = new Int32Array(this.#count);
     const before = this.#count;
@@ -148,16 +157,16 @@ export class Prefixes {
       if (!kept[node]) continue;
       const from = this.#at(node);
       copyRow(from.logits, node - from.first, computed.logits, this.#count, vocabularySize);
-      for (const [i, { channels }] of states.entries())
+      for (const [i, { channels }] of this.#kept.entries())
         copyRow(from.memories[i], node - from.first, computed.memories[i], this.#count, channels);
       const parent = this.#parents[node] ?? FORGOTTEN;
       const token = this.#tokens[node] ?? BOUNDARY;
       moved[node] = this.#count;
       // A parent comes before its children. One that is forgotten is further up than any step looks:
       // the child stays as it is, but is no more found from above, now or after the next time.
-      if (node === Prefixes.root) this.#place(Prefixes.root, BOUNDARY);
+      if (node === Prefixes.root) this.#place(Prefixes.root, BOUNDARY, 0);
       else if (parent !== FORGOTTEN && kept[parent]) this.#add(moved[parent] ?? 0, token);
-      else this.#place(FORGOTTEN, token);
+      else this.#place(FORGOTTEN, token, this.#depths[node]);
     }
     this.#computed.length = 0;
     while (this.#computed.length < this.#count) this.#computed.push(computed);
@@ -171,11 +180,12 @@ export class Prefixes {
     return child;
   }
 
-  #place(parent: number, token: number): number {
+  #place(parent: number, token: number, depth = (this.#depths[parent] ?? 0) + 1): number {
     if (this.isFull(1)) throw new Error("There is no room for a node; keep() makes some.");
     const node = this.#count++;
     this.#parents[node] = parent;
     this.#tokens[node] = token;
+    this.#depths[node] = depth;
     this.#children[node] = NONE;
     return node;
   }
@@ -192,7 +202,7 @@ export class Prefixes {
   }
 
   async #run(first: number, end: number): Promise<Computed> {
-    const { session, tokens, width, states } = this.#graph;
+    const { session, tokens, width, states, position, ancestry, logits } = this.#graph;
     const count = end - first;
     const feeds: Record<string, Feed> = {
       [tokens]: { data: this.#recentTokens(first, end, width), dimensions: [count, width] },
@@ -202,13 +212,61 @@ export class Prefixes {
         data: this.#remembered(i, first, end, delay, channels),
         dimensions: [count, channels],
       };
+    if (position !== undefined)
+      feeds[position] = { data: Int32Array.from(this.#depths.subarray(first, end)), dimensions: [count] };
+    if (ancestry) this.#feedAncestors(ancestry, first, end, feeds);
     const outputs = await session.run(feeds);
     const named = (name: string) => {
       const values = outputs[name];
       if (!values) throw new Error(`The graph has no output ${name}.`);
       return values;
     };
-    return { first, logits: named("logits"), memories: states.map((state) => named(state.output)) };
+    return { first, logits: named(logits), memories: this.#kept.map(({ output }) => named(output)) };
+  }
+
+  /** Each ancestor of the nodes once, and the rows of each node's ancestors. */
+  #feedAncestors(ancestry: Ancestry, first: number, end: number, feeds: Record<string, Feed>): void {
+    const count = end - first;
+    let time = 1;
+    for (let node = first; node < end; node++) time = Math.max(time, (this.#depths[node] ?? 0) + 1);
+    const rows = new Int32Array(count * time);
+    const ancestors: number[] = [];
+    for (let row = 0; row < count; row++) {
+      let node = first + row;
+      let place = (row + 1) * time - 1;
+      rows[place] = row;
+      for (let depth = this.#depths[node] ?? 0; depth > 0; depth--) {
+        node = this.#parent(node);
+        let known = this.#rows[node] ?? -1;
+        if (known < 0) {
+          known = count + ancestors.length;
+          this.#rows[node] = known;
+          ancestors.push(node);
+        }
+        rows[--place] = known;
+      }
+    }
+    const { channels } = ancestry;
+    const state = this.#kept.length - 1;
+    const values = this.#feed(state, ancestors.length * channels);
+    for (const [row, node] of ancestors.entries()) {
+      this.#rows[node] = -1;
+      const at = this.#at(node);
+      const from = (node - at.first) * channels;
+      values.set(at.memories[state]?.subarray(from, from + channels) ?? [], row * channels);
+    }
+    feeds[ancestry.memory] = { data: values, dimensions: [ancestors.length, channels] };
+    feeds[ancestry.rows] = { data: rows, dimensions: [count, time] };
+  }
+
+  /** Memory for what is fed of a state. */
+  #feed(state: number, length: number): Float32Array {
+    let values = this.#feeds[state];
+    if (!values || values.length < length) {
+      values = new Float32Array(length);
+      this.#feeds[state] = values;
+    }
+    return values.subarray(0, length);
   }
 
   #recentTokens(first: number, end: number, width: number): Int32Array {
@@ -224,19 +282,14 @@ export class Prefixes {
   }
 
   #remembered(state: number, first: number, end: number, delay: number, channels: number): Float32Array {
-    const length = (end - first) * channels;
-    let values = this.#feeds[state];
-    if (!values || values.length < length) {
-      values = new Float32Array(length);
-      this.#feeds[state] = values;
-    }
+    const values = this.#feed(state, (end - first) * channels);
     for (let row = 0; row < end - first; row++) {
       let node = first + row;
       for (let i = 0; i < delay; i++) node = this.#parent(node);
       const at = this.#at(node);
       copyRow(at.memories[state], node - at.first, values, row, channels);
     }
-    return values.subarray(0, length);
+    return values;
   }
 }
 

@@ -55,7 +55,7 @@ export async function saveModel(
   { checkpoint, dataset }: ModelAndWords,
   signal?: AbortSignal,
 ): Promise<void> {
-  const onnx = await inSlices(writeWork(checkpoint, { form: "window", trainingState: true }), signal);
+  const onnx = await inSlices(writeWork(checkpoint, { trainingState: true }), signal);
   const words = dataset && withoutVocabulary(dataset);
   const { step, steps, parameters } = modelInfo(checkpoint);
   const info = {

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { MakemoreError } from "../../../src/errors";
 import { between, boolean, whole } from "../../validation";
-import { channelsOf, type LayerKind, noGraphYet, type Parameter } from "../layer";
+import { channelsOf, type LayerKind, type NodeWriter, type Parameter } from "../layer";
 
 /** Lets each position of a word take numbers from itself and from those before it. */
 export interface CausalSelfAttentionSpec {
@@ -51,6 +51,21 @@ export const CausalSelfAttention: LayerKind<
       },
       bias: { name: `${name}.${part}.bias`, shape: [fanOut], trainable: true, initial: { fill: 0 } },
     });
+    /** Nodes of `qkv` or `proj`. */
+    const linearNodes = (graph: NodeWriter, input: string, part: "qkv" | "proj") => {
+      const product = graph.node("MatMul", [input, graph.initializer(`${name}.${part}.weight`)], {}, name);
+      return bias
+        ? graph.node("Add", [product, graph.initializer(`${name}.${part}.bias`)], {}, name)
+        : product;
+    };
+    /** What the heads find: q, k and values are [batch, heads, time, size]; `mask` is added to the scores. */
+    const attend = (graph: NodeWriter, q: string, k: string, values: string, mask: string) => {
+      const node = (operator: string, ...inputs: string[]) => graph.node(operator, inputs, {}, name);
+      const turned = graph.node("Transpose", [k], { perm: { ints: [0, 1, 3, 2] } }, name);
+      const scale = graph.constant("float", [1 / Math.sqrt(size)], [], name);
+      const scores = node("Add", node("Mul", node("MatMul", q, turned), scale), mask);
+      return node("MatMul", graph.node("Softmax", [scores], { axis: { int: -1 } }, name), values);
+    };
     const qkv = linear("qkv", 3 * channels);
     const proj = linear("proj", channels);
     return {
@@ -81,7 +96,48 @@ export const CausalSelfAttention: LayerKind<
         const found = tf.matMul(scores.softmax(), values).transpose([0, 2, 1, 3]);
         return apply(found.reshape([batch * time, channels]), proj).reshape([batch, time, channels]);
       },
-      onnx: () => noGraphYet(name),
+      onnx: (graph, input) => {
+        const node = (operator: string, ...inputs: string[]) => graph.node(operator, inputs, {}, name);
+        const parts = graph.node(
+          "Transpose",
+          [node("Reshape", linearNodes(graph, input, "qkv"), graph.integers([0, 0, 3, heads, size], name))],
+          { perm: { ints: [2, 0, 3, 1, 4] } },
+          name,
+        );
+        // [batch, heads, time, size] each.
+        const part = (i: number) =>
+          graph.node("Gather", [parts, graph.constant("int64", [i], [], name)], { axis: { int: 0 } }, name);
+        // -Infinity above the diagonal, 0 elsewhere.
+        const time = graph.node("Shape", [input], { start: { int: 1 }, end: { int: 2 } }, name);
+        const square = graph.node("Concat", [time, time], { axis: { int: 0 } }, name);
+        const hidden = graph.constant("float", [Number.NEGATIVE_INFINITY], [], name);
+        const mask = graph.node(
+          "Trilu",
+          [node("Expand", hidden, square), graph.constant("int64", [1], [], name)],
+          { upper: { int: 1 } },
+          name,
+        );
+        const found = attend(graph, part(0), part(1), part(2), mask);
+        const rows = graph.node("Transpose", [found], { perm: { ints: [0, 2, 1, 3] } }, name);
+        return linearNodes(graph, node("Reshape", rows, graph.integers([0, 0, channels], name)), "proj");
+      },
+      step: (graph, input) => {
+        const node = (operator: string, ...inputs: string[]) => graph.node(operator, inputs, {}, name);
+        const all = linearNodes(graph, input, "qkv");
+        const part = (i: number) =>
+          node(
+            "Slice",
+            all,
+            graph.integers([i * channels], name),
+            graph.integers([(i + 1) * channels], name),
+            graph.integers([1], name),
+          );
+        const q = node("Reshape", part(0), graph.integers([0, heads, 1, size], name));
+        const k = graph.history(`${name}.keys`, part(1), channels, heads);
+        const values = graph.history(`${name}.values`, part(2), channels, heads);
+        const found = attend(graph, q, k, values, graph.mask());
+        return linearNodes(graph, node("Reshape", found, graph.integers([0, channels], name)), "proj");
+      },
     };
   },
 };

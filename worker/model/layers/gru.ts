@@ -26,5 +26,18 @@ export const GRU: LayerKind<GRUSpec> = {
         const n = gate("candidate", r.mul(h)).tanh();
         return { h: h.add(z.mul(n.sub(h))), c };
       },
+      nodes: {
+        operator: "GRU",
+        gates: 3,
+        // ONNX's z is how much of h stays, which is 1 - z: the sigmoid of the negative.
+        arrange: (write, part, axis) =>
+          write.concat(axis, write.node("Neg", part("update")), part("reset"), part("candidate")),
+        step: (write, h, gate) => {
+          const z = write.node("Sigmoid", gate("update", h));
+          const r = write.node("Sigmoid", gate("reset", h));
+          const n = write.node("Tanh", gate("candidate", write.node("Mul", r, h)));
+          return write.node("Add", h, write.node("Mul", z, write.node("Sub", n, h)));
+        },
+      },
     }),
 };

@@ -26,5 +26,22 @@ export const LSTM: LayerKind<LSTMSpec> = {
         const memory = f.sigmoid().mul(c).add(i.sigmoid().mul(g.tanh()));
         return { h: o.sigmoid().mul(memory.tanh()), c: memory };
       },
+      nodes: {
+        operator: "LSTM",
+        gates: 4,
+        // ONNX's order is i, o, f, g.
+        arrange: (write, part, axis) =>
+          write.concat(axis, ...[0, 3, 1, 2].map((gate) => write.part(part(""), gate, axis))),
+        step: (write, h, gate, graph) => {
+          const memory = `${place.name}.c`;
+          const gates = gate("", h);
+          const sigmoid = (i: number) => write.node("Sigmoid", write.part(gates, i, 1));
+          const kept = write.node("Mul", sigmoid(1), graph.recall(memory, spec.hidden));
+          const written = write.node("Mul", sigmoid(0), write.node("Tanh", write.part(gates, 2, 1)));
+          const c = write.node("Add", kept, written);
+          graph.remember(memory, c);
+          return write.node("Mul", sigmoid(3), write.node("Tanh", c));
+        },
+      },
     }),
 };

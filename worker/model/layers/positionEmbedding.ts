@@ -41,6 +41,10 @@ export const PositionEmbedding: LayerKind<PositionEmbeddingSpec, PositionEmbeddi
         const rows = graph.node("Slice", [graph.initializer(weight), zero, time, zero], {}, name);
         return graph.node("Add", [input, rows], {}, name);
       },
+      step: (graph, input) => {
+        const rows = graph.node("Gather", [graph.initializer(weight), graph.position()], {}, name);
+        return graph.node("Add", [input, rows], {}, name);
+      },
     };
   },
 };

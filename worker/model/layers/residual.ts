@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { MakemoreError } from "../../../src/errors";
-import { type Layer, type LayerKind, showShape } from "../layer";
+import { type Layer, type LayerKind, showShape, stepOf } from "../layer";
 import type { LayerSpec } from "./list";
 
 /** Adds what a list of layers makes of its input to the input: x + layers(x). */
@@ -41,6 +41,10 @@ export const Residual: LayerKind<ResidualSpec> = {
       forward: (x, context) => x.add(layers.reduce((y, layer) => layer.forward(y, context), x)),
       onnx: (graph, input) => {
         const output = layers.reduce((value, layer) => layer.onnx(graph, value), input);
+        return graph.node("Add", [input, output], {}, name);
+      },
+      step: (graph, input) => {
+        const output = layers.reduce((value, layer) => stepOf(layer, graph, value), input);
         return graph.node("Add", [input, output], {}, name);
       },
     };

@@ -18,5 +18,11 @@ export const RNN: LayerKind<RNNSpec> = {
     recurrentLayer(spec, place, {
       weights: { "": spec.hidden },
       step: ({ h, c }, gate) => ({ h: gate("", h).tanh(), c }),
+      nodes: {
+        operator: "RNN",
+        gates: 1,
+        arrange: (_, part) => part(""),
+        step: (write, h, gate) => write.node("Tanh", gate("", h)),
+      },
     }),
 };

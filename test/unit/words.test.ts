@@ -1,0 +1,253 @@
+/** Networks that read words, as ONNX: their forms, sampling and scoring, in ONNX Runtime for Node. */
+import * as ort from "onnxruntime-node";
+import { expect, onTestFinished, test } from "vitest";
+import type { LayerSpec } from "../../src/types";
+import { WordSet } from "../../worker/data/dataset";
+import { randomBits, randomUnit, Stream } from "../../worker/data/random";
+import { networkGraphs } from "../../worker/onnx/networkGraphs";
+import { readONNX } from "../../worker/onnx/read";
+import { writeONNX } from "../../worker/onnx/write";
+import { sampleSettings } from "../../worker/options";
+import { Inference } from "../../worker/sampling/inference";
+import type { Checkpoint } from "../../worker/training/checkpoint";
+import { LETTERS, randomCheckpoint } from "../checkpoint";
+import { type Family, families, familyRun } from "../families";
+import { int32, runFile, statesOf } from "../onnxRuntime";
+import { largestDifference } from "../pytorch";
+import { scoreWords } from "../scores";
+
+/** PyTorch's model of a family, as it stands after the fixture's steps. */
+function trained(
+  family: Family,
+): Checkpoint & { tokens: readonly (readonly number[])[]; logits: readonly number[] } {
+  const { network, after, evaluation } = familyRun(family);
+  const { recipe } = randomCheckpoint("mlp");
+  return { vocabulary: LETTERS, network, parameters: after, step: 10, recipe, ...evaluation };
+}
+
+function inferenceOf(checkpoint: Checkpoint, memory?: number): Inference {
+  const inference = new Inference(async () => ort, checkpoint, memory);
+  onTestFinished(() => inference.dispose());
+  return inference;
+}
+
+test.each(families)("the sequence form of %s, its default, gives PyTorch's logits", async (family) => {
+  const { tokens, logits, ...checkpoint } = trained(family);
+  const file = writeONNX(checkpoint, { trainingState: true });
+  const { dims, values } = await runFile(file, { tokens: int32(tokens) });
+  expect(dims).toEqual([tokens.length, tokens[0]?.length, 27]);
+  // Both are float32; PyTorch's are printed with nine decimals.
+  expect(largestDifference(values, logits)).toBeLessThan(1e-4);
+});
+
+test.each(families)("the incremental form of %s gives PyTorch's logits, token by token", async (family) => {
+  const { tokens, logits, ...checkpoint } = trained(family);
+  const rows = await incrementalLogits(checkpoint, tokens);
+  expect(largestDifference(rows, logits)).toBeLessThan(1e-4);
+});
+
+/** Logits [batch, time, vocabulary], one token a run, as docs/onnx.md says. */
+async function incrementalLogits(
+  checkpoint: Checkpoint,
+  tokens: readonly (readonly number[])[],
+): Promise<number[]> {
+  const file = writeONNX(checkpoint, { form: "incremental", trainingState: false });
+  const session = await ort.InferenceSession.create(file);
+  const batch = tokens.length;
+  let state: Record<string, ort.Tensor> = Object.fromEntries(
+    statesOf(file).map(({ input, channels, grows }) => {
+      const dimensions = grows ? [batch, 0, channels] : [batch, channels];
+      return [input, new ort.Tensor("float32", new Float32Array(grows ? 0 : batch * channels), dimensions)];
+    }),
+  );
+  const places: Float32Array[] = [];
+  for (const position of tokens[0]?.keys() ?? []) {
+    const feeds: Record<string, ort.Tensor> = {
+      tokens: int32(tokens.map((row) => [row[position] ?? 0])),
+      ...state,
+    };
+    if (session.inputNames.includes("position"))
+      feeds.position = new ort.Tensor("int32", new Int32Array(batch).fill(position), [batch]);
+    const outputs = await session.run(feeds);
+    state = Object.fromEntries(
+      statesOf(file).map(({ input, output }) => [input, outputs[output] ?? expect.fail(output)]),
+    );
+    const values = outputs.logits?.data;
+    places.push(values instanceof Float32Array ? values : new Float32Array(0));
+  }
+  await session.release();
+  return tokens.flatMap((_, row) =>
+    places.flatMap((values) => [...values.subarray(row * 27, (row + 1) * 27)]),
+  );
+}
+
+/** Surprises of words by logits [words, time, vocabulary], each word's characters and its end. */
+function surprisesOf(
+  words: readonly (readonly number[])[],
+  logits: readonly number[],
+  time: number,
+): number[] {
+  return words.flatMap((word, row) =>
+    [...word, 0].map((target, place) => {
+      const from = (row * time + place) * 27;
+      const all = logits.slice(from, from + 27);
+      return Math.log(all.reduce((sum, x) => sum + Math.exp(x), 0)) - (all[target] ?? Number.NaN);
+    }),
+  );
+}
+
+test.each(families)("%s scores and evaluates words as PyTorch does, with any memory", async (family) => {
+  const { tokens, logits, ...checkpoint } = trained(family);
+  const words = tokens.map((row) => row.slice(1, row.indexOf(0, 1) < 0 ? undefined : row.indexOf(0, 1)));
+  const expected = surprisesOf(words, logits, tokens[0]?.length ?? 0);
+  const texts = words.map((word) => LETTERS.decode(word));
+  const stream = Uint8Array.from([0, ...words.flatMap((word) => [...word, 0])]);
+  // One word at a time, some, all.
+  for (const memory of [0, 30_000, undefined]) {
+    const inference = inferenceOf(checkpoint, memory);
+    const scores = await scoreWords(inference, LETTERS, texts);
+    expect(scores.map(({ word }) => word)).toEqual(texts);
+    const surprises = scores.flatMap((score) => score.surprises.map(({ surprise }) => surprise));
+    expect(largestDifference(surprises, expected)).toBeLessThan(1e-4);
+    const mean = expected.reduce((sum, x) => sum + x, 0) / expected.length;
+    expect(await inference.evaluate(stream)).toBeCloseTo(mean, 5);
+  }
+});
+
+/** makemore.py's way: one word at a time, the whole of it read again for each character. */
+async function plainLoop(checkpoint: Checkpoint, count: number, seed: number): Promise<string[]> {
+  const session = await ort.InferenceSession.create(writeONNX(checkpoint, { trainingState: false }));
+  const words: string[] = [];
+  for (let word = 0; word < count; word++) {
+    const ids: number[] = [];
+    while (ids.length < Math.min(100, checkpoint.network.contextLength - 1)) {
+      const { logits } = await session.run({ tokens: int32([[0, ...ids]]) });
+      const values = logits?.data instanceof Float32Array ? logits.data : new Float32Array(0);
+      // No empty word: the boundary is left out at first.
+      const weights = [...values.subarray(ids.length * 27)].map((logit, id) =>
+        id === 0 && ids.length === 0 ? 0 : Math.exp(logit),
+      );
+      const total = weights.reduce((a, b) => a + b, 0);
+      let rest = randomUnit(randomBits(seed, Stream.sampling, word, ids.length)) * total;
+      const id = weights.findIndex((weight) => {
+        rest -= weight;
+        return rest < 0;
+      });
+      if (id === 0) break;
+      ids.push(id);
+    }
+    words.push(LETTERS.decode(ids));
+  }
+  await session.release();
+  return words;
+}
+
+test.each(families)("%s samples the words of the plain loop, with any memory and company", async (family) => {
+  const { tokens: _, logits: __, ...checkpoint } = trained(family);
+  const words = await plainLoop(checkpoint, 30, 5);
+  expect(new Set(words).size).toBeGreaterThan(20);
+  // Little memory is full again and again, so that nodes are forgotten.
+  for (const memory of [0, 100_000, undefined]) {
+    const inference = inferenceOf(checkpoint, memory);
+    await inference.sample(200, sampleSettings(200, { seed: 9, minLength: 10 }));
+    for (const count of [30, 1])
+      expect(await inference.sample(count, sampleSettings(count, { seed: 5 }))).toEqual(
+        words.slice(0, count),
+      );
+    const novel = { seed: 5, novel: true };
+    const known = WordSet.of(Uint8Array.from([0, ...LETTERS.encode(words[0] ?? ""), 0]));
+    expect(await inference.sample(1, sampleSettings(1, novel), [known])).toEqual(words.slice(1, 2));
+  }
+});
+
+test.each(families)("every form of %s comes back bit for bit", (family) => {
+  const checkpoint = randomCheckpoint(familyRun(family).network.layers.map(({ spec }) => spec));
+  for (const form of networkGraphs(checkpoint.network).forms.keys()) {
+    const back = readONNX(writeONNX(checkpoint, { form, trainingState: true }));
+    expect(back.network.layers.map(({ spec }) => spec)).toEqual(
+      checkpoint.network.layers.map(({ spec }) => spec),
+    );
+    expect(back.parameters).toEqual(checkpoint.parameters);
+    expect(back.optimizerState).toEqual(checkpoint.optimizerState);
+  }
+});
+
+/** A decoder that no family is: stacked cells, norms with weights, and attention without positions. */
+const mixed: LayerSpec[] = [
+  { type: "Embedding", dimensions: 6 },
+  { type: "GRU", hidden: 6 },
+  {
+    type: "Residual",
+    layers: [{ type: "LayerNorm" }, { type: "CausalSelfAttention", heads: 3, bias: false }],
+  },
+  { type: "Residual", layers: [{ type: "CausalMean" }, { type: "LSTM", hidden: 6 }] },
+  { type: "GELU" },
+  { type: "CausalSelfAttention", heads: 2 },
+  { type: "RNN", hidden: 5 },
+  { type: "Linear" },
+];
+
+test("any list of these layers samples and scores as its sequence form says", async () => {
+  const checkpoint = randomCheckpoint(mixed);
+  expect(checkpoint.network.contextLength).toBe(256);
+  const inference = inferenceOf(checkpoint, 100_000);
+  const words = await inference.sample(40, sampleSettings(40, { seed: 2, maxLength: 30 }));
+  expect(words).toEqual((await plainLoop(checkpoint, 40, 2)).map((word) => word.slice(0, 30)));
+  const ids = words.map((word) => [...LETTERS.encode(word)]);
+  const time = 1 + Math.max(...ids.map((word) => word.length));
+  const rows = ids.map((word) => [0, ...word, ...new Array<number>(time - 1 - word.length).fill(0)]);
+  const file = writeONNX(checkpoint, { trainingState: false });
+  const { values } = await runFile(file, { tokens: int32(rows) });
+  const scores = await scoreWords(inference, LETTERS, words);
+  const surprises = scores.flatMap((score) => score.surprises.map(({ surprise }) => surprise));
+  // Float32 over seven layers and up to 30 tokens.
+  expect(largestDifference(surprises, surprisesOf(ids, [...values], time))).toBeLessThan(1e-4);
+});
+
+test("a word is no longer than what the model can read", async () => {
+  const checkpoint = randomCheckpoint({ type: "microgpt", contextLength: 6 });
+  const inference = inferenceOf(checkpoint);
+  const words = await inference.sample(200, sampleSettings(200, { seed: 1 }));
+  expect(Math.max(...words.map((word) => word.length))).toBe(5);
+  expect(await inference.sample(1, sampleSettings(1, { prefix: "emmaa" }))).toEqual(["emmaa"]);
+  expect(await scoreWords(inference, LETTERS, ["emmaa"])).toHaveLength(1);
+  for (const options of [{ prefix: "emmaaa" }, { minLength: 6 }])
+    await expect(inference.sample(1, sampleSettings(1, options))).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringMatching(/(emmaaa|6).* at most 5 characters/),
+    });
+  await expect(scoreWords(inference, LETTERS, ["emma", "olivia"])).rejects.toMatchObject({
+    code: "INVALID_WORDS",
+    message: expect.stringMatching(/olivia.* 6 characters.* at most 5/),
+  });
+  // What was refused took nothing with it.
+  expect(await inference.sample(200, sampleSettings(200, { seed: 1 }))).toEqual(words);
+});
+
+test("a form that a network does not have is refused, and the forms it has are named", () => {
+  for (const form of ["window", "convolution"] as const)
+    expect(() => writeONNX(randomCheckpoint("gru"), { form, trainingState: false })).toThrow(
+      expect.objectContaining({
+        code: "INVALID_MODEL",
+        message: expect.stringMatching(/gru1.*"sequence" or "incremental"/),
+      }),
+    );
+});
+
+test("the sequence form of a WaveNet is its convolution", () => {
+  const checkpoint = randomCheckpoint("wavenet");
+  const write = (form: "sequence" | "convolution") => writeONNX(checkpoint, { form, trainingState: false });
+  expect(Buffer.compare(write("sequence"), write("convolution"))).toBe(0);
+});
+
+test.each(["gru", "transformer"] as const)(
+  "a %s whose weights are not numbers is refused",
+  async (family) => {
+    const checkpoint = randomCheckpoint({ type: family });
+    checkpoint.parameters.get("embedding.weight")?.fill(Number.NaN);
+    const inference = inferenceOf(checkpoint);
+    const failed = { code: "SAMPLING_FAILED", message: expect.stringContaining("diverged") };
+    await expect(inference.sample(1, sampleSettings(1, {}))).rejects.toMatchObject(failed);
+    await expect(scoreWords(inference, LETTERS, ["emma"])).rejects.toMatchObject(failed);
+  },
+);

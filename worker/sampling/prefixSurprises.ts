@@ -1,0 +1,74 @@
+/** What `surprises.ts` gives, for networks that read words: down the tree of prefixes, as words are sampled. */
+import { nextTask } from "../../src/slices";
+import { BOUNDARY } from "../data/vocabulary";
+import { Prefixes } from "./prefixes";
+import { diverged } from "./sample";
+import type { WordSlice } from "./surprises";
+
+/**
+ * The surprise, in nats, of each position in turn: a word's characters, then its end. Many words walk down the
+ * tree side by side; prefixes that they share are computed once.
+ *
+ * @param most words at once, so that a step of all is short
+ * @param stopped asked after each step; once true, no more come
+ * @throws MakemoreError `SAMPLING_FAILED` where one is not a number
+ */
+export async function* prefixSurprises(
+  prefixes: Prefixes,
+  words: Iterable<WordSlice>,
+  most: number,
+  stopped: () => boolean,
+): AsyncGenerator<Float32Array<ArrayBuffer>> {
+  const atOnce = Math.min(prefixes.walks, most);
+  let batch: WordSlice[] = [];
+  for (const word of words) {
+    batch.push(word);
+    if (batch.length < atOnce) continue;
+    const values = await walk(prefixes, batch, stopped);
+    if (!values) return;
+    yield values;
+    batch = [];
+  }
+  const values = batch.length > 0 ? await walk(prefixes, batch, stopped) : undefined;
+  if (values) yield values;
+}
+
+/** The surprises of some words, one after the other; undefined if `stopped` became true. */
+async function walk(
+  prefixes: Prefixes,
+  words: readonly WordSlice[],
+  stopped: () => boolean,
+): Promise<Float32Array<ArrayBuffer> | undefined> {
+  const offsets: number[] = [];
+  let total = 0;
+  for (const { start, end } of words) {
+    offsets.push(total);
+    total += end - start + 1;
+  }
+  const values = new Float32Array(total);
+  const nodes = new Int32Array(words.length);
+  // Places of the words that go on, in `words`; their nodes stand in the same order.
+  let going = words.map((_, i) => i);
+  for (let position = 0; going.length > 0; position++) {
+    await prefixes.compute();
+    if (prefixes.isFull(going.length)) prefixes.keep(nodes.subarray(0, going.length));
+    const next: number[] = [];
+    for (const [i, word] of going.entries()) {
+      const { tokens, start, end } = words[word] ?? { tokens: [], start: 0, end: 0 };
+      const isEnd = start + position === end;
+      const token = isEnd ? BOUNDARY : (tokens[start + position] ?? BOUNDARY);
+      const node = nodes[i] ?? Prefixes.root;
+      const { values: logProbabilities, offset } = prefixes.logits(node);
+      const surprise = -(logProbabilities[offset + token] ?? Number.NaN);
+      if (Number.isNaN(surprise)) throw diverged();
+      values[(offsets[word] ?? 0) + position] = surprise;
+      if (isEnd) continue;
+      nodes[next.length] = prefixes.step(node, token);
+      next.push(word);
+    }
+    going = next;
+    await nextTask();
+    if (stopped()) return undefined;
+  }
+  return values;
+}
