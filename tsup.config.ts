@@ -1,4 +1,5 @@
-import { copyFile } from "node:fs/promises";
+import { copyFile, readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { defineConfig, type Options } from "tsup";
 
 /**
@@ -40,6 +41,21 @@ const inWorker: Options = {
 /** @tensorflow/tfjs re-exports all of these, and training uses none of them. */
 const leftOutOfTfjs = ["tfjs-layers", "tfjs-converter", "tfjs-data", "tfjs-backend-webgl"];
 
+/** `import script from "./file?script"` gives the file compiled to a classic script, as a string. */
+const scripts: NonNullable<Options["esbuildPlugins"]>[number] = {
+  name: "scripts",
+  setup(build) {
+    build.onResolve({ filter: /\?script$/ }, ({ path, resolveDir }) => ({
+      path: resolve(resolveDir, path.replace("?script", ".ts")),
+      namespace: "script",
+    }));
+    build.onLoad({ filter: /./, namespace: "script" }, async ({ path }) => {
+      const { code } = await build.esbuild.transform(await readFile(path), { loader: "ts", minify: true });
+      return { contents: code, loader: "text", watchFiles: [path] };
+    });
+  },
+};
+
 export default defineConfig([
   {
     ...common,
@@ -47,6 +63,16 @@ export default defineConfig([
     // `Symbol.dispose`, for programs whose own target is older.
     dts: { banner: '/// <reference lib="esnext.disposable" />' },
     onSuccess: () => copyFile("src/development.jsx", "dist/development.jsx"),
+  },
+  {
+    ...common,
+    entry: { node: "src/index.ts" },
+    // Nobody downloads it, and Node shows the line where a program failed.
+    minify: false,
+    esbuildOptions(options) {
+      options.inject = ["src/node/page.ts"];
+    },
+    esbuildPlugins: [scripts],
   },
   { ...inWorker, entry: { "makemore-web/worker": "worker/worker.ts" } },
   {

@@ -423,7 +423,7 @@ export interface MakemoreOptions {
   /**
    * The folder that the package's other files are served from, for pages whose bundler does not copy
    * them; absolute, or relative to the page, with or without a last slash. Default: `makemore-web/`
-   * beside the main file.
+   * beside the main file. In Node, a file: URL or a path relative to the working directory.
    */
   assetsURL?: string | URL | undefined;
   /** The worker file, where it is not in that folder. */

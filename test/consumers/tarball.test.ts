@@ -34,6 +34,8 @@ test("tarball: the files in it", () => {
       "dist/index.d.ts",
       "dist/index.js",
       "dist/index.js.map",
+      "dist/node.js",
+      "dist/node.js.map",
       ...chunk("worker"),
       ...chunk("tfjs"),
       "dist/makemore-web/tfjs.wasm",

@@ -1,0 +1,63 @@
+/**
+ * Runs the worker script in a thread of Node: first gives it the globals of a browser's worker. dist/node.js
+ * carries this file as a string, so that no bundler or server has to find one file more.
+ */
+const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");
+const { readFileSync } = process.getBuiltinModule("node:fs");
+const { readFile } = process.getBuiltinModule("node:fs/promises");
+
+/** Defines a global, also where the runtime has a read-only one. */
+function define(name: string, value: unknown): void {
+  Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+}
+
+define("self", globalThis);
+// ONNX Runtime resolves URLs against the origin, and that of a file: URL is "null".
+define("location", { href: workerData, origin: "file://" });
+// tfjs and ONNX Runtime recognize a worker by it.
+define("WorkerGlobalScope", class WorkerGlobalScope {});
+if (typeof navigator === "undefined") define("navigator", {});
+
+const listeners = new Map<unknown, (data: unknown) => void>();
+define("addEventListener", (type: string, listener: (event: { data: unknown }) => void) => {
+  const heard = (data: unknown) => listener({ data });
+  listeners.set(listener, heard);
+  parentPort?.on(type, heard);
+});
+define("removeEventListener", (type: string, listener: unknown) => {
+  const heard = listeners.get(listener);
+  if (heard) parentPort?.off(type, heard);
+  listeners.delete(listener);
+});
+define("postMessage", parentPort?.postMessage.bind(parentPort));
+
+const fetchFromWeb = globalThis.fetch;
+define("fetch", async (input: string | URL | Request, init?: RequestInit) => {
+  const url = input instanceof Request ? input.url : String(input);
+  if (!url.startsWith("file:")) return fetchFromWeb(input, init);
+  // WebAssembly is compiled while it streams only under its own type.
+  const type = url.endsWith(".wasm") ? "application/wasm" : "application/octet-stream";
+  return new Response(await readFile(new URL(url)), { headers: { "content-type": type } });
+});
+
+// The WebAssembly of tfjs recognizes a worker by the first, and then reads file: URLs by the second.
+define("importScripts", () => {});
+define(
+  "XMLHttpRequest",
+  class {
+    status = 200;
+    response: ArrayBufferLike | undefined;
+    onload = () => {};
+    #url = "";
+    open(_method: string, url: string): void {
+      this.#url = url;
+    }
+    send(): void {
+      this.response = new Uint8Array(readFileSync(new URL(this.#url))).buffer;
+      this.onload();
+    }
+  },
+);
+
+// Messages wait in the port until the script listens. A script that does not load ends the thread with its error.
+void import(workerData);

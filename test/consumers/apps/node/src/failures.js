@@ -1,0 +1,51 @@
+// Every way in which a call ends early. The worker of `mm` is never disposed of.
+import { writeFile } from "node:fs/promises";
+import { Makemore } from "makemore-web";
+import words from "./words.js";
+
+const options = { model: { hidden: 8 }, steps: 20 };
+const mm = new Makemore({ backend: "wasm" });
+
+/** How a call failed. */
+const failure = (call) =>
+  call.then(
+    () => "it did not fail",
+    (error) => `${error.code ?? error.name}: ${error.message}`,
+  );
+
+const controller = new AbortController();
+const aborted = await failure(
+  mm.train(words, {
+    ...options,
+    steps: 1e7,
+    patience: 0,
+    signal: controller.signal,
+    onProgress: () => controller.abort(),
+  }),
+);
+const afterAbort = (await mm.sample(2)).length;
+const resumed = (await mm.resume({ steps: mm.model.step + 10 })).losses.length;
+
+const missing = await failure(new Makemore({ assetsURL: "./nowhere" }).train(words));
+
+/** The package's worker, with code that runs when `sample` is called. */
+async function failing(name, code) {
+  const worker = new URL("../node_modules/makemore-web/dist/makemore-web/worker.js", import.meta.url);
+  const url = new URL(`./${name}.js`, import.meta.url);
+  const script = `addEventListener("message", ({ data }) => { if (data.path?.[0] === "sample") ${code} });`;
+  await writeFile(url, `await import(${JSON.stringify(worker.href)});\n${script}`);
+  const maker = new Makemore({ backend: "wasm", workerURL: url });
+  await maker.train(words, options);
+  const failed = await failure(maker.sample(1));
+  // The next call starts another worker, without a model.
+  return [failed, await failure(maker.evaluate())];
+}
+const thrown = await failing("throws", 'setTimeout(() => { throw new Error("out of order"); })');
+const exited = await failing("exits", "process.exit(3)");
+
+const busy = new Makemore({ backend: "wasm" });
+const pending = failure(busy.train(words, { ...options, steps: 1e7, patience: 0 }));
+setTimeout(() => busy.dispose(), 300);
+const disposed = await pending;
+
+console.log(JSON.stringify({ aborted, afterAbort, resumed, missing, thrown, exited, disposed }));

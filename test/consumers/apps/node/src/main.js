@@ -1,0 +1,7 @@
+// Nothing ends the process: it has to end by itself.
+import { Makemore } from "makemore-web";
+import { scenario } from "./scenario.js";
+import words from "./words.js";
+
+await scenario(Makemore, words);
+console.log(JSON.stringify(globalThis.outcome));
