@@ -18,6 +18,8 @@ import type {
   Losses,
   MakemoreOptions,
   ModelInfo,
+  NextCharacter,
+  NextOptions,
   ResumeOptions,
   SampleOptions,
   SavedModel,
@@ -122,26 +124,80 @@ export class Makemore {
   async sample(count = 10, options: SampleOptions = {}): Promise<string[]> {
     Makemore.#check(this, "sample");
     copyOptions("sample", { count });
-    const { signal, novel, ...plain } = copyOptions("sample", options, ["signal", "novel"]);
-    const isList = novel !== undefined && typeof novel !== "boolean";
-    const sender = isList ? new WordSender(novel, "sample: novel") : undefined;
+    const { signal, sender, plain } = samplingOptions("sample", options);
     const found: string[] = [];
     const onPart = (words: string[]) => void found.push(...words);
     try {
       await this.#stoppable("sample", { signal, sender }, (api, id) =>
-        api.sample(
-          id,
-          { ...plain, novel: novel !== undefined && novel !== false },
-          count,
-          giveAway(sender),
-          proxy(onPart),
-        ),
+        api.sample(id, plain, count, giveAway(sender), proxy(onPart)),
       );
       return found;
     } catch (error) {
       if (!(error instanceof MakemoreError) || error.code !== "SAMPLING_FAILED") throw error;
       throw new MakemoreError(error.code, error.message, { words: found });
     }
+  }
+
+  /**
+   * New words without end, as `for await (const word of mm.words())` reads them: the model as it is at the first
+   * word, also while it trains. `break` ends the work. At most 2,000 words are sampled ahead of the reader.
+   *
+   * @throws MakemoreError as `sample`; `SAMPLING_FAILED` once `unique` and `novel` leave no more words
+   */
+  async *words(options: SampleOptions = {}): AsyncGenerator<string, void, undefined> {
+    Makemore.#check(this, "words");
+    const { signal, sender, plain } = samplingOptions("words", options);
+    let taken = () => {};
+    let end = () => {};
+    let call: Promise<void> | undefined;
+    const parts = new ReadableStream<string[]>({
+      start: (controller) => {
+        const onPart = (words: string[]) =>
+          new Promise<void>((resolve) => {
+            taken = resolve;
+            controller.enqueue(words);
+          });
+        call = this.#stoppable("words", { signal, sender }, (api, id, stop) => {
+          end = () => stop.abort();
+          return api.words(id, plain, giveAway(sender), proxy(onPart));
+        }).then(
+          () => controller.close(),
+          (error) => controller.error(error),
+        );
+      },
+      // The part before was read: the worker samples the next one meanwhile.
+      pull: () => taken(),
+      cancel: () => {
+        end();
+        return call;
+      },
+    }).getReader();
+    try {
+      for (;;) {
+        const { done, value } = await parts.read();
+        if (done) return;
+        for (const word of value) {
+          yield word;
+          if (signal?.aborted) throw signal.reason;
+        }
+      }
+    } finally {
+      await parts.cancel().catch(() => {});
+    }
+  }
+
+  /**
+   * Every character that may come next in a word, with its probability, likeliest first; the end of the word is "".
+   *
+   * @param prefix how the word begins; in NFC, and without spaces before it. Default "": the first character
+   * @throws MakemoreError `NO_MODEL`, and `INVALID_OPTION` for a character the model never saw; the signal's reason
+   *   when it aborts
+   */
+  async next(prefix = "", options: NextOptions = {}): Promise<NextCharacter[]> {
+    Makemore.#check(this, "next");
+    copyOptions("next", { prefix });
+    const { signal, ...plain } = copyOptions("next", options, ["signal"]);
+    return this.#stoppable("next", { signal }, (api, id) => api.next(id, plain, prefix));
   }
 
   /**
@@ -431,6 +487,14 @@ export class Makemore {
       this.#stops.delete(softly);
     }
   }
+}
+
+/** The options of a call that samples, and the words that `novel` leaves out. */
+function samplingOptions(call: string, options: SampleOptions) {
+  const { signal, novel, ...plain } = copyOptions(call, options, ["signal", "novel"]);
+  const isList = novel !== undefined && typeof novel !== "boolean";
+  const sender = isList ? new WordSender(novel, `${call}: novel`) : undefined;
+  return { signal, sender, plain: { ...plain, novel: novel !== undefined && novel !== false } };
 }
 
 /** Marks the words of a call to be moved to the worker. */

@@ -11,6 +11,7 @@ import type {
   Losses,
   MakemoreOptions,
   ModelInfo,
+  NextCharacter,
   Progress,
   ResumeOptions,
   SampleOptions,
@@ -25,7 +26,7 @@ export type PlainResumeOptions = Omit<ResumeOptions, "onProgress" | "signal" | "
 export type PlainSampleOptions = Omit<SampleOptions, "signal" | "novel"> & { novel?: boolean };
 export type PlainExportOptions = Omit<ExportOptions, "signal">;
 export type PlainLoadOptions = Omit<LoadOptions, "words" | "signal">;
-/** Those of `score`, `evaluate` and `save`: none are left if all is well. */
+/** Those of `score`, `evaluate`, `next` and `save`: none are left if all is well. */
 export type NoOptions = Record<string, unknown>;
 
 /** Words on their way to the worker, which come in pieces, because a long list is encoded in slices. */
@@ -104,6 +105,14 @@ export interface WorkerAPI {
     novel: EncodedWords | undefined,
     onPart: OnPart<string[]>,
   ): Promise<Outcome<void>>;
+  /** Words without end, until it is aborted; each part waits until the page asks for more. */
+  words(
+    id: number,
+    options: PlainSampleOptions,
+    novel: EncodedWords | undefined,
+    onPart: OnPart<string[]>,
+  ): Promise<Outcome<void>>;
+  next(id: number, options: NoOptions, prefix: string): Promise<Outcome<NextCharacter[]>>;
   score(
     id: number,
     options: NoOptions,

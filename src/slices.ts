@@ -35,6 +35,16 @@ export async function inSlices<T>(work: Work<T>, signal?: AbortSignal): Promise<
   }
 }
 
+/** Gives the event loop a turn if the last one was `ms` ago or longer; to be called often. */
+export function turns(ms: number): () => Promise<void> {
+  let last = performance.now();
+  return async () => {
+    if (performance.now() - last < ms) return;
+    await nextTask();
+    last = performance.now();
+  };
+}
+
 /** Runs work to its end without a break. */
 export function runToEnd<T>(work: Work<T>): T {
   for (;;) {

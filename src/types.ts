@@ -371,6 +371,20 @@ export interface WordScore {
   surprises: { character: string; surprise: number }[];
 }
 
+/** Options of `next`. */
+export interface NextOptions {
+  /** Stops the call as `fetch` does. */
+  signal?: AbortSignal | undefined;
+}
+
+/** A character that may come next. */
+export interface NextCharacter {
+  /** The end of the word is "". */
+  character: string;
+  /** 0 to 1; those of all characters add up to 1. */
+  probability: number;
+}
+
 export interface ExportOptions {
   /**
    * `"window"`: `context` int32 [batch, contextLength] to `logits` [batch, vocabulary]. `"convolution"`:

@@ -22,7 +22,7 @@ import type { Example } from "./model/layer";
 import type { ExportSettings } from "./onnx/write";
 import { type Optimizer, optimizerKind, optimizerSchema } from "./optimizers";
 
-import type { SampleSettings } from "./sampling/sample";
+import type { SampleSettings, SamplingCall } from "./sampling/sample";
 
 import { autoRecipe, autoRecipeOfWords, decayForLonger } from "./training/autoRecipe";
 import type { Recipe } from "./training/checkpoint";
@@ -147,6 +147,8 @@ const onThePage: Readonly<Record<string, readonly string[]>> = {
   train: ["onProgress", "signal"],
   resume: ["words", "onProgress", "signal"],
   sample: ["signal"],
+  words: ["signal"],
+  next: ["signal"],
   score: ["signal"],
   evaluate: ["signal"],
   exportONNX: ["signal"],
@@ -267,12 +269,17 @@ export function resumeSettings(options: PlainResumeOptions): ResumeSettings {
 /** The settings of a `sample` call. */
 export function sampleSettings(count: number, options: PlainSampleOptions): SampleSettings {
   check(v.object({ count: whole(1, 1_000_000) }), { count }, "sample");
-  check(sampleOptions, options, "sample");
+  return samplingSettings("sample", options);
+}
+
+/** The settings of a `sample` or `words` call. */
+export function samplingSettings(call: SamplingCall, options: PlainSampleOptions): SampleSettings {
+  check(sampleOptions, options, call);
   const { minLength = 1, maxLength = 100 } = options;
   if (minLength > maxLength)
     throw new MakemoreError(
       "INVALID_OPTION",
-      `sample: minLength is ${minLength}; it must be at most maxLength, ${maxLength}.`,
+      `${call}: minLength is ${minLength}; it must be at most maxLength, ${maxLength}.`,
     );
   return {
     temperature: options.temperature ?? 1,
@@ -293,8 +300,14 @@ export function checkLoadOptions(options: PlainLoadOptions): void {
 }
 
 /** Checks the options of a call that has none but what stays on the page, such as its signal. */
-export function checkNoOptions(options: object, call: "score" | "evaluate" | "save"): void {
+export function checkNoOptions(options: object, call: "score" | "evaluate" | "next" | "save"): void {
   check(noOptions, options, call);
+}
+
+/** Checks what a call of `next` is given. */
+export function checkNext(options: object, prefix: string): void {
+  checkNoOptions(options, "next");
+  check(v.object({ prefix: v.string("a string") }), { prefix }, "next");
 }
 
 /** Checks the name of a saved model. */

@@ -700,6 +700,94 @@ test("SAMPLING_FAILED has the words that were found until then; no other error h
   mm.dispose();
 });
 
+/** Answers `words` with numbered words, two a part, until it is aborted; then it has `ended`. */
+function wordsWithoutEnd() {
+  let stop: (reason: Error) => void = () => {};
+  const stopped = new Promise<never>((_, reject) => {
+    stop = reject;
+  });
+  stopped.catch(() => {});
+  const state = { sent: 0, ended: false };
+  FakeWorker.api = {
+    abort: () => stop(new Error("aborted")),
+    words: async (_id, _options, _novel, onPart) => {
+      try {
+        for (;;) await Promise.race([onPart([`${state.sent++}`, `${state.sent++}`]), stopped]);
+      } catch {
+        state.ended = true;
+        return { error: { code: "WORKER_FAILED", message: "it was aborted" } };
+      }
+    },
+  };
+  return state;
+}
+
+test("words come one at a time, few ahead of the reader, until it breaks", async () => {
+  const worker = wordsWithoutEnd();
+  const mm = new Makemore();
+  const unread = mm.words();
+  expect(FakeWorker.instances).toHaveLength(0);
+  await unread.return();
+  const words: string[] = [];
+  for await (const word of mm.words({ temperature: 0.5 })) {
+    words.push(word);
+    await settle();
+    // The part that is read, and one that waits.
+    expect(worker.sent).toBeLessThanOrEqual(2 * Math.ceil(words.length / 2) + 2);
+    expect(worker.ended).toBe(false);
+    if (words.length === 5) break;
+  }
+  expect(words).toEqual(["0", "1", "2", "3", "4"]);
+  expect(worker.ended).toBe(true);
+  mm.dispose();
+});
+
+test("a signal ends words with its reason, before the next word", async () => {
+  const worker = wordsWithoutEnd();
+  const mm = new Makemore();
+  const controller = new AbortController();
+  const words: string[] = [];
+  const reading = (async () => {
+    for await (const word of mm.words({ signal: controller.signal })) {
+      words.push(word);
+      controller.abort("enough");
+    }
+  })();
+  await expect(reading).rejects.toBe("enough");
+  expect(words).toEqual(["0"]);
+  expect(worker.ended).toBe(true);
+  mm.dispose();
+});
+
+test("dispose ends words, and so does a worker that finds no more", async () => {
+  wordsWithoutEnd();
+  const mm = new Makemore();
+  const reader = mm.words();
+  expect(await reader.next()).toEqual({ done: false, value: "0" });
+  mm.dispose();
+  expect(await reader.next()).toEqual({ done: false, value: "1" });
+  await expect(
+    (async () => {
+      for await (const _ of reader);
+    })(),
+  ).rejects.toMatchObject({ code: "DISPOSED" });
+
+  FakeWorker.api = {
+    words: async (_id, { novel }, _list, onPart) => {
+      await onPart([`novel: ${novel}`]);
+      return { error: { code: "SAMPLING_FAILED", message: "no more" } };
+    },
+  };
+  const other = new Makemore();
+  const found: string[] = [];
+  const all = (async () => {
+    for await (const word of other.words({ novel: true })) found.push(word);
+  })();
+  await expect(all).rejects.toMatchObject({ code: "SAMPLING_FAILED", message: "no more" });
+  expect(found).toEqual(["novel: true"]);
+  other.dispose();
+});
+
 test("open gives a Makemore with the saved model, or ends the worker it started", async () => {
   FakeWorker.api = { open: async (_id, name) => ({ value: { ...model, step: name.length } }) };
   const mm = await Makemore.open("towns");

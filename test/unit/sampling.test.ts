@@ -6,12 +6,12 @@ import { WordSet } from "../../worker/data/dataset";
 import { randomBits, randomUnit, Stream } from "../../worker/data/random";
 import { Chooser } from "../../worker/model/chooser";
 import { windowGraph } from "../../worker/onnx/window";
-import { sampleSettings } from "../../worker/options";
+import { sampleSettings, samplingSettings } from "../../worker/options";
 import { Inference } from "../../worker/sampling/inference";
 import { GraphSession } from "../../worker/sampling/runtime";
 import type { Checkpoint } from "../../worker/training/checkpoint";
 import { LETTERS, randomCheckpoint, vocabularyOf } from "../checkpoint";
-import { referenceLogits } from "../onnxRuntime";
+import { referenceLogits, windowLogits } from "../onnxRuntime";
 import { scoreWords } from "../scores";
 
 /** A model whose words are about as long as names. */
@@ -212,6 +212,91 @@ test("constraints that leave too little are an error that says how much there wa
     message: expect.stringMatching(/only 26 of 100 words .* unique/),
     words: expect.toSatisfy((words: string[]) => new Set(words).size === 26 && words.length === 26),
   });
+});
+
+test("a stream has the words of one sample, in batches that grow, whatever it leaves out", async () => {
+  const checkpoint = namer();
+  const listed = WordSet.of(Uint8Array.from([0, ...LETTERS.encode("a"), 0, ...LETTERS.encode("e"), 0]));
+  for (const options of [
+    { seed: 3, prefix: "e" },
+    { seed: 4, maxLength: 3, temperature: 0.5, unique: true, novel: true },
+  ]) {
+    const known = options.novel ? [listed] : [];
+    // Also where the memory is full again and again.
+    for (const memory of [undefined, 20_000]) {
+      const inference = new Inference(async () => ort, checkpoint, memory);
+      const batches: (readonly string[])[] = [];
+      const take = async (words: readonly string[]) => void batches.push(words);
+      const settings = samplingSettings("words", options);
+      await inference.stream(settings, take, known, () => batches.length === 6);
+      expect(batches.map((words) => words.length)).toEqual([10, 20, 40, 80, 160, 320]);
+      expect(batches.flat()).toEqual(await sample(checkpoint, 630, options, known));
+      await inference.dispose();
+    }
+  }
+});
+
+test("a stream that finds nothing more gives what it had, and says so", async () => {
+  const inference = new Inference(async () => ort, namer());
+  const words: string[] = [];
+  const take = async (batch: readonly string[]) => void words.push(...batch);
+  const settings = samplingSettings("words", { seed: 1, unique: true, maxLength: 1 });
+  const failed = await inference.stream(settings, take, [], () => false).catch((error) => error);
+  expect(failed).toMatchObject({
+    code: "SAMPLING_FAILED",
+    message: expect.stringMatching(/^words: only 26 words were found.*not unique\. Raise temperature/),
+  });
+  expect([...words, ...failed.words].sort()).toEqual([...LETTERS.characters]);
+  await inference.dispose();
+});
+
+test("streams that nobody reads leave room for other calls", async () => {
+  const inference = new Inference(async () => ort, namer());
+  let go = () => {};
+  const read = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  let waiting = 0;
+  const wait = () => {
+    waiting++;
+    return read;
+  };
+  let stopped = false;
+  const settings = samplingSettings("words", {});
+  // More than sample at once.
+  const streams = Array.from({ length: 20 }, () => inference.stream(settings, wait, [], () => stopped));
+  await vi.waitUntil(() => waiting === 20, 20_000);
+  expect(await inference.sample(3, sampleSettings(3, {}))).toHaveLength(3);
+  stopped = true;
+  go();
+  await Promise.all(streams);
+  await inference.dispose();
+});
+
+test("next characters have the probabilities of the exported window form", async () => {
+  const checkpoint = namer();
+  const { vocabulary } = checkpoint;
+  const inference = new Inference(async () => ort, checkpoint);
+  // The last one is longer than the context.
+  for (const prefix of ["", "e", " em", "christopher"]) {
+    const ids = vocabulary.encode(prefix.trim());
+    const logits = (await windowLogits(checkpoint, [ids])).slice(-vocabulary.size);
+    const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
+    const next = await inference.next(prefix);
+    expect(next.map(({ character }) => character).sort()).toEqual(["", ...vocabulary.characters]);
+    for (const [i, { character, probability }] of next.entries()) {
+      const logit = logits[vocabulary.id(character) ?? 0] ?? Number.NaN;
+      // Float32 logits of two graphs that add in another order.
+      expect(probability).toBeCloseTo(Math.exp(logit) / total, 5);
+      expect(probability).toBeLessThanOrEqual(next[i - 1]?.probability ?? 1);
+    }
+    expect(next.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 12);
+  }
+  await expect(inference.next("emm!")).rejects.toMatchObject({
+    code: "INVALID_OPTION",
+    message: expect.stringMatching(/^next: prefix is "emm!", and the model never saw "!"/),
+  });
+  await inference.dispose();
 });
 
 test.each([

@@ -94,6 +94,35 @@ test("after load, novel leaves out a list that is given to sample or to load", a
   );
 });
 
+test("words come until the call is aborted, and each part waits until the page has taken it", async () => {
+  const session = new Session();
+  await settled(session.train(1, { steps: 5, model }, list(names), onEvents()));
+  const parts: string[][] = [];
+  const taken: (() => void)[] = [];
+  const take = onPart((words: string[]) => {
+    parts.push(words);
+    return new Promise<void>((resolve) => taken.push(resolve));
+  });
+  const call = session.words(2, { seed: "towns" }, undefined, take);
+  await vi.waitUntil(() => parts.length === 1, 20_000);
+  // The page takes nothing: other calls go on, and no part follows.
+  const same = await sampled(session, { seed: "towns" }, 30);
+  expect(parts).toEqual([same.slice(0, 10)]);
+  taken[0]?.();
+  await vi.waitUntil(() => parts.length === 2, 20_000);
+  expect(parts.flat()).toEqual(same);
+  session.abort(2);
+  await expect(settled(call)).rejects.toThrow("aborted");
+  expect(parts).toHaveLength(2);
+  const wrong = session.words(3, { count: 3 } as never, undefined, onPart());
+  await expect(settled(wrong)).rejects.toThrow(
+    /words: there is no option "count"; there are temperature.*signal/,
+  );
+  await expect(settled(session.next(4, {}, 3 as never))).rejects.toThrow(
+    "next: prefix is 3; it must be a string",
+  );
+});
+
 test("words that only NFC makes equal are one word, and all words of a model can be scored", async () => {
   const session = new Session();
   for (const words of [

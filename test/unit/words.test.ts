@@ -210,7 +210,13 @@ test("a word is no longer than what the model can read", async () => {
   const words = await inference.sample(200, sampleSettings(200, { seed: 1 }));
   expect(Math.max(...words.map((word) => word.length))).toBe(5);
   expect(await inference.sample(1, sampleSettings(1, { prefix: "emmaa" }))).toEqual(["emmaa"]);
-  expect(await scoreWords(inference, LETTERS, ["emmaa"])).toHaveLength(1);
+  const [score] = await scoreWords(inference, LETTERS, ["emmaa"]);
+  const end = (await inference.next("emmaa")).find(({ character }) => character === "");
+  expect(end?.probability).toBeCloseTo(Math.exp(-(score?.surprises.at(-1)?.surprise ?? Number.NaN)), 5);
+  await expect(inference.next("emmaaa")).rejects.toMatchObject({
+    code: "INVALID_OPTION",
+    message: expect.stringMatching(/^next: prefix is "emmaaa".* at most 5 characters/),
+  });
   for (const options of [{ prefix: "emmaaa" }, { minLength: 6 }])
     await expect(inference.sample(1, sampleSettings(1, options))).rejects.toMatchObject({
       code: "INVALID_OPTION",

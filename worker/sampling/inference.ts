@@ -8,14 +8,16 @@
 import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
 import type { ScoredWords } from "../../src/protocol";
+import type { NextCharacter } from "../../src/types";
 import type { TokenStream, WordSet } from "../data/dataset";
 import { elements, type Network } from "../model/network";
 import { networkGraphs } from "../onnx/networkGraphs";
 import type { Checkpoint } from "../training/checkpoint";
+import { nextCharacters } from "./nextCharacters";
 import { Prefixes, type StepSession } from "./prefixes";
 import { prefixSurprises } from "./prefixSurprises";
 import { GraphSession, type Runtime } from "./runtime";
-import { encodePrefix, type SampleSettings, sampleWords } from "./sample";
+import { encodePrefix, Found, type SampleSettings, type SamplingCall, sampleWords, walkDown } from "./sample";
 import { surprises, type TreeSession, wordsOf } from "./surprises";
 
 /** How often a call that waits for others looks whether it is stopped, or its turn, ms. */
@@ -24,6 +26,8 @@ const STOP_MS = 20;
 const MULTIPLY_ADDS = { sampling: 1.5e8, scoring: 1e9 };
 /** Samplings at once; more wait. */
 const MOST_WALKING = 17;
+/** Words of a stream's batch: the first comes soon, later ones are worth their message. */
+const BATCH = { first: 10, most: 1000 };
 /** Bytes for the beginnings of words of a sampling beside another. */
 const MEMORY_BESIDE = 2 << 20;
 
@@ -72,18 +76,54 @@ export class Inference {
     return this.#call(async () => {
       // Before ONNX Runtime is loaded, because it refuses an impossible prefix.
       const prefix = encodePrefix(vocabulary, settings);
-      const limited = withinModel(settings, prefix, networkGraphs(network).longestWord);
-      while (this.#walking >= MOST_WALKING) {
-        if (stopped()) return [];
-        await new Promise((resolve) => setTimeout(resolve, STOP_MS));
-      }
+      const limited = withinModel("sample", settings, prefix, networkGraphs(network).longestWord);
       const sampling = { vocabulary, count, settings: limited, prefix, known, stopped, most };
-      const walk = await this.#borrowPrefixes();
-      try {
-        return await sampleWords(walk.prefixes, sampling);
-      } finally {
-        walk.giveBack();
+      return (await this.#walk(stopped, (prefixes) => sampleWords(prefixes, sampling))) ?? [];
+    });
+  }
+
+  /**
+   * New words until stopped, the same ones that `sample` gives for the same seed.
+   *
+   * @param onBatch takes them; sampling waits for it, and holds no memory for beginnings of words meanwhile
+   * @param known the sets of words that `novel` leaves out
+   * @param stopped asked between steps; once true, the call ends
+   */
+  stream(
+    settings: SampleSettings,
+    onBatch: (words: readonly string[]) => Promise<void>,
+    known: readonly WordSet[],
+    stopped: () => boolean,
+  ): Promise<void> {
+    const { vocabulary, network } = this.#checkpoint;
+    const most = runLength(network, MULTIPLY_ADDS.sampling);
+    return this.#call(async () => {
+      const prefix = encodePrefix(vocabulary, settings, "words");
+      const limited = withinModel("words", settings, prefix, networkGraphs(network).longestWord);
+      const found = new Found("words", limited);
+      for (let count = BATCH.first; !stopped(); count = Math.min(2 * count, BATCH.most)) {
+        const sampling = { vocabulary, count, settings: limited, prefix, known, stopped, most };
+        const words = await this.#walk(stopped, (prefixes) => sampleWords(prefixes, sampling, found));
+        if (words) await onBatch(words);
       }
+    });
+  }
+
+  /**
+   * Every next character after a prefix, with its probability, likeliest first.
+   *
+   * @param stopped asked between steps; once true, the call ends with nothing
+   */
+  next(prefix: string, stopped: () => boolean = () => false): Promise<NextCharacter[]> {
+    const { vocabulary, network } = this.#checkpoint;
+    return this.#call(async () => {
+      const tokens = encodePrefix(vocabulary, { prefix, maxLength: Number.POSITIVE_INFINITY }, "next");
+      refuseLonger("next", prefix, tokens, networkGraphs(network).longestWord);
+      const characters = await this.#walk(stopped, async (prefixes) => {
+        const node = await walkDown(prefixes, tokens, stopped);
+        return node === undefined ? [] : nextCharacters(vocabulary, prefixes.logits(node));
+      });
+      return characters ?? [];
     });
   }
 
@@ -169,6 +209,20 @@ export class Inference {
     const session = await GraphSession.open(await this.#load(), graph);
     this.#sessions.push(session);
     return session;
+  }
+
+  /** Lends a tree of prefixes to some work; undefined if stopped while it waited for one. */
+  async #walk<T>(stopped: () => boolean, work: (prefixes: Prefixes) => Promise<T>): Promise<T | undefined> {
+    while (this.#walking >= MOST_WALKING) {
+      if (stopped()) return undefined;
+      await new Promise((resolve) => setTimeout(resolve, STOP_MS));
+    }
+    const { prefixes, giveBack } = await this.#borrowPrefixes();
+    try {
+      return await work(prefixes);
+    } finally {
+      giveBack();
+    }
   }
 
   /** A tree of prefixes for one call at a time; `#walking` counts those that are lent. */
@@ -264,22 +318,33 @@ type Tree = NonNullable<ReturnType<typeof networkGraphs>["tree"]>;
 
 /** The settings with `maxLength` within what the model can read. */
 function withinModel(
+  call: SamplingCall,
   settings: SampleSettings,
-  { length }: readonly number[],
+  prefix: readonly number[],
   longestWord = Number.POSITIVE_INFINITY,
 ): SampleSettings {
-  const { minLength, maxLength, prefix } = settings;
+  const { minLength, maxLength } = settings;
   if (minLength > longestWord)
     throw new MakemoreError(
       "INVALID_OPTION",
-      `sample: minLength is ${minLength}; this model reads words of at most ${longestWord} characters.`,
+      `${call}: minLength is ${minLength}; this model reads words of at most ${longestWord} characters.`,
     );
+  refuseLonger(call, settings.prefix, prefix, longestWord);
+  return { ...settings, maxLength: Math.min(maxLength, longestWord) };
+}
+
+/** Refuses a prefix that the model cannot read. */
+function refuseLonger(
+  call: SamplingCall | "next",
+  prefix: string,
+  { length }: readonly number[],
+  longestWord = Number.POSITIVE_INFINITY,
+): void {
   if (length > longestWord)
     throw new MakemoreError(
       "INVALID_OPTION",
-      `sample: prefix is ${formatValue(prefix)}; this model reads words of at most ${longestWord} characters.`,
+      `${call}: prefix is ${formatValue(prefix)}; this model reads words of at most ${longestWord} characters.`,
     );
-  return { ...settings, maxLength: Math.min(maxLength, longestWord) };
 }
 
 /** Rows of one run, so that it takes about as many multiply-adds; at least 1. */

@@ -7,7 +7,7 @@
 import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
 import type { PlainSampleOptions } from "../../src/protocol";
-import { nextTask } from "../../src/slices";
+import { turns } from "../../src/slices";
 import type { WordSet } from "../data/dataset";
 import { isReadable, normalizeWord } from "../data/normalization";
 import { randomBits, randomUnit, Stream } from "../data/random";
@@ -31,6 +31,9 @@ interface Walk {
   readonly tokens: number[];
 }
 
+/** The calls that sample, for messages. */
+export type SamplingCall = "sample" | "words";
+
 /** What is asked of a sampling. */
 interface Sampling {
   readonly vocabulary: Vocabulary;
@@ -49,34 +52,26 @@ interface Sampling {
 /**
  * Samples `count` words; fewer only if `stopped` becomes true.
  *
+ * @param found goes on from the words of the sampling that it had before
  * @throws MakemoreError `SAMPLING_FAILED` if the constraints leave too few words
  */
 export async function sampleWords(
   prefixes: Prefixes,
   { vocabulary, count, settings, prefix, known, stopped, most }: Sampling,
+  found: Found = new Found("sample", settings),
 ): Promise<string[]> {
+  found.begin(count);
   const { seed, minLength, maxLength } = settings;
   const chooser = new Chooser(vocabulary.size, settings);
-  const found = new Found(count, settings);
   const end = ({ number, tokens }: Walk) =>
     found.end(number, wordOf(vocabulary, tokens, prefix, settings, known));
   const atOnce = Math.min(prefixes.walks, most);
   // Current node of each walk; the last slot is the start node.
   const nodes = new Int32Array(atOnce + 1);
   const walks: Walk[] = [];
-  let started = 0;
-  let turn = performance.now();
-  const giveTurn = async () => {
-    if (performance.now() - turn <= TURN_MS) return;
-    await nextTask();
-    turn = performance.now();
-  };
-  let start: number = Prefixes.root;
-  for (const token of prefix) {
-    start = await stepDown(prefixes, start, token);
-    await giveTurn();
-    if (stopped()) return [];
-  }
+  const giveTurn = turns(TURN_MS);
+  let start = await walkDown(prefixes, prefix, stopped);
+  if (start === undefined) return [];
   for (;;) {
     // First of all, because the call before may have ended right after a step.
     await prefixes.compute();
@@ -86,9 +81,11 @@ export async function sampleWords(
       prefixes.keep(kept);
       start = kept[walks.length] ?? Prefixes.root;
     }
-    while (walks.length < atOnce && started < found.wanted) {
+    while (walks.length < atOnce) {
+      const number = found.next();
+      if (number === undefined) break;
       nodes[walks.length] = start;
-      walks.push({ number: started++, tokens: [...prefix] });
+      walks.push({ number, tokens: [...prefix] });
     }
     let going = 0;
     for (const [i, walk] of walks.entries()) {
@@ -113,34 +110,63 @@ export async function sampleWords(
     }
     walks.length = going;
     found.decide();
-    if (found.words.length === count || stopped()) return found.words;
+    if (found.words.length === count || stopped()) {
+      found.interrupt(walks.map(({ number }) => number));
+      return found.words;
+    }
     await giveTurn();
   }
 }
 
 /**
- * The words of a call. They end in any order, and are taken or refused in the order of their
- * numbers, so that of two equal words the same one is refused in any company.
+ * The words of a call, in one batch or in several. They end in any order, and are taken or refused in the
+ * order of their numbers, so that of two equal words the same one is refused in any company.
  */
-class Found {
-  readonly words: string[] = [];
-  readonly #count: number;
+export class Found {
+  /** Of the batch under way. */
+  words: string[] = [];
+  readonly #call: SamplingCall;
   readonly #settings: SampleSettings;
+  /** Words wanted of the batch. */
+  #count = 0;
+  /** Words taken in earlier batches. */
+  #before = 0;
+  #started = 0;
+  /** Numbers whose walks did not end with their batch; the next one starts them again. */
+  #interrupted: number[] = [];
   /** Words that have ended before some with a lower number; undefined where the word is known. */
   readonly #ended = new Map<number, string | undefined>();
   readonly #seen = new Set<string>();
   #decided = 0;
   #refusedInARow = 0;
 
-  constructor(count: number, settings: SampleSettings) {
-    this.#count = count;
+  constructor(call: SamplingCall, settings: SampleSettings) {
+    this.#call = call;
     this.#settings = settings;
   }
 
-  /** Walks to have started: as many as it should take at the rate so far; `count` where all are taken. */
-  get wanted(): number {
+  /** Begins a batch of `count` more words. */
+  begin(count: number): void {
+    this.#before += this.words.length;
+    this.words = [];
+    this.#count = count;
+  }
+
+  /** The number of a walk to start; undefined if enough are under way. */
+  next(): number | undefined {
+    return this.#interrupted.pop() ?? (this.#started < this.#wanted ? this.#started++ : undefined);
+  }
+
+  /** Ends a batch in which these walks are still under way. */
+  interrupt(numbers: readonly number[]): void {
+    this.#interrupted.push(...numbers);
+  }
+
+  /** Walks to have started: as many as it should take at the rate so far; no more than words if all are taken. */
+  get #wanted(): number {
+    const taken = this.#before + this.words.length;
     const missing = this.#count - this.words.length;
-    return this.#decided + Math.ceil((missing * (this.#decided + 1)) / (this.words.length + 1));
+    return this.#decided + Math.ceil((missing * (this.#decided + 1)) / (taken + 1));
   }
 
   end(number: number, word: string | undefined): void {
@@ -155,7 +181,8 @@ class Found {
         this.#refusedInARow = 0;
         if (this.#settings.unique) this.#seen.add(word);
         this.words.push(word);
-      } else if (++this.#refusedInARow >= MAX_REFUSED) throw tooFew(this.#count, this.words, this.#settings);
+      } else if (++this.#refusedInARow >= MAX_REFUSED)
+        throw tooFew(this.#call, this.#before + this.words.length, this.#count, this.words, this.#settings);
     }
   }
 }
@@ -187,22 +214,43 @@ function wordOf(
 }
 
 /** The ids of a prefix; refuses one that the model or `maxLength` cannot have. */
-export function encodePrefix(vocabulary: Vocabulary, { prefix, maxLength }: SampleSettings): number[] {
+export function encodePrefix(
+  vocabulary: Vocabulary,
+  { prefix, maxLength }: Pick<SampleSettings, "prefix" | "maxLength">,
+  call: SamplingCall | "next" = "sample",
+): number[] {
   const tokens = Array.from(prefix.trimStart().normalize("NFC"), (character) => {
     const id = vocabulary.id(character);
     if (id === undefined)
       throw new MakemoreError(
         "INVALID_OPTION",
-        `sample: prefix is ${formatValue(prefix)}, and the model never saw ${formatValue(character)}; it knows ${vocabulary.describe()}.`,
+        `${call}: prefix is ${formatValue(prefix)}, and the model never saw ${formatValue(character)}; it knows ${vocabulary.describe()}.`,
       );
     return id;
   });
   if (tokens.length > maxLength)
     throw new MakemoreError(
       "INVALID_OPTION",
-      `sample: prefix is "${prefix}", which is longer than maxLength, ${maxLength}.`,
+      `${call}: prefix is "${prefix}", which is longer than maxLength, ${maxLength}.`,
     );
   return tokens;
+}
+
+/** The node of a prefix, computed with everything above it; undefined if `stopped` becomes true. */
+export async function walkDown(
+  prefixes: Prefixes,
+  prefix: readonly number[],
+  stopped: () => boolean,
+): Promise<number | undefined> {
+  const giveTurn = turns(TURN_MS);
+  let node: number = Prefixes.root;
+  for (const token of prefix) {
+    node = await stepDown(prefixes, node, token);
+    await giveTurn();
+    if (stopped()) return undefined;
+  }
+  await prefixes.compute();
+  return node;
 }
 
 /** The node one known character below, where everything above is computed. */
@@ -214,16 +262,18 @@ async function stepDown(prefixes: Prefixes, node: number, token: number): Promis
 }
 
 function tooFew(
+  call: SamplingCall,
+  total: number,
   count: number,
-  found: readonly string[],
+  words: readonly string[],
   { novel, unique, prefix, temperature }: SampleSettings,
 ): MakemoreError {
   const asked = [novel ? "novel" : "", unique ? "unique" : ""].filter((name) => name !== "").join(" and ");
   const refused = asked === "" ? "words in the form of the list (trimmed, in NFC, of its characters)" : asked;
   return new MakemoreError(
     "SAMPLING_FAILED",
-    `sample: only ${found.length} of ${count} words were found; then ${MAX_REFUSED} in a row were not ${refused}. Ask for fewer, raise temperature (${temperature})${prefix === "" ? "" : `, shorten prefix ("${prefix}")`}${asked === "" ? "" : `, or leave out ${asked}`}.`,
-    { words: found },
+    `${call}: only ${total}${call === "sample" ? ` of ${count}` : ""} words were found; then ${MAX_REFUSED} in a row were not ${refused}. ${call === "sample" ? "Ask for fewer, raise" : "Raise"} temperature (${temperature})${prefix === "" ? "" : `, shorten prefix ("${prefix}")`}${asked === "" ? "" : `, or leave out ${asked}`}.`,
+    { words },
   );
 }
 

@@ -23,7 +23,7 @@ import type {
   WorkerConfiguration,
 } from "../../src/protocol";
 import { inSlices } from "../../src/slices";
-import type { Losses, ModelInfo, SavedModel, TrainResult } from "../../src/types";
+import type { Losses, ModelInfo, NextCharacter, SavedModel, TrainResult } from "../../src/types";
 import { setAssetURLs } from "../assets";
 import { encodeText, type TokenStream, WordSet } from "../data/dataset";
 import { fingerprintWork } from "../data/fingerprint";
@@ -32,11 +32,15 @@ import { writeWork } from "../onnx/write";
 import {
   checkLoadOptions,
   checkMakemoreOptions,
+  checkNext,
   checkNoOptions,
   checkSavedName,
   exportSettings,
   sampleSettings,
+  samplingSettings,
 } from "../options";
+import type { Inference } from "../sampling/inference";
+import type { SampleSettings, SamplingCall } from "../sampling/sample";
 import type { Checkpoint } from "../training/checkpoint";
 import { modelInfo } from "../training/modelInfo";
 import { Cache } from "./cache";
@@ -50,6 +54,18 @@ import { type ModelAndWords, openModel, removeModel, savedModels, saveModel } fr
 
 /** Sampled words of one message: a few milliseconds of the page's time. */
 const PART = 5000;
+
+/** Takes sampled words to the page, and waits until they are taken. */
+type Hand = (words: readonly string[]) => Promise<void>;
+
+/** A call that samples. */
+interface SamplingOf {
+  readonly call: SamplingCall;
+  readonly settings: SampleSettings;
+  readonly novel: EncodedWords | undefined;
+  readonly onPart: OnPart<string[]>;
+  readonly signal: AbortSignal;
+}
 
 export class Session implements WorkerAPI {
   readonly #calls = new Calls();
@@ -100,21 +116,34 @@ export class Session implements WorkerAPI {
   ): Promise<Outcome<void>> {
     return this.#calls.runBeside(id, onPart, async (signal) => {
       const settings = sampleSettings(count, options);
-      const checkpoint = await this.#snapshot("sample", signal);
-      const known = settings.novel ? await this.#knownWords(checkpoint, novel, signal) : [];
-      const hand = async (words: readonly string[]) => {
-        for (let from = 0; from < words.length; from += PART) {
-          signal.throwIfAborted();
-          await onPart(words.slice(from, from + PART));
-        }
-      };
-      try {
-        const inference = await this.#cache.inference(checkpoint);
-        await hand(await inference.sample(count, settings, known, () => signal.aborted));
-      } catch (error) {
-        if (error instanceof MakemoreError && error.words) await hand(error.words);
-        throw error;
-      }
+      await this.#sample(
+        { call: "sample", settings, novel, onPart, signal },
+        async (inference, known, hand) =>
+          hand(await inference.sample(count, settings, known, () => signal.aborted)),
+      );
+    });
+  }
+
+  words(
+    id: number,
+    options: PlainSampleOptions,
+    novel: EncodedWords | undefined,
+    onPart: OnPart<string[]>,
+  ): Promise<Outcome<void>> {
+    // Not beside a training: that would give way for as long as the page takes to read the words.
+    return this.#calls.run(id, onPart, async (signal) => {
+      const settings = samplingSettings("words", options);
+      await this.#sample({ call: "words", settings, novel, onPart, signal }, (inference, known, hand) =>
+        inference.stream(settings, hand, known, () => signal.aborted),
+      );
+    });
+  }
+
+  next(id: number, options: NoOptions, prefix: string): Promise<Outcome<NextCharacter[]>> {
+    return this.#calls.runBeside(id, undefined, async (signal) => {
+      checkNext(options, prefix);
+      const inference = await this.#cache.inference(await this.#snapshot("next", signal));
+      return inference.next(prefix, () => signal.aborted);
     });
   }
 
@@ -259,14 +288,34 @@ export class Session implements WorkerAPI {
     return this.#state.snapshot(call, signal);
   }
 
+  /** Samples words and hands them to the page, also those that were found before it failed. */
+  async #sample(
+    { call, settings, novel, onPart, signal }: SamplingOf,
+    find: (inference: Inference, known: readonly WordSet[], hand: Hand) => Promise<void>,
+  ): Promise<void> {
+    const checkpoint = await this.#snapshot(call, signal);
+    const known = settings.novel ? await this.#knownWords(call, checkpoint, novel, signal) : [];
+    const hand: Hand = async (words) => {
+      for (let from = 0; from < words.length; from += PART)
+        await orAborted(Promise.resolve(onPart(words.slice(from, from + PART))), signal);
+    };
+    try {
+      await find(await this.#cache.inference(checkpoint), known, hand);
+    } catch (error) {
+      if (error instanceof MakemoreError && error.words) await hand(error.words);
+      throw error;
+    }
+  }
+
   /** What `novel` leaves out: the list that was given, or every word of the model's own. */
   async #knownWords(
+    call: SamplingCall,
     { vocabulary }: Checkpoint,
     novel: EncodedWords | undefined,
     signal: AbortSignal,
   ): Promise<WordSet[]> {
     if (novel) {
-      const { text } = await readWords(novel, { call: "sample: novel" }, signal);
+      const { text } = await readWords(novel, { call: `${call}: novel` }, signal);
       // A word that the model cannot spell is never sampled.
       const stream = await inSlices(encodeText(text, vocabulary, true), signal);
       return [await inSlices(WordSet.work(stream), signal)];
@@ -275,7 +324,7 @@ export class Session implements WorkerAPI {
     if (!dataset)
       throw new MakemoreError(
         "NO_WORDS",
-        "sample: novel needs the training words, and a loaded model comes without them; give them as sample(count, { novel: words }) or load(file, { words }).",
+        `${call}: novel needs the training words, and a loaded model comes without them; give them as ${call}(${call === "sample" ? "count, " : ""}{ novel: words }) or load(file, { words }).`,
       );
     return orAborted(this.#cache.wordSets(dataset), signal);
   }
