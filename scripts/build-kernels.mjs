@@ -63,8 +63,9 @@ export async function compileKernels(build, options = []) {
 /** Changes whenever anything that the builds depend on does. */
 function sourceHash() {
   const hash = createHash("sha256");
-  for (const name of readdirSync(kernels).sort())
-    hash.update(name).update(readFileSync(new URL(name, kernels)));
+  const names = readdirSync(kernels, { recursive: true, encoding: "utf8" });
+  for (const name of names.filter((file) => file.endsWith(".ts")).sort())
+    hash.update(name).update(readFileSync(new URL(name.replaceAll("\\", "/"), kernels)));
   hash.update(readFileSync(new URL(import.meta.url)));
   hash.update(readFileSync(new URL("../node_modules/assemblyscript/package.json", import.meta.url)));
   return hash.digest("hex");

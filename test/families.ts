@@ -205,7 +205,14 @@ export function testFamilies(
         expect(difference, name).toBeLessThanOrEqual(allowedDifference(before, after, losses.length));
       }
       const { tokens, logits: expected } = run.evaluation;
-      expect(largestDifference(await logits(network, state.parameters, tokens), expected)).toBeLessThan(1e-4);
+      const width = network.vocabularySize;
+      // A predictor need not say anything of padding.
+      const isReal = tokens.flatMap((row) => row.map((token, place) => place === 0 || token !== 0));
+      const real = (values: ArrayLike<number>) =>
+        Array.from(values).filter((_, i) => isReal[Math.floor(i / width)]);
+      const answers = await logits(network, state.parameters, tokens);
+      expect(answers.length).toBe(expected.length);
+      expect(largestDifference(real(answers), real(expected))).toBeLessThan(1e-4);
     } finally {
       engine.dispose();
     }

@@ -4,7 +4,9 @@ import { createTfjsEngine } from "../../worker/engines/tfjs";
 import { createWasmEngine } from "../../worker/engines/wasm";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
+import { createWasmPredictor } from "../../worker/engines/wasm/predictor";
 import { oddSizes, sgd, someSetup } from "../engineSetups";
+import { testFamilies } from "../families";
 import { allowedDifference, largestDifference } from "../pytorch";
 import { testWasmEngine } from "../wasmEngine";
 
@@ -15,6 +17,15 @@ const wasmURL = new URL(
 
 testWasmEngine("relaxed-simd");
 testWasmEngine("simd");
+testFamilies(
+  (setup) => createWasmEngine(setup, "relaxed-simd"),
+  "wasm",
+  async (network, parameters, tokens) => {
+    const predictor = await createWasmPredictor(network, tokens.length, "relaxed-simd");
+    predictor.load(parameters);
+    return predictor.predict(Uint32Array.from(tokens.flat()), tokens[0]?.length ?? 0);
+  },
+);
 
 test("the best build that this browser has is taken", async () => {
   const network = buildNetwork(architecture("wavenet"), 27);

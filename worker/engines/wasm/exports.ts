@@ -37,4 +37,33 @@ export interface Kernels extends WasmRules {
     given: boolean,
   ): void;
   predict(logits: number): void;
+  // kernels/words/index.ts
+  allocateTensor(count: number): number;
+  beginWords(
+    stream: number,
+    starts: number,
+    words: number,
+    even: boolean,
+    batchSize: number,
+    longest: number,
+    vocabularySize: number,
+    byLevel: boolean,
+    hasPaths: boolean,
+  ): void;
+  useSoftWordTargets(prefixOf: number, firstPair: number, pairs: number): void;
+  nodeCapacity(batchSize: number, longest: number, byLevel: boolean): number;
+  pathCapacity(batchSize: number, longest: number): number;
+  setLogits(values: number, space: number, capacity: number, width: number): number;
+  setPlan(records: number, count: number): void;
+  wordsAddress(): number;
+  refreshPlan(): void;
+  trainWords(
+    firstStep: number,
+    steps: number,
+    seed: number,
+    factors: number,
+    losses: number,
+    given: boolean,
+  ): void;
+  predictWords(logits: number, time: number): void;
 }

@@ -6,14 +6,15 @@
 import { MakemoreError } from "../../../src/errors";
 import { type Examples, teacherWeight, windowExamples } from "../../data/examples";
 import type { BlockChain } from "../../model/blocks";
-import type { Parameters } from "../../model/layer";
-import { optimizerKind, stateOf } from "../../optimizers";
+import { optimizerKind } from "../../optimizers";
 import type { Engine, EngineSetup, EngineState } from "../engine";
 import { FACTORS, stepFactors } from "../optimizer";
 import { relaxed, simd } from "./binaries";
 import type { Kernels } from "./exports";
-import { memoryLayout, padTo8, type StoredParameter } from "./memoryLayout";
-import { supportedChain } from "./supports";
+import { memoryLayout, padTo8 } from "./memoryLayout";
+import { ParameterMemory } from "./parameterMemory";
+import { chainOf, refusal } from "./supports";
+import { WordEngine } from "./wordEngine";
 
 /** The builds, best first, and what `device` calls them. */
 const builds = { "relaxed-simd": relaxed, simd };
@@ -25,16 +26,18 @@ export type Build = keyof typeof builds;
 const STEPS_PER_CALL = 1024;
 
 /**
- * Makes the engine for a network of blocks (worker/model/blocks.ts).
+ * Makes the engine: for a network of blocks (worker/model/blocks.ts), or for one that reads words (plan.ts).
  *
  * @param build instead of the best that this machine can run
  */
 export async function createWasmEngine(setup: EngineSetup, build?: Build): Promise<Engine> {
-  const chain = supportedChain(setup);
-  if (typeof chain === "string") throw new MakemoreError("UNSUPPORTED", chain);
+  const refused = refusal(setup);
+  if (refused) throw new MakemoreError("UNSUPPORTED", refused);
   const { device, kernels } = await openKernels(build);
   try {
-    return new WasmEngine(device, kernels, setup, chain);
+    return setup.network.example === "word"
+      ? new WordEngine(device, kernels, setup)
+      : new ChainEngine(device, kernels, setup, chainOf(setup.network));
   } catch (error) {
     if (!(error instanceof WebAssembly.RuntimeError)) throw error;
     throw new MakemoreError(
@@ -118,16 +121,14 @@ function placeExamples(kernels: Kernels, examples: Examples, vocabularySize: num
   };
 }
 
-class WasmEngine implements Engine {
+class ChainEngine implements Engine {
   readonly backend = "wasm";
   /** Undefined once disposed. */
   #kernels: Kernels | undefined;
   readonly #setup: Pick<EngineSetup, "optimizer" | "seed" | "batchSize">;
   /** The teacher's weight at a step. */
   readonly #teacherWeight: (step: number) => number;
-  readonly #layout: readonly StoredParameter[];
-  /** Names of the optimiser's state, in the order of its tensors. */
-  readonly #states: readonly string[];
+  readonly #parameters: ParameterMemory;
   readonly #factors: number;
   readonly #teacherWeights: number;
   readonly #losses: number;
@@ -141,7 +142,6 @@ class WasmEngine implements Engine {
     const { optimizer, seed, batchSize, stream } = setup;
     const examples = windowExamples(setup.examples);
     this.#setup = { optimizer, seed, batchSize };
-    this.#states = stateOf(optimizer).map(([state]) => state);
     optimizerKind(optimizer).wasm?.(optimizer, kernels);
     const teacherSteps = examples?.targets === "soft" ? examples.teacher?.steps : undefined;
     this.#teacherWeight = (step) => (teacherSteps ? teacherWeight(teacherSteps, step) : 0);
@@ -157,17 +157,12 @@ class WasmEngine implements Engine {
     this.#teacherWeights = kernels.allocateNumbers(STEPS_PER_CALL);
     this.#losses = kernels.allocateNumbers(STEPS_PER_CALL);
     this.#kernels = kernels;
-    this.#layout = memoryLayout(chain, kernels);
+    this.#parameters = new ParameterMemory(kernels, memoryLayout(chain, kernels), optimizer);
 
     // From here on the memory does not grow, so its buffer stays.
     new Uint16Array(kernels.memory.buffer, tokens, stream.length).set(stream);
     copyExamples();
-    for (const parameter of this.#layout) {
-      this.#write(parameter, 0, setup.parameters);
-      if (!parameter.trainable) continue;
-      for (const [i, state] of this.#states.entries())
-        this.#write(parameter, 1 + i, setup.optimizerState?.get(state));
-    }
+    this.#parameters.write(setup);
     kernels.refresh();
   }
 
@@ -207,13 +202,8 @@ class WasmEngine implements Engine {
   }
 
   async read(): Promise<EngineState> {
-    const parameters = this.#readAll(this.#layout, 0);
-    if (this.#states.length === 0) return { parameters };
-    const trainable = this.#layout.filter((parameter) => parameter.trainable);
-    const optimizerState = new Map(
-      this.#states.map((state, i) => [state, this.#readAll(trainable, 1 + i)] as const),
-    );
-    return { parameters, optimizerState };
+    this.#running();
+    return this.#parameters.read();
   }
 
   dispose(): void {
@@ -223,27 +213,5 @@ class WasmEngine implements Engine {
   #running(): Kernels {
     if (!this.#kernels) throw new MakemoreError("DISPOSED", "This engine was disposed; make a new one.");
     return this.#kernels;
-  }
-
-  /** A parameter in memory: its values (0), or its first (1), second (2), … state. */
-  #view(parameter: StoredParameter, which: number): Float32Array<ArrayBuffer> {
-    const { buffer } = this.#running().memory;
-    return new Float32Array(buffer, parameter.address + which * parameter.padded * 4, parameter.padded);
-  }
-
-  #write(parameter: StoredParameter, which: number, from: Parameters | undefined): void {
-    const view = this.#view(parameter, which);
-    for (const [i, value] of from?.get(parameter.name)?.entries() ?? []) view[parameter.place(i)] = value;
-  }
-
-  #readAll(list: readonly StoredParameter[], which: number): Parameters {
-    return new Map(
-      list.map((parameter) => {
-        const view = this.#view(parameter, which);
-        const values = new Float32Array(parameter.length);
-        for (let i = 0; i < values.length; i++) values[i] = view[parameter.place(i)] ?? 0;
-        return [parameter.name, values];
-      }),
-    );
   }
 }

@@ -10,13 +10,18 @@ import type { Predictor } from "../predictor";
 import type { Kernels } from "./exports";
 import { type Build, openKernels } from "./index";
 import { memoryLayout, type StoredParameter } from "./memoryLayout";
+import { createWordPredictor } from "./wordPredictor";
 
 /** Contexts of one pass at most: enough to share rows, few enough to stay in the cache. */
 const BATCH_SIZE = 128;
 
-/** Makes a predictor for a network of blocks (worker/model/blocks.ts); see `PredictorFactory`. */
+/**
+ * Makes a predictor for a network of blocks (worker/model/blocks.ts) or one that reads words; see
+ * `PredictorFactory`.
+ */
 export async function createWasmPredictor(network: Network, most: number, build?: Build): Promise<Predictor> {
   const { chain } = network;
+  if (network.example === "word") return createWordPredictor(network, most, build);
   if (!chain) throw new MakemoreError("UNSUPPORTED", "The wasm kernels do not cover this list of layers.");
   const { kernels } = await openKernels(build);
   try {

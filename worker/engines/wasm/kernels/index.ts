@@ -29,6 +29,7 @@ import { allocateParameter, descendAll, setFactors, useAdamW, useSGD } from "./o
 import { Rows } from "./rows";
 
 export { useAdamW, useSGD };
+export * from "./words";
 
 /** A wasm global cannot be without a value; `begin` sets these before anything reads them. */
 let batch: Batch = changetype<Batch>(0);
@@ -174,7 +175,7 @@ function step(soft: SoftTargets | null, teacherWeight: f32): f32 {
   softmax(rows, shares, vocabulary, batch.size, logNormalizers);
   const loss = soft
     ? subtractSoft(rows, shares, vocabulary, batch, soft, teacherWeight, logNormalizers)
-    : subtractHard(rows, batch, logNormalizers);
+    : subtractHard(rows, rows.at, batch.targets, batch.size, logNormalizers);
   for (let i = top; i >= 0; i--) {
     const level = levels[i],
       below = level.below;

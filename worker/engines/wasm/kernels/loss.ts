@@ -29,10 +29,11 @@ export class SoftTargets {
 /**
  * Softmax of each row, as the gradient of its logits before the targets are subtracted.
  *
+ * @param places of the minibatch, over which the loss is the mean
  * @param logNormalizers f32 [rows], to be filled in
  */
-export function softmax(rows: Rows, shares: usize, vocabulary: i32, batchSize: i32, logNormalizers: usize): void {
-  const stride = rows.groupStride, share = <f32>1 / <f32>batchSize;
+export function softmax(rows: Rows, shares: usize, vocabulary: i32, places: i32, logNormalizers: usize): void {
+  const stride = rows.groupStride, share = <f32>1 / <f32>places;
   for (let row: usize = 0; row < <usize>rows.count; row++) {
     const offset = row << 4;
     let top = f32x4.splat(-f32.MAX_VALUE);
@@ -54,17 +55,21 @@ export function softmax(rows: Rows, shares: usize, vocabulary: i32, batchSize: i
   }
 }
 
-/** Subtracts the targets of all places from the gradient; gives the mean loss. */
-export function subtractHard(rows: Rows, batch: Batch, logNormalizers: usize): f32 {
-  const stride = rows.groupStride, share = <f32>1 / <f32>batch.size;
+/**
+ * Subtracts the targets of all places from the gradient; gives the mean loss.
+ *
+ * @param at the row of logits at each place, u32 [places], as `targets` are
+ */
+export function subtractHard(rows: Rows, at: usize, targets: usize, places: i32, logNormalizers: usize): f32 {
+  const stride = rows.groupStride, share = <f32>1 / <f32>places;
   let loss: f64 = 0;
-  for (let i: usize = 0; i < <usize>batch.size; i++) {
-    const row = <usize>load<u32>(rows.at + (i << 2)), target = <usize>load<u32>(batch.targets + (i << 2));
-    const at = (target >> 2) * stride + (row << 4) + ((target & 3) << 2);
-    loss += load<f32>(logNormalizers + (row << 2)) - load<f32>(rows.values + at);
-    store<f32>(rows.gradient + at, load<f32>(rows.gradient + at) - share);
+  for (let i: usize = 0; i < <usize>places; i++) {
+    const row = <usize>load<u32>(at + (i << 2)), target = <usize>load<u32>(targets + (i << 2));
+    const logit = (target >> 2) * stride + (row << 4) + ((target & 3) << 2);
+    loss += load<f32>(logNormalizers + (row << 2)) - load<f32>(rows.values + logit);
+    store<f32>(rows.gradient + logit, load<f32>(rows.gradient + logit) - share);
   }
-  return <f32>(loss / <f64>batch.size);
+  return <f32>(loss / <f64>places);
 }
 
 /**
@@ -114,6 +119,6 @@ export function subtractSoft(
 /** Which of the channels c to c + 3 are logits and not padding. */
 // @ts-expect-error: decorator
 @inline
-function inside(c: i32, vocabulary: i32): v128 {
+export function inside(c: i32, vocabulary: i32): v128 {
   return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(vocabulary - c));
 }

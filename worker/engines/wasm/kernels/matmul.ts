@@ -16,26 +16,51 @@
 import { fma } from "./simd";
 
 export function matmul(c: usize, a: usize, w: usize, rows: i32, fanIn: i32, fanOut: i32): void {
-  const stride = <usize>rows << 4;
+  addMatmul(c, a, w, rows, <usize>rows << 4, fanIn, fanOut, ZEROS, 0);
+}
+
+/** Where the sums of a panel start if there is nothing to add. */
+const ZEROS = memory.data(32, 16);
+
+/**
+ * C = start + A W, for `rows` rows of matrices that have more.
+ *
+ * @param stride bytes from a group of A and C to the next
+ * @param start eight numbers that every row of a panel starts from; 0 to start from C
+ * @param step bytes from a panel's `start` to the next
+ */
+export function addMatmul(
+  c: usize, a: usize, w: usize, rows: i32, stride: usize, fanIn: i32, fanOut: i32, start: usize, step: usize,
+): void {
   for (; fanOut > 0; fanOut -= 8) {
     let left = rows;
     let from = a, to = c;
     if (ASC_FEATURE_RELAXED_SIMD) {
       // Every even number from 4 on is sixes and then at most two fours.
-      for (; left > 8 || left == 6; left -= 6, from += 96, to += 96) tile6(to, from, w, stride, fanIn);
+      for (; left > 8 || left == 6; left -= 6, from += 96, to += 96) tile6(to, from, w, stride, fanIn, start);
     }
-    for (; left > 0; left -= 4, from += 64, to += 64) tile4(to, from, w, stride, fanIn);
+    for (; left > 0; left -= 4, from += 64, to += 64) tile4(to, from, w, stride, fanIn, start);
     w += <usize>fanIn << 5;
     c += stride << 1;
+    start += step;
   }
 }
 
 // @ts-expect-error: decorator
 @inline
-function tile6(c: usize, a: usize, w: usize, stride: usize, fanIn: i32): void {
-  let c00 = f32x4.splat(0), c01 = f32x4.splat(0), c10 = f32x4.splat(0), c11 = f32x4.splat(0);
-  let c20 = f32x4.splat(0), c21 = f32x4.splat(0), c30 = f32x4.splat(0), c31 = f32x4.splat(0);
-  let c40 = f32x4.splat(0), c41 = f32x4.splat(0), c50 = f32x4.splat(0), c51 = f32x4.splat(0);
+function tile6(c: usize, a: usize, w: usize, stride: usize, fanIn: i32, start: usize): void {
+  let c00: v128, c01: v128, c10: v128, c11: v128, c20: v128, c21: v128;
+  let c30: v128, c31: v128, c40: v128, c41: v128, c50: v128, c51: v128;
+  if (start) {
+    c00 = c10 = c20 = c30 = c40 = c50 = v128.load(start, 0);
+    c01 = c11 = c21 = c31 = c41 = c51 = v128.load(start, 16);
+  } else {
+    c00 = v128.load(c, 0); c10 = v128.load(c, 16); c20 = v128.load(c, 32);
+    c30 = v128.load(c, 48); c40 = v128.load(c, 64); c50 = v128.load(c, 80);
+    const next = c + stride;
+    c01 = v128.load(next, 0); c11 = v128.load(next, 16); c21 = v128.load(next, 32);
+    c31 = v128.load(next, 48); c41 = v128.load(next, 64); c51 = v128.load(next, 80);
+  }
   for (let q = fanIn; q > 0; q -= 4, a += stride, w += 128) {
     let w0 = v128.load(w, 0), w1 = v128.load(w, 16), x: v128;
     x = v128.load32_splat(a, 0); c00 = fma(x, w0, c00); c01 = fma(x, w1, c01);
@@ -75,9 +100,16 @@ function tile6(c: usize, a: usize, w: usize, stride: usize, fanIn: i32): void {
 
 // @ts-expect-error: decorator
 @inline
-function tile4(c: usize, a: usize, w: usize, stride: usize, fanIn: i32): void {
-  let c00 = f32x4.splat(0), c01 = f32x4.splat(0), c10 = f32x4.splat(0), c11 = f32x4.splat(0);
-  let c20 = f32x4.splat(0), c21 = f32x4.splat(0), c30 = f32x4.splat(0), c31 = f32x4.splat(0);
+function tile4(c: usize, a: usize, w: usize, stride: usize, fanIn: i32, start: usize): void {
+  let c00: v128, c01: v128, c10: v128, c11: v128, c20: v128, c21: v128, c30: v128, c31: v128;
+  if (start) {
+    c00 = c10 = c20 = c30 = v128.load(start, 0);
+    c01 = c11 = c21 = c31 = v128.load(start, 16);
+  } else {
+    c00 = v128.load(c, 0); c10 = v128.load(c, 16); c20 = v128.load(c, 32); c30 = v128.load(c, 48);
+    const next = c + stride;
+    c01 = v128.load(next, 0); c11 = v128.load(next, 16); c21 = v128.load(next, 32); c31 = v128.load(next, 48);
+  }
   for (let q = fanIn; q > 0; q -= 4, a += stride, w += 128) {
     let w0 = v128.load(w, 0), w1 = v128.load(w, 16), x: v128;
     x = v128.load32_splat(a, 0); c00 = fma(x, w0, c00); c01 = fma(x, w1, c01);

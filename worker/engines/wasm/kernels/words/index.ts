@@ -1,0 +1,202 @@
+/**
+ * The way through the engine of networks that read words: a static plan, made once by ../../plan.ts. Think of it as
+ * a list of kernels, each with the addresses that it works on; a step runs the list forwards, takes the loss, and
+ * runs the list backwards, where the weights learn. What a step computes once for several words is in trie.ts.
+ *
+ * Values are in groups of four channels, [channels / 4][rows][4], with channels padded to a multiple of 8 by zeros
+ * that stay zeros, and rows to a multiple of 4.
+ */
+import { Batch } from "../batch";
+import { transpose } from "../learn";
+import { softmax, subtractHard } from "../loss";
+import { allocate } from "../memory";
+import { allocateParameter, setFactors } from "../optimizer";
+import { Rows } from "../rows";
+import { Attention } from "./attention";
+import { CausalMean } from "./causalMean";
+import { Embedding, Expand, PositionEmbedding } from "./embedding";
+import { gruBackward, gruForward } from "./gru";
+import { Linear } from "./linear";
+import { SoftWordTargets } from "./loss";
+import { lstmBackward, lstmForward } from "./lstm";
+import { Norm } from "./norm";
+import { Activation, ResidualEnd, ResidualStart } from "./pointwise";
+import { Cell } from "./recurrent";
+import { rnnBackward, rnnForward } from "./rnn";
+import { nodeCapacity, pathCapacity, plant, TOKENS, Trie, trie } from "./trie";
+
+export { nodeCapacity, pathCapacity };
+
+/** Bytes of a kernel in the plan; its class names what they are. */
+const RECORD: usize = 96;
+
+/** The codes of ../../plan.ts. */
+const EMBEDDING: u32 = 0, EXPAND: u32 = 1, POSITION_EMBEDDING: u32 = 2, LINEAR: u32 = 3, NORM: u32 = 4, TANH: u32 = 5;
+const RELU: u32 = 6, GELU: u32 = 7, RESIDUAL_START: u32 = 8, RESIDUAL_END: u32 = 9, CAUSAL_MEAN: u32 = 10;
+const ATTENTION: u32 = 11, RNN: u32 = 12, GRU: u32 = 13, LSTM: u32 = 14;
+
+/** Set by `beginWords` and `setPlan` before anything reads them. */
+let batch: Batch = changetype<Batch>(0);
+let wordStarts: usize = 0;
+let logits: Rows = changetype<Rows>(0);
+let logitSpace: u32 = 0;
+let vocabulary: i32 = 0;
+let logNormalizers: usize = 0;
+let soft: SoftWordTargets | null = null;
+let plan: usize = 0;
+let planEnd: usize = 0;
+
+/** Room for a tensor that learns; call it after the optimiser is chosen. */
+export function allocateTensor(count: i32): usize {
+  return allocateParameter(count);
+}
+
+/**
+ * @param stream tokens, u16
+ * @param words how many there are, and `starts` where each begins, u32
+ * @param longest characters of a word at most
+ */
+export function beginWords(
+  stream: usize, starts: usize, words: i32, even: bool,
+  batchSize: i32, longest: i32, vocabularySize: i32, byLevel: bool, hasPaths: bool,
+): void {
+  // Drawn as examples are; the words take their place.
+  batch = new Batch(batchSize, stream, words + 1);
+  batch.even = even;
+  batch.sorted = starts;
+  wordStarts = starts;
+  vocabulary = vocabularySize;
+  plant(new Trie(batchSize, longest, vocabularySize, byLevel, hasPaths));
+}
+
+export function useSoftWordTargets(prefixOf: usize, firstPair: usize, pairs: usize): void {
+  soft = new SoftWordTargets(prefixOf, firstPair, pairs, batch.stream);
+}
+
+/** Names the value that is the logits; gives where their gradient is. */
+export function setLogits(values: usize, space: u32, capacity: i32, width: i32): usize {
+  logits = new Rows(1, capacity, width, values);
+  logitSpace = space;
+  logNormalizers = allocate(capacity);
+  return logits.gradient;
+}
+
+export function setPlan(records: usize, count: i32): void {
+  plan = records;
+  planEnd = records + <usize>count * RECORD;
+}
+
+/** Where `trainWords` expects given word starts, u32 [batchSize]. */
+export function wordsAddress(): usize {
+  return batch.positions;
+}
+
+/** To be called when weights were written from outside. */
+export function refreshPlan(): void {
+  for (let p = plan; p < planEnd; p += RECORD) {
+    const code = load<u32>(p);
+    if (code == LINEAR) changetype<Linear>(p).refresh();
+    else if (code >= RNN) {
+      const cell = changetype<Cell>(p);
+      transpose(cell.weight, cell.transposed, cell.width, code == GRU ? 2 * cell.width : cell.gateWidth);
+      if (code == GRU) transpose(cell.a, cell.b, cell.width, cell.width);
+    }
+  }
+}
+
+function forward(): void {
+  for (let p = plan; p < planEnd; p += RECORD) {
+    switch (load<u32>(p)) {
+      case EMBEDDING: changetype<Embedding>(p).forward(); break;
+      case EXPAND: changetype<Expand>(p).forward(); break;
+      case POSITION_EMBEDDING: changetype<PositionEmbedding>(p).forward(); break;
+      case LINEAR: changetype<Linear>(p).forward(); break;
+      case NORM: changetype<Norm>(p).forward(); break;
+      case TANH: changetype<Activation>(p).tanh(); break;
+      case RELU: changetype<Activation>(p).relu(); break;
+      case GELU: changetype<Activation>(p).gelu(); break;
+      case RESIDUAL_END: changetype<ResidualEnd>(p).forward(); break;
+      case CAUSAL_MEAN: changetype<CausalMean>(p).forward(); break;
+      case ATTENTION: changetype<Attention>(p).forward(); break;
+      case RNN: rnnForward(changetype<Cell>(p)); break;
+      case GRU: gruForward(changetype<Cell>(p)); break;
+      case LSTM: lstmForward(changetype<Cell>(p)); break;
+    }
+  }
+}
+
+function backward(): void {
+  for (let p = planEnd - RECORD; p >= plan; p -= RECORD) {
+    switch (load<u32>(p)) {
+      case EMBEDDING: changetype<Embedding>(p).backward(); break;
+      case EXPAND: changetype<Expand>(p).backward(); break;
+      case POSITION_EMBEDDING: changetype<PositionEmbedding>(p).backward(); break;
+      case LINEAR: changetype<Linear>(p).backward(); break;
+      case NORM: changetype<Norm>(p).backward(); break;
+      case TANH: changetype<Activation>(p).tanhBackward(); break;
+      case RELU: changetype<Activation>(p).reluBackward(); break;
+      case GELU: changetype<Activation>(p).geluBackward(); break;
+      case RESIDUAL_START: changetype<ResidualStart>(p).backward(); break;
+      case CAUSAL_MEAN: changetype<CausalMean>(p).backward(); break;
+      case ATTENTION: changetype<Attention>(p).backward(); break;
+      case RNN: rnnBackward(changetype<Cell>(p)); break;
+      case GRU: gruBackward(changetype<Cell>(p)); break;
+      case LSTM: lstmBackward(changetype<Cell>(p)); break;
+    }
+  }
+}
+
+/**
+ * Trains.
+ *
+ * @param factors the table of `stepFactors` for these steps
+ * @param losses f32 [steps], to be filled in
+ * @param given the words are those at `wordsAddress` instead of being drawn; their targets are hard
+ */
+export function trainWords(firstStep: u32, steps: i32, seed: u32, factors: usize, losses: usize, given: bool): void {
+  for (let i = 0; i < steps; i++) {
+    if (!given) batch.draw(seed, firstStep + i);
+    const at = (<usize>i) << 2;
+    setFactors(factors + (at << 2));
+    trie.build(batch.positions, batch.stream);
+    forward();
+    store<f32>(losses + at, loss(given));
+    backward();
+  }
+}
+
+function loss(hard: bool): f32 {
+  logits.resize(trie.rows(logitSpace));
+  softmax(logits, trie.sharesOf(logitSpace), vocabulary, trie.places, logNormalizers);
+  const targets = soft;
+  if (targets && !hard) return targets.subtract(logits, logitSpace, logNormalizers);
+  return subtractHard(logits, rowsOfPlaces(), trie.targets, trie.places, logNormalizers);
+}
+
+/** The row of logits at each place. */
+function rowsOfPlaces(): usize {
+  if (logitSpace == TOKENS)
+    for (let at = trie.at, end = at + ((<usize>trie.places) << 2); at < end; at += 4)
+      store<u32>(at, load<u32>(trie.tokenRows + ((<usize>load<u32>(at)) << 2)));
+  return trie.at;
+}
+
+/**
+ * Forward only, for the words at `wordsAddress` of a stream in which each has `time` + 1 tokens, with its boundaries.
+ *
+ * @param out f32 [batchSize, time, vocabulary], to be filled in for the places of words
+ */
+export function predictWords(out: usize, time: i32): void {
+  trie.build(batch.positions, batch.stream);
+  forward();
+  const stride = (<usize>trie.rows(logitSpace)) << 4;
+  rowsOfPlaces();
+  for (let place: usize = 0; place < (<usize>trie.places) << 2; place += 4) {
+    // Row w, place k of it predicts position w (time + 1) + 1 + k.
+    const position = load<u32>(trie.targetPositions + place) - 1;
+    let to = out + ((<usize>(position - position / (time + 1)) * <usize>vocabulary) << 2);
+    const from = logits.values + ((<usize>load<u32>(trie.at + place)) << 4);
+    for (let c: usize = 0; c < <usize>vocabulary; c++, to += 4)
+      store<f32>(to, load<f32>(from + (c >> 2) * stride + ((c & 3) << 2)));
+  }
+}

@@ -1,0 +1,49 @@
+/** Soft targets of a minibatch's nodes; see worker/data/wordExamples.ts. */
+import { Rows } from "../rows";
+import { TOKENS, trie } from "./trie";
+
+export class SoftWordTargets {
+  constructor(
+    /** The prefix before each position of the stream, u32; 0 if its target is the token there. */
+    readonly prefixOf: usize,
+    /** First pair of each prefix, u32, and tokens and shares, u32 and f32 [pairs, 2]. */
+    readonly firstPair: usize,
+    readonly pairs: usize,
+    readonly stream: usize,
+  ) {}
+
+  /** Subtracts the targets of all nodes from the gradient; gives the mean loss. */
+  subtract(rows: Rows, space: u32, logNormalizers: usize): f32 {
+    const stride = rows.groupStride;
+    let loss: f64 = 0;
+    for (let node: usize = 0; node < <usize>trie.nodes; node++) {
+      const at = node << 2, count = load<f32>(trie.shares + at);
+      if (count == 0) continue;
+      const row: usize = space == TOKENS ? <usize>load<u32>(trie.tokenRows + at) : node;
+      const z = rows.values + (row << 4), d = rows.gradient + (row << 4), scale = count / <f32>trie.places;
+      const position = <usize>load<u32>(trie.positions + at), prefix = <usize>load<u32>(this.prefixOf + (position << 2));
+      let expected: f32 = 0;
+      if (prefix == 0) {
+        const to = offset(load<u16>(this.stream + (position << 1)), stride);
+        expected = load<f32>(z + to);
+        store<f32>(d + to, load<f32>(d + to) - scale);
+      } else {
+        const end = this.pairs + ((<usize>load<u32>(this.firstPair + (prefix << 2), 4)) << 3);
+        for (let pair = this.pairs + ((<usize>load<u32>(this.firstPair + (prefix << 2))) << 3); pair < end; pair += 8) {
+          const to = offset(load<u32>(pair), stride), share = load<f32>(pair, 4);
+          expected += share * load<f32>(z + to);
+          store<f32>(d + to, load<f32>(d + to) - scale * share);
+        }
+      }
+      loss += count * (load<f32>(logNormalizers + (row << 2)) - expected);
+    }
+    return <f32>(loss / <f64>trie.places);
+  }
+}
+
+/** Bytes from a row's first logit to that of `token`. */
+// @ts-expect-error: decorator
+@inline
+function offset(token: u32, stride: usize): usize {
+  return <usize>(token >> 2) * stride + (<usize>(token & 3) << 2);
+}
