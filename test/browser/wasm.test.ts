@@ -2,9 +2,9 @@
 import { expect, test } from "vitest";
 import { createTfjsEngine } from "../../worker/engines/tfjs";
 import { createWasmEngine } from "../../worker/engines/wasm";
+import { createWasmPredictor } from "../../worker/engines/wasm/predictor";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
-import { createWasmPredictor } from "../../worker/engines/wasm/predictor";
 import { oddSizes, sgd, someSetup } from "../engineSetups";
 import { testFamilies } from "../families";
 import { allowedDifference, largestDifference } from "../pytorch";
