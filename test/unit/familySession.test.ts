@@ -64,10 +64,10 @@ const small: Readonly<Record<Family, ModelChoice>> = {
   microgpt: { type: "microgpt", heads: 2, embedding: 6 },
 };
 
-test.each(families)("%s trains on tfjs, and repeats to the bit", async (family) => {
+test.each(families)("%s trains on wasm, and repeats to the bit", async (family) => {
   const options: PlainTrainOptions = { model: small[family], steps: 40, batchSize: 32, seed: 7 };
   const result = await value(train(new Session(), options));
-  expect(result).toMatchObject({ step: 40, backend: "tfjs" });
+  expect(result).toMatchObject({ step: 40, backend: "wasm" });
   const [first = Number.NaN] = result.losses;
   expect(result.losses.at(-1)).toBeLessThan(first);
   expect(result.kept?.validation).toBeGreaterThan(0);
