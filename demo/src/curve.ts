@@ -75,21 +75,17 @@ export class LossCurve {
 const USUAL = { low: 1.9, high: 3 };
 
 /**
- * The losses that the chart spans: the usual ones, so that its axis mostly stays as it is, and all that is drawn
- * but for the first training losses, which lie above and would flatten what follows.
+ * The range of the chart's loss axis: the usual losses, so that the axis mostly stays as it is, and everything drawn.
+ *
+ * @param guess loss of a random guess; NaN if it is not drawn
  */
-export function lossRange([, train, validation]: Columns): [low: number, high: number] {
-  const isLoss = (value: number | null): value is number => value !== null && Number.isFinite(value);
-  const trained = train.filter(isLoss);
-  const validated = validation.filter(isLoss);
-  const low = Math.min(USUAL.low + MARGIN, ...trained, ...validated) - MARGIN;
-  const settled = trained.slice(Math.floor(trained.length / 4));
+export function lossRange(curves: readonly Columns[], guess = Number.NaN): [low: number, high: number] {
+  const losses = curves.flatMap(([, train, validation]) => [...train, ...validation]);
+  const drawn = [...losses, guess].filter(
+    (value): value is number => value !== null && Number.isFinite(value),
+  );
   return [
-    low,
-    Math.max(
-      USUAL.high,
-      ...settled.map((value) => value + MARGIN),
-      ...validated.map((value) => value + MARGIN),
-    ),
+    Math.min(USUAL.low, ...drawn.map((value) => value - MARGIN)),
+    Math.max(USUAL.high, ...drawn.map((value) => value + MARGIN)),
   ];
 }

@@ -5,6 +5,9 @@ import { field, numberOf, requiredNumber } from "./dom";
 /** Steps that the library takes at most. */
 const MOST_STEPS = 10_000_000;
 
+/** Models of the form that the library has by the same name. */
+const MODELS = ["mlp"] as const;
+
 const RECIPES: readonly NonNullable<TrainOptions["recipe"]>[] = ["default", "thorough", "best", "lecture"];
 
 /** Empties the fields: the recipe that is chosen has its own values. */
@@ -16,10 +19,12 @@ export function clearRecipe(form: HTMLFormElement): void {
 /** The model of the form; undefined is the library's, by the size of the list. */
 function modelOf(form: HTMLFormElement): ModelChoice | undefined {
   const choice = field(form, "model").value;
-  if (choice === "mlp") return "mlp";
+  // The library chooses the WaveNet's size by the list.
+  if (choice === "wavenet") return undefined;
+  const named = MODELS.find((name) => name === choice);
+  if (named) return named;
   // The lecture's first WaveNet: 22,397 parameters for 26 letters.
   if (choice === "small") return { embedding: 10, hidden: 68 };
-  if (choice !== "own") return undefined;
   const folds = field(form, "folds")
     .value.match(/[^\s,x×]+/g)
     ?.map(Number);
@@ -40,6 +45,12 @@ function scheduleOf(form: HTMLFormElement): Schedule | undefined {
   const decay = (["constant", "linear", "cosine", "step"] as const).find((name) => name === chosen);
   // A warm-up needs a rate: an empty one is for the library to refuse by name.
   return { peak: peak ?? Number.NaN, warmup, decay };
+}
+
+/** What the page calls the choice of a group of radio buttons: "WaveNet", "Default". */
+export function labelOf(form: HTMLFormElement, name: string): string {
+  const text = field(form, name).closest("label")?.querySelector("span")?.firstChild?.textContent;
+  return text?.trim() ?? "";
 }
 
 /** Everything of the form that `train` takes; a wrong number is for the library to refuse. */

@@ -11,11 +11,16 @@ import { LossCurve } from "./curve";
 import { Diary } from "./diary";
 import { codeOf, field, find, isOffered, make, markFields, messageOf, numberOf, offer, reveal } from "./dom";
 import { count, duration, loss, pace } from "./format";
-import { clearRecipe, optionsOf, resumedSteps } from "./recipes";
+import { LIVE, LiveWords } from "./liveWords";
+import { clearRecipe, labelOf, optionsOf, resumedSteps } from "./recipes";
+import { colorOf, type Run, Runs } from "./runs";
 import type { WordsPanel } from "./wordsPanel";
 
 /** Milliseconds between two drawings of the chart. */
 const CHART_PAUSE = 250;
+
+/** Words that a run's row has. */
+const RUN_WORDS = 5;
 
 /** Words of a list that is learned within a few hundred steps. */
 const SHORT_LIST = 3000;
@@ -48,6 +53,10 @@ export class TrainPanel {
     train: find("train-error", HTMLElement),
   };
   readonly #chart = new Chart(find("chart", HTMLElement));
+  readonly #liveWords = new LiveWords(find("live", HTMLElement));
+  readonly #runs = new Runs();
+  /** The run that is on top in the chart; none of an opened file, until it goes on. */
+  #run: Run | undefined;
   #curve = new LossCurve(1);
   #drawnAt = 0;
   /** Of the call under way, from the click to its end. */
@@ -120,13 +129,18 @@ export class TrainPanel {
       const done = resume ? (standing?.step ?? 0) : 0;
       // How many steps the library will choose is known when it begins.
       const unit = steps === undefined ? (list.words.size < SHORT_LIST ? 50 : 400) : Diary.every(steps);
+      const what = {
+        model: fromFile && resume ? "From a file" : labelOf(this.#form, "model"),
+        recipe: fromFile && resume ? "the file’s" : labelOf(this.#form, "recipe"),
+        words: list.words.size,
+      };
       const watching = {
         evalEvery: unit,
         sampleEvery: unit,
         onProgress: (progress: Progress) => {
           if (!this.#begun) {
             this.#begun = true;
-            this.#begin(progress.steps, done, unit);
+            this.#begin(progress.steps, done, unit, what);
           }
           this.#progress(progress);
         },
@@ -142,6 +156,7 @@ export class TrainPanel {
             { ...options, ...watching },
             backends.find((name) => name === field(this.#form, "backend").value) ?? "auto",
           );
+      if (this.#run) this.#run.seconds = (this.#run.seconds || 0) + result.seconds;
       if (result.stopped) this.#stopped();
       else this.#finished(result);
     } catch (error) {
@@ -153,7 +168,10 @@ export class TrainPanel {
       }
     }
     this.#running = undefined;
+    this.#liveWords.stop();
+    this.#runs.show();
     if (result && !result.stopped) await this.#addLosses();
+    if (result) await this.#addWords();
   }
 
   /** Empty rows and axes for a training of the form's steps, so that nothing moves later. */
@@ -172,9 +190,16 @@ export class TrainPanel {
   }
 
   /** The first step was taken: what stands there of an earlier training goes, unless this goes on with it. */
-  #begin(steps: number, done: number, unit: number): void {
+  #begin(steps: number, done: number, unit: number, what: Pick<Run, "model" | "recipe" | "words">): void {
     if (done > 0) this.#diary.goOn(steps, done, unit);
-    else this.#clear(steps, 0, unit);
+    else {
+      this.#run = undefined;
+      this.#clear(steps, 0, unit);
+    }
+    const { makemore, model } = this.#app;
+    this.#run ??= this.#runs.add({ ...what, curve: this.#curve, parameters: model?.parameters ?? 0 });
+    find("chart", HTMLElement).parentElement?.style.setProperty("--run", `var(--run-${colorOf(this.#run)})`);
+    void this.#liveWords.start((count, options) => makemore.sample(count, options));
     this.#said = 0;
     this.#notices = [];
   }
@@ -183,6 +208,7 @@ export class TrainPanel {
     const { step, steps, evaluation } = progress;
     this.#curve.steps = steps;
     this.#curve.add(step, progress.loss);
+    if (this.#run) this.#run.steps = step;
     if (evaluation) this.#evaluated(step, evaluation.train, evaluation.validation);
     if (progress.samples) this.#diary.write(step, progress.samples);
     this.#showStep(step, steps);
@@ -210,11 +236,22 @@ export class TrainPanel {
   #evaluated(step: number, train: number, validation: number): void {
     this.#curve.validate(step, validation);
     this.#losses.append(row(count(step), loss(train), loss(validation)));
+    if (this.#run) Object.assign(this.#run, { train, validation });
   }
 
   #draw(): void {
     this.#drawnAt = performance.now();
-    this.#chart.show(this.#curve.columns(), this.#curve.steps);
+    const vocabulary = this.#app.model?.vocabulary;
+    this.#chart.show({
+      columns: this.#curve.columns(),
+      steps: this.#curve.steps,
+      color: this.#run ? colorOf(this.#run) : 1,
+      earlier: this.#runs.all
+        .filter((run) => run !== this.#run)
+        .map((run) => ({ number: run.number, color: colorOf(run), columns: run.curve.columns() })),
+      // Each character, and the end of the word.
+      guess: vocabulary ? Math.log(vocabulary.length + 1) : Number.NaN,
+    });
   }
 
   #finished(result: TrainResult): void {
@@ -225,18 +262,34 @@ export class TrainPanel {
     this.#live.textContent = took;
   }
 
-  /** The losses over all words, below the note of the training that has just ended. */
+  /** The losses over all words, in the note of the training that has just ended and in its run. */
   async #addLosses(): Promise<void> {
     const note = this.#note.textContent;
-    const losses = await this.#app.makemore.evaluate().then(
-      ({ train, validation, test }) =>
-        `Loss over all words: train ${loss(train)}, validation ${loss(validation)}, test ${loss(test)}.`,
-      (error) => `Its loss over all words is not known: ${messageOf(error)}`,
-    );
+    const run = this.#run;
+    const found = await this.#app.makemore.evaluate().catch(messageOf);
     // Another training may have begun meanwhile, or a file been opened.
     if (this.#note.textContent !== note) return;
+    const losses =
+      typeof found === "string"
+        ? `Its loss over all words is not known: ${found}`
+        : `Loss over all words: train ${loss(found.train)}, validation ${loss(found.validation)}, test ${loss(found.test)}.`;
+    if (run && typeof found !== "string")
+      Object.assign(run, { train: found.train, validation: found.validation });
+    this.#runs.show();
     this.#note.textContent = `${note} ${losses}`;
     this.#live.textContent = losses;
+  }
+
+  /** A few words of the training that has just ended, in its run. */
+  async #addWords(): Promise<void> {
+    const app = this.#app;
+    const { models } = app;
+    const run = this.#run;
+    // The panel of new words says what went wrong.
+    const words = await app.makemore.sample(RUN_WORDS, { ...LIVE, unique: true }).catch(() => []);
+    if (!run || app.models !== models || app.training || words.length === 0) return;
+    run.samples = words;
+    this.#runs.show();
   }
 
   #ended(): void {
@@ -263,6 +316,8 @@ export class TrainPanel {
     const { model } = this.#app;
     if (!model) return;
     this.#showError("");
+    this.#run = undefined;
+    this.#liveWords.show([]);
     this.#clear(model.steps, model.step);
     this.#showStep(model.step, model.steps);
     for (const figure of [this.#figures.pace, this.#figures.left, this.#figures.loss])

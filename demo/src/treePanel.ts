@@ -50,6 +50,12 @@ export class TreePanel {
     const context = reaches(folds).at(-1) ?? 1;
     const seen = characters.slice(Math.max(1, at - context + 1), at + 1).join("");
     this.#step.value = `${at} of ${characters.length - 1}`;
+    if (folds.length === 0) {
+      this.#place.replaceChildren();
+      this.#text.textContent =
+        "This model has no tree. It reads the word from left to right, one character after the other.";
+      return;
+    }
     const fromRight = getComputedStyle(this.#typed).direction === "rtl";
     this.#place.replaceChildren(treeDrawing(folds, characters, at, fromRight));
     // Where the drawing is wider than its place, the newest character stays in sight.

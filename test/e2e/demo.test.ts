@@ -182,6 +182,49 @@ test("reaches a validation loss below 2.2 after 5,000 steps of the default model
   expect(Number(/validation (\d\.\d+)/.exec(await text("#train-note"))?.[1])).toBeLessThan(2.2);
 });
 
+test.each([
+  { width: 375, height: 667 },
+  { width: 1440, height: 900 },
+])(
+  "has Train in sight at $width px, words from the start, and the results on a desktop",
+  async (viewport) => {
+    await open({ viewport });
+    const bottom = async (selector: string) => {
+      const { y = 0, height = 0 } = (await page.locator(selector).boundingBox()) ?? {};
+      return y + height;
+    };
+    expect(await bottom("#train")).toBeLessThanOrEqual(viewport.height);
+    if (viewport.width > 1000) expect(await bottom("#chart")).toBeLessThanOrEqual(viewport.height);
+    await page.check("[value=small]");
+    await set({ steps: "1000000" });
+    await page.click("#train");
+    // Long before the first row of the diary, at step 125,000.
+    await eventually(() => page.locator("#live li").count()).toBe(8);
+    const first = await text("#live");
+    await eventually(() => text("#live")).not.toBe(first);
+    expect(await page.locator("#diary li.written").count()).toBe(0);
+    await page.click("#stop");
+    await eventually(() => text("#train-note")).toMatch(/^Stopped at step/);
+  },
+);
+
+test("keeps the runs of a visit, with their losses and words", async () => {
+  await trainToTheEnd(60);
+  await page.check("[value=mlp]");
+  await page.click("#train");
+  await eventually(() => page.locator("#runs tr").count()).toBe(2);
+  await eventually(() => page.locator("#runs tr:first-child .words bdi").count()).toBe(5);
+  const cells = await page
+    .locator("#runs tr")
+    .evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)));
+  expect(cells.map(([run, , , parameters, steps]) => [run, parameters, steps])).toEqual([
+    ["2 MLP", "12,097", "60"],
+    ["1 Small WaveNet", "22,397", "60"],
+  ]);
+  for (const [, validation, train] of cells)
+    for (const nats of [validation, train]) expect(Number(nats)).toBeLessThan(Math.log(27));
+});
+
 /** Trains more steps than can be done by then, and stops after some. */
 async function trainAndStop(): Promise<number> {
   await page.check("[value=small]");

@@ -71,26 +71,36 @@ describe("lossRange", () => {
     const curve = new LossCurve(1000);
     curve.add(10, 2.5);
     curve.validate(10, 3.6);
-    const [low, high] = lossRange(curve.columns());
+    const [low, high] = lossRange([curve.columns()]);
     expect(low).toBeLessThan(2.5);
     expect(high).toBeGreaterThan(3.6);
   });
 
   it("is finite without a validation split, and before there is anything", () => {
     const curve = new LossCurve(1000);
-    expect(lossRange(curve.columns())).toEqual([1.9, 3]);
+    expect(lossRange([curve.columns()])).toEqual([1.9, 3]);
     curve.add(10, 2.5);
     curve.validate(10, Number.NaN);
     expect(curve.columns()).toEqual([[5], [2.5], [null]]);
-    expect(lossRange(curve.columns())).toEqual([1.9, 3]);
+    expect(lossRange([curve.columns()])).toEqual([1.9, 3]);
   });
 
-  it("leaves out the steep beginning, but no loss that goes up later", () => {
+  it("clips nothing: neither the steep beginning, nor a loss that goes up later", () => {
     const curve = new LossCurve(100);
-    for (let step = 0; step < 100; step++) curve.add(step + 1, step < 5 ? 3.3 : 2.2);
-    expect(lossRange(curve.columns())).toEqual([1.9, 3]);
+    for (let step = 0; step < 100; step++) curve.add(step + 1, step < 5 ? 4.3 : 2.2);
+    expect(lossRange([curve.columns()])[1]).toBeGreaterThan(4.3);
     curve.steps = 200;
     curve.add(200, 8);
-    expect(lossRange(curve.columns())[1]).toBeGreaterThan(8);
+    expect(lossRange([curve.columns()])[1]).toBeGreaterThan(8);
+  });
+
+  it("has room for every curve and for the random guess", () => {
+    const low = new LossCurve(10);
+    low.add(10, 1.2);
+    const high = new LossCurve(10);
+    high.add(10, 3.1);
+    const range = lossRange([low.columns(), high.columns()], Math.log(27));
+    expect(range[0]).toBeLessThan(1.2);
+    expect(range[1]).toBeGreaterThan(Math.log(27));
   });
 });

@@ -1,0 +1,61 @@
+/** What the model writes while it trains: a few words, written anew again and again. */
+import type { SampleOptions } from "makemore-web";
+import { make } from "./dom";
+
+/** Words that are shown. */
+const WORDS = 8;
+/** Milliseconds between two sets of words, at least. */
+const PAUSE = 400;
+/** Training waits while words are written, so the pause is this many times as long as the writing: at most 9 % of the time. */
+const SHARE = 10;
+
+/**
+ * The same seed each time, so that a word changes as the model does, not by chance. Untrained models seldom end a
+ * word, hence the longest.
+ */
+export const LIVE = { seed: 42, maxLength: 20 } as const satisfies SampleOptions;
+
+export type Sample = (count: number, options: SampleOptions) => Promise<string[]>;
+
+export class LiveWords {
+  readonly #list: HTMLElement;
+  #writing = new AbortController();
+
+  constructor(list: HTMLElement) {
+    this.#list = list;
+  }
+
+  /** Shows words of the training that has begun, from now until `stop`. */
+  async start(sample: Sample): Promise<void> {
+    this.stop();
+    this.#writing = new AbortController();
+    const { signal } = this.#writing;
+    while (!signal.aborted) {
+      const began = performance.now();
+      // What keeps the words from being written keeps no training from going on, and the panel of new words says it.
+      const words = await sample(WORDS, { ...LIVE, signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      if (words) this.show(words);
+      await sleep(Math.max(PAUSE, SHARE * (performance.now() - began)));
+    }
+  }
+
+  /** Writes no more; what stands there stays. */
+  stop(): void {
+    this.#writing.abort();
+  }
+
+  show(words: readonly string[]): void {
+    this.#list.replaceChildren(
+      ...words.map((word) => {
+        const item = make("li", "", word);
+        item.dir = "auto";
+        return item;
+      }),
+    );
+  }
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
