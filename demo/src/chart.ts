@@ -6,6 +6,8 @@ import { loss } from "./format";
 import { RUN_COLORS } from "./runs";
 
 const HEIGHT = 260;
+/** Points of a curve between two numbers. */
+const NUMBER_PAUSE = 4;
 const FONT = "12px system-ui, sans-serif";
 
 /** A curve of an earlier run, of which the training losses are drawn. */
@@ -161,13 +163,16 @@ export class Chart {
     ctx.textBaseline = "top";
     if (Number.isFinite(guess)) ctx.fillText(`random guess ${loss(guess)}`, right, y(guess) + gap);
     ctx.textBaseline = "bottom";
-    for (const { number, color, columns } of earlier) {
-      const [at, train] = columns;
-      const place = train.findLastIndex((value) => value !== null);
+    earlier.forEach(({ number, color, columns: [at, train] }, i) => {
+      const drawn = at.flatMap((step, place) => {
+        const nats = train[place];
+        return typeof nats === "number" ? [{ step, nats }] : [];
+      });
+      // Curves that end at the same place have their numbers side by side.
+      const end = drawn.at(-1 - Math.min(NUMBER_PAUSE * i, drawn.length - 1));
       ctx.fillStyle = this.#runColor(color);
-      if (place >= 0)
-        ctx.fillText(String(number), Math.min(right, x(at[place] ?? 0)), y(train[place] ?? 0) - gap / 2);
-    }
+      if (end) ctx.fillText(String(number), Math.min(right, x(end.step)), y(end.nats) - gap / 2);
+    });
     if (columns[0].length === 0 && earlier.length === 0) {
       ctx.fillStyle = this.#colors.quiet;
       ctx.textAlign = "center";

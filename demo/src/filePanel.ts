@@ -4,9 +4,15 @@ import type { AppState } from "./appState";
 import { find, messageOf, offer, reveal } from "./dom";
 import { count } from "./format";
 import { contentOf } from "./textFile";
+import { foldsOf } from "./tree";
 import type { WordsPanel } from "./wordsPanel";
 
-const forms: readonly NonNullable<ExportOptions["form"]>[] = ["window", "convolution", "incremental"];
+const forms: readonly NonNullable<ExportOptions["form"]>[] = [
+  "window",
+  "convolution",
+  "sequence",
+  "incremental",
+];
 
 export class FilePanel {
   readonly #app: AppState;
@@ -27,8 +33,21 @@ export class FilePanel {
       if (chosen) await this.#open(chosen);
       file.value = "";
     });
-    app.watch(() => offer(this.#download, app.model !== undefined));
+    app.watch(() => {
+      offer(this.#download, app.model !== undefined);
+      this.#chooseForm();
+    });
     this.#takeDrops();
+  }
+
+  /** Chooses a form that the model has: one that joins no characters has no window and no convolution. */
+  #chooseForm(): void {
+    const { model } = this.#app;
+    if (!model) return;
+    const readsWords = foldsOf(model.layers).length === 0;
+    const { value } = this.#form;
+    if (readsWords && (value === "window" || value === "convolution")) this.#form.value = "sequence";
+    if (!readsWords && value === "sequence") this.#form.value = "window";
   }
 
   async #save(): Promise<void> {

@@ -6,9 +6,16 @@ import { field, numberOf, requiredNumber } from "./dom";
 const MOST_STEPS = 10_000_000;
 
 /** Models of the form that the library has by the same name. */
-const MODELS = ["mlp"] as const;
+const MODELS = ["mlp", "bigram", "bow", "rnn", "gru", "lstm", "transformer", "microgpt"] as const;
 
-const RECIPES: readonly NonNullable<TrainOptions["recipe"]>[] = ["default", "thorough", "best", "lecture"];
+const RECIPES: readonly NonNullable<TrainOptions["recipe"]>[] = [
+  "default",
+  "thorough",
+  "best",
+  "lecture",
+  "makemore",
+  "microgpt",
+];
 
 /** Empties the fields: the recipe that is chosen has its own values. */
 export function clearRecipe(form: HTMLFormElement): void {

@@ -223,6 +223,20 @@ test("keeps the runs of a visit, with their losses and words", async () => {
   ]);
   for (const [, validation, train] of cells)
     for (const nats of [validation, train]) expect(Number(nats)).toBeLessThan(Math.log(27));
+
+  // A model that reads words, in all panels.
+  await page.check("[value=bigram]");
+  await page.click("#train");
+  await eventually(() => page.locator("#runs tr").count()).toBe(3);
+  await eventually(() => page.locator("#runs tr:first-child .words bdi").count()).toBe(5);
+  expect(await page.locator("#runs tr:first-child td:nth-child(4)").textContent()).toBe("729");
+  expect(await text("#tree-text")).toMatch(/^This model has no tree/);
+  await eventually(() => text("#sample-status")).toMatch(/^24 words/);
+  const download = page.waitForEvent("download");
+  await page.click("#download");
+  expect((await download).suggestedFilename()).toBe("makemore-sequence-60.onnx");
+  for (const error of ["#train-error", "#sample-error", "#typed-error", "#file-error"])
+    expect(await text(error)).toBe("");
 });
 
 /** Trains more steps than can be done by then, and stops after some. */

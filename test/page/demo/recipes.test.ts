@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { field, find } from "../../../demo/src/dom";
-import { clearRecipe, optionsOf, resumedSteps } from "../../../demo/src/recipes";
+import { clearRecipe, labelOf, optionsOf, resumedSteps } from "../../../demo/src/recipes";
+import * as architectures from "../../../worker/model/architectures/list";
 import { checkTrainOptions } from "../../../worker/options";
 import { openPage } from "./page";
 
@@ -31,7 +32,7 @@ describe("optionsOf", () => {
     expect(checkTrainOptions(optionsOf(form))()).toEqual(checkTrainOptions({ steps: 600 })());
   });
 
-  it.each(["default", "lecture"] as const)(
+  it.each(["default", "lecture", "makemore"] as const)(
     "is the recipe %s if that is chosen, whatever stood in the fields",
     (recipe) => {
       for (const name of ["steps", "batchSize", "learningRate", "warmup"]) fill(name, "7");
@@ -62,6 +63,15 @@ describe("optionsOf", () => {
     fill("warmup", "");
     fill("seed", "");
     expect(() => checkTrainOptions(optionsOf(form))()).toThrow(/^train: seed is NaN/);
+  });
+
+  it("has every model of the library to choose from, with a line on what it is", () => {
+    for (const name of Object.keys(architectures)) {
+      choose("model", name);
+      expect(optionsOf(form).model ?? "wavenet").toBe(name);
+      expect(field(form, "model").closest("label")?.querySelector("small")?.textContent).toMatch(/\w/);
+      expect(labelOf(form, "model").toLowerCase()).toMatch(/^(bag of words|[a-z]+)$/);
+    }
   });
 
   it("takes sizes of one's own, and folds however they are written", () => {
