@@ -19,7 +19,13 @@ export function vocabularyOf(size: number): Vocabulary {
 /** PyTorch's model as it stands after the fixture's 20 steps of SGD. */
 export function pytorchCheckpoint(name: "mlp" | "wavenet"): Checkpoint {
   const { network, after, running } = pytorchRun(name);
-  const { model: _, evalEvery: __, sampleEvery: ___, ...recipe } = checkTrainOptions({ optimizer: "sgd" })();
+  const {
+    model: _,
+    evalEvery: __,
+    sampleEvery: ___,
+    prefetch: ____,
+    ...recipe
+  } = checkTrainOptions({ optimizer: "sgd" })();
   return { vocabulary: LETTERS, network, parameters: new Map([...after, ...running]), step: 20, recipe };
 }
 
@@ -56,6 +62,6 @@ export function randomCheckpoint(
     ["m", moment(1000, (x) => 1e-3 * x)],
     ["v", moment(2000, (x) => 1e-6 * x * x)],
   ]);
-  const { model: _, evalEvery: __, sampleEvery: ___, ...recipe } = checkTrainOptions({})();
+  const { model: _, evalEvery: __, sampleEvery: ___, prefetch: ____, ...recipe } = checkTrainOptions({})();
   return { vocabulary, network, parameters, step: 1234, recipe, optimizerState };
 }

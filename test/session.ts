@@ -1,5 +1,6 @@
 /** The page's side of a `Session`, for tests that call it without a page. */
 import { releaseProxy } from "comlink";
+import { vi } from "vitest";
 import type { EncodedWords, Outcome, PlainSampleOptions, TrainEvent } from "../src/protocol";
 import type { Progress } from "../src/types";
 import type { Session } from "../worker/session";
@@ -15,7 +16,7 @@ export async function nodeAssets() {
   return {
     engines: { wasm: createWasmEngine, webgpu: refuse, tfjs: refuse },
     openPredictor: createWasmPredictor,
-    loadONNXRuntime: () => import("onnxruntime-node"),
+    loadONNXRuntime: vi.fn(() => import("onnxruntime-node")),
     setFiles: () => {},
   };
 }

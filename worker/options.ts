@@ -35,6 +35,7 @@ export interface TrainSettings extends Recipe {
   readonly model: ModelChoice;
   readonly evalEvery: number;
   readonly sampleEvery: number;
+  readonly prefetch: boolean;
   readonly saveAs: string | undefined;
 }
 
@@ -42,6 +43,7 @@ export interface TrainSettings extends Recipe {
 export interface ResumeSettings extends Partial<Pick<Recipe, "steps" | "learningRate" | "patience">> {
   readonly evalEvery: number;
   readonly sampleEvery: number;
+  readonly prefetch: boolean;
   readonly saveAs: string | undefined;
 }
 
@@ -58,6 +60,7 @@ const savedName = v.pipe(v.string(SAVED_NAME), v.nonEmpty(SAVED_NAME));
 const during = {
   evalEvery: v.optional(whole(0, 10_000_000)),
   sampleEvery: v.optional(whole(0, 10_000_000)),
+  prefetch: flag,
   saveAs: v.optional(savedName),
 };
 const learningRate = v.optional(recipeEntries.learningRate);
@@ -242,6 +245,7 @@ function completeSettings(options: CheckedTrainOptions, examples: number): Train
     patience: options.patience ?? (steps === "auto" ? Math.ceil(autoSteps * PATIENCE) : 0),
     evalEvery: options.evalEvery ?? 0,
     sampleEvery: options.sampleEvery ?? 0,
+    prefetch: options.prefetch ?? false,
     saveAs: options.saveAs,
   };
 }
@@ -255,13 +259,14 @@ function recipeOf({ recipe, model, example }: CheckedTrainOptions, examples: num
 /** The settings of a training that goes on. */
 export function resumeSettings(options: PlainResumeOptions): ResumeSettings {
   check(resumeOptions, options, "resume");
-  const { steps, learningRate, evalEvery = 0, sampleEvery = 0, saveAs } = options;
+  const { steps, learningRate, evalEvery = 0, sampleEvery = 0, prefetch = false, saveAs } = options;
   return {
     // Whoever says how many does not want to be stopped before.
     ...(steps === undefined ? {} : { steps, patience: 0 }),
     ...(learningRate === undefined ? {} : { learningRate: resolveSchedule(learningRate) }),
     evalEvery,
     sampleEvery,
+    prefetch,
     saveAs,
   };
 }

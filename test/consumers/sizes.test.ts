@@ -61,7 +61,7 @@ async function measure({ backend, gpu }: Visit): Promise<{ progress: Size; sampl
   const trained = await run(`
     const { Makemore } = await import("/dist/index.js");
     globalThis.maker = new Makemore({ backend: ${JSON.stringify(backend)} });
-    const result = await maker.train(${JSON.stringify(words)}, { steps: 2, model: { hidden: 16 } });
+    const result = await maker.train(${JSON.stringify(words)}, { steps: 2, sampleEvery: 1, model: { hidden: 16 } });
     return result.backend;`);
   // With a GPU, which is faster is not this test's business.
   if (gpu !== "disguised") expect(trained).toBe(backend === "auto" ? "wasm" : backend);
@@ -73,6 +73,21 @@ async function measure({ backend, gpu }: Visit): Promise<{ progress: Size; sampl
   for (const fetched of [...progress.files, ...sample.files]) expect(urls).toContain(site.origin + fetched);
   return { progress, sample };
 }
+
+test("size: with prefetch ONNX Runtime comes with the training, and the first sample fetches nothing", async () => {
+  const site = await host({ "/": inject("packed") }, {}, { "/": "<!doctype html>" });
+  const page = await openPage();
+  await page.goto(site.origin);
+  const run = (code: string) => page.evaluate(`(async () => { ${code} })()`);
+  const fetched = () => site.requests.filter((name) => name.startsWith(file("ort"))).sort();
+  await run(`
+    const { Makemore } = await import("/dist/index.js");
+    globalThis.maker = new Makemore({ backend: "wasm" });
+    await maker.train(${JSON.stringify(words)}, { steps: 2, prefetch: true, model: { hidden: 16 } });`);
+  await expect.poll(fetched, { timeout: 20_000 }).toEqual(ort);
+  expect(await run("return (await maker.sample(10)).length")).toBe(10);
+  expect(fetched()).toEqual(ort);
+});
 
 test.each<Visit>([
   { row: "`auto` without a GPU", backend: "auto", files: first },

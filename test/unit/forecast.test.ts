@@ -57,6 +57,9 @@ test("the validation loss is ONNX Runtime's, and the copies are those of its sam
   expect(copies).toBeLessThan(0.95);
   // Rounding may turn a draw that falls on the edge between two characters.
   expect(Math.abs((await forecast.copies(checkpoint)) - copies)).toBeLessThanOrEqual(0.002);
+  // The first draws of this seed fall on no edge.
+  expect(await forecast.samples(checkpoint, 20, seed, () => false)).toEqual(samples.slice(0, 20));
+  expect(await forecast.samples(checkpoint, 20, seed, () => true)).toEqual([]);
   forecast.dispose();
   await inference.dispose();
 });

@@ -56,6 +56,7 @@ test("by default: PyTorch's best short recipe on the lecture's model and split",
     patience: reference.steps / 2,
     evalEvery: 0,
     sampleEvery: 0,
+    prefetch: false,
   });
   expect(checkTrainOptions({})().learningRate).toEqual(
     checkTrainOptions({ recipe: "default" })().learningRate,

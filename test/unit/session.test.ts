@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import type { EncodedWords, Outcome, ScoredWords } from "../../src/protocol";
 import type { Progress, TrainResult } from "../../src/types";
+import { loadONNXRuntime } from "../../worker/assets";
 import { isReadable } from "../../worker/data/normalization";
 import { Session } from "../../worker/session";
 import { sentByPage, sentWords } from "../sentWords";
@@ -92,6 +93,25 @@ test("after load, novel leaves out a list that is given to sample or to load", a
   await expect(settled(session.resume(3, {}, undefined, onEvents()))).rejects.toThrow(
     "the training has done 30; to go on, give a larger total, such as resume({ steps: 60 })",
   );
+});
+
+test("a training loads ONNX Runtime only if prefetch says so, and not for its samples", async () => {
+  const load = vi.mocked(loadONNXRuntime).mockClear();
+  const session = new Session();
+  const samples: string[] = [];
+  const listen = () => onEvents((progress) => void samples.push(...(progress.samples ?? [])));
+  const options = { steps: 20, model, sampleEvery: 10 };
+  await settled(session.train(1, options, list(names), listen()));
+  expect(samples).toHaveLength(10);
+  expect(samples.join("")).toMatch(/^[a-z]+$/);
+  expect(load).not.toHaveBeenCalled();
+  await settled(session.train(2, { ...options, prefetch: true }, list(names), listen()));
+  expect(load).toHaveBeenCalledTimes(1);
+  // A failure is for the first call that needs it, which tries again.
+  load.mockRejectedValueOnce(new Error("no network"));
+  await settled(session.resume(3, { steps: 30, prefetch: true }, undefined, listen()));
+  expect(load).toHaveBeenCalledTimes(2);
+  expect(await sampled(session, {}, 3)).toHaveLength(3);
 });
 
 test("words come until the call is aborted, and each part waits until the page has taken it", async () => {

@@ -3,12 +3,11 @@ import type { ProxyMarked, Remote } from "comlink";
 import type { WorkerAPI } from "../../src/protocol";
 import { inSlices } from "../../src/slices";
 import type { Losses, TrainResult } from "../../src/types";
-import { engines, openPredictor } from "../assets";
+import { engines, loadONNXRuntime, openPredictor } from "../assets";
 import type { Dataset, TokenStream } from "../data/dataset";
 import { examplesWork } from "../data/examples";
 import { wordExamplesWork } from "../data/wordExamples";
 import type { Engine, EngineSetup } from "../engines/engine";
-import { sampleSettings } from "../options";
 import type { Checkpoint } from "../training/checkpoint";
 import { type Choice, replaceEngine } from "../training/chooseEngine";
 import { Forecast } from "../training/forecast";
@@ -99,7 +98,7 @@ async function setUp(
   { prepare, onEvent, signal, softStop }: Learn,
 ): Promise<Ready> {
   const start = await prepare();
-  const { checkpoint, dataset, evalEvery, sampleEvery, saveAs, notices = [] } = start;
+  const { checkpoint, dataset, evalEvery, sampleEvery, prefetch, saveAs, notices = [] } = start;
   const { network, recipe } = checkpoint;
   const examples =
     network.example === "word"
@@ -110,6 +109,8 @@ async function setUp(
 
   const forecast = new Forecast(openPredictor, network, dataset, recipe.batchSize);
   const watch = forecast.watch(checkpoint, start.watch);
+  // Not before the first progress, so that the training is not delayed.
+  let loading = !prefetch;
   const training = new Training(checkpoint, dataset, {
     evalEvery,
     sampleEvery,
@@ -117,12 +118,14 @@ async function setUp(
     notices: [...notices, ...choice.notices],
     openEngine: (from, lost, again) => replaceEngine(lost, again, setupFrom(from), engines),
     evaluate: (at) => evaluateProgress(cache, at, dataset, signal),
-    sample: async (at) => {
-      const settings = sampleSettings(PROGRESS_SAMPLES, { seed: at.step });
-      return (await cache.inference(at)).sample(PROGRESS_SAMPLES, settings, [], () => signal.aborted);
-    },
+    sample: (at) => forecast.samples(at, PROGRESS_SAMPLES, at.step, () => signal.aborted),
     onProgress: (progress) => {
       void onEvent({ progress });
+      if (!loading) {
+        loading = true;
+        // The first call that needs it tries again, and tells of its failure.
+        loadONNXRuntime().catch(() => {});
+      }
       autosave?.offer(training.checkpoint);
     },
     others: () => calls.others(),

@@ -24,6 +24,8 @@ export interface Start {
   readonly dataset: Dataset;
   readonly evalEvery: number;
   readonly sampleEvery: number;
+  /** Load ONNX Runtime while the training runs. */
+  readonly prefetch: boolean;
   /** Name to save it under as it goes. */
   readonly saveAs: string | undefined;
   /** What the words gave reason to say. */
@@ -47,7 +49,7 @@ export async function prepareTrain(
   const network = buildNetwork(architecture(settings.model, positions), dataset.vocabulary.size);
   refuseLongWords(network, dataset, longest);
   checkTrainable(network, settings.batchSize, "train", longest.length + 1);
-  const { model: _, evalEvery, sampleEvery, saveAs, ...recipe } = settings;
+  const { model: _, evalEvery, sampleEvery, prefetch, saveAs, ...recipe } = settings;
   const parameters = await inSlices(initialParametersWork(network, recipe.seed), signal);
   const checkpoint = {
     vocabulary: dataset.vocabulary,
@@ -62,6 +64,7 @@ export async function prepareTrain(
     dataset,
     evalEvery,
     sampleEvery,
+    prefetch,
     saveAs,
     notices: [...notices, ...wordNotices(dataset, settings.split)],
   };
@@ -99,7 +102,7 @@ export async function prepareResume(
   words: EncodedWords | undefined,
   signal: AbortSignal,
 ): Promise<Start> {
-  const { evalEvery, sampleEvery, saveAs, ...changes } = resumeSettings(options);
+  const { evalEvery, sampleEvery, prefetch, saveAs, ...changes } = resumeSettings(options);
   const kept = state.model("resume");
   const { last: from, watch } = state.standing ?? { last: kept };
   const recipe = { ...from.recipe, ...changes };
@@ -116,6 +119,7 @@ export async function prepareResume(
     dataset,
     evalEvery,
     sampleEvery,
+    prefetch,
     saveAs,
   };
 }

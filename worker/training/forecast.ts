@@ -1,8 +1,8 @@
 /**
- * What a model makes of words while it trains: its loss on the validation split, and how much of what it
- * samples is copied from the list. All of it runs on a `Predictor`, so no file is fetched for it.
+ * What a model makes of words while it trains: its loss on the validation split, a few samples, and how much of
+ * what it samples is copied from the list. All of it runs on a `Predictor`, so no file is fetched for it.
  */
-import { inSlices, nextTask } from "../../src/slices";
+import { inSlices, turns } from "../../src/slices";
 import {
   type Dataset,
   exampleCount,
@@ -11,6 +11,7 @@ import {
   type TokenStream,
   WordSet,
 } from "../data/dataset";
+import { isReadable, normalizeWord } from "../data/normalization";
 import { randomBits, randomUnit, Stream } from "../data/random";
 import { BOUNDARY } from "../data/vocabulary";
 import type { Predictor, PredictorFactory } from "../engines/predictor";
@@ -27,7 +28,7 @@ const VALIDATION_EXAMPLES = 32_768;
 const SAMPLES = 1000;
 /** Milliseconds between turns of the event loop. */
 const TURN_MS = 20;
-/** Longest word that `copies` follows, in characters. */
+/** Longest sampled word, in characters, as `sample` has it by default. */
 const MAX_LENGTH = 100;
 
 export class Forecast {
@@ -75,6 +76,28 @@ export class Forecast {
     return shareOfCopies(predictor, this.#network, this.#dataset, SAMPLES, checkpoint.recipe.seed);
   }
 
+  /**
+   * Words at temperature 1: those of `sample(count, { seed })`, to rounding, less those that would not come back as
+   * words of a list.
+   */
+  async samples(
+    checkpoint: Checkpoint,
+    count: number,
+    seed: number,
+    stopped: () => boolean,
+  ): Promise<string[]> {
+    const predictor = await this.#predict(checkpoint);
+    const { example, contextLength } = this.#network;
+    // A model that reads words reads the boundary before them, too.
+    const maxLength = example === "word" ? Math.min(MAX_LENGTH, contextLength - 1) : MAX_LENGTH;
+    const words: string[] = Array.from({ length: count }, () => "");
+    const sampling = { count, seed, maxLength, stopped };
+    await walkWords(predictor, this.#network, sampling, (tokens, number) => {
+      words[number] = normalizeWord(checkpoint.vocabulary.decode(tokens));
+    });
+    return words.filter((word) => word !== "" && isReadable(word));
+  }
+
   /** Gives back all memory. */
   dispose(): void {
     this.#predictor?.then((predictor) => predictor.dispose()).catch(() => {});
@@ -111,7 +134,7 @@ export async function meanLoss(
 ): Promise<number> {
   const { vocabularySize } = network;
   const end = Math.min(stream.length, examples + 1);
-  const turn = turns();
+  const turn = turns(TURN_MS);
   let sum = 0;
   let count = 0;
   const parts = network.example === "word" ? wordParts : windowParts;
@@ -187,24 +210,50 @@ function logSumExp(values: Float32Array): number {
  */
 export async function shareOfCopies(
   predictor: Predictor,
-  { example, contextLength, vocabularySize }: Reading,
+  network: Reading,
   { train, validation, test }: Dataset,
   samples: number,
   seed: number,
 ): Promise<number> {
   const sets = await Promise.all([train, validation, test].map((stream) => inSlices(WordSet.work(stream))));
   // A longer word than the longest of the list is no copy, whatever follows.
-  const longest = Math.min(
-    MAX_LENGTH,
-    Math.max(...[train, validation, test].map((stream) => longestWord(stream).length)),
-  );
-  const chooser = new Chooser(vocabularySize, { temperature: 1, topK: vocabularySize, topP: 1 });
-  const turn = turns();
-  let walks = Array.from({ length: samples }, (_, number) => ({ number, tokens: [] as number[] }));
+  const longest = Math.max(...[train, validation, test].map((stream) => longestWord(stream).length));
   let copies = 0;
-  for (let length = 0; length <= longest && walks.length > 0; length++) {
+  const sampling = { count: samples, seed, maxLength: Math.min(MAX_LENGTH, longest + 1) };
+  await walkWords(predictor, network, sampling, (tokens) => {
+    if (sets.some((set) => set.has(tokens))) copies++;
+  });
+  return copies / samples;
+}
+
+/** What is asked of `walkWords`. */
+interface WordWalk {
+  readonly count: number;
+  readonly seed: number;
+  /** A word that reaches it ends there. */
+  readonly maxLength: number;
+  /** Asked between steps; once true, no more words end. */
+  readonly stopped?: () => boolean;
+}
+
+/**
+ * Samples words at temperature 1, all of them a character at a time.
+ *
+ * @param onEnd takes each word as it ends, by its number from 0; no word whose logits are not numbers
+ */
+async function walkWords(
+  predictor: Predictor,
+  { example, contextLength, vocabularySize }: Reading,
+  { count, seed, maxLength, stopped = () => false }: WordWalk,
+  onEnd: (tokens: readonly number[], number: number) => void,
+): Promise<void> {
+  const chooser = new Chooser(vocabularySize, { temperature: 1, topK: vocabularySize, topP: 1 });
+  const turn = turns(TURN_MS);
+  let walks = Array.from({ length: count }, (_, number) => ({ number, tokens: [] as number[] }));
+  for (let length = 0; length < maxLength && walks.length > 0; length++) {
     const going: typeof walks = [];
     for (let first = 0; first < walks.length; first += predictor.batchSize) {
+      if (stopped()) return;
       const batch = walks.slice(first, first + predictor.batchSize);
       // The boundary and the characters so far; of windows the last ones, with the boundary before a short word.
       const time = example === "word" ? length + 1 : contextLength;
@@ -213,28 +262,17 @@ export async function shareOfCopies(
         for (let i = 0; i < time; i++) read[row * time + i] = tokens[length - time + i] ?? BOUNDARY;
       const logits = await predictor.predict(read, time);
       for (const [i, walk] of batch.entries()) {
+        const { number, tokens } = walk;
         const row = example === "word" ? (i + 1) * time - 1 : i;
-        const unit = randomUnit(randomBits(seed, Stream.sampling, walk.number, length));
+        const unit = randomUnit(randomBits(seed, Stream.sampling, number, length));
         // A sample has at least one character.
         const id = chooser.choose(logits, row * vocabularySize, unit, length > 0);
-        if (id > BOUNDARY) {
-          walk.tokens.push(id);
-          going.push(walk);
-        } else if (id === BOUNDARY && sets.some((set) => set.has(walk.tokens))) copies++;
+        if (id > BOUNDARY) tokens.push(id);
+        if (id === BOUNDARY || tokens.length === maxLength) onEnd(tokens, number);
+        else if (id > BOUNDARY) going.push(walk);
       }
       await turn();
     }
     walks = going;
   }
-  return copies / samples;
-}
-
-/** Gives the event loop a turn whenever the last one was `TURN_MS` ago. */
-function turns(): () => Promise<void> {
-  let last = performance.now();
-  return async () => {
-    if (performance.now() - last < TURN_MS) return;
-    await nextTask();
-    last = performance.now();
-  };
 }
