@@ -3,7 +3,12 @@ import { afterEach, expect, test } from "vitest";
 import type { LayerSpec } from "../../src/types";
 import { tf } from "../../worker/engines/tfjs/backend";
 import { createWebGPUEngine } from "../../worker/engines/webgpu";
-import { GPU_SHAPE, SOFTWARE_SHAPE } from "../../worker/engines/webgpu/kernels/workgroup";
+import {
+  GPU_SHAPE,
+  type Shape,
+  SOFTWARE_SHAPE,
+  type Tiles,
+} from "../../worker/engines/webgpu/kernels/workgroup";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, type Network } from "../../worker/model/network";
 import { adamw, sgd, smoothAdamw, someRates, someSetup } from "../engineSetups";
@@ -153,16 +158,57 @@ const onSoftware: EngineUnderTest & RepeatedRuns = {
   optimizers: [sgd, adamw],
   steps: 12,
 };
-/** With 256 lanes a software adapter takes 10 s to compile a model, so only small ones run as on a GPU. */
+/**
+ * With 256 lanes a software adapter takes 10 s to compile a model, so only small ones run as on a GPU. The MLP's kernels
+ * are those of "300 ids".
+ */
 const onGPU: EngineUnderTest = {
   ...webgpu,
+  runs: ["wavenet"],
   name: "webgpu, as on a GPU",
   create: (setup) => createWebGPUEngine(setup, { shape: GPU_SHAPE }),
   recipes: [],
   cases: smallCases,
   examplesWith: [],
 };
-testNumbers([onSoftware, onGPU]);
+/** Levels of these sizes would never take tiles by themselves. */
+const allTiled = (tiles: Tiles): Shape => ({ ...SOFTWARE_SHAPE, tiles: { ...tiles, from: 0 } });
+const inTiles: EngineUnderTest = {
+  ...webgpu,
+  name: "webgpu in tiles, as on a software adapter",
+  create: (setup) => createWebGPUEngine(setup, { shape: allTiled(SOFTWARE_SHAPE.tiles) }),
+  runs: ["wavenet"],
+  recipes: [],
+  cases: cases.filter(({ name }) => name.startsWith("biases")),
+  examplesWith: [],
+};
+/** Only the products are as on a GPU: they are what tiles change. */
+const inLargeTiles: EngineUnderTest = {
+  ...inTiles,
+  name: "webgpu in tiles, as on a GPU",
+  create: (setup) => createWebGPUEngine(setup, { shape: allTiled(GPU_SHAPE.tiles) }),
+  runs: [],
+  cases: [
+    {
+      name: "batch 39, hidden 68: two tiles each way, neither of them full; a bias",
+      specs: [
+        { type: "Embedding", dimensions: 10 },
+        { type: "FlattenConsecutive", n: 2 },
+        { type: "Linear", fanOut: 68, bias: false },
+        { type: "BatchNorm1d" },
+        { type: "Tanh" },
+        { type: "FlattenConsecutive", n: 3 },
+        { type: "Linear", fanOut: 68 },
+        { type: "Tanh" },
+        { type: "Linear" },
+      ],
+      vocabulary: 28,
+      batchSize: 39,
+      optimizer: smoothAdamw,
+    },
+  ],
+};
+testNumbers([onSoftware, onGPU, inTiles, inLargeTiles]);
 testRuns([onSoftware]);
 
 test("a run of more steps than one command buffer holds is the same run", async () => {

@@ -9,6 +9,7 @@ import { isEngineLost } from "../../worker/engines/engine";
 import { closeWebGPU, openWebGPU } from "../../worker/engines/tfjs/backend";
 import { createWebGPUEngine } from "../../worker/engines/webgpu";
 import { stepKernels } from "../../worker/engines/webgpu/kernels";
+import type { Binding } from "../../worker/engines/webgpu/kernels/kernel";
 import { GPU_SHAPE, SOFTWARE_SHAPE } from "../../worker/engines/webgpu/kernels/workgroup";
 import { planChain } from "../../worker/engines/webgpu/plan";
 import { architecture } from "../../worker/model/architectures";
@@ -87,9 +88,50 @@ const sizes: readonly [name: string, network: Network, batchSize: number][] = [
   ["the default model, batch 1024", buildNetwork(architecture("wavenet"), 27), 1024],
   ["mlp", buildNetwork(architecture("mlp"), 27), 32],
   ["hidden 1024, batch 256", buildNetwork(architecture({ hidden: 1024, embedding: 64 }), 27), 256],
+  ["hidden 1100, batch 250", buildNetwork(architecture({ hidden: 1100, embedding: 6 }), 27), 250],
   ["hidden 1500, 3000 ids", buildNetwork(architecture({ hidden: 1500 }), 3000), 33],
   ["context 64 at once", buildNetwork(architecture({ contextLength: 64, folds: [64] }), 100), 20],
 ];
+
+/**
+ * A kernel with a second entry point that has its workgroup's size and touches all its memory, and no more. The browser
+ * holds it to the same limits as `main`, and SwiftShader compiles it in no time; `main` would take seconds.
+ */
+function withLimits(code: string, bindings: readonly Binding[]): string {
+  const entry = "@compute @workgroup_size(LANES)\nfn main(";
+  expect(code).toContain(entry);
+  expect(code.split("var<workgroup>")).toHaveLength(2);
+  const touched = ["board", "step", ...bindings.map(({ name }) => name)];
+  return `${code}
+@compute @workgroup_size(LANES)
+fn limits() {
+  board[0] = vec4f();
+  ${touched.map((name) => `_ = &${name};`).join("\n  ")}
+}`;
+}
+
+test("a kernel beyond the limits is refused", async () => {
+  const device = (await (await navigator.gpu.requestAdapter())?.requestDevice()) ?? expect.fail("no GPU");
+  onTestFinished(() => device.destroy());
+  const code = (lanes: number, board: number) =>
+    withLimits(
+      `const LANES = ${lanes}u;\nvar<workgroup> board: array<vec4f, ${board}>;
+@group(0) @binding(0) var<uniform> step: vec4f;
+@compute @workgroup_size(LANES)\nfn main() { board[0] = step; }`,
+      [],
+    );
+  const made = (lanes: number, board: number) =>
+    device.createComputePipelineAsync({
+      layout: "auto",
+      compute: {
+        module: device.createShaderModule({ code: code(lanes, board) }),
+        entryPoint: "limits",
+      },
+    });
+  await expect(made(256, 1024)).resolves.toBeDefined();
+  await expect(made(257, 1024)).rejects.toThrow();
+  await expect(made(256, 1025)).rejects.toThrow();
+});
 
 test.each(
   sizes.flatMap(([name, network, batchSize]) =>
@@ -115,11 +157,12 @@ test.each(
   onTestFinished(() => device.destroy());
   expect(device.limits.maxComputeWorkgroupStorageSize).toBe(16384);
   const made = await Promise.allSettled(
-    kernels.map(async ({ name, code }) => {
-      const module = device.createShaderModule({ code });
+    kernels.map(async ({ name, code, bindings }) => {
+      const module = device.createShaderModule({ code: withLimits(code, bindings) });
       const { messages } = await module.getCompilationInfo();
       expect(messages.map(({ message }) => `${name}: ${message}`)).toEqual([]);
-      return device.createComputePipelineAsync({ label: name, layout: "auto", compute: { module } });
+      const compute = { module, entryPoint: "limits" };
+      return device.createComputePipelineAsync({ label: name, layout: "auto", compute });
     }),
   );
   expect(made.flatMap((result) => (result.status === "rejected" ? [String(result.reason)] : []))).toEqual([]);

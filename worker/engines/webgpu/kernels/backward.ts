@@ -29,7 +29,8 @@ import {
 } from "./workgroup";
 
 /**
- * @param next the level above; absent if this level is the head, whose `dhpreact` the head's kernel made
+ * @param next the level above; absent if the gradient of this level's output is there already: if product.ts made
+ *   it, or if this level is the head, whose `dhpreact` the head's kernel made
  */
 export function backwardKernel(
   plan: Plan,
@@ -45,6 +46,7 @@ export function backwardKernel(
   const normalizedRows = held(lanes, "normalized", "NORMALIZED");
   const yRows = held(lanes, "y", "Y");
   const first = level === plan.blocks[0] ? firstWeights(plan, h, shape) : undefined;
+  const trains = from !== undefined || first !== undefined;
   return kernel(
     `backward of ${block.weight}`,
     fanOut4,
@@ -66,7 +68,7 @@ export function backwardKernel(
           ] // [FOLD, FAN_OUT4 * 4, NEXT_OUT4], bias
         : []),
       ...normBinding(plan, level),
-      ...momentsBinding(plan, optimizer),
+      ...(trains ? momentsBinding(plan, optimizer) : []),
       ...(first?.bindings ?? []),
     ],
     /* wgsl */ `
@@ -95,7 +97,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   ${first?.train ?? ""}
 }
 ${learnNorm(level, optimizer)}
-${learn(optimizer)}
+${trains ? learn(optimizer) : ""}
 ${first?.functions ?? ""}
 ${SUMS}
 ${MULTIPLY_ADD}

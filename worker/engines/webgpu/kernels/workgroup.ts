@@ -19,6 +19,27 @@ export interface Shape {
    * products forward and backward, and of the sums over rows that train a weight.
    */
   readonly unroll: { readonly forward: number; readonly backward: number; readonly train: number };
+  /** How the products of wide levels are divided. */
+  readonly tiles: Tiles;
+}
+
+/**
+ * The tiles of product.ts and update.ts: workgroups of their own size, each with a tile of the result of a
+ * product of matrices.
+ */
+export interface Tiles {
+  /** Levels whose product has at least so many multiply-adds take tiles; see `isTiled`. */
+  readonly from: number;
+  /** A power of two from 32 to 256. */
+  readonly lanes: number;
+  /** vec4s of columns, a power of two from 4 to `lanes / 8`. */
+  readonly wide: number;
+  /** Rows of the tile that each lane has, a multiple of four. */
+  readonly tall: number;
+  /** vec4s of terms on the board at once, a power of two up to 8. `tall * deep` is a multiple of `wide`. */
+  readonly deep: number;
+  /** Workgroups that share the terms of a forward product, 1 or 2. */
+  readonly shares: number;
 }
 
 /**
@@ -29,13 +50,19 @@ export const GPU_SHAPE: Shape = {
   lanes: 256,
   board: 1024,
   unroll: { forward: 8, backward: 4, train: 8 },
+  tiles: { from: 2 ** 27, lanes: 128, wide: 16, tall: 8, deep: 8, shares: 2 },
 };
 
 /**
  * For software adapters: they fill workgroup memory with zeros, which takes SwiftShader longer than all else.
  * There, 64 lanes took 1.5 times and 256 lanes 11 times as long.
  */
-export const SOFTWARE_SHAPE: Shape = { lanes: 32, board: 128, unroll: { forward: 1, backward: 1, train: 1 } };
+export const SOFTWARE_SHAPE: Shape = {
+  lanes: 32,
+  board: 128,
+  unroll: { forward: 1, backward: 1, train: 1 },
+  tiles: { from: 2 ** 27, lanes: 32, wide: 4, tall: 4, deep: 4, shares: 1 },
+};
 
 /** Rows that a lane keeps in registers at most; with more rows they stay in `activations`. */
 const MOST_HELD = 16;
