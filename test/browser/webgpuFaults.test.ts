@@ -170,6 +170,21 @@ test.each(
     expect(workgroups, name).toBeLessThanOrEqual(device.limits.maxComputeWorkgroupsPerDimension);
 });
 
+test("only wide levels take tiles, and those of the default training none", () => {
+  const products = (model: Parameters<typeof architecture>[0], batchSize: number) => {
+    const network = buildNetwork(architecture(model), 27);
+    const { stream, seed } = someSetup(network);
+    const plan = planChain(network.chain ?? expect.fail("no chain of blocks"), batchSize, 2);
+    const kernels = stepKernels(plan, { stream, seed, tables: undefined }, adamw, GPU_SHAPE);
+    return kernels.filter(({ name }) => /^(product|update)/.test(name)).length;
+  };
+  expect(products("wavenet", 1024)).toBe(0);
+  expect(products({ hidden: 512, embedding: 48 }, 64)).toBe(0);
+  expect(products({ hidden: 1024, embedding: 64 }, 64)).toBe(0);
+  expect(products({ hidden: 512, embedding: 48 }, 256)).toBe(6);
+  expect(products({ hidden: 1024, embedding: 64 }, 256)).toBe(6);
+});
+
 test("the default training has workgroups for the cores of a GPU", () => {
   const network = buildNetwork(architecture("wavenet"), 27);
   const chain = network.chain ?? expect.fail("no chain of blocks");
@@ -186,7 +201,7 @@ test("the default training has workgroups for the cores of a GPU", () => {
 });
 
 test("a device without any optional feature or raised limit trains all the same", async () => {
-  const setup = someSetup(buildNetwork(architecture("wavenet"), 27));
+  const setup = someSetup(small);
   const expected = await (await create(setup)).run(0, someRates(3));
   closeWebGPU();
   const { requestDevice } = GPUAdapter.prototype;

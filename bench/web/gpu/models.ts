@@ -31,6 +31,7 @@ const all: readonly Size[] = [
   { name: "batch 1024, AdamW", model: "wavenet", batchSize: 1024, optimizer: adamw },
   { name: "hidden 256, batch 64", model: wide(256, 32), batchSize: 64, optimizer: adamw },
   { name: "hidden 512, batch 64", model: wide(512, 48), batchSize: 64, optimizer: adamw },
+  { name: "hidden 1024, batch 64", model: wide(1024, 64), batchSize: 64, optimizer: adamw },
   { name: "mlp, batch 32, SGD", model: "mlp", batchSize: 32, optimizer: sgd },
 ];
 export const sizes = all.filter(

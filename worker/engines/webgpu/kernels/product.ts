@@ -10,13 +10,13 @@
  */
 import { type BlockPlan, Buffers, type Plan } from "../plan";
 import { type Kernel, kernel, MULTIPLY_ADD, repeat, sizes, vec4Array } from "./kernel";
-import type { Shape, Tiles } from "./workgroup";
-import { board } from "./workgroup";
+import { board, rowsOfLane, type Shape, type Tiles } from "./workgroup";
 
 /** Whether a level's products are divided into tiles. The first level and the head are never. */
-export function isTiled({ blocks }: Plan, level: BlockPlan, { tiles }: Shape): boolean {
+export function isTiled({ blocks }: Plan, level: BlockPlan, { tiles: { from } }: Shape): boolean {
   const { rows, fanIn4, fanOut4 } = level;
-  return level !== blocks[0] && level !== blocks.at(-1) && rows * fanIn4 * fanOut4 * 16 >= tiles.from;
+  if (level === blocks[0] || level === blocks.at(-1)) return false;
+  return rows >= from.rows && rows * fanIn4 * fanOut4 * 16 >= from.multiplyAdds;
 }
 
 /**
@@ -70,12 +70,15 @@ interface Factors {
   readonly transposed: boolean;
 }
 
-function product(plan: Plan, { lanes, wide, tall, deep }: Tiles, factors: Factors): Kernel {
+function product(plan: Plan, tiles: Tiles, factors: Factors): Kernel {
+  const { lanes, wide, deep } = tiles;
   const { name, weight, rows, terms4, columns4, left, results, transposed } = factors;
   const ROW_GROUPS = lanes / wide;
-  const TILE_ROWS = ROW_GROUPS * tall;
   const TILES_WIDE = Math.ceil(columns4 / wide);
-  const TILES = Math.ceil(rows / TILE_ROWS) * TILES_WIDE;
+  const count = (tall: number) => Math.ceil(rows / (ROW_GROUPS * tall)) * TILES_WIDE;
+  const tall = rowsOfLane(tiles, (tall) => count(tall) * results.length);
+  const TILE_ROWS = ROW_GROUPS * tall;
+  const TILES = count(tall);
   const SHARE4 = Math.ceil(terms4 / deep / results.length) * deep;
   const even = SHARE4 * results.length === terms4;
   const leftLoads = (TILE_ROWS * deep) / lanes;
@@ -120,8 +123,8 @@ ${sizes({
   RIGHT_BOARD: TILE_ROWS * deep,
 })}
 const RESULTS = array<u32, ${results.length}>(${results.map((at) => `${at}u`).join(", ")});
-// Of the left factor, [DEEP, TILE_ROWS]; of the right one, [DEEP, 4, WIDE]. Which of a k's places has a number
-// depends on k (^), so that the lanes that store do not all ask the same memory bank.
+// Of the left factor, [DEEP, TILE_ROWS]; of the right one, [DEEP, 4, WIDE]. k turns the places of a row about (^), so
+// that lanes that store do not all ask the same memory bank.
 ${board(TILE_ROWS * deep + 4 * deep * wide)}
 
 @compute @workgroup_size(LANES)
@@ -129,7 +132,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let share = group.x / TILES;
   let tile = group.x % TILES;
   let top = tile / TILES_WIDE * TILE_ROWS;
-  let left4 = tile % TILES_WIDE * WIDE;
+  let columns0 = tile % TILES_WIDE * WIDE;
   let rowGroup = lane / WIDE;
   let column = lane % WIDE;
   let k = lane % DEEP;
@@ -137,9 +140,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   ${repeat(rightLoads, (i) =>
     transposed
       ? `let channel${i} = (lane + ${i}u * LANES) / DEEP;
-  let right${i} = min(left4 * 4u + channel${i}, COLUMNS4 * 4u - 1u) * TERMS4;`
+  let right${i} = min(columns0 * 4u + channel${i}, COLUMNS4 * 4u - 1u) * TERMS4;`
       : `let row${i} = (lane + ${i}u * LANES) / WIDE;
-  let right${i} = min(left4 + column, COLUMNS4 - 1u);`,
+  let right${i} = min(columns0 + column, COLUMNS4 - 1u);`,
   )}
   ${repeat(leftLoads, (i) => `var nextLeft${i}: vec4f;`)}
   ${repeat(rightLoads, (i) => `var nextRight${i}: vec4f;`)}
@@ -162,9 +165,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     ${repeat(
       deep,
       (k) => /* wgsl */ `{
-      let w = mat4x4f(${[0, 1, 2, 3].map((j) => `board[RIGHT_BOARD + ${k}u * 4u * WIDE + ((${j}u * WIDE + column) ^ ${k}u)]`).join(", ")});
+      let c = (lane ^ ${k}u) % WIDE;
+      let r = ((lane / WIDE) ^ ${k}u) % ROW_GROUPS;
+      let w = mat4x4f(${[0, 1, 2, 3].map((j) => `board[RIGHT_BOARD + ${k * 4 + j}u * WIDE + c]`).join(", ")});
       ${repeat(tall, (i) => {
-        const x = `board[${k}u * TILE_ROWS + ((${i}u * ROW_GROUPS + rowGroup) ^ ${k}u)]`;
+        const x = `board[${k}u * TILE_ROWS + ${i}u * ROW_GROUPS + r]`;
         return transposed
           ? `sum${i} = multiplyAddT(${x}, w, sum${i});`
           : `sum${i} = multiplyAdd(w, ${x}, sum${i});`;
@@ -173,8 +178,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     )}
   }
   var results = RESULTS;
-  let result = results[share] + left4 + column;
-  if left4 + column < COLUMNS4 {
+  let result = results[share] + columns0 + column;
+  if columns0 + column < COLUMNS4 {
     ${repeat(tall, (i) => `if top + ${i}u * ROW_GROUPS + rowGroup < ROWS { activations[result + (top + ${i}u * ROW_GROUPS + rowGroup) * COLUMNS4] = sum${i}; }`)}
   }
 }

@@ -7,23 +7,21 @@ import type { Optimizer } from "../../../optimizers";
 import { type BlockPlan, Buffers, type Plan } from "../plan";
 import { type Kernel, kernel, MULTIPLY_ADD, repeat, sizes, vec4Array } from "./kernel";
 import { learn, momentsBinding } from "./learn";
-import { board, type Tiles } from "./workgroup";
+import { board, rowsOfLane, type Tiles } from "./workgroup";
 
 /** See the head of this file. */
-export function updateKernel(
-  plan: Plan,
-  level: BlockPlan,
-  optimizer: Optimizer,
-  { lanes, wide, tall }: Tiles,
-): Kernel {
+export function updateKernel(plan: Plan, level: BlockPlan, optimizer: Optimizer, tiles: Tiles): Kernel {
   const { block, rows, fanIn4, fanOut4, x, gradient, weight } = level;
-  const TALL4 = tall / 4;
+  const { lanes, wide } = tiles;
   const ROW_GROUPS = lanes / wide;
-  const TILE4 = ROW_GROUPS * TALL4;
   const STEP_ROWS = Math.max(wide, ROW_GROUPS);
   // A bias is the weight of an input that is always 1; vec4s.
   const inputs4 = fanIn4 + (block.bias ? 2 : 0);
   const TILES_WIDE = Math.ceil(fanOut4 / wide);
+  const count = (tall: number) => Math.ceil((inputs4 * 4) / (ROW_GROUPS * tall)) * TILES_WIDE;
+  const tall = rowsOfLane(tiles, count);
+  const TALL4 = tall / 4;
+  const TILE4 = ROW_GROUPS * TALL4;
   const xLoads = (STEP_ROWS * TILE4) / lanes;
   const dLoads = (STEP_ROWS * wide) / lanes;
   // Before a BatchNorm1d a bias is constant to the loss: its gradient is 0, not a rounding error.
@@ -41,7 +39,7 @@ export function updateKernel(
     ${repeat(dLoads, (i) => `d${i} = activations[DHPREACT + min(first + (lane + ${i}u * LANES) / WIDE, ROWS - 1u) * FAN_OUT4 + min(left4 + column, FAN_OUT4 - 1u)];`)}`;
   return kernel(
     `update of ${block.weight}`,
-    Math.ceil(inputs4 / TILE4) * TILES_WIDE,
+    count(tall),
     [
       { buffer: Buffers.activations, name: "activations", type: vec4Array(plan, Buffers.activations) },
       { buffer: block.weight, name: "weight", type: vec4Array(plan, block.weight), write: true }, // [INPUTS4 * 4, FAN_OUT4]

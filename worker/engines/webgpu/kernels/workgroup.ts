@@ -28,19 +28,31 @@ export interface Shape {
  * product of matrices.
  */
 export interface Tiles {
-  /** Levels whose product has at least so many multiply-adds take tiles; see `isTiled`. */
-  readonly from: number;
+  /**
+   * Levels with at least so many rows whose product has at least so many multiply-adds take tiles; see `isTiled`. With
+   * fewer, tiles were slower on an NVIDIA H200: docs/performance.md.
+   */
+  readonly from: { readonly rows: number; readonly multiplyAdds: number };
   /** A power of two from 32 to 256. */
   readonly lanes: number;
-  /** vec4s of columns, a power of two from 4 to `lanes / 8`. */
+  /** vec4s of columns, a power of two from `deep` to `lanes / 8`. */
   readonly wide: number;
-  /** Rows of the tile that each lane has, a multiple of four. */
+  /** Rows of the tile that each lane has, 4 or 8. */
   readonly tall: number;
-  /** vec4s of terms on the board at once, a power of two up to 8. `tall * deep` is a multiple of `wide`. */
+  /** With fewer workgroups than this, lanes have 4 rows, so that there are twice as many. */
+  readonly few: number;
+  /** vec4s of terms on the board at once, a power of two up to 8. `4 * deep` is a multiple of `wide`. */
   readonly deep: number;
   /** Workgroups that share the terms of a forward product, 1 or 2. */
   readonly shares: number;
 }
+
+/** Rows of the tile that each lane has in a product; `workgroups` says how many it takes for so many rows. */
+export function rowsOfLane({ tall, few }: Tiles, workgroups: (tall: number) => number): number {
+  return workgroups(tall) < few ? 4 : tall;
+}
+
+const WIDE = { rows: 256, multiplyAdds: 2 ** 27 };
 
 /**
  * For a GPU: on an NVIDIA H200, 64 lanes took 1.4 times as long, and loops that are not unrolled 1.3 to 1.5 times
@@ -50,7 +62,7 @@ export const GPU_SHAPE: Shape = {
   lanes: 256,
   board: 1024,
   unroll: { forward: 8, backward: 4, train: 8 },
-  tiles: { from: 2 ** 27, lanes: 128, wide: 16, tall: 8, deep: 8, shares: 2 },
+  tiles: { from: WIDE, lanes: 128, wide: 16, tall: 8, few: 200, deep: 8, shares: 2 },
 };
 
 /**
@@ -61,7 +73,7 @@ export const SOFTWARE_SHAPE: Shape = {
   lanes: 32,
   board: 128,
   unroll: { forward: 1, backward: 1, train: 1 },
-  tiles: { from: 2 ** 27, lanes: 32, wide: 4, tall: 4, deep: 4, shares: 1 },
+  tiles: { from: WIDE, lanes: 32, wide: 4, tall: 4, few: 0, deep: 4, shares: 1 },
 };
 
 /** Rows that a lane keeps in registers at most; with more rows they stay in `activations`. */
