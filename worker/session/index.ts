@@ -205,7 +205,9 @@ export class Session implements WorkerAPI {
             words || options.column !== undefined
               ? await this.#state.words("load", checkpoint, words, signal, options.column)
               : undefined;
-          const fingerprint = dataset && (await inSlices(fingerprintWork(dataset), signal));
+          // A file of 0.1.0 has none; of the others, these are the words.
+          const fingerprint =
+            checkpoint.words ?? (dataset && (await inSlices(fingerprintWork(dataset), signal)));
           // The words may have been the last to come.
           signal.throwIfAborted();
           return this.#replace({

@@ -114,7 +114,12 @@ export async function prepareResume(
   const dataset = await state.words("resume", from, words, signal, options.column);
   checkTrainable(from.network, recipe.batchSize, "resume", longestOf(dataset).length + 1);
   return {
-    checkpoint: { ...from, recipe, words: await inSlices(fingerprintWork(dataset), signal) },
+    checkpoint: {
+      ...from,
+      recipe,
+      // A file of 0.1.0 has none; of the others, these are the words.
+      words: from.words ?? (await inSlices(fingerprintWork(dataset), signal)),
+    },
     watch,
     dataset,
     evalEvery,
