@@ -105,6 +105,8 @@ test("evaluations and samples come at their steps, and progress is called at mos
 });
 
 test("a snapshot is taken between two chunks, and a stop keeps what was learned", async () => {
+  // A timer fires as soon as nothing else is left to do, and the clock jumps to it.
+  vi.useFakeTimers().setTimerTickMode("nextTimerAsync");
   const { run } = training();
   const engine = new CountingEngine(0, async () => {
     await new Promise((resolve) => setTimeout(resolve, 30));
@@ -121,6 +123,7 @@ test("a snapshot is taken between two chunks, and a stop keeps what was learned"
 });
 
 test("between two chunks the other calls go on, for a while", async () => {
+  vi.useFakeTimers().setTimerTickMode("nextTimerAsync");
   let answered = 0;
   const { run } = training({
     // A call of three tasks, each of which would wait for a chunk; and one that never ends.
