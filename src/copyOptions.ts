@@ -4,6 +4,7 @@
  */
 import { MakemoreError } from "./errors";
 import { formatValue, kindOf } from "./formatValue";
+import { pageOptions } from "./pageOptions";
 
 /** No option is nested deeper than this; a cycle is. */
 const MAX_DEPTH = 8;
@@ -11,15 +12,11 @@ const MAX_DEPTH = 8;
 /**
  * Copies options, and reads through proxies.
  *
- * @param call the method they were given to, for messages
- * @param stay names of options that stay on the page; their values are not copied
+ * @param call the method they were given to; the values of its options that stay on the page are not copied
  * @throws MakemoreError `INVALID_OPTION` for anything but plain data
  */
-export function copyOptions<Options extends object>(
-  call: string,
-  options: Options,
-  stay: readonly (keyof Options & string)[] = [],
-): Options {
+export function copyOptions<Options extends object>(call: string, options: Options): Options {
+  const stay = pageOptions[call] ?? [];
   if (typeof options !== "object" || options === null || kindOf(options) !== "Object")
     throw new MakemoreError(
       "INVALID_OPTION",
@@ -27,7 +24,7 @@ export function copyOptions<Options extends object>(
     );
   const copy = (value: unknown, path: readonly string[]): unknown => {
     const [option = ""] = path;
-    if (path.length === 1 && stay.some((name) => name === option)) return value;
+    if (path.length === 1 && stay.includes(option)) return value;
     const refuse = (what: string): MakemoreError =>
       new MakemoreError("INVALID_OPTION", `${call}: ${path.join(".")} is ${what}.`);
     if (typeof value === "object" && value !== null) {
@@ -40,7 +37,7 @@ export function copyOptions<Options extends object>(
     }
     if (["function", "symbol", "bigint"].includes(typeof value))
       throw refuse(
-        `${formatValue(value)}; ${stay.some((name) => name === "onProgress") ? "only onProgress takes a function" : "no option is one"}`,
+        `${formatValue(value)}; ${stay.includes("onProgress") ? "only onProgress takes a function" : "no option is one"}`,
       );
     return value;
   };

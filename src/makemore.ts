@@ -52,7 +52,7 @@ export class Makemore {
    * @param options which backend trains, and where the package's files are
    */
   constructor(options: MakemoreOptions = {}) {
-    this.#options = copyOptions("new Makemore", options, ["assetsURL", "workerURL"]);
+    this.#options = copyOptions("new Makemore", options);
   }
 
   /** Names the class, which also keeps Vue from wrapping an instance in a reactive proxy. */
@@ -78,7 +78,7 @@ export class Makemore {
    */
   async train(words: Iterable<string> | string, options: TrainOptions = {}): Promise<TrainResult> {
     Makemore.#check(this, "train");
-    const { onProgress, signal, ...plain } = copyOptions("train", options, ["onProgress", "signal"]);
+    const { onProgress, signal, ...plain } = copyOptions("train", options);
     const sender = new WordSender(words, "train");
     return this.#learn("train", { onProgress, signal, sender }, (api, id, onEvent) =>
       api.train(id, plain, giveAway(sender), onEvent),
@@ -93,11 +93,7 @@ export class Makemore {
    */
   async resume(options: ResumeOptions = {}): Promise<TrainResult> {
     Makemore.#check(this, "resume");
-    const { onProgress, signal, words, ...plain } = copyOptions("resume", options, [
-      "onProgress",
-      "signal",
-      "words",
-    ]);
+    const { onProgress, signal, words, ...plain } = copyOptions("resume", options);
     const sender = words === undefined ? undefined : new WordSender(words, "resume");
     return this.#learn("resume", { onProgress, signal, sender }, (api, id, onEvent) =>
       api.resume(id, plain, giveAway(sender), onEvent),
@@ -196,7 +192,7 @@ export class Makemore {
   async next(prefix = "", options: NextOptions = {}): Promise<NextCharacter[]> {
     Makemore.#check(this, "next");
     copyOptions("next", { prefix });
-    const { signal, ...plain } = copyOptions("next", options, ["signal"]);
+    const { signal, ...plain } = copyOptions("next", options);
     return this.#stoppable("next", { signal }, (api, id) => api.next(id, plain, prefix));
   }
 
@@ -209,7 +205,7 @@ export class Makemore {
    */
   async score(words: Iterable<string> | string, options: ScoreOptions = {}): Promise<WordScore[]> {
     Makemore.#check(this, "score");
-    const { signal, ...plain } = copyOptions("score", options, ["signal"]);
+    const { signal, ...plain } = copyOptions("score", options);
     const sender = new WordSender(words, "score");
     const scores: WordScore[] = [];
     await this.#stoppable("score", { signal, sender }, (api, id, stop) => {
@@ -228,7 +224,7 @@ export class Makemore {
    */
   async evaluate(words?: Iterable<string> | string, options: EvaluateOptions = {}): Promise<Losses> {
     Makemore.#check(this, "evaluate");
-    const { signal, ...plain } = copyOptions("evaluate", options, ["signal"]);
+    const { signal, ...plain } = copyOptions("evaluate", options);
     const sender = words === undefined ? undefined : new WordSender(words, "evaluate");
     return this.#stoppable("evaluate", { signal, sender }, (api, id) =>
       api.evaluate(id, plain, giveAway(sender)),
@@ -243,7 +239,7 @@ export class Makemore {
    */
   async exportONNX(options: ExportOptions = {}): Promise<Uint8Array> {
     Makemore.#check(this, "exportONNX");
-    const { signal, ...plain } = copyOptions("exportONNX", options, ["signal"]);
+    const { signal, ...plain } = copyOptions("exportONNX", options);
     return this.#stoppable("exportONNX", { signal }, (api, id) => api.exportONNX(id, plain));
   }
 
@@ -256,7 +252,7 @@ export class Makemore {
    */
   async load(onnx: Uint8Array | ArrayBuffer | Blob | Response, options: LoadOptions = {}): Promise<void> {
     Makemore.#check(this, "load");
-    const { words, signal, ...plain } = copyOptions("load", options, ["words", "signal"]);
+    const { words, signal, ...plain } = copyOptions("load", options);
     const sender = words === undefined ? undefined : new WordSender(words, "load");
     await this.#stoppable("load", { signal, sender }, async (api, id, stop) => {
       const bytes = await copyBytes(onnx, stop.signal);
@@ -279,7 +275,7 @@ export class Makemore {
    */
   async save(name: string, options: SaveOptions = {}): Promise<void> {
     Makemore.#check(this, "save");
-    const { signal, ...plain } = copyOptions("save", options, ["signal"]);
+    const { signal, ...plain } = copyOptions("save", options);
     return this.#stoppable("save", { signal }, (api, id) => api.save(id, plain, name));
   }
 
@@ -491,7 +487,7 @@ export class Makemore {
 
 /** The options of a call that samples, and the words that `novel` leaves out. */
 function samplingOptions(call: string, options: SampleOptions) {
-  const { signal, novel, ...plain } = copyOptions(call, options, ["signal", "novel"]);
+  const { signal, novel, ...plain } = copyOptions(call, options);
   const isList = novel !== undefined && typeof novel !== "boolean";
   const sender = isList ? new WordSender(novel, `${call}: novel`) : undefined;
   return { signal, sender, plain: { ...plain, novel: novel !== undefined && novel !== false } };

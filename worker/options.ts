@@ -6,6 +6,7 @@
 import * as v from "valibot";
 import { MakemoreError } from "../src/errors";
 import { formatValue } from "../src/formatValue";
+import { pageOptions } from "../src/pageOptions";
 import type {
   PlainExportOptions,
   PlainLoadOptions,
@@ -145,25 +146,10 @@ function check(schema: v.GenericSchema, value: unknown, call: string): void {
   if (wrong) throw new MakemoreError("INVALID_OPTION", `${call}: ${wrong}`);
 }
 
-/** Names of options that the page takes out on the way. */
-const onThePage: Readonly<Record<string, readonly string[]>> = {
-  train: ["onProgress", "signal"],
-  resume: ["words", "onProgress", "signal"],
-  sample: ["signal"],
-  words: ["signal"],
-  next: ["signal"],
-  score: ["signal"],
-  evaluate: ["signal"],
-  exportONNX: ["signal"],
-  load: ["words", "signal"],
-  save: ["signal"],
-  "new Makemore": ["assetsURL", "workerURL"],
-};
-
 /** The names that a call knows. */
 function optionNames(schema: v.GenericSchema, call: string): string {
   const entries = "entries" in schema ? Object.keys(Object(schema.entries)) : [];
-  return [...entries, ...(onThePage[call] ?? [])].join(", ");
+  return [...new Set([...entries, ...(pageOptions[call] ?? [])])].join(", ");
 }
 
 /** Checks the options of `new Makemore`; its URLs stay on the page. */

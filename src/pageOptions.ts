@@ -1,0 +1,14 @@
+/** Options that stay on the page, by the call they are given to; the worker knows all others by their schemas. */
+export const pageOptions: Readonly<Record<string, readonly string[]>> = {
+  "new Makemore": ["assetsURL", "workerURL"],
+  train: ["onProgress", "signal"],
+  resume: ["words", "onProgress", "signal"],
+  sample: ["novel", "signal"],
+  words: ["novel", "signal"],
+  next: ["signal"],
+  score: ["signal"],
+  evaluate: ["signal"],
+  exportONNX: ["signal"],
+  load: ["words", "signal"],
+  save: ["signal"],
+};
