@@ -1,4 +1,4 @@
-/** PyTorch as a peer: bench/pytorch.py, kept running so that its rounds lie between the others'. */
+/** PyTorch as a peer: a script of this folder, kept running so that its rounds lie between the others'. */
 import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -21,9 +21,13 @@ export interface PyTorch {
   close(): void;
 }
 
-/** Starts it. */
-export function startPyTorch(): PyTorch {
-  const child = spawn(python, [fileURLToPath(new URL("pytorch.py", import.meta.url))], {
+/**
+ * Starts it.
+ *
+ * @param script the lecture's WaveNet, or makemore's models that read words
+ */
+export function startPyTorch(script: "pytorch.py" | "families.py" = "pytorch.py"): PyTorch {
+  const child = spawn(python, [fileURLToPath(new URL(script, import.meta.url))], {
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1", MKL_NUM_THREADS: "1" },
   });

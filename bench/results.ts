@@ -7,7 +7,7 @@
  * With `--lists` it trains on lists of all lengths instead: bench/lists.ts.
  *
  *     npm run results -- --lists [--seeds 42]
- *     npm run results -- [--words FILE] [--runs default,thorough,best,lecture,…] [--seeds 42,43,44]
+ *     npm run results -- [--words FILE] [--runs default,best,lecture,gru,gru-makemore,…] [--seeds 42,43,44]
  */
 import { readFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
@@ -24,6 +24,9 @@ import { printLists } from "./lists";
 import { havePyTorch, howToInstall, startPyTorch } from "./pytorch";
 import type { Description } from "./web/worker";
 
+/** The models that read words, each with its default recipe and with makemore.py's. */
+const families = ["bigram", "bow", "rnn", "gru", "lstm", "transformer", "microgpt"] as const;
+
 /** What to train, by name. */
 const trainings: Readonly<Record<string, TrainOptions>> = {
   default: {},
@@ -32,7 +35,16 @@ const trainings: Readonly<Record<string, TrainOptions>> = {
   lecture: { recipe: "lecture" },
   "lecture-small": { recipe: "lecture", model: { embedding: 10, hidden: 68 } },
   "lecture-mlp": { recipe: "lecture", model: "mlp" },
+  ...Object.fromEntries(
+    families.flatMap((model) => [
+      [model, { model }],
+      [`${model}-makemore`, { model, recipe: "makemore" } as const],
+    ]),
+  ),
 };
+
+/** What is trained unless `--runs` says otherwise. */
+const usual = ["default", "thorough", "best", "lecture", "lecture-small", "lecture-mlp"];
 
 /** PyTorch's steps are timed before and after each run of ours, so many at a time. */
 const PYTORCH_STEPS = 100;
@@ -49,7 +61,7 @@ export async function main(args: string[]): Promise<void> {
     args,
     options: {
       words: { type: "string" },
-      runs: { type: "string", default: Object.keys(trainings).join() },
+      runs: { type: "string", default: usual.join() },
       lists: { type: "boolean", default: false },
       seeds: { type: "string", default: "42,43,44" },
     },
@@ -86,7 +98,8 @@ export async function main(args: string[]): Promise<void> {
     await withBuiltPage(browser, async (page) => {
       for (const { name, options } of runs) {
         // bench/pytorch.py builds trees of pairs only.
-        const torch = pytorch && options.model !== "mlp" ? await PyTorchPace.open(words, options) : undefined;
+        const isTree = options.model === undefined || typeof options.model === "object";
+        const torch = pytorch && isTree ? await PyTorchPace.open(words, options) : undefined;
         const all: Run[] = [];
         await torch?.measure();
         for (const seed of seeds) {

@@ -31,22 +31,35 @@ const WARM_UP_MS = 1000;
 /** Float32 rounding over a few steps, relative; a different computation is off by far more. */
 const TOLERANCE = 1e-4;
 
-/** How the lecture's model is trained, and by whom: peers are compared on the lecture's recipe. */
-interface Recipe extends Pick<Task, "batchSize" | "optimizer"> {
+/** How a model is trained, and by whom: peers are compared on the lecture's recipe. */
+interface Recipe extends Pick<Task, "batchSize" | "optimizer" | "model"> {
   readonly name: string;
   readonly learningRate: number;
   readonly engines: readonly string[];
 }
+
+const adamw = { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 } as const;
+
+/** The models that read words, each at its default size with makemore.py's optimiser. */
+const families = ["bigram", "bow", "rnn", "gru", "lstm", "transformer", "microgpt"] as const;
 
 const recipes: readonly Recipe[] = [
   { name: "batch 32, SGD", batchSize: 32, optimizer: { type: "sgd" }, learningRate: 0.1, engines: trainers },
   {
     name: "batch 64, AdamW",
     batchSize: 64,
-    optimizer: { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 },
+    optimizer: adamw,
     learningRate: 0.002,
     engines: ["wasm-relaxed", "wasm-simd", "webgpu", "pytorch"],
   },
+  ...families.map((model) => ({
+    model,
+    name: `${model === "microgpt" ? "1 word" : "32 words"}, AdamW`,
+    batchSize: model === "microgpt" ? 1 : 32,
+    optimizer: adamw,
+    learningRate: 5e-4,
+    engines: ["wasm-relaxed", "wasm-simd", "pytorch"],
+  })),
 ];
 
 /** One row of the table. */
@@ -79,10 +92,10 @@ export async function benchTrain({ page, engines, data, pytorch, say }: Context)
   const train: Measured[] = [];
   const missing: { engine: string; model: string; reason: string }[] = [];
   for (const recipe of recipes) {
-    const { batchSize, optimizer, learningRate } = recipe;
-    const task: Task = { ...data, batchSize, optimizer };
+    const { batchSize, optimizer, learningRate, model: name } = recipe;
+    const task: Task = { ...data, batchSize, optimizer, ...(name ? { model: name } : {}) };
     const description = await describe(page, task);
-    const model = `WaveNet ${description.parameterCount.toLocaleString("en-US")}, ${recipe.name}`;
+    const model = `${name ?? "WaveNet"} ${description.parameterCount.toLocaleString("en-US")}, ${recipe.name}`;
     const ready: { runner: Runner; steps: number; times: number[] }[] = [];
     try {
       for (const engine of recipe.engines.filter((engine) => engines.includes(engine))) {
@@ -213,10 +226,10 @@ async function openInBrowser(page: Page, engine: string, task: Task, learningRat
 }
 
 async function openPyTorch(description: Description, task: Task, learningRate: number): Promise<Runner> {
-  const { ask, close } = startPyTorch();
-  const { batchSize, optimizer } = task;
+  const { model, batchSize, optimizer } = task;
+  const { ask, close } = startPyTorch(model ? "families.py" : "pytorch.py");
   const { version } = await ask<{ version: string }>({
-    set_up: { ...description, batchSize, optimizer, learningRate },
+    set_up: { ...description, model, batchSize, optimizer, learningRate },
   });
   const { loss } = await ask<{ loss: number }>({ check: true });
   return {

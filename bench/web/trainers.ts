@@ -3,12 +3,14 @@ import { buildDataset } from "../../worker/data/dataset";
 import type { Vocabulary } from "../../worker/data/vocabulary";
 import type { Engine, EngineSetup } from "../../worker/engines/engine";
 import { createTfjsEngine } from "../../worker/engines/tfjs";
-import { architecture } from "../../worker/model/architectures";
+import { type ArchitectureName, architecture } from "../../worker/model/architectures";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
 import type { Optimizer } from "../../worker/optimizers";
 
 /** What all of them train: the same words, weights and minibatches. */
 export interface Task {
+  /** Default: the lecture's WaveNet. */
+  readonly model?: ArchitectureName;
   /** One word a line. */
   readonly words: string;
   readonly batchSize: number;
@@ -21,11 +23,11 @@ export interface Task {
 /** What an engine must do to be measured. */
 export type Trainer = Pick<Engine, "device" | "run" | "dispose">;
 
-/** The lecture's model at the beginning of its training. */
+/** The model at the beginning of its training. */
 export function setUp(task: Task): EngineSetup & { vocabulary: Vocabulary } {
   const { seed, optimizer, batchSize } = task;
   const { vocabulary, train } = buildDataset(task.words, task);
-  const network = buildNetwork(architecture("wavenet"), vocabulary.size);
+  const network = buildNetwork(architecture(task.model ?? "wavenet"), vocabulary.size);
   const parameters = initialParameters(network, seed);
   return { network, parameters, optimizer, stream: train, seed, batchSize, vocabulary };
 }

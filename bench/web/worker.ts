@@ -1,6 +1,7 @@
 /** The worker that is measured. Each engine gets one of its own, as it would on a visitor's page. */
 import { expose } from "comlink";
 import { drawBatch } from "../../worker/data/dataset";
+import { drawWords, wordStarts } from "../../worker/data/wordExamples";
 import type { Parameters } from "../../worker/model/layer";
 import { parameterCount } from "../../worker/model/network";
 import { Sampler, trainBriefly } from "./sampling";
@@ -17,7 +18,7 @@ export interface Description {
   readonly parameterCount: number;
   readonly parameters: Record<string, { shape: readonly number[]; values: number[] }>;
   readonly stream: number[];
-  /** Positions in the stream of the first minibatches. */
+  /** Positions in the stream of the first minibatches: of examples, or where words begin. */
   readonly batches: number[][];
 }
 
@@ -75,7 +76,9 @@ function open(): Sampler {
 }
 
 function describe(task: Task, parameters: Parameters): Description {
-  const { network, stream, seed, batchSize } = setUp(task);
+  const setup = setUp(task);
+  const { network, stream, seed, batchSize } = setup;
+  const starts = network.example === "word" ? wordStarts(setup) : undefined;
   return {
     parameterCount: parameterCount(network.parameters),
     parameters: Object.fromEntries(
@@ -86,7 +89,7 @@ function describe(task: Task, parameters: Parameters): Description {
     ),
     stream: Array.from(stream),
     batches: Array.from({ length: CHECKED_STEPS }, (_, step) =>
-      Array.from(drawBatch(stream, seed, step, batchSize)),
+      Array.from(starts ? drawWords(starts, setup, step) : drawBatch(stream, seed, step, batchSize)),
     ),
   };
 }
