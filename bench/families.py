@@ -94,7 +94,7 @@ class Bench:
             return x
         if self.family in ("rnn", "gru", "lstm"):
             return self.recurrent(x)
-        x = x + self.p["positionEmbedding1.weight"][:t]
+        x = x + self.p["positionEmbedding.weight"][:t]
         if self.family == "bow":
             x = x + x.cumsum(1) / torch.arange(1, t + 1)[:, None]
             x = x + self.linear("linear2", torch.tanh(self.linear("linear1", x)))
