@@ -74,6 +74,21 @@ export default defineConfig([
     },
     esbuildPlugins: [scripts],
   },
+  {
+    ...common,
+    platform: "node",
+    entry: { command: "src/command/index.ts" },
+    minify: false,
+    sourcemap: false,
+    // commander is CommonJS.
+    banner: {
+      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+    },
+    esbuildOptions(options) {
+      options.inject = ["src/node/page.ts"];
+    },
+    esbuildPlugins: [scripts],
+  },
   { ...inWorker, entry: { "makemore-web/worker": "worker/worker.ts" } },
   {
     ...inWorker,

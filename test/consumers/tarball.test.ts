@@ -30,6 +30,7 @@ test("tarball: the files in it", () => {
       "README.md",
       "THIRD-PARTY-NOTICES.md",
       "package.json",
+      "dist/command.js",
       "dist/development.jsx",
       "dist/index.d.ts",
       "dist/index.js",

@@ -1,0 +1,138 @@
+#!/usr/bin/env node
+/**
+ * `npx makemore-web towns.txt`: trains on a file of words and prints more of them. The words go to the standard
+ * output, all else to the standard error. Exit codes: 0, 1 for a failure, 2 for a wrong command line, 130 after
+ * Ctrl+C.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { buffer } from "node:stream/consumers";
+import { MakemoreError } from "../errors";
+import { Makemore } from "../makemore";
+import type { RecipeName, ResumeOptions, TrainResult } from "../types";
+import { type CommandOptions, modelChoice, parseArguments, UsageError } from "./options";
+import { type Origin, originsOf, SPLIT, type Words } from "./origin";
+import { progressDisplay } from "./progress";
+
+/** Steps between live samples on a terminal. */
+const SAMPLE_EVERY = 200;
+const INTERRUPTED = 130;
+/** `train`'s. */
+const DEFAULT_SEED = 42;
+
+const HEADINGS: Readonly<Record<Origin, string>> = {
+  train: "that are in train",
+  test: "that are in test",
+  list: "that are in the list",
+  new: "that are new",
+};
+
+async function main(): Promise<number> {
+  const { words: file, options } = parseArguments(process.argv.slice(2));
+  // A reader such as `head` may have enough before the end.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  const words = file === undefined ? undefined : { text: await readText(file), column: options.column };
+  const mm = new Makemore();
+  const { output, resume, sampleOnly } = options;
+  if (output !== undefined && (resume || sampleOnly))
+    await mm.load(await readFile(output), words && { words: words.text, column: words.column });
+  let result: TrainResult | undefined;
+  if (words && !sampleOnly) {
+    result = await learn(mm, words, options);
+    if (output !== undefined) await writeFile(output, await mm.exportONNX());
+    if (result.stopped) {
+      const saved = `saved to ${output}: go on with --resume`;
+      process.stderr.write(
+        `Stopped at step ${result.step}; ${output === undefined ? "not saved (no -o)" : saved}.\n`,
+      );
+      return INTERRUPTED;
+    }
+  }
+  await printSamples(mm, words, options, result);
+  return 0;
+}
+
+async function readText(file: string): Promise<string> {
+  const bytes = file === "-" ? await buffer(process.stdin) : await readFile(file);
+  return new TextDecoder().decode(bytes);
+}
+
+/** Trains; the first Ctrl+C ends it softly, the second at once. */
+async function learn(mm: Makemore, words: Words, options: CommandOptions): Promise<TrainResult> {
+  const display = progressDisplay(process.stderr, options.quiet === true);
+  const during: ResumeOptions = {
+    steps: options.steps,
+    learningRate: options.learningRate,
+    sampleEvery: process.stderr.isTTY && !options.quiet ? SAMPLE_EVERY : undefined,
+    onProgress: display.show,
+  };
+  const interrupt = () => {
+    process.once("SIGINT", () => process.exit(INTERRUPTED));
+    mm.stop();
+  };
+  process.once("SIGINT", interrupt);
+  try {
+    const result = options.resume
+      ? await mm.resume(during)
+      : await mm.train(words.text, {
+          ...during,
+          model: modelChoice(options),
+          recipe: options.recipe as RecipeName | undefined,
+          batchSize: options.batchSize,
+          seed: options.seed,
+          split: SPLIT,
+          column: words.column,
+        });
+    if (!options.quiet) for (const notice of result.notices) process.stderr.write(`${notice}\n`);
+    return result;
+  } finally {
+    display.end();
+    process.removeListener("SIGINT", interrupt);
+  }
+}
+
+async function printSamples(
+  mm: Makemore,
+  words: Words | undefined,
+  options: CommandOptions,
+  result: TrainResult | undefined,
+): Promise<void> {
+  const { n, temperature, topK, prefix, novel, seed, quiet, json } = options;
+  const samples = await mm.sample(n, { temperature, topK, prefix, novel, seed });
+  const print = (line: string) => process.stdout.write(`${line}\n`);
+  if (quiet && !json) {
+    for (const word of samples) print(word);
+    return;
+  }
+  const trained = result && !options.resume;
+  const originOf = words && originsOf(words, trained ? (seed ?? DEFAULT_SEED) : undefined);
+  if (json) {
+    const { step, seconds, backend, kept } = result ?? {};
+    const training = result && { step, seconds, backend, validation: kept?.validation };
+    const listed = samples.map((word) => ({ word, in: originOf?.(word) }));
+    print(JSON.stringify({ training, parameters: mm.model?.parameters, samples: listed }));
+    return;
+  }
+  if (!originOf) {
+    for (const word of samples) print(word);
+    return;
+  }
+  for (const origin of ["train", "test", "list", "new"] as const) {
+    const group = samples.filter((word) => originOf(word) === origin);
+    if (group.length === 0) continue;
+    print("-".repeat(80));
+    print(`${group.length} samples ${HEADINGS[origin]}:`);
+    for (const word of group) print(word);
+  }
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (error instanceof UsageError) process.exitCode = error.exitCode;
+  else {
+    const isUsage =
+      error instanceof MakemoreError && (error.code === "INVALID_OPTION" || error.code === "INVALID_MODEL");
+    process.stderr.write(`makemore-web: ${error instanceof Error ? error.message : error}\n`);
+    process.exitCode = isUsage ? 2 : 1;
+  }
+}

@@ -1,0 +1,117 @@
+/** The command's arguments. Names that makemore.py has mean what they mean there. */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { version } from "../../package.json";
+import type { ModelChoice } from "../types";
+
+export interface CommandOptions {
+  type?: string;
+  nLayer?: number;
+  nHead?: number;
+  nEmbd?: number;
+  nEmbd2?: number;
+  recipe?: string;
+  steps?: number;
+  batchSize?: number;
+  learningRate?: number;
+  seed?: number | string;
+  column?: string;
+  output?: string;
+  resume?: boolean;
+  sampleOnly?: boolean;
+  n: number;
+  temperature?: number;
+  topK?: number;
+  prefix?: string;
+  novel?: boolean;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+export interface CommandLine {
+  /** A file, or "-" for the standard input. Absent only with `--sample-only`. */
+  readonly words: string | undefined;
+  readonly options: CommandOptions;
+}
+
+/** The command line is wrong, or asks for help: what it has to say was said. */
+export { CommanderError as UsageError };
+
+/**
+ * Reads the command line.
+ *
+ * @throws UsageError with the exit code: 0 after `--help` and `--version`, 2 for a mistake
+ */
+export function parseArguments(args: readonly string[]): CommandLine {
+  const command = new Command("makemore-web")
+    .description("Trains a small language model on a list of words, and makes more words like them.")
+    .version(version)
+    .argument("[words]", 'a text file with one word per line, or "-" for the standard input')
+    .optionsGroup("Model:")
+    .option("--type <name>", "wavenet, mlp, bigram, bow, rnn, gru, lstm, transformer or microgpt")
+    .option("--n-layer <count>", "layers", number)
+    .option("--n-head <count>", "attention heads", number)
+    .option("--n-embd <size>", "channels of an embedding", number)
+    .option("--n-embd2 <size>", "hidden units", number)
+    .optionsGroup("Training:")
+    .option("--recipe <name>", "default, thorough, best, lecture, makemore or microgpt")
+    .addOption(
+      new Option("--steps <count>", "gradient steps (default: by the length of the list)").argParser(number),
+    )
+    .addOption(new Option("--max-steps <count>", "the same as --steps").argParser(number))
+    .option("-b, --batch-size <count>", "examples per step", number)
+    .option("-l, --learning-rate <rate>", "constant learning rate", number)
+    .option(
+      "--seed <seed>",
+      "a number or any text: the same seed gives the same model and the same words",
+      seed,
+    )
+    .option("--column <name>", "the column with the words, if the file is a CSV table")
+    .optionsGroup("Model file:")
+    .option("-o, --output <file>", "save the model as ONNX, also after Ctrl+C")
+    .option("--resume", "go on training the model in the --output file, with the same words")
+    .option("--sample-only", "do not train: sample the model in the --output file")
+    .optionsGroup("Samples:")
+    .option("-n <count>", "how many words to print", number, 10)
+    .option("--temperature <number>", "below 1 is safer, above 1 is wilder", number)
+    .option("--top-k <count>", "only the likeliest characters", number)
+    .option("--prefix <text>", "how each word begins")
+    .option("--novel", "only words that are not in the list")
+    .optionsGroup("Output:")
+    .option("--json", "print one JSON object")
+    .option("-q, --quiet", "no progress; print only the words, one per line")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  makemore-web towns.txt -o towns.onnx\n  makemore-web --sample-only -o towns.onnx -n 100\n  cat words | makemore-web - -n 20 --quiet",
+    )
+    .allowExcessArguments(false)
+    .exitOverride((error) => {
+      throw new CommanderError(error.exitCode && 2, error.code, error.message);
+    });
+  command.parse(args, { from: "user" });
+  const { maxSteps, ...options } = command.opts<CommandOptions & { maxSteps?: number }>();
+  if (options.steps === undefined && maxSteps !== undefined) options.steps = maxSteps;
+  const [words] = command.args;
+  if (options.resume && options.sampleOnly) command.error("error: use either --resume or --sample-only");
+  if ((options.resume || options.sampleOnly) && options.output === undefined)
+    command.error("error: --resume and --sample-only need the model's file: -o <file>");
+  if (words === undefined && !options.sampleOnly)
+    command.error('error: give a file of words, or "-" for the standard input (--help explains all options)');
+  return { words, options };
+}
+
+/** What `train` takes for a model, or undefined for its default. The library checks the sizes. */
+export function modelChoice({ type, nLayer, nHead, nEmbd, nEmbd2 }: CommandOptions): ModelChoice | undefined {
+  const sizes = { type, layers: nLayer, heads: nHead, embedding: nEmbd, hidden: nEmbd2 };
+  const given = Object.entries(sizes).filter(([, value]) => value !== undefined);
+  return given.length > 0 ? (Object.fromEntries(given) as ModelChoice) : undefined;
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("It must be a number.");
+  return value;
+}
+
+function seed(text: string): number | string {
+  return /^\d+$/.test(text) ? Number(text) : text;
+}
