@@ -54,24 +54,24 @@ export async function createWasmEngine(setup: EngineSetup, build?: Build): Promi
  * @throws MakemoreError `UNSUPPORTED` if this machine cannot run them
  */
 export async function openKernels(build?: Build): Promise<{ device: Build; kernels: Kernels }> {
-  const device = build ?? bestBuild();
+  const device = build ?? (await bestBuild());
   return { device, kernels: await instantiate(device) };
 }
 
 /** The first build that this machine finds valid. */
-function bestBuild(): Build {
-  if (typeof WebAssembly === "object")
+async function bestBuild(): Promise<Build> {
+  if (typeof WebAssembly === "object" && typeof DecompressionStream === "function")
     for (const build of ["relaxed-simd", "simd"] as const)
-      if (WebAssembly.validate(decode(builds[build]))) return build;
+      if (WebAssembly.validate(await binary(build))) return build;
   throw new MakemoreError(
     "UNSUPPORTED",
-    'The wasm engine needs WebAssembly with SIMD (Chrome 91, Firefox 89, Safari 16.4 or later); update the browser, or take backend: "tfjs".',
+    'The wasm engine needs WebAssembly with SIMD and DecompressionStream (Chrome 91, Firefox 113, Safari 16.4 or later); update the browser, or take backend: "tfjs".',
   );
 }
 
 async function instantiate(build: Build): Promise<Kernels> {
   try {
-    const { instance } = await WebAssembly.instantiate(decode(builds[build]));
+    const { instance } = await WebAssembly.instantiate(await binary(build));
     // What the kernels export is known from their source only.
     return instance.exports as unknown as Kernels;
   } catch (error) {
@@ -83,8 +83,21 @@ async function instantiate(build: Build): Promise<Kernels> {
   }
 }
 
-function decode(base64: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+/** Unpacked once. */
+const binaries = new Map<Build, Promise<ArrayBuffer>>();
+
+function binary(build: Build): Promise<ArrayBuffer> {
+  const unpacked = binaries.get(build) ?? unpack(builds[build]);
+  binaries.set(build, unpacked);
+  return unpacked;
+}
+
+/** @param base64 of a zlib stream */
+function unpack(base64: string): Promise<ArrayBuffer> {
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  return new Response(
+    new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate")),
+  ).arrayBuffer();
 }
 
 /** Allocates the tables of examples; the function it gives copies them, once the memory stays. */
