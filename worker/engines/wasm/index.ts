@@ -8,8 +8,9 @@ import { type Examples, teacherWeight, windowExamples } from "../../data/example
 import type { BlockChain } from "../../model/blocks";
 import { optimizerKind } from "../../optimizers";
 import type { Engine, EngineSetup, EngineState } from "../engine";
-import { FACTORS, stepFactors } from "../optimizer";
+import { FACTORS } from "../optimizer";
 import { relaxed, simd } from "./binaries";
+import { runInCalls, STEPS_PER_CALL, Tables } from "./calls";
 import type { Kernels } from "./exports";
 import { memoryLayout, padTo8 } from "./memoryLayout";
 import { ParameterMemory } from "./parameterMemory";
@@ -21,9 +22,6 @@ const builds = { "relaxed-simd": relaxed, simd };
 
 /** With fused multiply-add (relaxed SIMD), or without. */
 export type Build = keyof typeof builds;
-
-/** Steps of one call into the kernels; a longer chunk takes several. */
-const STEPS_PER_CALL = 1024;
 
 /**
  * Makes the engine: for a network of blocks (worker/model/blocks.ts), or for one that reads words (plan.ts).
@@ -102,30 +100,26 @@ function unpack(base64: string): Promise<ArrayBuffer> {
 
 /** Allocates the tables of examples; the function it gives copies them, once the memory stays. */
 function placeExamples(kernels: Kernels, examples: Examples, vocabularySize: number): () => void {
-  const copies: [to: number, from: Uint32Array<ArrayBuffer>][] = [];
-  const place = (from: Uint32Array<ArrayBuffer>) => {
-    const to = kernels.allocateNumbers(from.length);
-    copies.push([to, from]);
-    return to;
-  };
-  const buffer = () => kernels.memory.buffer;
-  const copy = () => {
-    for (const [to, from] of copies) new Uint32Array(buffer(), to, from.length).set(from);
-  };
+  const tables = new Tables(kernels);
   if (examples.targets === "hard") {
-    kernels.drawEvenly(place(examples.sorted));
-    return copy;
+    kernels.drawEvenly(tables.place(examples.sorted));
+    return () => tables.copy();
   }
   const { table, teacher, order } = examples;
   const width = padTo8(vocabularySize);
   const contexts = table.contexts.length / 2 - 1;
   const taught = teacher ? kernels.allocateNumbers(contexts * width) : 0;
   if (order === "even") kernels.drawEvenly(0);
-  kernels.useSoftTargets(place(table.ranks), place(table.contexts), place(table.pairs), taught);
+  kernels.useSoftTargets(
+    tables.place(table.ranks),
+    tables.place(table.contexts),
+    tables.place(table.pairs),
+    taught,
+  );
   return () => {
-    copy();
+    tables.copy();
     if (!teacher) return;
-    const to = new Float32Array(buffer(), taught, contexts * width);
+    const to = new Float32Array(kernels.memory.buffer, taught, contexts * width);
     for (let context = 0; context < contexts; context++)
       to.set(
         teacher.shares.subarray(context * vocabularySize, (context + 1) * vocabularySize),
@@ -185,33 +179,24 @@ class ChainEngine implements Engine {
     positions?: Uint32Array,
   ): Promise<Float32Array<ArrayBuffer>> {
     const kernels = this.#running();
-    const { optimizer, seed, batchSize } = this.#setup;
-    const { buffer } = kernels.memory;
-    const losses = new Float32Array(learningRates.length);
-    // Given positions fill the place of one batch, so they go step by step.
-    const stride = positions ? 1 : STEPS_PER_CALL;
-    for (let done = 0; done < losses.length; done += stride) {
-      const rates = learningRates.subarray(done, done + stride);
-      const factors = stepFactors(optimizer, firstStep + done, rates);
-      const weights = Float32Array.from(rates, (_, i) => this.#teacherWeight(firstStep + done + i));
-      new Float32Array(buffer, this.#teacherWeights, weights.length).set(weights);
-      new Float32Array(buffer, this.#factors, factors.length).set(factors);
-      if (positions)
-        new Uint32Array(buffer, kernels.positionsAddress(), batchSize).set(
-          positions.subarray(done * batchSize, (done + 1) * batchSize),
-        );
+    const chunk = {
+      ...this.#setup,
+      ...{ firstStep, learningRates, positions, factors: this.#factors, losses: this.#losses },
+      given: kernels.positionsAddress(),
+    };
+    return runInCalls(kernels, chunk, (step, rates) => {
+      const weights = Float32Array.from(rates, (_, i) => this.#teacherWeight(step + i));
+      new Float32Array(kernels.memory.buffer, this.#teacherWeights, weights.length).set(weights);
       kernels.train(
-        firstStep + done,
+        step,
         rates.length,
-        seed,
+        this.#setup.seed,
         this.#factors,
         this.#teacherWeights,
         this.#losses,
         positions !== undefined,
       );
-      losses.set(new Float32Array(buffer, this.#losses, rates.length), done);
-    }
-    return losses;
+    });
   }
 
   async read(): Promise<EngineState> {
