@@ -1,10 +1,10 @@
 /** Runs bench/profileWasm.ts: Node 20 reads no TypeScript, Vite does. */
 import { fileURLToPath } from "node:url";
 import { runnerImport } from "vite";
-import { compileKernels } from "../scripts/build-kernels.mjs";
+import { kernelsModule } from "../scripts/build-kernels.mjs";
 
 const { module } = await runnerImport(fileURLToPath(new URL("profileWasm.ts", import.meta.url)), {
   configFile: false,
   logLevel: "error",
 });
-await module.main(process.argv.slice(2), compileKernels);
+await module.main(process.argv.slice(2), kernelsModule);

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright";
 import { build } from "vite";
 import { chromiumArgs, chromiumPath } from "../scripts/browsers.mjs";
-import type { compileKernels } from "../scripts/build-kernels.mjs";
+import type { kernelsModule } from "../scripts/build-kernels.mjs";
 import { summarise } from "./statistics";
 import type { Profiled } from "./web/profiled";
 import type { Task } from "./web/trainers";
@@ -35,7 +35,7 @@ const SMALLEST_SHARE = 0.003;
  */
 export async function main(
   [device = "relaxed-simd", batchSize = "128", optimizer = "adamw", order = "even"]: string[],
-  compile: typeof compileKernels,
+  compile: typeof kernelsModule,
 ) {
   if (device !== "relaxed-simd" && device !== "simd")
     throw new Error(`There is no build ${device}; relaxed-simd and simd are the builds.`);
@@ -104,13 +104,8 @@ export async function main(
 }
 
 /** The page's script, with kernels that have names. */
-async function bundle(compile: typeof compileKernels): Promise<string> {
-  const named = await Promise.all(
-    (["simd", "relaxed"] as const).map(async (name) => {
-      const binary = await compile(name, ["--debug"]);
-      return `export const ${name} = "${Buffer.from(binary).toString("base64")}";`;
-    }),
-  );
+async function bundle(compile: typeof kernelsModule): Promise<string> {
+  const named = await compile(["--debug"]);
   const built = await build({
     configFile: false,
     logLevel: "error",
@@ -118,7 +113,7 @@ async function bundle(compile: typeof compileKernels): Promise<string> {
       {
         name: "kernels with names",
         enforce: "pre",
-        load: (id) => (id.endsWith("/wasm/binaries.ts") ? named.join("\n") : undefined),
+        load: (id) => (id.endsWith("/wasm/binaries.ts") ? named : undefined),
       },
     ],
     build: {

@@ -2,7 +2,8 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { MakemoreError } from "../src/errors";
 import type { Engine, EngineSetup } from "../worker/engines/engine";
-import { type Build, createWasmEngine } from "../worker/engines/wasm";
+import { createWasmEngine } from "../worker/engines/wasm";
+import type { Build } from "../worker/engines/wasm/builds";
 import { createWasmPredictor } from "../worker/engines/wasm/predictor";
 import { buildNetwork } from "../worker/model/network";
 import type { Checkpoint } from "../worker/training/checkpoint";

@@ -2,7 +2,8 @@
 import { buildDataset, readContext } from "../../worker/data/dataset";
 import { drawMinibatch, type Order, prepareExamples } from "../../worker/data/examples";
 import type { Engine, EngineSetup } from "../../worker/engines/engine";
-import { type Build, createWasmEngine } from "../../worker/engines/wasm";
+import { createWasmEngine } from "../../worker/engines/wasm";
+import type { Build } from "../../worker/engines/wasm/builds";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
 import type { Task } from "./trainers";

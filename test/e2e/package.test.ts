@@ -65,7 +65,7 @@ test("the main file is small and has no machine learning in it", () => {
   expect(gzipSync(main, { level: 9 }).length).toBeLessThanOrEqual(7.5 * 1024);
   expect(main.toString()).not.toMatch(/tensorflow|onnx(?!")runtime|WebAssembly\.instantiate/);
   expect(gzipSync(readFileSync(`${dist}makemore-web/worker.js`), { level: 9 }).length).toBeLessThanOrEqual(
-    92 * 1024,
+    88 * 1024,
   );
 });
 

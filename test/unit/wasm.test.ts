@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createWasmEngine } from "../../worker/engines/wasm";
-import { relaxed, simd } from "../../worker/engines/wasm/binaries";
+import { stream } from "../../worker/engines/wasm/binaries";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
 import { testWasmEngine } from "../wasmEngine";
@@ -11,7 +11,7 @@ testWasmEngine("simd");
 
 test("both builds together are small", () => {
   // As they stand in the worker's file, base64 and gzipped.
-  expect(gzipSync(relaxed + simd).length).toBeLessThan(40_000);
+  expect(gzipSync(stream).length).toBeLessThan(20_000);
 });
 
 describe("what a machine may lack", () => {

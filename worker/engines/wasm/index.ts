@@ -9,19 +9,13 @@ import type { BlockChain } from "../../model/blocks";
 import { optimizerKind } from "../../optimizers";
 import type { Engine, EngineSetup, EngineState } from "../engine";
 import { FACTORS } from "../optimizer";
-import { relaxed, simd } from "./binaries";
+import { type Build, openKernels } from "./builds";
 import { runInCalls, STEPS_PER_CALL, Tables } from "./calls";
 import type { Kernels } from "./exports";
 import { memoryLayout, padTo8 } from "./memoryLayout";
 import { ParameterMemory } from "./parameterMemory";
 import { chainOf, refusal } from "./supports";
 import { WordEngine } from "./wordEngine";
-
-/** The builds, best first, and what `device` calls them. */
-const builds = { "relaxed-simd": relaxed, simd };
-
-/** With fused multiply-add (relaxed SIMD), or without. */
-export type Build = keyof typeof builds;
 
 /**
  * Makes the engine: for a network of blocks (worker/model/blocks.ts), or for one that reads words (plan.ts).
@@ -44,58 +38,6 @@ export async function createWasmEngine(setup: EngineSetup, build?: Build): Promi
       { cause: error },
     );
   }
-}
-
-/**
- * The kernels in a memory of their own.
- *
- * @throws MakemoreError `UNSUPPORTED` if this machine cannot run them
- */
-export async function openKernels(build?: Build): Promise<{ device: Build; kernels: Kernels }> {
-  const device = build ?? (await bestBuild());
-  return { device, kernels: await instantiate(device) };
-}
-
-/** The first build that this machine finds valid. */
-async function bestBuild(): Promise<Build> {
-  if (typeof WebAssembly === "object" && typeof DecompressionStream === "function")
-    for (const build of ["relaxed-simd", "simd"] as const)
-      if (WebAssembly.validate(await binary(build))) return build;
-  throw new MakemoreError(
-    "UNSUPPORTED",
-    'The wasm engine needs WebAssembly with SIMD and DecompressionStream (Chrome 91, Firefox 113, Safari 16.4 or later); update the browser, or take backend: "tfjs".',
-  );
-}
-
-async function instantiate(build: Build): Promise<Kernels> {
-  try {
-    const { instance } = await WebAssembly.instantiate(await binary(build));
-    // What the kernels export is known from their source only.
-    return instance.exports as unknown as Kernels;
-  } catch (error) {
-    throw new MakemoreError(
-      "UNSUPPORTED",
-      `The ${build} kernels cannot be compiled here (${String(error)}); where a Content-Security-Policy is set, its script-src needs 'wasm-unsafe-eval'.`,
-      { cause: error },
-    );
-  }
-}
-
-/** Unpacked once. */
-const binaries = new Map<Build, Promise<ArrayBuffer>>();
-
-function binary(build: Build): Promise<ArrayBuffer> {
-  const unpacked = binaries.get(build) ?? unpack(builds[build]);
-  binaries.set(build, unpacked);
-  return unpacked;
-}
-
-/** @param base64 of a zlib stream */
-function unpack(base64: string): Promise<ArrayBuffer> {
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  return new Response(
-    new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate")),
-  ).arrayBuffer();
 }
 
 /** Allocates the tables of examples; the function it gives copies them, once the memory stays. */

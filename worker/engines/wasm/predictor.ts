@@ -7,8 +7,8 @@ import type { Block, BlockChain } from "../../model/blocks";
 import type { Parameters } from "../../model/layer";
 import type { Network } from "../../model/network";
 import type { Predictor } from "../predictor";
+import { type Build, openKernels } from "./builds";
 import type { Kernels } from "./exports";
-import { type Build, openKernels } from "./index";
 import { memoryLayout, type StoredParameter } from "./memoryLayout";
 import { createWordPredictor } from "./wordPredictor";
 

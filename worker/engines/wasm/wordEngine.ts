@@ -5,9 +5,9 @@ import { wordStarts } from "../../data/wordExamples";
 import { optimizerKind } from "../../optimizers";
 import type { Engine, EngineSetup, EngineState } from "../engine";
 import { FACTORS } from "../optimizer";
+import type { Build } from "./builds";
 import { runInCalls, STEPS_PER_CALL, Tables } from "./calls";
 import type { Kernels } from "./exports";
-import type { Build } from "./index";
 import { ParameterMemory } from "./parameterMemory";
 import { compilePlan } from "./plan";
 

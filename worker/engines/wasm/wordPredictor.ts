@@ -3,8 +3,8 @@ import { MakemoreError } from "../../../src/errors";
 import type { Parameters } from "../../model/layer";
 import type { Network } from "../../model/network";
 import type { Predictor } from "../predictor";
+import { type Build, openKernels } from "./builds";
 import type { Kernels } from "./exports";
-import { type Build, openKernels } from "./index";
 import { ParameterMemory } from "./parameterMemory";
 import { compilePlan, unknownLayer } from "./plan";
 

@@ -1,0 +1,71 @@
+/** The two builds of the kernels (scripts/build-kernels.mjs): unpacked, chosen and compiled. */
+import { MakemoreError } from "../../../src/errors";
+import { block, lengths, stream } from "./binaries";
+import type { Kernels } from "./exports";
+
+/** With fused multiply-add (relaxed SIMD), or without; an engine's `device` says which. */
+export type Build = keyof typeof lengths;
+
+/**
+ * The kernels in a memory of their own.
+ *
+ * @param build instead of the best that this machine can run
+ * @throws MakemoreError `UNSUPPORTED` if this machine cannot run them
+ */
+export async function openKernels(build?: Build): Promise<{ device: Build; kernels: Kernels }> {
+  const device = build ?? (await bestBuild());
+  return { device, kernels: await instantiate(device) };
+}
+
+/** The first build that this machine finds valid. */
+async function bestBuild(): Promise<Build> {
+  if (typeof WebAssembly === "object" && typeof DecompressionStream === "function")
+    for (const build of ["relaxed-simd", "simd"] as const)
+      if (WebAssembly.validate((await binaries())[build])) return build;
+  throw new MakemoreError(
+    "UNSUPPORTED",
+    'The wasm engine needs WebAssembly with SIMD and DecompressionStream (Chrome 91, Firefox 113, Safari 16.4 or later); update the browser, or take backend: "tfjs".',
+  );
+}
+
+async function instantiate(build: Build): Promise<Kernels> {
+  try {
+    const { instance } = await WebAssembly.instantiate((await binaries())[build]);
+    // What the kernels export is known from their source only.
+    return instance.exports as unknown as Kernels;
+  } catch (error) {
+    throw new MakemoreError(
+      "UNSUPPORTED",
+      `The ${build} kernels cannot be compiled here (${String(error)}); where a Content-Security-Policy is set, its script-src needs 'wasm-unsafe-eval'.`,
+      { cause: error },
+    );
+  }
+}
+
+type Binaries = Record<Build, Uint8Array<ArrayBuffer>>;
+
+let unpacked: Promise<Binaries> | undefined;
+/** Unpacked once; a failure is not kept. */
+function binaries(): Promise<Binaries> {
+  unpacked ??= unpack().catch((error) => {
+    unpacked = undefined;
+    throw error;
+  });
+  return unpacked;
+}
+
+async function unpack(): Promise<Binaries> {
+  const compressed = Uint8Array.from(atob(stream), (character) => character.charCodeAt(0));
+  const plain = new Blob([compressed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const bytes = new Uint8Array(await new Response(plain).arrayBuffer());
+  const simd = new Uint8Array(lengths.simd);
+  const relaxed = new Uint8Array(lengths["relaxed-simd"]);
+  let read = 0;
+  for (let start = 0; read < bytes.length; start += block)
+    for (const build of [simd, relaxed]) {
+      const length = Math.max(0, Math.min(block, build.length - start));
+      build.set(bytes.subarray(read, read + length), Math.min(start, build.length));
+      read += length;
+    }
+  return { simd, "relaxed-simd": relaxed };
+}
