@@ -5,6 +5,7 @@ import type { State } from "../worker/onnx/incremental";
 import { writeONNX } from "../worker/onnx/write";
 import type { Checkpoint } from "../worker/training/checkpoint";
 import { Reference } from "./reference";
+import { statesOf } from "./wordForms";
 
 export interface Logits {
   readonly dims: readonly number[];
@@ -113,14 +114,6 @@ export async function incrementalLogits(
   }
   await session.release();
   return concatenate(rows);
-}
-
-/** What the file says of its state. */
-export function statesOf(file: Uint8Array): State[] {
-  const text = new TextDecoder().decode(file);
-  const at = text.lastIndexOf("state\u0012");
-  const from = text.indexOf("[", at);
-  return JSON.parse(text.slice(from, text.indexOf("]", from) + 1));
 }
 
 function toLogits(tensor: ort.Tensor | undefined): Logits {

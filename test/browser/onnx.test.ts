@@ -5,8 +5,10 @@ import { writeONNX } from "../../worker/onnx/write";
 import { sampleSettings } from "../../worker/options";
 import { Inference } from "../../worker/sampling/inference";
 import { pytorchCheckpoint } from "../checkpoint";
+import { families } from "../families";
 import { largestDifference, pytorchRun } from "../pytorch";
 import { scoreWords } from "../scores";
+import { charactersOf, familyCheckpoint, sequenceLogits, stepLogits, surprisesOf } from "../wordForms";
 
 beforeAll(() => {
   ort.env.wasm.numThreads = 1;
@@ -99,6 +101,30 @@ describe.each(["mlp", "wavenet"] as const)("%s in onnxruntime-web", (name) => {
     );
     const mean = surprises.reduce((sum, x) => sum + x, 0) / surprises.length;
     expect(await inference.evaluate(stream)).toBeCloseTo(mean, 10);
+    await inference.dispose();
+  });
+});
+
+describe.each(families)("%s in onnxruntime-web", (family) => {
+  const { tokens, logits, ...checkpoint } = familyCheckpoint(family);
+
+  test.each([
+    ["sequence", sequenceLogits],
+    ["incremental", stepLogits],
+  ] as const)("the %s form gives PyTorch's logits", async (_, run) => {
+    const { dims, values } = await run(ort, checkpoint, tokens);
+    expect(dims).toEqual([tokens.length, tokens[0]?.length, checkpoint.vocabulary.size]);
+    // Both are float32; PyTorch's are printed with nine decimals.
+    expect(largestDifference(values, logits)).toBeLessThan(1e-4);
+  });
+
+  test("score says what PyTorch's logits say", async () => {
+    const inference = new Inference(async () => ort, checkpoint);
+    const words = charactersOf(tokens);
+    const texts = words.map((word) => checkpoint.vocabulary.decode(word));
+    const scores = await scoreWords(inference, checkpoint.vocabulary, texts);
+    const surprises = scores.flatMap((score) => score.surprises.map(({ surprise }) => surprise));
+    expect(largestDifference(surprises, surprisesOf(words, logits))).toBeLessThan(1e-4);
     await inference.dispose();
   });
 });

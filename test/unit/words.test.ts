@@ -11,19 +11,11 @@ import { sampleSettings } from "../../worker/options";
 import { Inference } from "../../worker/sampling/inference";
 import type { Checkpoint } from "../../worker/training/checkpoint";
 import { LETTERS, randomCheckpoint } from "../checkpoint";
-import { type Family, families, familyRun } from "../families";
-import { int32, runFile, statesOf } from "../onnxRuntime";
+import { families, familyRun } from "../families";
+import { int32 } from "../onnxRuntime";
 import { largestDifference } from "../pytorch";
 import { scoreWords } from "../scores";
-
-/** PyTorch's model of a family, as it stands after the fixture's steps. */
-function trained(
-  family: Family,
-): Checkpoint & { tokens: readonly (readonly number[])[]; logits: readonly number[] } {
-  const { network, after, evaluation } = familyRun(family);
-  const { recipe } = randomCheckpoint("mlp");
-  return { vocabulary: LETTERS, network, parameters: after, step: 10, recipe, ...evaluation };
-}
+import { charactersOf, familyCheckpoint, sequenceLogits, stepLogits, surprisesOf } from "../wordForms";
 
 function inferenceOf(checkpoint: Checkpoint, memory?: number): Inference {
   const inference = new Inference(async () => ort, checkpoint, memory);
@@ -31,75 +23,20 @@ function inferenceOf(checkpoint: Checkpoint, memory?: number): Inference {
   return inference;
 }
 
-test.each(families)("the sequence form of %s, its default, gives PyTorch's logits", async (family) => {
-  const { tokens, logits, ...checkpoint } = trained(family);
-  const file = writeONNX(checkpoint, { trainingState: true });
-  const { dims, values } = await runFile(file, { tokens: int32(tokens) });
-  expect(dims).toEqual([tokens.length, tokens[0]?.length, 27]);
-  // Both are float32; PyTorch's are printed with nine decimals.
-  expect(largestDifference(values, logits)).toBeLessThan(1e-4);
-});
-
-test.each(families)("the incremental form of %s gives PyTorch's logits, token by token", async (family) => {
-  const { tokens, logits, ...checkpoint } = trained(family);
-  const rows = await incrementalLogits(checkpoint, tokens);
-  expect(largestDifference(rows, logits)).toBeLessThan(1e-4);
-});
-
-/** Logits [batch, time, vocabulary], one token a run, as docs/onnx.md says. */
-async function incrementalLogits(
-  checkpoint: Checkpoint,
-  tokens: readonly (readonly number[])[],
-): Promise<number[]> {
-  const file = writeONNX(checkpoint, { form: "incremental", trainingState: false });
-  const session = await ort.InferenceSession.create(file);
-  const batch = tokens.length;
-  let state: Record<string, ort.Tensor> = Object.fromEntries(
-    statesOf(file).map(({ input, channels, grows }) => {
-      const dimensions = grows ? [batch, 0, channels] : [batch, channels];
-      return [input, new ort.Tensor("float32", new Float32Array(grows ? 0 : batch * channels), dimensions)];
-    }),
-  );
-  const places: Float32Array[] = [];
-  for (const position of tokens[0]?.keys() ?? []) {
-    const feeds: Record<string, ort.Tensor> = {
-      tokens: int32(tokens.map((row) => [row[position] ?? 0])),
-      ...state,
-    };
-    if (session.inputNames.includes("position"))
-      feeds.position = new ort.Tensor("int32", new Int32Array(batch).fill(position), [batch]);
-    const outputs = await session.run(feeds);
-    state = Object.fromEntries(
-      statesOf(file).map(({ input, output }) => [input, outputs[output] ?? expect.fail(output)]),
-    );
-    const values = outputs.logits?.data;
-    places.push(values instanceof Float32Array ? values : new Float32Array(0));
+test.each(families)("both forms of %s give PyTorch's logits", async (family) => {
+  const { tokens, logits, ...checkpoint } = familyCheckpoint(family);
+  for (const run of [sequenceLogits, stepLogits]) {
+    const { dims, values } = await run(ort, checkpoint, tokens);
+    expect(dims).toEqual([tokens.length, tokens[0]?.length, 27]);
+    // Both are float32; PyTorch's are printed with nine decimals.
+    expect(largestDifference(values, logits)).toBeLessThan(1e-4);
   }
-  await session.release();
-  return tokens.flatMap((_, row) =>
-    places.flatMap((values) => [...values.subarray(row * 27, (row + 1) * 27)]),
-  );
-}
-
-/** Surprises of words by logits [words, time, vocabulary], each word's characters and its end. */
-function surprisesOf(
-  words: readonly (readonly number[])[],
-  logits: readonly number[],
-  time: number,
-): number[] {
-  return words.flatMap((word, row) =>
-    [...word, 0].map((target, place) => {
-      const from = (row * time + place) * 27;
-      const all = logits.slice(from, from + 27);
-      return Math.log(all.reduce((sum, x) => sum + Math.exp(x), 0)) - (all[target] ?? Number.NaN);
-    }),
-  );
-}
+});
 
 test.each(families)("%s scores and evaluates words as PyTorch does, with any memory", async (family) => {
-  const { tokens, logits, ...checkpoint } = trained(family);
-  const words = tokens.map((row) => row.slice(1, row.indexOf(0, 1) < 0 ? undefined : row.indexOf(0, 1)));
-  const expected = surprisesOf(words, logits, tokens[0]?.length ?? 0);
+  const { tokens, logits, ...checkpoint } = familyCheckpoint(family);
+  const words = charactersOf(tokens);
+  const expected = surprisesOf(words, logits);
   const texts = words.map((word) => LETTERS.decode(word));
   const stream = Uint8Array.from([0, ...words.flatMap((word) => [...word, 0])]);
   // One word at a time, some, all.
@@ -143,7 +80,7 @@ async function plainLoop(checkpoint: Checkpoint, count: number, seed: number): P
 }
 
 test.each(families)("%s samples the words of the plain loop, with any memory and company", async (family) => {
-  const { tokens: _, logits: __, ...checkpoint } = trained(family);
+  const { tokens: _, logits: __, ...checkpoint } = familyCheckpoint(family);
   const words = await plainLoop(checkpoint, 30, 5);
   expect(new Set(words).size).toBeGreaterThan(20);
   // Little memory is full again and again, so that nodes are forgotten.
@@ -196,12 +133,11 @@ test("any list of these layers samples and scores as its sequence form says", as
   const ids = words.map((word) => [...LETTERS.encode(word)]);
   const time = 1 + Math.max(...ids.map((word) => word.length));
   const rows = ids.map((word) => [0, ...word, ...new Array<number>(time - 1 - word.length).fill(0)]);
-  const file = writeONNX(checkpoint, { trainingState: false });
-  const { values } = await runFile(file, { tokens: int32(rows) });
+  const { values } = await sequenceLogits(ort, checkpoint, rows);
   const scores = await scoreWords(inference, LETTERS, words);
   const surprises = scores.flatMap((score) => score.surprises.map(({ surprise }) => surprise));
   // Float32 over seven layers and up to 30 tokens.
-  expect(largestDifference(surprises, surprisesOf(ids, [...values], time))).toBeLessThan(1e-4);
+  expect(largestDifference(surprises, surprisesOf(ids, values))).toBeLessThan(1e-4);
 });
 
 test("a word is no longer than what the model can read", async () => {
