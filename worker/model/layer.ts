@@ -10,7 +10,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type * as v from "valibot";
 import { MakemoreError } from "../../src/errors";
-import type { LayerSpec } from "./layers/list";
+import type { LayerSpec } from "./layers";
 
 /**
  * What a network learns from. `"window"`: the characters before one, and that one to predict. `"word"`: a whole
@@ -149,7 +149,7 @@ export interface Layer<Spec extends { type: string } = { type: string }> {
   /** Rows (examples times positions) that training needs at the least. Default 1. */
   readonly minimumRows?: number;
   /** The layers that it is made of. Default: none. */
-  readonly layers?: readonly Layer<LayerSpec>[];
+  readonly layers?: readonly InnerLayer[];
   /** Numbers that its forward pass keeps beside its output, for an example of so many positions. Default: none. */
   scratch?(positions: number): number;
   /** x: [batch, ...inputShape] to [batch, ...outputShape]; see `Shape` on the positions of words. */
@@ -162,6 +162,13 @@ export interface Layer<Spec extends { type: string } = { type: string }> {
    */
   step?(graph: StepWriter, input: string): string;
 }
+
+// Interfaces, because the compiler looks into them later than into other types: `LayerSpec` is made from the kinds
+// of layers, and the two below are part of a kind.
+/** A layer inside another. */
+export interface InnerLayer extends Layer<LayerSpec> {}
+/** The descriptions of the layers inside another. */
+export interface InnerSpecs extends ReadonlyArray<LayerSpec> {}
 
 /** What a layer is made in: the place it gets in its model. */
 export interface Placement {
@@ -201,7 +208,7 @@ export interface LayerKind<Spec extends { type: string } = { type: string }, Opt
   /** Most positions of a word that it can take. Default: any number. */
   mostPositions?(options: Options): number;
   /** The layers inside it. Default: none. */
-  inside?(options: Options): readonly LayerSpec[];
+  inside?(options: Options): InnerSpecs;
   /** Why it cannot be in a network that reads words, or undefined if it can. Default: it can. */
   readonly windowsOnly?: string;
   /**

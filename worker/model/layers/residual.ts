@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { MakemoreError } from "../../../src/errors";
 import { type Layer, type LayerKind, showShape, stepOf } from "../layer";
-import type { LayerSpec } from "./list";
+import type { LayerSpec } from "./index";
 
 /** Adds what a list of layers makes of its input to the input: x + layers(x). */
 export interface ResidualSpec {
