@@ -183,7 +183,7 @@ export interface TrainOptions {
    * Default: half of the steps with `steps: "auto"`, otherwise 0.
    */
   patience?: number | undefined;
-  /** Steps between evaluations in `onProgress`; 0, the default, is never. */
+  /** Steps between evaluations in `onProgress`; 0, the default, is never. No file is fetched for them. */
   evalEvery?: number | undefined;
   /** Steps between samples in `onProgress`; 0, the default, is never. No file is fetched for them. */
   sampleEvery?: number | undefined;

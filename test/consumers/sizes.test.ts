@@ -61,7 +61,7 @@ async function measure({ backend, gpu }: Visit): Promise<{ progress: Size; sampl
   const trained = await run(`
     const { Makemore } = await import("/dist/index.js");
     globalThis.maker = new Makemore({ backend: ${JSON.stringify(backend)} });
-    const result = await maker.train(${JSON.stringify(words)}, { steps: 2, sampleEvery: 1, model: { hidden: 16 } });
+    const result = await maker.train(${JSON.stringify(words)}, { steps: 2, evalEvery: 1, sampleEvery: 1, model: { hidden: 16 } });
     return result.backend;`);
   // With a GPU, which is faster is not this test's business.
   if (gpu !== "disguised") expect(trained).toBe(backend === "auto" ? "wasm" : backend);

@@ -64,6 +64,33 @@ test("the validation loss is ONNX Runtime's, and the copies are those of its sam
   await inference.dispose();
 });
 
+// The sum of some hundred losses, each rounded to about 1e-6 of a logit.
+test.each(["wavenet", "rnn", "transformer"] as const)(
+  "the losses of %s are ONNX Runtime's, of training on as many characters as validation has",
+  async (family) => {
+    const network = buildNetwork(architecture(family, 16), LETTERS.size);
+    const checkpoint = { ...randomCheckpoint(network.layers.map(({ spec }) => spec)), network };
+    const forecast = new Forecast(createWasmPredictor, network, dataset, 2);
+    const inference = new Inference(async () => ort, checkpoint);
+    const { train, validation } = dataset;
+    const losses = await forecast.losses(checkpoint, () => false);
+    expect(losses.validation).toBeCloseTo(await inference.evaluate(validation), 5);
+    const surprises: number[] = [];
+    await inference.score(train, (part) => void surprises.push(...part.surprises));
+    const characters = validation.length - 1;
+    // A model that reads words ends with a whole one.
+    const read = family === "wavenet" ? characters : train.indexOf(0, characters);
+    const head = surprises.slice(0, read);
+    expect(read).toBeLessThan(surprises.length);
+    expect(losses.train).toBeCloseTo(head.reduce((sum, surprise) => sum + surprise, 0) / read, 5);
+    // Stopped after the first batch, of two contexts or words.
+    const stopped = await forecast.losses(checkpoint, () => true);
+    expect(stopped.train).not.toBeCloseTo(losses.train, 3);
+    forecast.dispose();
+    await inference.dispose();
+  },
+);
+
 /** A bigram by its table of logits, [vocabulary, vocabulary], for at most `rows` words at a time. */
 function bigramPredictor(table: readonly Float32Array[], rows: number): Predictor {
   return {

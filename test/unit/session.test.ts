@@ -95,16 +95,26 @@ test("after load, novel leaves out a list that is given to sample or to load", a
   );
 });
 
-test("a training loads ONNX Runtime only if prefetch says so, and not for its samples", async () => {
+test("a training loads ONNX Runtime only if prefetch says so, not for its samples and evaluations", async () => {
   const load = vi.mocked(loadONNXRuntime).mockClear();
   const session = new Session();
   const samples: string[] = [];
-  const listen = () => onEvents((progress) => void samples.push(...(progress.samples ?? [])));
-  const options = { steps: 20, model, sampleEvery: 10 };
+  const validations: number[] = [];
+  const listen = () =>
+    onEvents(({ samples: more = [], evaluation }) => {
+      samples.push(...more);
+      if (evaluation) validations.push(evaluation.validation);
+    });
+  const options = { steps: 20, model, sampleEvery: 10, evalEvery: 10, keepBest: false };
   await settled(session.train(1, options, list(names), listen()));
   expect(samples).toHaveLength(10);
   expect(samples.join("")).toMatch(/^[a-z]+$/);
+  expect(validations).toHaveLength(2);
   expect(load).not.toHaveBeenCalled();
+  // ONNX Runtime's loss of the same model, on the whole split; only the rounding of float32 differs.
+  const { validation } = await settled(session.evaluate(10, {}, undefined));
+  expect(validations[1]).toBeCloseTo(validation, 5);
+  load.mockClear();
   await settled(session.train(2, { ...options, prefetch: true }, list(names), listen()));
   expect(load).toHaveBeenCalledTimes(1);
   // A failure is for the first call that needs it, which tries again.

@@ -264,7 +264,6 @@ export class Session implements WorkerAPI {
   ): Promise<Outcome<TrainResult>> {
     const shared = {
       state: this.#state,
-      cache: this.#cache,
       choices: this.#choices,
       calls: this.#calls,
     };

@@ -2,9 +2,9 @@
 import type { ProxyMarked, Remote } from "comlink";
 import type { WorkerAPI } from "../../src/protocol";
 import { inSlices } from "../../src/slices";
-import type { Losses, TrainResult } from "../../src/types";
+import type { TrainResult } from "../../src/types";
 import { engines, loadONNXRuntime, openPredictor } from "../assets";
-import type { Dataset, TokenStream } from "../data/dataset";
+import type { Dataset } from "../data/dataset";
 import { examplesWork } from "../data/examples";
 import { wordExamplesWork } from "../data/wordExamples";
 import type { Engine, EngineSetup } from "../engines/engine";
@@ -17,7 +17,6 @@ import { smooth } from "../training/smooth";
 import { Training } from "../training/training";
 import type { Validated, Watch } from "../training/watch";
 import { Autosave } from "./autosave";
-import type { Cache } from "./cache";
 import type { Calls } from "./calls";
 import type { Open } from "./changes";
 import type { EngineChoices } from "./engineChoices";
@@ -43,7 +42,6 @@ interface Learn {
 /** What a training shares with the other calls of its session. */
 interface Shared {
   readonly state: State;
-  readonly cache: Cache;
   readonly choices: EngineChoices;
   readonly calls: Calls;
 }
@@ -94,7 +92,7 @@ export async function learn(shared: Shared, call: Learn): Promise<TrainResult> {
 
 /** Prepares, chooses an engine, and only then replaces the session's model. */
 async function setUp(
-  { state, cache, choices, calls }: Shared,
+  { state, choices, calls }: Shared,
   { prepare, onEvent, signal, softStop }: Learn,
 ): Promise<Ready> {
   const start = await prepare();
@@ -117,7 +115,7 @@ async function setUp(
     watch,
     notices: [...notices, ...choice.notices],
     openEngine: (from, lost, again) => replaceEngine(lost, again, setupFrom(from), engines),
-    evaluate: (at) => evaluateProgress(cache, at, dataset, signal),
+    evaluate: (at) => forecast.losses(at, () => signal.aborted),
     sample: (at) => forecast.samples(at, PROGRESS_SAMPLES, at.step, () => signal.aborted),
     onProgress: (progress) => {
       void onEvent({ progress });
@@ -187,25 +185,4 @@ function engineSetup(
     seed: recipe.seed,
     batchSize: recipe.batchSize,
   };
-}
-
-/** The loss on the validation split, and on as much of the training split, so that it stays short. */
-async function evaluateProgress(
-  cache: Cache,
-  checkpoint: Checkpoint,
-  { train, validation }: Dataset,
-  signal: AbortSignal,
-): Promise<Pick<Losses, "train" | "validation">> {
-  const inference = await cache.inference(checkpoint);
-  const stopped = () => signal.aborted;
-  return {
-    train: await inference.evaluate(head(train, validation.length), stopped),
-    validation: await inference.evaluate(validation, stopped),
-  };
-}
-
-/** The first whole words of a stream, at least one, up to about `length` tokens. */
-function head(stream: TokenStream, length: number): TokenStream {
-  const end = stream.indexOf(0, Math.max(1, length - 1));
-  return end < 0 ? stream : stream.slice(0, end + 1);
 }

@@ -3,6 +3,7 @@
  * what it samples is copied from the list. All of it runs on a `Predictor`, so no file is fetched for it.
  */
 import { inSlices, turns } from "../../src/slices";
+import type { Losses } from "../../src/types";
 import {
   type Dataset,
   exampleCount,
@@ -70,6 +71,22 @@ export class Forecast {
     return this.#loss(checkpoint, VALIDATION_EXAMPLES);
   }
 
+  /**
+   * The loss on the whole validation split, and on as much of the training split, so that it stays short.
+   *
+   * @param stopped asked between batches; once true, the means are of what was read until then
+   */
+  async losses(
+    checkpoint: Checkpoint,
+    stopped: () => boolean,
+  ): Promise<Pick<Losses, "train" | "validation">> {
+    const predictor = await this.#predict(checkpoint);
+    const { train, validation } = this.#dataset;
+    const loss = (stream: TokenStream) =>
+      meanLoss(predictor, this.#network, stream, Math.max(1, exampleCount(validation)), stopped);
+    return { train: await loss(train), validation: await loss(validation) };
+  }
+
   /** Share of 1,000 samples at temperature 1 that are words of the list, 0 to 1. */
   async copies(checkpoint: Checkpoint): Promise<number> {
     const predictor = await this.#predict(checkpoint);
@@ -125,12 +142,14 @@ type Reading = Pick<Network, "example" | "contextLength" | "vocabularySize">;
  * none. A model that reads words reads the last of them to its end.
  *
  * @param predictor with the model's parameters loaded
+ * @param stopped asked between batches; once true, the mean is of what was read until then
  */
 export async function meanLoss(
   predictor: Predictor,
   network: Reading,
   stream: TokenStream,
   examples: number,
+  stopped: () => boolean = () => false,
 ): Promise<number> {
   const { vocabularySize } = network;
   const end = Math.min(stream.length, examples + 1);
@@ -146,6 +165,7 @@ export async function meanLoss(
     }
     count += places.length;
     await turn();
+    if (stopped()) break;
   }
   return sum / count;
 }
