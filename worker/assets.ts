@@ -6,7 +6,8 @@ import type * as ORT from "onnxruntime-web/wasm";
 import type { AssetURLs } from "../src/assetURLs";
 import { MakemoreError, SERVE_TOGETHER } from "../src/errors";
 import { enginesFrom, predictorFrom } from "./engines";
-import type { EngineFiles, TfjsChunk } from "./engines/engine";
+import type { EngineFiles } from "./engines/engine";
+import type * as TfjsChunk from "./engines/tfjsChunk";
 import { fetchWasm } from "./fetchWasm";
 import { GraphBuilder } from "./onnx/graph";
 import { GraphSession } from "./sampling/runtime";
@@ -16,7 +17,7 @@ import { GraphSession } from "./sampling/runtime";
  * what it does.
  */
 declare global {
-  var makemoreWebChunks: { tfjs?: TfjsChunk; ort?: typeof ORT } | undefined;
+  var makemoreWebChunks: { tfjs?: typeof TfjsChunk; ort?: typeof ORT } | undefined;
 }
 
 let files: AssetURLs | undefined;

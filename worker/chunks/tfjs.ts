@@ -1,10 +1,5 @@
-/** dist/makemore-web/tfjs.js: what needs tfjs, loaded when it is first asked for. */
-import type { TfjsChunk } from "../engines/engine";
-import { createTfjsEngine } from "../engines/tfjs";
-import { createTfjsPredictor } from "../engines/tfjs/predictor";
-import { createWebGPUEngine } from "../engines/webgpu";
-
-const tfjs: TfjsChunk = { createTfjsEngine, createTfjsPredictor, createWebGPUEngine };
+/** dist/makemore-web/tfjs.js, loaded when it is first asked for. */
+import * as tfjs from "../engines/tfjsChunk";
 
 // Left on the global object, not exported: some bundlers minify the file as a classic script.
 globalThis.makemoreWebChunks = { ...globalThis.makemoreWebChunks, tfjs };

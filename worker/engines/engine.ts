@@ -17,6 +17,7 @@ import type { Optimizer } from "../optimizers";
 import type { OptimizerState } from "../optimizers/optimizer";
 import type { Backend } from "./index";
 import type { Predictor } from "./predictor";
+import type * as TfjsChunk from "./tfjsChunk";
 
 /** All that an engine needs to know, once. It copies what it keeps. */
 export interface EngineSetup {
@@ -66,21 +67,10 @@ export interface Engine {
   dispose(): void;
 }
 
-/** What `worker/chunks/tfjs.ts` has. A type of its own, so that nothing that is loaded early imports tfjs. */
-export interface TfjsChunk {
-  createTfjsEngine(setup: EngineSetup, options: { readonly wasmURL: string }): Promise<Engine>;
-  createTfjsPredictor(
-    network: Network,
-    most: number,
-    options: { readonly wasmURL: string },
-  ): Promise<Predictor>;
-  createWebGPUEngine(setup: EngineSetup): Promise<Engine>;
-}
-
 /** The package's other files, for engines whose code or data is large. */
 export interface EngineFiles {
   /** Loads the chunk, once. */
-  tfjs(): Promise<TfjsChunk>;
+  tfjs(): Promise<typeof TfjsChunk>;
   /** Where tfjs's own WebAssembly is served. */
   tfjsWasmURL(): string;
 }
