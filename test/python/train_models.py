@@ -1,0 +1,28 @@
+"""Runs examples/pytorch/train.py several times in one process, or in one group of processes under torchrun.
+
+    python3 train_models.py jobs.json
+
+jobs.json is a list of {"arguments": [...], "inputs": [[...], ...], "logits": "file.json"}. After each training, the
+logits of `inputs` go to that file, from the network as it was trained, and ONNX's checker looks at the .onnx file.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "pytorch"))
+
+import onnx
+import torch
+from train import main, parse
+
+torch.set_num_threads(1)
+
+for job in json.loads(Path(sys.argv[1]).read_text()):
+    network = main(job["arguments"]).eval()
+    with torch.no_grad():
+        logits = network(torch.tensor(job["inputs"])).reshape(-1).tolist()
+    if not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0:
+        Path(job["logits"]).write_text(json.dumps(logits))
+        model = onnx.load(parse(job["arguments"]).output)
+        onnx.checker.check_model(model, full_check=True)
