@@ -6,9 +6,10 @@ import { spawnSync } from "node:child_process";
 import { installBrowsers, installPackages, run } from "./setup.mjs";
 
 installPackages();
-installBrowsers({
-  "python3-onnx": () => spawnSync("/usr/bin/python3", ["-c", "import onnx"]).status !== 0,
-});
+const lacks = (/** @type {string} */ module) => () =>
+  spawnSync("/usr/bin/python3", ["-c", `import ${module}`]).status !== 0;
+// PyTorch is a download of about 140 MB, most of it video and geography libraries that Debian's build asks for.
+installBrowsers({ "python3-onnx": lacks("onnx"), "python3-torch": lacks("torch") });
 run("Checking style", "npx", ["biome", "check", "."]);
 run("Building the package", "npm", ["run", "--silent", "build"]);
 // After the build, because the demo uses the package as any page would: by its own declarations.

@@ -211,6 +211,6 @@ def joined_positions(specs):
 
 def most_positions(specs):
     """Positions of a word that a model can read."""
-    limits = [most_positions(spec["layers"]) for spec in specs if spec.get("type") == "Residual"]
-    limits += [spec["positions"] for spec in specs if spec.get("type") == "PositionEmbedding"]
+    limits = [most_positions(spec.get("layers", [])) for spec in specs if spec.get("type") == "Residual"]
+    limits += [spec.get("positions", MAX_CONTEXT_LENGTH) for spec in specs if spec.get("type") == "PositionEmbedding"]
     return min([MAX_CONTEXT_LENGTH, *limits])

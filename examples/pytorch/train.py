@@ -194,12 +194,16 @@ def main(arguments=None):
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
-    if processes > 1 and not dist.is_initialized():
+    is_first = processes > 1 and not dist.is_initialized()
+    if is_first:
         dist.init_process_group("nccl" if device == "cuda" else "gloo")
     try:
-        return train(options, rank, processes, device)
+        network = train(options, rank, processes, device)
     except (ValueError, OSError) as error:
         raise SystemExit(f"train.py: {error}") from None
+    if is_first:
+        dist.destroy_process_group()
+    return network
 
 
 if __name__ == "__main__":

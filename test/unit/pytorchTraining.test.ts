@@ -202,10 +202,10 @@ describe.skipIf(!isThere)("models of two PyTorch processes", () => {
     torchrun.push("--redirects", "1", "--tee", "1");
     const output = spawnSync(python, [...torchrun, "test/python/train_models.py", path("jobs.json")], {
       encoding: "utf8",
-      timeout: 100_000,
+      timeout: 200_000,
     });
     if (output.status !== 0) throw new Error(output.stderr + output.stdout);
-  }, 120_000);
+  }, 240_000);
 
   const theirs = (name: string, output = "theirs") => readFileSync(path(`${name}-${output}.onnx`));
 
