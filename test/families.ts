@@ -3,7 +3,6 @@
  * and after, and the minibatches as word starts in a token stream, ready to be fed to any engine.
  */
 import { expect, test } from "vitest";
-import type { TokenStream } from "../worker/data/dataset";
 import type { Engine, EngineSetup } from "../worker/engines/engine";
 import type { TfjsOptions } from "../worker/engines/tfjs";
 import { createTfjsPredictor } from "../worker/engines/tfjs/predictor";
@@ -15,16 +14,21 @@ import bow from "./fixtures/pytorch-bow.json";
 import gru from "./fixtures/pytorch-gru.json";
 import lstm from "./fixtures/pytorch-lstm.json";
 import microgpt from "./fixtures/pytorch-microgpt.json";
+import narrowMicrogpt from "./fixtures/pytorch-microgpt-hidden.json";
 import rnn from "./fixtures/pytorch-rnn.json";
 import transformer from "./fixtures/pytorch-transformer.json";
-import { allowedDifference, largestDifference } from "./pytorch";
+import narrowTransformer from "./fixtures/pytorch-transformer-hidden.json";
+import { allowedDifference, largestDifference, type PyTorchTraining } from "./pytorch";
 
 interface Fixture {
   readonly config: {
     readonly layers: number;
     readonly heads: number;
     readonly embedding: number;
-    readonly hidden: number;
+    /** Of a recurrent cell or the bag of words. */
+    readonly hidden?: number;
+    /** Channels of the hidden layer of a block's MLP. */
+    readonly mlp?: number;
     readonly vocab: number;
     readonly context: number;
     readonly batch: number;
@@ -45,6 +49,8 @@ interface Tensor {
 }
 
 const fixtures = { bigram, bow, rnn, gru, lstm, transformer, microgpt } satisfies Record<string, Fixture>;
+/** With an MLP that is not four times as wide as the block. */
+const narrow = { transformer: narrowTransformer, microgpt: narrowMicrogpt } satisfies Record<string, Fixture>;
 
 /** A family of models that read words. */
 export type Family = keyof typeof fixtures;
@@ -52,22 +58,8 @@ export type Family = keyof typeof fixtures;
 /** Every family. */
 export const families: readonly Family[] = ["bigram", "bow", "rnn", "gru", "lstm", "transformer", "microgpt"];
 
-/** One run of plain SGD. Every map is by this project's parameter names, row-major. */
-export interface FamilyRun {
-  readonly network: Network;
-  /** Before the first step. */
-  readonly parameters: Parameters;
-  /** Holds every word of every minibatch. */
-  readonly stream: TokenStream;
-  /** The minibatches: where their words start in `stream`, [steps, batchSize]. */
-  readonly positions: Uint32Array<ArrayBuffer>;
-  readonly batchSize: number;
-  /** One a step, the same each time. */
-  readonly learningRates: Float32Array<ArrayBuffer>;
-  /** Mean cross entropy of each step. */
-  readonly losses: readonly number[];
-  /** After the last step. */
-  readonly after: Parameters;
+/** A run of one of these models. */
+export interface FamilyRun extends PyTorchTraining {
   /** After the last step: words padded at their ends, [rows, time], and the logits of each place. */
   readonly evaluation: {
     readonly tokens: readonly (readonly number[])[];
@@ -79,7 +71,10 @@ export interface FamilyRun {
 
 /** PyTorch's run of a family, at the fixture's size. */
 export function familyRun(family: Family): FamilyRun {
-  const fixture: Fixture = fixtures[family];
+  return runOf(family, fixtures[family]);
+}
+
+function runOf(family: Family, fixture: Fixture): FamilyRun {
   const { vocab, batch, learning_rate, parameters } = fixture.config;
   const network = buildNetwork(architecture(sizesOf(family, fixture)), vocab);
   const tokens = [0];
@@ -106,7 +101,7 @@ export function familyRun(family: Family): FamilyRun {
 
 /** The fixture's sizes that the family has. */
 function sizesOf(family: Family, { config }: Fixture): ArchitectureSizes {
-  const { layers, heads, embedding, hidden, context: contextLength } = config;
+  const { layers, heads, embedding, hidden, mlp, context: contextLength } = config;
   switch (family) {
     case "bigram":
       return { type: family };
@@ -114,7 +109,7 @@ function sizesOf(family: Family, { config }: Fixture): ArchitectureSizes {
       return { type: family, embedding, hidden, contextLength };
     case "transformer":
     case "microgpt":
-      return { type: family, layers, heads, embedding, contextLength };
+      return { type: family, layers, heads, embedding, hidden: mlp, contextLength };
     default:
       return { type: family, embedding, hidden };
   }
@@ -189,8 +184,14 @@ export function testFamilies(
   backend: Engine["backend"],
   logits: Logits,
 ): void {
-  test.each(families)("follows PyTorch step by step: %s", async (family) => {
-    const { network, parameters, stream, batchSize, ...run } = familyRun(family);
+  const runs = [
+    ...families.map((family) => [family, familyRun(family)] as const),
+    ...(["transformer", "microgpt"] as const).map(
+      (family) => [`${family} with hidden`, runOf(family, narrow[family])] as const,
+    ),
+  ];
+  test.each(runs)("follows PyTorch step by step: %s", async (_, run) => {
+    const { network, parameters, stream, batchSize } = run;
     const setup = { network, parameters, stream, batchSize, seed: 0, optimizer: { type: "sgd" } as const };
     const engine = await create(setup);
     try {

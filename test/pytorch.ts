@@ -14,22 +14,26 @@ import mlp from "./fixtures/pytorch-mlp.json";
 import recipe from "./fixtures/pytorch-recipe.json";
 import wavenet from "./fixtures/pytorch-wavenet.json";
 
-/** One run of plain SGD. Every map is by this project's parameter names, row-major. */
-export interface PyTorchRun {
+/** A run of plain SGD. Every map is by this project's parameter names, row-major. */
+export interface PyTorchTraining {
   readonly network: Network;
   /** Before the first step, running statistics included: what an engine is set up with. */
   readonly parameters: Parameters;
-  /** Holds every example of every minibatch, each as a word of its own. */
+  /** Holds every example of every minibatch. */
   readonly stream: TokenStream;
-  /** The minibatches: positions of their targets in `stream`, [steps, batchSize]. */
+  /** The minibatches, [steps, batchSize]: positions of their targets in `stream`, or of their words' first tokens. */
   readonly positions: Uint32Array<ArrayBuffer>;
   readonly batchSize: number;
-  /** One a step, the same each time. */
+  /** One per step, the same each time. */
   readonly learningRates: Float32Array<ArrayBuffer>;
   /** Mean cross entropy of each step. */
   readonly losses: readonly number[];
   /** Trainable parameters after the last step. */
   readonly after: Parameters;
+}
+
+/** A run of one of the lecture's models. In `stream`, each example is a word of its own. */
+export interface PyTorchRun extends PyTorchTraining {
   /** Running means and variances after the last step. */
   readonly running: Parameters;
   /** Evaluation mode after the last step: contexts, and the logits of each. */

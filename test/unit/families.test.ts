@@ -143,7 +143,11 @@ test.each<[LayerSpec[], RegExp]>([
 test.each([
   [{ model: { type: "bigram", hidden: 3 } }, 'train: there is no option "model.hidden".'],
   [{ model: { type: "gru", heads: 3 } }, 'train: there is no option "model.heads".'],
-  [{ model: { type: "transformer", hidden: 3 } }, 'train: there is no option "model.hidden".'],
+  [{ model: { type: "bow", layers: 3 } }, 'train: there is no option "model.layers".'],
+  [
+    { model: { type: "transformer", hidden: 20_000 } },
+    "train: model.hidden is 20000; it must be a whole number from 1 to 16384.",
+  ],
   [
     { model: { type: "transformer", heads: 0 } },
     "train: model.heads is 0; it must be a whole number from 1 to 1024.",
