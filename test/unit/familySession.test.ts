@@ -42,9 +42,10 @@ const words = [
   "lea",
 ];
 
+const onEvent = () => Object.assign((_: TrainEvent) => {}, { [releaseProxy]: () => {} });
+
 function train(session: Session, options: PlainTrainOptions, list: readonly string[] = words) {
-  const onEvent = Object.assign((_: TrainEvent) => {}, { [releaseProxy]: () => {} });
-  return session.train(1, options, sentWords(list.join("\n")), onEvent);
+  return session.train(1, options, sentWords(list.join("\n")), onEvent());
 }
 
 async function value(outcome: Promise<Outcome<TrainResult>>): Promise<TrainResult> {
@@ -75,6 +76,37 @@ test.each(families)("%s trains on wasm, and repeats to the bit", async (family) 
   expect(again.losses).toEqual(result.losses);
 });
 
+/** Models whose loss is far above guessing, ln(13) = 2.6, before the first step. */
+const worseThanGuessing: ModelChoice[] = [
+  { type: "bow", embedding: 16, hidden: 16 },
+  [{ type: "Embedding", dimensions: 16 }, { type: "CausalMean" }, { type: "Linear", std: 1 }],
+  [
+    { type: "Embedding", dimensions: 16 },
+    { type: "FlattenConsecutive", n: 2 },
+    { type: "FlattenConsecutive", n: 2 },
+    { type: "Linear", std: 1 },
+  ],
+];
+
+test.for(worseThanGuessing)(
+  "a short training of %j ends well, and one that explodes is told",
+  async (model) => {
+    const session = new Session();
+    const options: PlainTrainOptions = { model, steps: 4, batchSize: 32, keepBest: false, seed: 3 };
+    const { losses } = await value(train(session, { ...options, learningRate: 1e-4 }));
+    expect(Math.min(...losses)).toBeGreaterThan(Math.log(13) + 1);
+    // As bad at its end as at its beginning, but it went on without rising.
+    expect(await value(session.resume(2, { steps: 8 }, undefined, onEvent()))).toMatchObject({ step: 8 });
+    await expect(value(train(session, { ...options, learningRate: 10 }))).rejects.toThrow(
+      /DIVERGED: The loss ended at \d+\.\d, and guessing at random has 2\.6: learningRate is too high/,
+    );
+    // What exploded does not count as the beginning.
+    await expect(
+      value(session.resume(3, { steps: 5, learningRate: 1e-4 }, undefined, onEvent())),
+    ).rejects.toThrow(/DIVERGED/);
+  },
+);
+
 test("the context length is that of the longest word and its boundary", async () => {
   const { model } = await value(train(new Session(), { model: small.microgpt, steps: 1, batchSize: 128 }));
   expect(model.contextLength).toBe("isabella".length + 1);
@@ -99,7 +131,6 @@ test.each<[PlainTrainOptions, readonly string[], RegExp]>([
   const { model } = await value(train(session, { model: "bigram", steps: 1, batchSize: 128 }));
   await expect(value(train(session, options, list))).rejects.toThrow(message);
   // The model of before goes on.
-  const onEvent = Object.assign((_: TrainEvent) => {}, { [releaseProxy]: () => {} });
-  const resumed = await value(session.resume(2, { steps: 3 }, undefined, onEvent));
+  const resumed = await value(session.resume(2, { steps: 3 }, undefined, onEvent()));
   expect(resumed).toMatchObject({ step: 3, model: { parameters: model.parameters } });
 });

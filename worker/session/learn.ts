@@ -8,6 +8,7 @@ import type { Dataset } from "../data/dataset";
 import { examplesWork } from "../data/examples";
 import { wordExamplesWork } from "../data/wordExamples";
 import type { Engine, EngineSetup } from "../engines/engine";
+import { initialParametersWork } from "../model/network";
 import type { Checkpoint } from "../training/checkpoint";
 import { type Choice, replaceEngine } from "../training/chooseEngine";
 import { Forecast } from "../training/forecast";
@@ -67,7 +68,11 @@ export async function learn(shared: Shared, call: Learn): Promise<TrainResult> {
     // Aborted meanwhile: nobody hears of the result.
     signal.throwIfAborted();
     const losses = training.losses.slice(0, training.step - checkpoint.step);
-    const exploded = explosion(losses, checkpoint.vocabulary.size, best);
+    const { network, recipe, vocabulary } = checkpoint;
+    const exploded = await explosion(losses, vocabulary.size, best, async () => {
+      const parameters = await inSlices(initialParametersWork(network, recipe.seed), signal);
+      return forecast.training({ ...checkpoint, parameters });
+    });
     const copies = await forecast.copies(kept);
     return {
       step: training.step,

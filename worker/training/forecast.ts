@@ -21,7 +21,7 @@ import type { Network } from "../model/network";
 import type { Checkpoint } from "./checkpoint";
 import { Watch } from "./watch";
 
-/** Validation examples of an estimate: enough to compare, few enough to cost little. */
+/** Examples of an estimate: enough to compare, few enough to cost little. */
 const ESTIMATE_EXAMPLES = 1024;
 /** Validation examples of the loss that is reported, at most. */
 const VALIDATION_EXAMPLES = 32_768;
@@ -61,14 +61,19 @@ export class Forecast {
       examples: this.#network.example === "word" ? stats.split.train : exampleCount(train),
       batchSize: recipe.batchSize,
       patience: recipe.patience,
-      estimate: (at: Checkpoint) => this.#loss(at, ESTIMATE_EXAMPLES),
+      estimate: (at: Checkpoint) => this.#loss(at, validation, ESTIMATE_EXAMPLES),
     };
     return new Watch(options, step, before);
   }
 
   /** Mean cross entropy on the validation split, nats per character. */
   validation(checkpoint: Checkpoint): Promise<number> {
-    return this.#loss(checkpoint, VALIDATION_EXAMPLES);
+    return this.#loss(checkpoint, this.#dataset.validation, VALIDATION_EXAMPLES);
+  }
+
+  /** A quick estimate of the mean cross entropy on the training split, nats per character. */
+  training(checkpoint: Checkpoint): Promise<number> {
+    return this.#loss(checkpoint, this.#dataset.train, ESTIMATE_EXAMPLES);
   }
 
   /**
@@ -120,9 +125,9 @@ export class Forecast {
     this.#predictor?.then((predictor) => predictor.dispose()).catch(() => {});
   }
 
-  async #loss(checkpoint: Checkpoint, examples: number): Promise<number> {
+  async #loss(checkpoint: Checkpoint, stream: TokenStream, examples: number): Promise<number> {
     const predictor = await this.#predict(checkpoint);
-    return meanLoss(predictor, this.#network, this.#dataset.validation, examples);
+    return meanLoss(predictor, this.#network, stream, examples);
   }
 
   /** Opened once, at the first question. */
