@@ -21,6 +21,8 @@ import { type OpenedBackend, openBackend, type TfBackend, tf } from "./backend";
 export interface TfjsOptions {
   readonly backend?: TfBackend;
   readonly wasmURL?: string | URL;
+  /** The engine that it trains for, on that one's backend. Default: none. */
+  readonly standsFor?: "webgpu";
 }
 
 type Tensors = Map<string, TF.Tensor>;
@@ -35,11 +37,15 @@ interface Minibatched {
 
 /** An engine for any network, on the backend asked for or the best there is. */
 export async function createTfjsEngine(setup: EngineSetup, options: TfjsOptions = {}): Promise<Engine> {
-  return new TfjsEngine(setup, await openBackend(options.backend, options.wasmURL));
+  const { standsFor, backend = standsFor, wasmURL } = options;
+  const opened = await openBackend(backend, wasmURL);
+  return standsFor
+    ? new TfjsEngine(setup, { ...opened, device: `${opened.device} (tfjs)` }, standsFor)
+    : new TfjsEngine(setup, opened, "tfjs");
 }
 
 class TfjsEngine implements Engine {
-  readonly backend = "tfjs";
+  readonly backend: Engine["backend"];
   readonly device: string;
   readonly #setup: EngineSetup;
   readonly #opened: OpenedBackend;
@@ -50,7 +56,8 @@ class TfjsEngine implements Engine {
   /** The optimiser's state by name, of trainable parameters; empty for SGD. */
   readonly #state: ReadonlyMap<string, Tensors>;
 
-  constructor(setup: EngineSetup, opened: OpenedBackend) {
+  constructor(setup: EngineSetup, opened: OpenedBackend, backend: Engine["backend"]) {
+    this.backend = backend;
     this.#setup = { ...setup, stream: setup.stream.slice() };
     this.#opened = opened;
     this.#starts = setup.network.example === "word" ? wordStarts(setup) : new Uint32Array(0);

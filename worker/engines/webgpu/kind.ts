@@ -2,10 +2,11 @@ import type { EngineKind } from "../engine";
 import { adapterName, isSoftware, requestAdapter } from "../gpu/adapter";
 import { supportedChain } from "./supports";
 
-/** This package's fused WebGPU kernels. */
+/** This package's fused WebGPU kernels. For models that read words there are none yet: tfjs trains those on WebGPU. */
 export const webgpu: EngineKind = {
   rank: 2,
   refuses: (setup) => {
+    if (setup.network.example === "word") return undefined;
     const chain = supportedChain(setup);
     return typeof chain === "string" ? chain : undefined;
   },
@@ -19,5 +20,10 @@ export const webgpu: EngineKind = {
   },
   // A GPU that has not got through its first steps by then is not worth the wait.
   patience: 5000,
-  open: async (setup, files) => (await files.tfjs()).createWebGPUEngine(setup),
+  open: async (setup, files) => {
+    const { createTfjsEngine, createWebGPUEngine } = await files.tfjs();
+    return setup.network.example === "word"
+      ? createTfjsEngine(setup, { standsFor: "webgpu" })
+      : createWebGPUEngine(setup);
+  },
 };
