@@ -437,7 +437,8 @@ export interface SavedModel {
 export interface MakemoreOptions {
   /**
    * `"auto"`, the default, measures what is fastest here. `"webgpu"` and `"wasm"` are this
-   * package's own engines; `"tfjs"` trains any model by automatic differentiation. One that cannot
+   * package's own engines; `"tfjs"` trains any model by automatic differentiation. Models that read words
+   * have no WebGPU kernels yet: `"webgpu"` trains them with tfjs on WebGPU, and `device` ends in `(tfjs)`. One that cannot
    * train the model here gives way to the next, and the result's `notices` say so.
    */
   backend?: "auto" | Backend | undefined;
