@@ -116,7 +116,8 @@ export interface TrainOptions {
    * A model that reads words takes `"default"`, `"makemore"` or `"microgpt"`. Its default is 6,000 steps of 32 words
    * (2,000 for the bigram) with AdamW (betas 0.9 and 0.99, decay 0.01) at 3e-3 (2e-3 for the Transformer, 0.01 for
    * microGPT, 0.05 for the bigram), with warm-up as above, the peak until half of the steps, then linear to 0; soft
-   * targets in even order. Other models take all but `"microgpt"`.
+   * targets in even order. The Transformer takes decay 0.1 and the n-gram teacher, unless the latter would need more than
+   * 256 MB. Other models take all but `"microgpt"`.
    *
    * Any option beside it wins. Default `"default"`.
    */
@@ -151,9 +152,10 @@ export interface TrainOptions {
   targets?: "soft" | "hard" | undefined;
   /**
    * `"ngram"`: the network first learns a smoothed n-gram of the training split, then the data: soft
-   * targets are mixed with the n-gram's, whose weight falls from 0.9 to 0 over the training. Gives a lower
-   * loss for the same steps. Needs 4 bytes a context and vocabulary entry, 5 MB for 30,000 names, at most 256 MB.
-   * Default: the recipe's, `"none"` with hard targets. A model that reads words has no teacher.
+   * targets are mixed with the n-gram's, whose weight falls from 0.9 to 0 over the training, or to 0.3 for a model that
+   * reads words. Gives a lower loss to a model that would learn its words by heart, such as the Transformer. Needs 4
+   * bytes a context (or beginning of a word) and vocabulary entry, 5 MB for 30,000 names, at most 256 MB.
+   * Default: the recipe's, `"none"` with hard targets.
    */
   teacher?: "ngram" | "none" | undefined;
   /**

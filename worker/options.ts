@@ -15,7 +15,7 @@ import type {
   PlainTrainOptions,
 } from "../src/protocol";
 import type { MakemoreOptions, ModelChoice, RecipeName } from "../src/types";
-import type { Targets, Teacher } from "./data/examples";
+import type { Targets } from "./data/examples";
 import { seedNumber } from "./data/random";
 import { byRank } from "./engines";
 import { exampleOfChoice, modelSchema } from "./model/architectures";
@@ -160,10 +160,12 @@ export function checkMakemoreOptions(options: Omit<MakemoreOptions, "workerURL" 
 /**
  * Checks the options of `train`, once. Recipes: see `TrainOptions.recipe`.
  *
- * @returns the settings by how many characters to predict the training split has; without it, those of a long list. The
- *   seed, `split` and `shuffle` do not depend on it
+ * @returns the settings by how many characters to predict the training split has, and how many different ones;
+ *   without them, those of a long list. The seed, `split` and `shuffle` do not depend on it
  */
-export function checkTrainOptions(options: PlainTrainOptions): (examples?: number) => TrainSettings {
+export function checkTrainOptions(
+  options: PlainTrainOptions,
+): (examples?: number, vocabularySize?: number) => TrainSettings {
   check(trainOptions, options, "train");
   const { recipe = "default", targets = recipes[recipe].targets } = options;
   const { model = recipes[recipe].model } = options;
@@ -177,35 +179,32 @@ export function checkTrainOptions(options: PlainTrainOptions): (examples?: numbe
       `train: recipe is "${recipe}", which is for models that read ${other}; this one reads ${reads}, and takes one of ${names}.`,
     );
   }
-  if (options.teacher === "ngram" && example === "word")
-    throw new MakemoreError(
-      "INVALID_OPTION",
-      'train: teacher is "ngram" beside a model that reads words; it must be "none" there.',
-    );
-  const teacher = options.teacher ?? (targets === "soft" ? recipes[recipe].teacher : "none");
-  if (teacher === "ngram" && targets === "hard")
+  if (options.teacher === "ngram" && targets === "hard")
     throw new MakemoreError(
       "INVALID_OPTION",
       'train: targets is "hard" beside teacher "ngram"; it must be "soft" with a teacher.',
     );
   const optimizer = options.optimizer && v.parse(optimizerSchema, options.optimizer);
-  return (examples = Number.POSITIVE_INFINITY) =>
-    completeSettings({ ...options, recipe, targets, teacher, optimizer, example }, examples);
+  return (examples = Number.POSITIVE_INFINITY, vocabularySize = 1) =>
+    completeSettings({ ...options, recipe, targets, optimizer, example }, examples, vocabularySize);
 }
 
 /** Options of `train` that were checked, with the defaults that do not depend on the list. */
 interface CheckedTrainOptions extends Omit<PlainTrainOptions, "optimizer"> {
   readonly recipe: RecipeName;
   readonly targets: Targets;
-  readonly teacher: Teacher;
   readonly optimizer: Optimizer | undefined;
   /** The model's. */
   readonly example: Example;
 }
 
-function completeSettings(options: CheckedTrainOptions, examples: number): TrainSettings {
-  const { recipe: name, targets, teacher } = options;
-  const recipe = recipeOf(options, examples);
+function completeSettings(
+  options: CheckedTrainOptions,
+  examples: number,
+  vocabularySize: number,
+): TrainSettings {
+  const { recipe: name, targets } = options;
+  const recipe = recipeOf(options, examples, vocabularySize);
   const batchSize = options.batchSize ?? recipe.batchSize;
   const { steps = name === "default" ? "auto" : recipe.steps } = options;
   // As many examples, whatever the batch.
@@ -223,7 +222,7 @@ function completeSettings(options: CheckedTrainOptions, examples: number): Train
     optimizer,
     order: options.order ?? recipe.order,
     targets,
-    teacher,
+    teacher: options.teacher ?? (targets === "soft" ? recipe.teacher : "none"),
     seed: seedNumber(options.seed ?? 42),
     split: options.split ?? [0.8, 0.1, 0.1],
     shuffle: options.shuffle ?? true,
@@ -237,9 +236,15 @@ function completeSettings(options: CheckedTrainOptions, examples: number): Train
 }
 
 /** The recipe that options name, for a training split with so many examples. */
-function recipeOf({ recipe, model, example }: CheckedTrainOptions, examples: number): RecipeSettings {
+function recipeOf(
+  { recipe, model, example }: CheckedTrainOptions,
+  examples: number,
+  vocabularySize: number,
+): RecipeSettings {
   if (recipe !== "default") return recipes[recipe];
-  return model && example === "word" ? autoRecipeOfWords(model, examples) : autoRecipe(examples);
+  return model && example === "word"
+    ? autoRecipeOfWords(model, examples, vocabularySize)
+    : autoRecipe(examples);
 }
 
 /** The settings of a training that goes on. */

@@ -165,15 +165,27 @@ test.each([
     'train: model.0.dimensions is "many"; it must be a whole number from 1 to 4096, or "vocabulary".',
   ],
   [
-    { model: "gru", teacher: "ngram" },
-    'train: teacher is "ngram" beside a model that reads words; it must be "none" there.',
+    { model: "gru", targets: "hard", teacher: "ngram" },
+    'train: targets is "hard" beside teacher "ngram"; it must be "soft" with a teacher.',
   ],
 ])("train options %j are refused", (options, message) => {
   expect(() => checkTrainOptions(options as never)).toThrow(message);
 });
 
-test("minibatches are of 32 words by default, and without a teacher", () => {
+test("minibatches are of 32 words by default; only the Transformer has a teacher, if that takes little memory", () => {
   expect(checkTrainOptions({ model: "gru" })(1e6)).toMatchObject({ batchSize: 32, teacher: "none" });
+  expect(checkTrainOptions({ model: "gru", teacher: "ngram" })(1e6)).toMatchObject({ teacher: "ngram" });
+  const transformer = checkTrainOptions({ model: { type: "transformer", layers: 1 } });
+  expect(transformer(2e5, 27)).toMatchObject({ batchSize: 32, teacher: "ngram" });
+  expect(transformer(2e5, 1000)).toMatchObject({ teacher: "none" });
+  expect(transformer(1e7, 27)).toMatchObject({ teacher: "none" });
+  expect(checkTrainOptions({ model: "transformer", targets: "hard" })(2e5, 27)).toMatchObject({
+    targets: "hard",
+    teacher: "none",
+  });
+  expect(checkTrainOptions({ model: "transformer", teacher: "none" })(2e5, 27)).toMatchObject({
+    teacher: "none",
+  });
   expect(
     checkTrainOptions({ model: [{ type: "Embedding", dimensions: "vocabulary", reads: "word" }] })(),
   ).toMatchObject({

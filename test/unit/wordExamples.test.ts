@@ -2,11 +2,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { runToEnd } from "../../src/slices";
-import { drawIndex } from "../../worker/data/examples";
+import { drawIndex, type ExampleChoice } from "../../worker/data/examples";
 import { drawWords, padWords, wordExamplesWork, wordStarts } from "../../worker/data/wordExamples";
+import { listed, ngram } from "../ngram";
 
 const VOCABULARY = 5;
 const network = { vocabularySize: VOCABULARY };
+const choice: ExampleChoice = { order: "even", targets: "soft", teacher: "none", steps: 100 };
 
 /** Words over few characters, so that many begin alike, begin one another, and repeat. */
 const lists = fc.array(
@@ -38,7 +40,7 @@ test("words are sorted from their first character on, and drawn by the formula",
   fc.assert(
     fc.property(lists, fc.constantFrom("even", "random"), (words, order) => {
       const stream = streamOf(words);
-      const examples = runToEnd(wordExamplesWork(stream, VOCABULARY, { order, targets: "soft" }));
+      const examples = runToEnd(wordExamplesWork(stream, VOCABULARY, { ...choice, order }));
       if (!examples) expect.unreachable();
       const sorted = [...examples.starts].map((start) => wordAt(stream, start));
       expect(sorted).toEqual([...words].sort(compare));
@@ -58,7 +60,7 @@ test("a soft target is the distribution of what follows its very prefix", () => 
   fc.assert(
     fc.property(lists, (words) => {
       const stream = streamOf(words);
-      const examples = runToEnd(wordExamplesWork(stream, VOCABULARY, { order: "even", targets: "soft" }));
+      const examples = runToEnd(wordExamplesWork(stream, VOCABULARY, choice));
       if (!examples) expect.unreachable();
       const { time, places, tokens, targets } = padWords({ network, stream, examples }, examples.starts);
       const sorted = [...words].sort(compare);
@@ -79,11 +81,56 @@ test("a soft target is the distribution of what follows its very prefix", () => 
   );
 });
 
+test("a teacher is the n-gram of whole prefixes with each example left out, and fades to 0.3", () => {
+  fc.assert(
+    fc.property(lists, (words) => {
+      const stream = streamOf(words);
+      const examples = runToEnd(wordExamplesWork(stream, VOCABULARY, { ...choice, teacher: "ngram" }));
+      if (!examples) expect.unreachable();
+      const length = 1 + Math.max(...words.map((word) => word.length));
+      const all = listed(stream, length);
+      const sorted = [...words].sort(compare);
+      for (const [step, weight] of [
+        [0, 0.9],
+        [50, 0.6],
+        [100, 0.3],
+        [200, 0.3],
+      ] as const) {
+        const starts = wordStarts({ stream, examples });
+        const { time, targets } = padWords({ network, stream, examples }, starts, step);
+        const word = sorted[0] ?? expect.unreachable();
+        for (let k = 0; k <= word.length; k++) {
+          const prefix = word.slice(0, k);
+          const padded = [...new Array<number>(length - k).fill(0), ...prefix];
+          const taught = ngram(all, padded.join(), VOCABULARY);
+          const target = [...targets.subarray(k * VOCABULARY, (k + 1) * VOCABULARY)];
+          // A few roundings to float32.
+          for (const [token, share] of followers(words, prefix).entries())
+            expect(target[token]).toBeCloseTo((1 - weight) * share + weight * (taught[token] ?? 0), 6);
+        }
+        // Padding stays empty.
+        for (let place = word.length + 1; place < time; place++) expect(targets[place * VOCABULARY]).toBe(0);
+      }
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test("a teacher of more than 256 MB is refused", () => {
+  const words = Array.from({ length: 20_000 }, (_, i) => [1 + (i % 100), 101 + Math.floor(i / 100)]);
+  const stream = Uint16Array.from([0, ...words.flatMap((word) => [...word, 0])]);
+  // 20,101 prefixes.
+  const taught = { ...choice, teacher: "ngram" } as const;
+  expect(() => runToEnd(wordExamplesWork(stream, 4000, taught))).toThrow(
+    'train: teacher "ngram" needs 322 MB for these words; it may have 268.',
+  );
+});
+
 test("hard targets are the word itself, and random order needs no table", () => {
   const words = [[2, 1], [3], [2, 1, 4]];
   const stream = streamOf(words);
   expect(
-    runToEnd(wordExamplesWork(stream, VOCABULARY, { order: "random", targets: "hard" })),
+    runToEnd(wordExamplesWork(stream, VOCABULARY, { ...choice, order: "random", targets: "hard" })),
   ).toBeUndefined();
   const starts = wordStarts({ stream });
   expect([...starts]).toEqual([1, 4, 6]);
@@ -109,7 +156,7 @@ test("the table takes about 8 bytes a token, also with characters beyond a byte"
   );
   for (const list of [words, names]) {
     const stream = Uint16Array.from([0, ...list.flatMap((word) => [...word, 0])]);
-    const examples = runToEnd(wordExamplesWork(stream, 300, { order: "even", targets: "soft" }));
+    const examples = runToEnd(wordExamplesWork(stream, 300, choice));
     if (examples?.targets !== "soft") expect.unreachable();
     const { prefixOf, firstPair, pairs } = examples.prefixes;
     const bytes = [examples.starts, prefixOf, firstPair, pairs].reduce(

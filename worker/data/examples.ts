@@ -79,6 +79,8 @@ export interface TeacherTargets {
   readonly shares: Float32Array<ArrayBuffer>;
   /** Steps of the whole training; see `teacherWeight`. */
   readonly steps: number;
+  /** The teacher's weight from then on. */
+  readonly end: number;
 }
 
 /** A minibatch, written out. */
@@ -141,19 +143,35 @@ export function* examplesWork(
   if (targets === "hard") return { unit: "window", targets, order: "even", sorted };
   const table = yield* contextTableWork(stream, contextLength, sorted);
   if (choice.teacher === "none") return { unit: "window", targets, order, table };
-  const bytes = 4 * vocabularySize * (table.contexts.length / 2 - 1);
-  if (bytes > MOST_TEACHER_BYTES)
+  checkTeacher(table.contexts.length / 2 - 1, vocabularySize);
+  const shares = yield* ngramWork(stream, sorted, table, contextLength, vocabularySize);
+  return { unit: "window", targets, order, table, teacher: { shares, steps: choice.steps, end: 0 } };
+}
+
+/** Whether a teacher is allowed the memory that it needs. */
+export function isTeachable(contexts: number, vocabularySize: number): boolean {
+  return 4 * contexts * vocabularySize <= MOST_TEACHER_BYTES;
+}
+
+/** Refuses a teacher of too many bytes. */
+export function checkTeacher(contexts: number, vocabularySize: number): void {
+  const bytes = 4 * contexts * vocabularySize;
+  if (!isTeachable(contexts, vocabularySize))
     throw new MakemoreError(
       "INVALID_OPTION",
       `train: teacher "ngram" needs ${Math.round(bytes / 1e6)} MB for these words; it may have ${Math.round(MOST_TEACHER_BYTES / 1e6)}. Take teacher: "none", fewer words, or a shorter contextLength.`,
     );
-  const shares = yield* ngramWork(stream, sorted, table, contextLength, vocabularySize);
-  return { unit: "window", targets, order, table, teacher: { shares, steps: choice.steps } };
 }
 
-/** The teacher's weight at a step of `steps`: from 0.9 in a straight line to 0. */
-export function teacherWeight(steps: number, step: number): number {
-  return TEACHER_START * Math.max(0, 1 - step / steps);
+/** The teacher of examples, if they have one. */
+export function teacherOf(examples: Examples | WordExamples | undefined): TeacherTargets | undefined {
+  return examples?.targets === "soft" ? examples.teacher : undefined;
+}
+
+/** The teacher's weight at a step: from 0.9 in a straight line to `end`; 0 without a teacher. */
+export function teacherWeight(teacher: TeacherTargets | undefined, step: number): number {
+  if (!teacher) return 0;
+  return TEACHER_START + (teacher.end - TEACHER_START) * Math.min(1, step / teacher.steps);
 }
 
 /** The examples of a network that reads windows; undefined without any, and for words. */
@@ -191,7 +209,7 @@ export function drawMinibatch(
     const target = targets.subarray(row * width, (row + 1) * width);
     positions[row] = table.contexts[2 * context] ?? 0;
     writeTarget(table, stream, context, target);
-    if (teacher) mixTeacher(teacher, context, teacherWeight(teacher.steps, step), target);
+    if (teacher) mixTeacher(teacher, context, step, target);
   }
   return { positions, targets };
 }
@@ -237,7 +255,13 @@ function writeTarget(
 }
 
 /** Moves a target of a context towards the teacher's. */
-function mixTeacher(teacher: TeacherTargets, context: number, weight: number, target: Float32Array): void {
+export function mixTeacher(
+  teacher: TeacherTargets,
+  context: number,
+  step: number,
+  target: Float32Array,
+): void {
+  const weight = teacherWeight(teacher, step);
   for (const [token, share] of target.entries())
     target[token] = (1 - weight) * share + weight * (teacher.shares[context * target.length + token] ?? 0);
 }

@@ -26,10 +26,23 @@
  *     the token at start + k                                                  id = 0
  *     token pairs[2 j] with share pairs[2 j + 1] (the bits of a float32)
  *     for j from firstPair[id] to firstPair[id + 1] (excluded)                id > 0
+ *
+ * A teacher with weight w changes the target to (1 - w) target + w teacher. It is the n-gram of ngram.ts, whose
+ * contexts are then whole prefixes, and all prefixes are numbered.
  */
 import { ITEMS, runToEnd, type Work } from "../../src/slices";
-import { exampleCount, type TokenStream } from "./dataset";
-import { drawIndex, type Examples, type Order, type Targets } from "./examples";
+import { contextEnd, contextTableWork, sortWork as sortContextsWork } from "./contexts";
+import { exampleCount, longestWord, type TokenStream } from "./dataset";
+import {
+  checkTeacher,
+  drawIndex,
+  type ExampleChoice,
+  type Examples,
+  mixTeacher,
+  type Order,
+  type TeacherTargets,
+} from "./examples";
+import { ngramWork } from "./ngram";
 import { BOUNDARY } from "./vocabulary";
 
 /**
@@ -50,9 +63,14 @@ export type WordExamples =
       readonly order: Order;
       readonly starts: Uint32Array<ArrayBuffer>;
       readonly prefixes: PrefixTable;
+      /** What it expects after each prefix, from prefix 1 on. */
+      readonly teacher?: TeacherTargets;
     };
 
-/** What follows each prefix of a split that several tokens follow: 4 bytes a token and about 20 a word. */
+/**
+ * What follows each prefix of a split that several tokens follow, or of all prefixes if there is a teacher: 4 bytes a
+ * token and about 20 a word, with a teacher at most 16 a token.
+ */
 export interface PrefixTable {
   /** For each position of the stream, the prefix before it; 0 if only one token follows that. u32 [stream] */
   readonly prefixOf: Uint32Array<ArrayBuffer>;
@@ -61,7 +79,7 @@ export interface PrefixTable {
    * [prefixes + 2], `prefixes` without prefix 0.
    */
   readonly firstPair: Uint32Array<ArrayBuffer>;
-  /** Tokens that follow a prefix, in ascending order, each with the bits of its share, a float32. u32 [pairs, 2] */
+  /** Tokens that follow a prefix, each with the bits of its share, a float32. u32 [pairs, 2] */
   readonly pairs: Uint32Array<ArrayBuffer>;
 }
 
@@ -99,16 +117,29 @@ function* wordStartsWork(stream: TokenStream): Work<Uint32Array<ArrayBuffer>> {
   return starts;
 }
 
-/** Prepares the words of a split; undefined if no table is needed. */
+/**
+ * The teacher's weight at the end of a training. A network of windows forgets its teacher; one that reads whole
+ * words would soon learn them by heart.
+ */
+const TEACHER_END = 0.3;
+
+/**
+ * Prepares the words of a split; undefined if no table is needed.
+ *
+ * @throws MakemoreError `INVALID_OPTION` if the teacher would need more than 256 MB
+ */
 export function* wordExamplesWork(
   stream: TokenStream,
   vocabularySize: number,
-  { order, targets }: { readonly order: Order; readonly targets: Targets },
+  { order, targets, teacher, steps }: ExampleChoice,
 ): Work<WordExamples | undefined> {
   if (targets === "hard" && order === "random") return undefined;
   const starts = yield* sortWork(stream, vocabularySize);
   if (targets === "hard") return { unit: "word", targets, order: "even", starts };
-  return { unit: "word", targets, order, starts, prefixes: yield* prefixTableWork(stream, starts) };
+  const soft = { unit: "word", targets, order, starts } as const;
+  if (teacher === "none") return { ...soft, prefixes: yield* prefixTableWork(stream, starts) };
+  const { prefixes, shares } = yield* taughtTableWork(stream, vocabularySize);
+  return { ...soft, prefixes, teacher: { shares, steps, end: TEACHER_END } };
 }
 
 /**
@@ -209,6 +240,43 @@ function* prefixTableWork(stream: TokenStream, starts: Uint32Array): Work<Prefix
   return { prefixOf, firstPair: firstPair.slice(0, prefix + 1), pairs: pairs.slice(0, 2 * pair) };
 }
 
+/** All prefixes, and what the teacher expects after them. A prefix is a context as long as the longest word. */
+function* taughtTableWork(
+  stream: TokenStream,
+  vocabularySize: number,
+): Work<Pick<TeacherTargets, "shares"> & { readonly prefixes: PrefixTable }> {
+  const length = longestWord(stream).length + 1;
+  const sorted = yield* sortContextsWork(stream, length, vocabularySize);
+  const table = yield* contextTableWork(stream, length, sorted);
+  const count = table.contexts.length / 2 - 1;
+  checkTeacher(count, vocabularySize);
+  const shares = yield* ngramWork(stream, sorted, table, length, vocabularySize);
+  const prefixOf = new Uint32Array(exampleCount(stream) + 1);
+  const firstPair = new Uint32Array(count + 2);
+  // One pair more for each context, because its table leaves one token out.
+  const pairs = new Uint32Array(table.pairs.length + 2 * count);
+  const theirs = new Float32Array(table.pairs.buffer);
+  const ours = new Float32Array(pairs.buffer);
+  let pair = 0;
+  for (let context = 0, start = 0; context < count; context++) {
+    if ((context & (ITEMS / 64 - 1)) === 0) yield;
+    const end = contextEnd(table.ranks, start, sorted.length);
+    for (; start < end; start++) prefixOf[sorted[start] ?? 0] = context + 1;
+    let rest = 1;
+    const last = table.contexts[2 * context + 3] ?? 0;
+    for (let from = table.contexts[2 * context + 1] ?? 0; from < last; from++, pair++) {
+      const share = theirs[2 * from + 1] ?? 0;
+      pairs[2 * pair] = table.pairs[2 * from] ?? BOUNDARY;
+      ours[2 * pair + 1] = share;
+      rest -= share;
+    }
+    pairs[2 * pair] = stream[table.contexts[2 * context] ?? 0] ?? BOUNDARY;
+    ours[2 * pair + 1] = rest;
+    firstPair[context + 2] = ++pair;
+  }
+  return { prefixes: { prefixOf, firstPair, pairs }, shares };
+}
+
 /**
  * The first positions of the words that a step trains on, [batchSize].
  *
@@ -245,8 +313,10 @@ export interface PaddedWords {
 export function padWords(
   { network: { vocabularySize }, stream, examples }: Pick<WordSetup, "network" | "stream" | "examples">,
   starts: Uint32Array,
+  step = 0,
 ): PaddedWords {
-  const prefixes = examples?.unit === "word" && examples.targets === "soft" ? examples.prefixes : undefined;
+  const { prefixes, teacher } =
+    examples?.unit === "word" && examples.targets === "soft" ? examples : { prefixes: undefined };
   const shares = prefixes && new Float32Array(prefixes.pairs.buffer);
   const lengths = Array.from(starts, (start) => stream.indexOf(BOUNDARY, start) + 1 - start);
   const time = Math.max(0, ...lengths);
@@ -265,6 +335,13 @@ export function padWords(
       for (let pair = prefixes.firstPair[prefix] ?? 0; pair < end; pair++)
         targets[place * vocabularySize + (prefixes.pairs[2 * pair] ?? BOUNDARY)] =
           shares?.[2 * pair + 1] ?? 0;
+      if (teacher)
+        mixTeacher(
+          teacher,
+          prefix - 1,
+          step,
+          targets.subarray(place * vocabularySize, (place + 1) * vocabularySize),
+        );
     }
   return { time, places: lengths.reduce((sum, length) => sum + length, 0), tokens, targets };
 }

@@ -42,7 +42,7 @@ export async function prepareTrain(
   const reading = { call: "train", isTraining: true, column: options.column };
   const { text, notices } = await readWords(words, reading, signal);
   const dataset = await inSlices(datasetWork(text, settingsFor()), signal);
-  const settings = settingsFor(exampleCount(dataset.train));
+  const settings = settingsFor(exampleCount(dataset.train), dataset.vocabulary.size);
   const longest = longestOf(dataset);
   // The word and the boundary before it; what no model can read is refused below.
   const positions = Math.min(longest.length + 1, MAX_CONTEXT_LENGTH);

@@ -7,6 +7,7 @@
  * `npm run results -- --lists` shows what comes of them.
  */
 import type { ModelChoice } from "../../src/types";
+import { isTeachable } from "../data/examples";
 import type { Optimizer } from "../optimizers";
 import { type RecipeSettings, recipes, standardOfWords, tuned } from "./recipes";
 
@@ -32,10 +33,16 @@ export function autoRecipe(examples: number): RecipeSettings {
  * As `autoRecipe`, for a model that reads words: its size stays as it was chosen.
  *
  * @param examples characters of the training split, the word ends included
+ * @param vocabularySize different ones; a teacher that would need too much memory is left out
  */
-export function autoRecipeOfWords(model: ModelChoice, examples: number): RecipeSettings {
+export function autoRecipeOfWords(
+  model: ModelChoice,
+  examples: number,
+  vocabularySize: number,
+): RecipeSettings {
   const family = typeof model === "string" ? model : "type" in model ? model.type : undefined;
-  const long = { ...standardOfWords, ...(family && tuned[family]) };
+  const own = { ...standardOfWords, ...(family && tuned[family]) };
+  const long = isTeachable(examples, vocabularySize) ? own : ({ ...own, teacher: "none" } as const);
   return examples >= LECTURE_EXAMPLES ? long : shortened(long, examples, long.batchSize);
 }
 

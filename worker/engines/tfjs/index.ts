@@ -144,7 +144,7 @@ class TfjsEngine implements Engine {
     if (network.example === "word")
       return positions
         ? this.#words(padWords({ network, stream }, positions))
-        : this.#words(padWords(this.#setup, drawWords(this.#starts, this.#setup, step)));
+        : this.#words(padWords(this.#setup, drawWords(this.#starts, this.#setup, step), step));
     return this.#windows(positions ? { positions: positions.slice() } : drawMinibatch(this.#setup, step));
   }
 

@@ -1,15 +1,17 @@
 /** What both ways through the kernels share: how tables get into their memory, and how a chunk of steps is run. */
+import { type TeacherTargets, teacherWeight } from "../../data/examples";
 import type { EngineSetup } from "../engine";
-import { stepFactors } from "../optimizer";
+import { FACTORS, stepFactors } from "../optimizer";
 import type { Kernels } from "./exports";
+import { padTo8 } from "./memoryLayout";
 
 /** Steps of one call into the kernels; a longer chunk takes several. */
-export const STEPS_PER_CALL = 1024;
+const STEPS_PER_CALL = 1024;
 
 /** Tables that are allocated one by one, and copied once the kernels' memory no longer grows. */
 export class Tables {
   readonly #kernels: Kernels;
-  readonly #copies: [to: number, from: Uint32Array<ArrayBuffer>][] = [];
+  readonly #copies: [to: number, from: Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer>][] = [];
 
   constructor(kernels: Kernels) {
     this.#kernels = kernels;
@@ -22,49 +24,84 @@ export class Tables {
     return to;
   }
 
+  /** As `place`, what a teacher expects, each row padded to a multiple of 8; 0 without a teacher. */
+  placeTeacher(teacher: TeacherTargets | undefined, vocabularySize: number): number {
+    if (!teacher) return 0;
+    const width = padTo8(vocabularySize);
+    const rows = teacher.shares.length / vocabularySize;
+    const to = this.#kernels.allocateNumbers(rows * width);
+    for (let row = 0; row < rows; row++)
+      this.#copies.push([
+        to + 4 * row * width,
+        teacher.shares.subarray(row * vocabularySize, (row + 1) * vocabularySize),
+      ]);
+    return to;
+  }
+
   /** Copies every table to its place. */
   copy(): void {
     const { buffer } = this.#kernels.memory;
-    for (const [to, from] of this.#copies) new Uint32Array(buffer, to, from.length).set(from);
+    for (const [to, from] of this.#copies)
+      new Uint8Array(buffer, to, from.byteLength).set(
+        new Uint8Array(from.buffer, from.byteOffset, from.byteLength),
+      );
   }
 }
 
+/** Addresses of what the kernels read and write per step of a call, [STEPS_PER_CALL]. */
+interface StepTables {
+  readonly factors: number;
+  readonly teacherWeights: number;
+  readonly losses: number;
+}
+
+export function allocateSteps(kernels: Kernels): StepTables {
+  return {
+    factors: kernels.allocateNumbers(STEPS_PER_CALL * FACTORS),
+    teacherWeights: kernels.allocateNumbers(STEPS_PER_CALL),
+    losses: kernels.allocateNumbers(STEPS_PER_CALL),
+  };
+}
+
 /** A chunk of steps, as `Engine.run` takes it, and where the kernels expect its parts. */
-interface Chunk extends Pick<EngineSetup, "optimizer" | "batchSize"> {
+interface Chunk extends StepTables, Pick<EngineSetup, "optimizer" | "seed" | "batchSize"> {
+  readonly teacher: TeacherTargets | undefined;
   readonly firstStep: number;
   readonly learningRates: Float32Array;
   readonly positions: Uint32Array | undefined;
-  /** Addresses of the tables of factors and losses, and of one given minibatch. */
-  readonly factors: number;
-  readonly losses: number;
+  /** Address of one given minibatch. */
   readonly given: number;
 }
 
 /**
  * Runs a chunk of steps.
  *
- * @param train calls the kernels for the steps from `step` on, one for each of `rates`
+ * @param train the kernels' function for it
  * @returns the loss of each step
  */
 export function runInCalls(
   { memory: { buffer } }: Kernels,
   chunk: Chunk,
-  train: (step: number, rates: Float32Array) => void,
+  train: Kernels["train"],
 ): Float32Array<ArrayBuffer> {
-  const { optimizer, batchSize, firstStep, learningRates, positions } = chunk;
+  const { optimizer, teacher, seed, batchSize, firstStep, learningRates, positions } = chunk;
+  const { factors, teacherWeights, losses: out } = chunk;
   const losses = new Float32Array(learningRates.length);
   // A given minibatch fills the place of one, so they go step by step.
   const stride = positions ? 1 : STEPS_PER_CALL;
   for (let done = 0; done < losses.length; done += stride) {
     const rates = learningRates.subarray(done, done + stride);
-    const factors = stepFactors(optimizer, firstStep + done, rates);
-    new Float32Array(buffer, chunk.factors, factors.length).set(factors);
+    const step = firstStep + done;
+    const ofSteps = stepFactors(optimizer, step, rates);
+    new Float32Array(buffer, factors, ofSteps.length).set(ofSteps);
+    const weights = rates.map((_, i) => teacherWeight(teacher, step + i));
+    new Float32Array(buffer, teacherWeights, weights.length).set(weights);
     if (positions)
       new Uint32Array(buffer, chunk.given, batchSize).set(
         positions.subarray(done * batchSize, (done + 1) * batchSize),
       );
-    train(firstStep + done, rates);
-    losses.set(new Float32Array(buffer, chunk.losses, rates.length), done);
+    train(step, rates.length, seed, factors, teacherWeights, out, positions !== undefined);
+    losses.set(new Float32Array(buffer, out, rates.length), done);
   }
   return losses;
 }

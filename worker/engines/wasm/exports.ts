@@ -50,7 +50,7 @@ export interface Kernels extends WasmRules {
     byLevel: boolean,
     hasPaths: boolean,
   ): void;
-  useSoftWordTargets(prefixOf: number, firstPair: number, pairs: number): void;
+  useSoftWordTargets(prefixOf: number, firstPair: number, pairs: number, teacher: number): void;
   nodeCapacity(batchSize: number, longest: number, byLevel: boolean): number;
   pathCapacity(batchSize: number, longest: number): number;
   setLogits(values: number, space: number, capacity: number, width: number): number;
@@ -62,6 +62,7 @@ export interface Kernels extends WasmRules {
     steps: number,
     seed: number,
     factors: number,
+    teacherWeights: number,
     losses: number,
     given: boolean,
   ): void;

@@ -4,15 +4,14 @@
  * kernels/index.ts.
  */
 import { MakemoreError } from "../../../src/errors";
-import { type Examples, teacherWeight, windowExamples } from "../../data/examples";
+import { type Examples, type TeacherTargets, teacherOf, windowExamples } from "../../data/examples";
 import type { BlockChain } from "../../model/blocks";
 import { optimizerKind } from "../../optimizers";
 import type { Engine, EngineSetup, EngineState } from "../engine";
-import { FACTORS } from "../optimizer";
 import { type Build, openKernels } from "./builds";
-import { runInCalls, STEPS_PER_CALL, Tables } from "./calls";
+import { allocateSteps, runInCalls, Tables } from "./calls";
 import type { Kernels } from "./exports";
-import { memoryLayout, padTo8 } from "./memoryLayout";
+import { memoryLayout } from "./memoryLayout";
 import { ParameterMemory } from "./parameterMemory";
 import { chainOf, refusal } from "./supports";
 import { WordEngine } from "./wordEngine";
@@ -40,34 +39,20 @@ export async function createWasmEngine(setup: EngineSetup, build?: Build): Promi
   }
 }
 
-/** Allocates the tables of examples; the function it gives copies them, once the memory stays. */
-function placeExamples(kernels: Kernels, examples: Examples, vocabularySize: number): () => void {
-  const tables = new Tables(kernels);
+/** Allocates the tables of examples. */
+function placeExamples(kernels: Kernels, tables: Tables, examples: Examples, vocabularySize: number): void {
   if (examples.targets === "hard") {
     kernels.drawEvenly(tables.place(examples.sorted));
-    return () => tables.copy();
+    return;
   }
   const { table, teacher, order } = examples;
-  const width = padTo8(vocabularySize);
-  const contexts = table.contexts.length / 2 - 1;
-  const taught = teacher ? kernels.allocateNumbers(contexts * width) : 0;
   if (order === "even") kernels.drawEvenly(0);
   kernels.useSoftTargets(
     tables.place(table.ranks),
     tables.place(table.contexts),
     tables.place(table.pairs),
-    taught,
+    tables.placeTeacher(teacher, vocabularySize),
   );
-  return () => {
-    tables.copy();
-    if (!teacher) return;
-    const to = new Float32Array(kernels.memory.buffer, taught, contexts * width);
-    for (let context = 0; context < contexts; context++)
-      to.set(
-        teacher.shares.subarray(context * vocabularySize, (context + 1) * vocabularySize),
-        context * width,
-      );
-  };
 }
 
 class ChainEngine implements Engine {
@@ -75,12 +60,9 @@ class ChainEngine implements Engine {
   /** Undefined once disposed. */
   #kernels: Kernels | undefined;
   readonly #setup: Pick<EngineSetup, "optimizer" | "seed" | "batchSize">;
-  /** The teacher's weight at a step. */
-  readonly #teacherWeight: (step: number) => number;
+  readonly #teacher: TeacherTargets | undefined;
   readonly #parameters: ParameterMemory;
-  readonly #factors: number;
-  readonly #teacherWeights: number;
-  readonly #losses: number;
+  readonly #steps: ReturnType<typeof allocateSteps>;
 
   constructor(
     readonly device: Build,
@@ -92,25 +74,23 @@ class ChainEngine implements Engine {
     const examples = windowExamples(setup.examples);
     this.#setup = { optimizer, seed, batchSize };
     optimizerKind(optimizer).wasm?.(optimizer, kernels);
-    const teacherSteps = examples?.targets === "soft" ? examples.teacher?.steps : undefined;
-    this.#teacherWeight = (step) => (teacherSteps ? teacherWeight(teacherSteps, step) : 0);
+    this.#teacher = teacherOf(examples);
+    const tables = new Tables(kernels);
     const tokens = kernels.allocateStream(stream.length);
     const { contextLength, vocabularySize, embedding, blocks } = chain;
     kernels.begin(tokens, stream.length, batchSize, contextLength, vocabularySize, embedding.dimensions);
-    const copyExamples = examples ? placeExamples(kernels, examples, vocabularySize) : () => {};
+    if (examples) placeExamples(kernels, tables, examples, vocabularySize);
     for (const { fold, fanOut, bias, norm, tanh } of blocks) {
       kernels.addLevel(fold, fanOut, bias !== undefined, tanh);
       if (norm) kernels.addBatchNorm(norm.momentum, norm.epsilon);
     }
-    this.#factors = kernels.allocateNumbers(STEPS_PER_CALL * FACTORS);
-    this.#teacherWeights = kernels.allocateNumbers(STEPS_PER_CALL);
-    this.#losses = kernels.allocateNumbers(STEPS_PER_CALL);
+    this.#steps = allocateSteps(kernels);
     this.#kernels = kernels;
     this.#parameters = new ParameterMemory(kernels, memoryLayout(chain, kernels), optimizer);
 
     // From here on the memory does not grow, so its buffer stays.
     new Uint16Array(kernels.memory.buffer, tokens, stream.length).set(stream);
-    copyExamples();
+    tables.copy();
     this.#parameters.write(setup);
     kernels.refresh();
   }
@@ -123,22 +103,10 @@ class ChainEngine implements Engine {
     const kernels = this.#running();
     const chunk = {
       ...this.#setup,
-      ...{ firstStep, learningRates, positions, factors: this.#factors, losses: this.#losses },
-      given: kernels.positionsAddress(),
+      ...this.#steps,
+      ...{ teacher: this.#teacher, firstStep, learningRates, positions, given: kernels.positionsAddress() },
     };
-    return runInCalls(kernels, chunk, (step, rates) => {
-      const weights = Float32Array.from(rates, (_, i) => this.#teacherWeight(step + i));
-      new Float32Array(kernels.memory.buffer, this.#teacherWeights, weights.length).set(weights);
-      kernels.train(
-        step,
-        rates.length,
-        this.#setup.seed,
-        this.#factors,
-        this.#teacherWeights,
-        this.#losses,
-        positions !== undefined,
-      );
-    });
+    return runInCalls(kernels, chunk, kernels.train);
   }
 
   async read(): Promise<EngineState> {

@@ -1,12 +1,12 @@
 /** The engine for networks that read words: runs the plan of plan.ts. */
 import { MakemoreError } from "../../../src/errors";
+import { type TeacherTargets, teacherOf } from "../../data/examples";
 import { BOUNDARY } from "../../data/vocabulary";
 import { wordStarts } from "../../data/wordExamples";
 import { optimizerKind } from "../../optimizers";
 import type { Engine, EngineSetup, EngineState } from "../engine";
-import { FACTORS } from "../optimizer";
 import type { Build } from "./builds";
-import { runInCalls, STEPS_PER_CALL, Tables } from "./calls";
+import { allocateSteps, runInCalls, Tables } from "./calls";
 import type { Kernels } from "./exports";
 import { ParameterMemory } from "./parameterMemory";
 import { compilePlan } from "./plan";
@@ -17,8 +17,8 @@ export class WordEngine implements Engine {
   #kernels: Kernels | undefined;
   readonly #setup: Pick<EngineSetup, "optimizer" | "seed" | "batchSize">;
   readonly #parameters: ParameterMemory;
-  readonly #factors: number;
-  readonly #losses: number;
+  readonly #teacher: TeacherTargets | undefined;
+  readonly #steps: ReturnType<typeof allocateSteps>;
 
   constructor(
     readonly device: Build,
@@ -45,10 +45,15 @@ export class WordEngine implements Engine {
     });
     if (examples?.unit === "word" && examples.targets === "soft") {
       const { prefixOf, firstPair, pairs } = examples.prefixes;
-      kernels.useSoftWordTargets(tables.place(prefixOf), tables.place(firstPair), tables.place(pairs));
+      kernels.useSoftWordTargets(
+        tables.place(prefixOf),
+        tables.place(firstPair),
+        tables.place(pairs),
+        tables.placeTeacher(examples.teacher, network.vocabularySize),
+      );
     }
-    this.#factors = kernels.allocateNumbers(STEPS_PER_CALL * FACTORS);
-    this.#losses = kernels.allocateNumbers(STEPS_PER_CALL);
+    this.#teacher = teacherOf(examples);
+    this.#steps = allocateSteps(kernels);
     this.#kernels = kernels;
     this.#parameters = new ParameterMemory(kernels, layout, optimizer);
 
@@ -68,19 +73,10 @@ export class WordEngine implements Engine {
     const kernels = this.#running();
     const chunk = {
       ...this.#setup,
-      ...{ firstStep, learningRates, positions, factors: this.#factors, losses: this.#losses },
-      given: kernels.wordsAddress(),
+      ...this.#steps,
+      ...{ teacher: this.#teacher, firstStep, learningRates, positions, given: kernels.wordsAddress() },
     };
-    return runInCalls(kernels, chunk, (step, rates) =>
-      kernels.trainWords(
-        step,
-        rates.length,
-        this.#setup.seed,
-        this.#factors,
-        this.#losses,
-        positions !== undefined,
-      ),
-    );
+    return runInCalls(kernels, chunk, kernels.trainWords);
   }
 
   async read(): Promise<EngineState> {

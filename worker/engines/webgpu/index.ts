@@ -11,7 +11,7 @@
 import type * as TF from "@tensorflow/tfjs";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { MakemoreError } from "../../../src/errors";
-import { teacherWeight, windowExamples } from "../../data/examples";
+import { teacherOf, teacherWeight, windowExamples } from "../../data/examples";
 import { type Optimizer, stateOf } from "../../optimizers";
 import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../engine";
 import { type OpenedGPU, openGPU } from "../gpu/device";
@@ -131,8 +131,8 @@ class FusedEngine implements WebGPUEngine {
     this.#optimizer = setup.optimizer;
     this.#batchSize = setup.batchSize;
     const examples = windowExamples(setup.examples);
-    const taughtSteps = examples?.targets === "soft" ? examples.teacher?.steps : undefined;
-    this.#teacherWeight = (step) => (taughtSteps ? teacherWeight(taughtSteps, step) : 0);
+    const teacher = teacherOf(examples);
+    this.#teacherWeight = (step) => teacherWeight(teacher, step);
     this.#shapes = new Map(setup.network.parameters.map(({ name, shape }) => [name, shape]));
     this.#memory = memory;
     this.#program = program;

@@ -101,19 +101,29 @@ export function subtractSoft(
     const at = (token >> 2) * stride + ((token & 3) << 2);
     expected = keep * (expected + rest * load<f32>(z + at));
     store<f32>(d + at, load<f32>(d + at) - scale * keep * rest);
-    if (weight > 0) {
-      const change = f32x4.splat(scale * weight);
-      let taught = f32x4.splat(0), from = soft.teacher + ((context * <usize>padTo8(vocabulary)) << 2), at: usize = 0;
-      for (let c = 0; c < vocabulary; c += 4, at += stride, from += 16) {
-        const t = v128.load(from);
-        taught = fma(t, v128.load(z + at), taught);
-        v128.store(d + at, fnma(t, change, v128.load(d + at)));
-      }
-      expected += weight * sum(taught);
-    }
+    if (weight > 0) expected += weight * subtractTaught(z, d, stride, soft.teacher, context, vocabulary, scale * weight);
     loss += count * (load<f32>(logNormalizers + (row << 2)) - expected);
   }
   return <f32>(loss / <f64>batch.size);
+}
+
+/**
+ * Subtracts what the teacher expects after a context from the gradient of a row; gives the logit it expects.
+ *
+ * @param z the row's logits, and `d` their gradient
+ * @param scale of what is subtracted
+ */
+export function subtractTaught(
+  z: usize, d: usize, stride: usize, teacher: usize, context: usize, vocabulary: i32, scale: f32,
+): f32 {
+  const change = f32x4.splat(scale);
+  let taught = f32x4.splat(0), from = teacher + ((context * <usize>padTo8(vocabulary)) << 2), at: usize = 0;
+  for (let c = 0; c < vocabulary; c += 4, at += stride, from += 16) {
+    const t = v128.load(from);
+    taught = fma(t, v128.load(z + at), taught);
+    v128.store(d + at, fnma(t, change, v128.load(d + at)));
+  }
+  return sum(taught);
 }
 
 /** Which of the channels c to c + 3 are logits and not padding. */

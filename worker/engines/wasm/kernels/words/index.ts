@@ -69,8 +69,8 @@ export function beginWords(
   plant(new Trie(batchSize, longest, vocabularySize, byLevel, hasPaths));
 }
 
-export function useSoftWordTargets(prefixOf: usize, firstPair: usize, pairs: usize): void {
-  soft = new SoftWordTargets(prefixOf, firstPair, pairs, batch.stream);
+export function useSoftWordTargets(prefixOf: usize, firstPair: usize, pairs: usize, teacher: usize): void {
+  soft = new SoftWordTargets(prefixOf, firstPair, pairs, teacher, batch.stream);
 }
 
 /** Names the value that is the logits; gives where their gradient is. */
@@ -150,26 +150,29 @@ function backward(): void {
  * Trains.
  *
  * @param factors the table of `stepFactors` for these steps
+ * @param teacherWeights f32 [steps]
  * @param losses f32 [steps], to be filled in
  * @param given the words are those at `wordsAddress` instead of being drawn; their targets are hard
  */
-export function trainWords(firstStep: u32, steps: i32, seed: u32, factors: usize, losses: usize, given: bool): void {
+export function trainWords(
+  firstStep: u32, steps: i32, seed: u32, factors: usize, teacherWeights: usize, losses: usize, given: bool,
+): void {
   for (let i = 0; i < steps; i++) {
     if (!given) batch.draw(seed, firstStep + i);
     const at = (<usize>i) << 2;
     setFactors(factors + (at << 2));
     trie.build(batch.positions, batch.stream);
     forward();
-    store<f32>(losses + at, loss(given));
+    store<f32>(losses + at, loss(given, load<f32>(teacherWeights + at)));
     backward();
   }
 }
 
-function loss(hard: bool): f32 {
+function loss(hard: bool, teacherWeight: f32): f32 {
   logits.resize(trie.rows(logitSpace));
   softmax(logits, trie.sharesOf(logitSpace), vocabulary, trie.places, logNormalizers);
   const targets = soft;
-  if (targets && !hard) return targets.subtract(logits, logitSpace, logNormalizers);
+  if (targets && !hard) return targets.subtract(logits, logitSpace, vocabulary, teacherWeight, logNormalizers);
   return subtractHard(logits, rowsOfPlaces(), trie.targets, trie.places, logNormalizers);
 }
 

@@ -1,4 +1,5 @@
 /** Soft targets of a minibatch's nodes; see worker/data/wordExamples.ts. */
+import { subtractTaught } from "../loss";
 import { Rows } from "../rows";
 import { TOKENS, trie } from "./trie";
 
@@ -9,12 +10,18 @@ export class SoftWordTargets {
     /** First pair of each prefix, u32, and tokens and shares, u32 and f32 [pairs, 2]. */
     readonly firstPair: usize,
     readonly pairs: usize,
+    /** What the teacher expects after each prefix from 1 on, f32 [prefixes, padTo8(vocabulary)]; 0 if there is none. */
+    readonly teacher: usize,
     readonly stream: usize,
   ) {}
 
-  /** Subtracts the targets of all nodes from the gradient; gives the mean loss. */
-  subtract(rows: Rows, space: u32, logNormalizers: usize): f32 {
-    const stride = rows.groupStride;
+  /**
+   * Subtracts the targets of all nodes from the gradient; gives the mean loss.
+   *
+   * @param weight the teacher's, 0 to 1
+   */
+  subtract(rows: Rows, space: u32, vocabulary: i32, weight: f32, logNormalizers: usize): f32 {
+    const stride = rows.groupStride, keep = <f32>1 - weight;
     let loss: f64 = 0;
     for (let node: usize = 0; node < <usize>trie.nodes; node++) {
       const at = node << 2, count = load<f32>(trie.shares + at);
@@ -32,8 +39,10 @@ export class SoftWordTargets {
         for (let pair = this.pairs + ((<usize>load<u32>(this.firstPair + (prefix << 2))) << 3); pair < end; pair += 8) {
           const to = offset(load<u32>(pair), stride), share = load<f32>(pair, 4);
           expected += share * load<f32>(z + to);
-          store<f32>(d + to, load<f32>(d + to) - scale * share);
+          store<f32>(d + to, load<f32>(d + to) - scale * keep * share);
         }
+        expected *= keep;
+        if (weight > 0) expected += weight * subtractTaught(z, d, stride, this.teacher, prefix - 1, vocabulary, scale * weight);
       }
       loss += count * (load<f32>(logNormalizers + (row << 2)) - expected);
     }
