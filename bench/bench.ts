@@ -2,7 +2,7 @@
  * `npm run bench`: this package's engines beside their peers, in one run on one machine. It prints
  * what it measured, and nothing else.
  *
- *     npm run bench -- [--only train|sample|page] [--engines a,b] [--words FILE] [--json]
+ *     npm run bench -- [--only train|sample|page] [--engines a,b] [--models a,b] [--words FILE] [--json]
  */
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -13,13 +13,15 @@ import { openPage } from "./browser";
 import { benchPage, printPage } from "./page";
 import { havePyTorch } from "./pytorch";
 import { benchSample, printSample, type SampleResults, samplers } from "./sample";
-import { benchTrain, printTrain, type TrainResults, trainers } from "./train";
+import { benchTrain, families, printTrain, type TrainResults, trainers } from "./train";
 import type { Task } from "./web/trainers";
 
 /** What each part of the bench is given. */
 export interface Context {
   readonly page: Page;
   readonly engines: readonly string[];
+  /** Of training and sampling. */
+  readonly models: readonly string[];
   readonly data: Pick<Task, "words" | "seed" | "split" | "shuffle">;
   readonly pytorch: boolean;
   /** For those who wait. */
@@ -27,6 +29,7 @@ export interface Context {
 }
 
 const known: readonly string[] = [...trainers, ...Object.keys(samplers)];
+const knownModels: readonly string[] = ["wavenet", ...families];
 const parts: readonly string[] = ["train", "sample", "page"];
 
 function options(args: string[]) {
@@ -35,6 +38,7 @@ function options(args: string[]) {
     options: {
       only: { type: "string" },
       engines: { type: "string" },
+      models: { type: "string" },
       words: { type: "string" },
       json: { type: "boolean", default: false },
     },
@@ -42,9 +46,14 @@ function options(args: string[]) {
   const { only, words, json } = values;
   if (only !== undefined && !parts.includes(only))
     throw new Error(`--only is one of ${parts.join(", ")}, not "${only}".`);
-  const engines = values.engines?.split(",") ?? known;
-  for (const engine of engines)
-    if (!known.includes(engine)) throw new Error(`--engines has "${engine}"; there are ${known.join(", ")}.`);
+  const among = (option: "engines" | "models", all: readonly string[]) => {
+    const names = values[option]?.split(",") ?? all;
+    for (const name of names)
+      if (!all.includes(name)) throw new Error(`--${option} has "${name}"; there are ${all.join(", ")}.`);
+    return names;
+  };
+  const engines = among("engines", known);
+  const models = among("models", knownModels);
   const file = words ?? fileURLToPath(new URL("../demo/words/names.txt", import.meta.url));
   const data = {
     words: readFileSync(file, "utf8"),
@@ -53,17 +62,17 @@ function options(args: string[]) {
     // A list that is given stays in its order: the lecture's is shuffled already.
     shuffle: words === undefined,
   };
-  return { runs: (part: string) => only === undefined || only === part, json, engines, data };
+  return { runs: (part: string) => only === undefined || only === part, json, engines, models, data };
 }
 
 /** The command. */
 export async function main(args: string[]): Promise<void> {
-  const { runs, json, engines, data } = options(args);
+  const { runs, json, engines, models, data } = options(args);
   const started = performance.now();
   const say = (line: string) => process.stderr.write(`${line}\n`);
   say("building the page");
   const { page, browser, close } = await openPage(fileURLToPath(new URL("web", import.meta.url)));
-  const context: Context = { page, engines, data, pytorch: havePyTorch(), say };
+  const context: Context = { page, engines, models, data, pytorch: havePyTorch(), say };
   const machine = { cpu: cpus()[0]?.model, cores: cpus().length, browser, node: process.version };
   let train: TrainResults | undefined;
   let sample: SampleResults | undefined;

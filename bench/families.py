@@ -1,7 +1,8 @@
 """makemore's models that read words, in PyTorch, on one thread, as peers of the benches.
 
-Speaks as bench/pytorch.py does: set_up, check and train. Every formula is that of PyTorch's modules, with weights as
-[fan_in, fan_out]. A minibatch is words padded to the longest of them; padding has no part in the loss.
+Speaks as bench/pytorch.py does: set_up, check, train, {"sample": count, "how": "batched", "calls": calls} and
+{"evaluate": words}, the loss over the first words of the stream. Every formula is that of PyTorch's modules, with
+weights as [fan_in, fan_out]. A minibatch is words padded to the longest of them; padding has no part in the loss.
 """
 
 import json
@@ -59,18 +60,27 @@ class Bench:
             return x / torch.sqrt((x * x).mean(-1, keepdim=True) + 1e-5)
         return F.layer_norm(x, x.shape[-1:], self.p[f"{name}.weight"], self.p[f"{name}.bias"], 1e-5)
 
-    def attention(self, name, x):
+    def attention(self, name, x, past):
         b, t, c = x.shape
         qkv = self.linear(f"{name}.qkv", x).split(c, 2)
         q, k, v = (part.reshape(b, t, 4, c // 4).transpose(1, 2) for part in qkv)
+        if past is not None:
+            if name in past:
+                k, v = (torch.cat(parts, 2) for parts in zip(past[name], (k, v)))
+            past[name] = (k, v)
         scores = q @ k.transpose(2, 3) / math.sqrt(c // 4)
-        scores = scores.masked_fill(torch.ones(t, t).triu(1).bool(), float("-inf"))
+        # A token sees those up to itself; sampling gives one token at a time, which sees all.
+        if t > 1:
+            scores = scores.masked_fill(torch.ones(t, t).triu(1).bool(), float("-inf"))
         return self.linear(f"{name}.proj", (scores.softmax(3) @ v).transpose(1, 2).reshape(b, t, c))
 
-    def recurrent(self, x):
+    def recurrent(self, x, past):
         name = f"{self.family}1"
-        h = self.p[f"{name}.start"].expand(len(x), -1)
-        c = torch.zeros_like(h)
+        if past:
+            h, c = past[name]
+        else:
+            h = self.p[f"{name}.start"].expand(len(x), -1)
+            c = torch.zeros_like(h)
         out = []
         for i in range(x.shape[1]):
             xh = torch.cat([x[:, i], h], 1)
@@ -85,16 +95,19 @@ class Bench:
                 c = torch.sigmoid(f) * c + torch.sigmoid(i_) * torch.tanh(g)
                 h = torch.sigmoid(o) * torch.tanh(c)
             out.append(h)
+        if past is not None:
+            past[name] = (h, c)
         return self.linear("linear1", torch.stack(out, 1))
 
-    def logits(self, tokens):
+    def logits(self, tokens, past=None, first=0):
+        """Of all places of words, or of the tokens at place `first`, with what `past` keeps of those before."""
         t = tokens.shape[1]
         x = self.p["embedding.weight"][tokens]
         if self.family == "bigram":
             return x
         if self.family in ("rnn", "gru", "lstm"):
-            return self.recurrent(x)
-        x = x + self.p["positionEmbedding.weight"][:t]
+            return self.recurrent(x, past)
+        x = x + self.p["positionEmbedding.weight"][first : first + t]
         if self.family == "bow":
             x = x + x.cumsum(1) / torch.arange(1, t + 1)[:, None]
             x = x + self.linear("linear2", torch.tanh(self.linear("linear1", x)))
@@ -104,7 +117,7 @@ class Bench:
             x = self.norm("", x)
         blocks = 1 if gpt else 4
         for i in range(blocks):
-            x = x + self.attention(f"causalSelfAttention{i + 1}", self.norm(f"layerNorm{2 * i + 1}", x))
+            x = x + self.attention(f"causalSelfAttention{i + 1}", self.norm(f"layerNorm{2 * i + 1}", x), past)
             hidden = self.linear(f"linear{2 * i + 1}", self.norm(f"layerNorm{2 * i + 2}", x))
             if gpt:
                 hidden = torch.relu(hidden)
@@ -134,8 +147,51 @@ class Bench:
             total += self.step(torch.randint(0, len(self.tokens), (self.batch_size,)))
         return {"ms": 1000 * (time.perf_counter() - start), "loss": total / steps}
 
+    @torch.no_grad()
+    def evaluate(self, words):
+        losses, places = 0.0, 0
+        for piece in torch.arange(words).split(100):
+            time_ = int(self.lengths[piece].max())
+            logits, targets = self.logits(self.tokens[piece, :time_]), self.targets[piece, :time_]
+            losses += F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1, reduction="sum").item()
+            places += int(self.lengths[piece].sum())
+        return {"loss": losses / places}
+
+    def sample(self, count, how, calls):
+        start = time.perf_counter()
+        for _ in range(calls):
+            names = getattr(self, how)(count)
+            assert len(names) == count
+        return {"ms": 1000 * (time.perf_counter() - start)}
+
+    @torch.no_grad()
+    def batched(self, count):
+        """All names in lock-step with their states, or keys and values; those that are finished leave the batch."""
+        names = [[] for _ in range(count)]
+        alive = torch.arange(count)
+        tokens = torch.zeros((count, 1), dtype=torch.long)
+        past = {}
+        # The most characters of a name: what positions there are for, or `sample`'s default maxLength.
+        positions = self.p.get("positionEmbedding.weight")
+        for place in range(100 if positions is None else len(positions) - 1):
+            probs = F.softmax(self.logits(tokens, past, place)[:, 0], dim=1)
+            ix = torch.multinomial(probs, num_samples=1)
+            for name, token in zip(alive.tolist(), ix.squeeze(1).tolist()):
+                names[name].append(token)
+            going = ix.squeeze(1) != 0
+            if not going.any():
+                break
+            alive, tokens = alive[going], ix[going]
+            past = {layer: tuple(part[going] for part in parts) for layer, parts in past.items()}
+        return names
+
 
 bench = Bench()
 for line in sys.stdin:
-    ((name, argument),) = json.loads(line).items()
-    print(json.dumps(getattr(bench, name)(argument)), flush=True)
+    command = json.loads(line)
+    if "sample" in command:
+        answer = bench.sample(command["sample"], command["how"], command["calls"])
+    else:
+        ((name, argument),) = command.items()
+        answer = getattr(bench, name)(argument)
+    print(json.dumps(answer), flush=True)

@@ -1,18 +1,23 @@
 /**
  * Names a second, and seconds to evaluate the training split: this package beside PyTorch on one
- * thread, on the same briefly trained model, taking turns.
+ * thread, on the same briefly trained model, taking turns. Of the models that read words: names a second.
  */
 import { createServer } from "node:http";
 import type { Browser, Page } from "playwright";
 import type { Context } from "./bench";
 import { buildPackage, withBuiltPage } from "./built";
-import { howToInstall, startPyTorch } from "./pytorch";
+import { howToInstall, type PyTorch, startPyTorch } from "./pytorch";
 import { type Summary, show, summarise, table } from "./statistics";
 import type { Task } from "./web/trainers";
 import type { Description } from "./web/worker";
 
 /** Steps that the model is trained before; enough for names of a usual length. */
 const STEPS = 3000;
+/** The models that read words, of which a step takes 32 whole ones. */
+const readers = ["rnn", "gru", "lstm", "transformer"] as const;
+const READERS_STEPS = 1000;
+/** Words on which both sides must have the same loss. */
+const CHECKED_WORDS = 500;
 const REPEATS = 7;
 /** Workers of the built package, each with its first sample. */
 const FIRST_REPEATS = 5;
@@ -25,6 +30,7 @@ const COUNTS = [10, 1000];
 /** Float32 rounding of a mean over all examples. */
 const TOLERANCE = 1e-5;
 const THREADS = "makemore-web-2-threads";
+const optimizer = { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 } as const;
 
 /** What `--engines` may name; the words say what is measured. */
 export const samplers: Readonly<Record<string, string>> = {
@@ -35,8 +41,17 @@ export const samplers: Readonly<Record<string, string>> = {
   "pytorch-batched": "all names in lock-step, finished ones dropped",
 };
 
+/** Names a second of an engine. */
+interface Measured {
+  readonly model: string;
+  readonly engine: string;
+  readonly count: number;
+  readonly namesPerSecond: Summary;
+  readonly repeats: number;
+}
+
 export interface SampleResults {
-  readonly sample: readonly { engine: string; count: number; namesPerSecond: Summary; repeats: number }[];
+  readonly sample: readonly Measured[];
   readonly evaluate: readonly { engine: string; examples: number; seconds: Summary; loss: number }[];
   /** The first `sample(10)` after training, ONNX Runtime's start included, ms. */
   readonly firstSampleMs?: Summary;
@@ -56,68 +71,58 @@ interface Evaluation {
 }
 
 /** Runs it. */
-export async function benchSample({ page, engines, data, pytorch, say }: Context): Promise<SampleResults> {
-  const task: Task = {
-    ...data,
-    batchSize: 64,
-    optimizer: { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 },
-  };
+export async function benchSample(context: Context): Promise<SampleResults> {
+  const { engines, models, pytorch } = context;
+  const asked = Object.keys(samplers).filter((engine) => engines.includes(engine));
+  const { evaluate, firstSampleMs, sample } = models.includes("wavenet")
+    ? await benchWaveNet(context, asked)
+    : { evaluate: [], sample: [] };
+  const all = [...sample];
+  for (const model of readers)
+    if (models.includes(model)) all.push(...(await benchReader(context, model, asked)));
+  const missing = pytorch ? [] : asked.filter(isPyTorch).map((engine) => ({ engine, reason: howToInstall }));
+  return { sample: all, evaluate, missing, ...(firstSampleMs === undefined ? {} : { firstSampleMs }) };
+}
+
+function isPyTorch(engine: string): boolean {
+  return engine.startsWith("pytorch");
+}
+
+async function benchWaveNet(
+  { page, data, pytorch, say }: Context,
+  asked: readonly string[],
+): Promise<Omit<SampleResults, "missing">> {
+  const task: Task = { ...data, batchSize: 64, optimizer };
   const browser = page.context().browser();
   if (!browser) throw new Error("The page has no browser.");
-  const asked = Object.keys(samplers).filter((engine) => engines.includes(engine));
-  const missing: { engine: string; reason: string }[] = [];
   const ready: Sampler[] = [];
   const evaluators: { engine: string; evaluate(): Promise<Evaluation>; all: Evaluation[] }[] = [];
 
-  const ours = asked.filter((engine) => engine.startsWith("makemore-web"));
+  const ours = asked.filter((engine) => !isPyTorch(engine));
   const firstSampleMs = ours.length > 0 ? await timeFirstSamples(browser, task, say) : undefined;
 
   say(`sampling: training ${STEPS} steps`);
-  const model = await train(page, task);
+  const model = await train(page, task, STEPS);
   const plain = ours.filter((engine) => engine !== THREADS);
   if (plain.length > 0) evaluators.push(await openEvaluator("makemore-web", page));
-  for (const engine of plain) ready.push(inBrowser(engine, page, engine === "makemore-web"));
+  for (const engine of plain) ready.push(inBrowser(engine, page));
   const isolated = ours.includes(THREADS) ? await openIsolated(browser, page.url()) : undefined;
   if (isolated) {
-    await train(isolated.page, task);
+    await train(isolated.page, task, STEPS);
     evaluators.push(await openEvaluator(THREADS, isolated.page));
-    ready.push(inBrowser(THREADS, isolated.page, true));
+    ready.push(inBrowser(THREADS, isolated.page));
   }
 
-  const peers = asked.filter((engine) => engine.startsWith("pytorch"));
-  if (!pytorch) for (const engine of peers) missing.push({ engine, reason: howToInstall });
+  const peers = asked.filter(isPyTorch);
   const torch = pytorch && peers.length > 0 ? startPyTorch() : undefined;
-  const sample: { engine: string; count: number; namesPerSecond: Summary; repeats: number }[] = [];
+  const sample: Measured[] = [];
   try {
     if (torch) {
-      const { batchSize, optimizer } = task;
-      await torch.ask({ set_up: { ...model, batchSize, optimizer, learningRate: 0 } });
+      await torch.ask({ set_up: { ...model, batchSize: task.batchSize, optimizer, learningRate: 0 } });
       evaluators.push({ engine: "pytorch", evaluate: () => torch.ask({ evaluate: true }), all: [] });
-      for (const engine of peers)
-        ready.push({
-          engine,
-          sample: async (count, calls) => {
-            const how = engine.replace("pytorch-", "");
-            return (await torch.ask<{ ms: number }>({ sample: count, how, calls })).ms;
-          },
-        });
+      for (const engine of peers) ready.push(inPyTorch(engine, torch));
     }
-
-    for (const count of COUNTS) {
-      say(`sampling: ${count} names`);
-      const runs: { sampler: Sampler; calls: number; rates: number[] }[] = [];
-      for (const sampler of ready) runs.push({ sampler, calls: await warmUp(sampler, count), rates: [] });
-      for (let repeat = 0; repeat < REPEATS; repeat++)
-        for (const { sampler, calls, rates } of runs)
-          rates.push((1000 * count * calls) / (await sampler.sample(count, calls)));
-      for (const { sampler, rates } of runs)
-        sample.push({
-          engine: sampler.engine,
-          count,
-          namesPerSecond: summarise(rates),
-          repeats: rates.length,
-        });
-    }
+    for (const count of COUNTS) sample.push(...(await takeTurns("WaveNet", ready, count, say)));
 
     say("sampling: evaluating the training split");
     for (let repeat = 0; repeat < 3; repeat++)
@@ -134,31 +139,87 @@ export async function benchSample({ page, engines, data, pytorch, say }: Context
     loss: all[0]?.loss ?? Number.NaN,
   }));
   const [a, ...others] = evaluations;
-  for (const b of others)
-    if (a && !(Math.abs(a.loss - b.loss) < TOLERANCE))
-      throw new Error(
-        `${a.engine} and ${b.engine} do not have the same model: ${a.loss} and ${b.loss} nats.`,
-      );
-  return {
-    sample,
-    evaluate: evaluations,
-    missing,
-    ...(firstSampleMs === undefined ? {} : { firstSampleMs }),
-  };
+  for (const b of others) if (a) checkSameModel(a, b);
+  return { sample, evaluate: evaluations, ...(firstSampleMs === undefined ? {} : { firstSampleMs }) };
 }
 
-function train(page: Page, task: Task): Promise<Description> {
-  return page.evaluate(([task, steps]) => bench.remote("sample").train(task, steps), [task, STEPS] as const);
+/** Names a second of a model that reads words, at its default size. */
+async function benchReader(
+  { page, data, pytorch, say }: Context,
+  model: (typeof readers)[number],
+  asked: readonly string[],
+): Promise<Measured[]> {
+  const task: Task = { ...data, model, batchSize: 32, optimizer };
+  say(`sampling, ${model}: training ${READERS_STEPS} steps`);
+  const description = await train(page, task, READERS_STEPS);
+  const { evaluate } = await openEvaluator("makemore-web", page);
+  const ready = asked
+    .filter((engine) => !isPyTorch(engine) && engine !== THREADS)
+    .map((engine) => inBrowser(engine, page));
+  const torch = pytorch && asked.includes("pytorch-batched") ? startPyTorch("families.py") : undefined;
+  try {
+    if (torch) {
+      await torch.ask({
+        set_up: { ...description, model, batchSize: task.batchSize, optimizer, learningRate: 0 },
+      });
+      const { loss } = await torch.ask<{ loss: number }>({ evaluate: CHECKED_WORDS });
+      checkSameModel(
+        { engine: "makemore-web", ...(await evaluate(CHECKED_WORDS)) },
+        { engine: "pytorch", loss },
+      );
+      ready.push(inPyTorch("pytorch-batched", torch));
+    }
+    return await takeTurns(model, ready, COUNTS.at(-1) ?? 0, say);
+  } finally {
+    torch?.close();
+    await page.evaluate(() => bench.close("sample"));
+  }
+}
+
+/** All samplers in turns, `REPEATS` times. */
+async function takeTurns(
+  model: string,
+  ready: readonly Sampler[],
+  count: number,
+  say: Context["say"],
+): Promise<Measured[]> {
+  say(`sampling, ${model}: ${count} names`);
+  const runs: { sampler: Sampler; calls: number; rates: number[] }[] = [];
+  for (const sampler of ready) runs.push({ sampler, calls: await warmUp(sampler, count), rates: [] });
+  for (let repeat = 0; repeat < REPEATS; repeat++)
+    for (const { sampler, calls, rates } of runs)
+      rates.push((1000 * count * calls) / (await sampler.sample(count, calls)));
+  return runs.map(({ sampler: { engine }, rates }) => ({
+    model,
+    engine,
+    count,
+    namesPerSecond: summarise(rates),
+    repeats: rates.length,
+  }));
+}
+
+type Loss = Pick<Evaluation, "loss"> & { readonly engine: string };
+
+function checkSameModel(a: Loss, b: Loss): void {
+  if (!(Math.abs(a.loss - b.loss) < TOLERANCE))
+    throw new Error(`${a.engine} and ${b.engine} do not have the same model: ${a.loss} and ${b.loss} nats.`);
+}
+
+function train(page: Page, task: Task, steps: number): Promise<Description> {
+  return page.evaluate(([task, steps]) => bench.remote("sample").train(task, steps), [task, steps] as const);
 }
 
 /** Starts ONNX Runtime in a page whose worker has trained. */
 async function openEvaluator(engine: string, page: Page) {
   await page.evaluate(() => bench.remote("sample").startSampling(10));
   const all: Evaluation[] = [];
-  return { engine, evaluate: () => page.evaluate(() => bench.remote("sample").evaluate()), all };
+  const evaluate = (words?: number) =>
+    page.evaluate((words) => bench.remote("sample").evaluate(words), words);
+  return { engine, evaluate, all };
 }
 
-function inBrowser(engine: string, page: Page, fresh: boolean): Sampler {
+function inBrowser(engine: string, page: Page): Sampler {
+  const fresh = engine !== "makemore-web-again";
   return {
     engine,
     sample: (count, calls) =>
@@ -167,6 +228,16 @@ function inBrowser(engine: string, page: Page, fresh: boolean): Sampler {
         calls,
         fresh,
       ] as const),
+  };
+}
+
+function inPyTorch(engine: string, torch: PyTorch): Sampler {
+  return {
+    engine,
+    sample: async (count, calls) => {
+      const how = engine.replace("pytorch-", "");
+      return (await torch.ask<{ ms: number }>({ sample: count, how, calls })).ms;
+    },
   };
 }
 
@@ -236,28 +307,34 @@ async function warmUp(sampler: Sampler, count: number): Promise<number> {
   }
 }
 
+function heading({ model, count }: Measured): string {
+  return `Sampling ${count} names, ${model}`;
+}
+
 /** As tables. */
 export function printSample({ sample, evaluate, missing, firstSampleMs }: SampleResults): string {
   const out: string[] = [];
-  for (const count of new Set(sample.map((row) => row.count)))
+  for (const what of new Set(sample.map(heading))) {
+    const rows = sample.filter((row) => heading(row) === what);
+    const peer = rows.find(({ engine }) => engine === "pytorch-batched")?.namesPerSecond.median;
     out.push(
-      `\nSampling ${count} names`,
+      `\n${what}`,
       table(
-        ["engine", "names/s", "min", "max", "what"],
+        ["engine", "names/s", "min", "max", "x PyTorch batched", "what"],
         [
-          ...sample
-            .filter((row) => row.count === count)
-            .map(({ engine, namesPerSecond: { median, min, max } }) => [
-              engine,
-              show(median),
-              show(min),
-              show(max),
-              samplers[engine] ?? "",
-            ]),
+          ...rows.map(({ engine, namesPerSecond: { median, min, max } }) => [
+            engine,
+            show(median),
+            show(min),
+            show(max),
+            peer === undefined ? "" : show(median / peer),
+            samplers[engine] ?? "",
+          ]),
           ...missing.map(({ engine }) => [engine, "absent"]),
         ],
       ),
     );
+  }
   out.push(...missing.map(({ engine, reason }) => `${engine}: ${reason}`));
   if (firstSampleMs) {
     const [median, min, max] = [firstSampleMs.median, firstSampleMs.min, firstSampleMs.max].map((ms) =>

@@ -41,7 +41,7 @@ interface Recipe extends Pick<Task, "batchSize" | "optimizer" | "model"> {
 const adamw = { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 } as const;
 
 /** The models that read words, each at its default size with makemore.py's optimiser. */
-const families = ["bigram", "bow", "rnn", "gru", "lstm", "transformer", "microgpt"] as const;
+export const families = ["bigram", "bow", "rnn", "gru", "lstm", "transformer", "microgpt"] as const;
 
 const recipes: readonly Recipe[] = [
   { name: "batch 32, SGD", batchSize: 32, optimizer: { type: "sgd" }, learningRate: 0.1, engines: trainers },
@@ -88,10 +88,17 @@ interface Runner extends Pick<Measured, "engine" | "device" | "firstStepMs" | "c
 }
 
 /** Runs it. */
-export async function benchTrain({ page, engines, data, pytorch, say }: Context): Promise<TrainResults> {
+export async function benchTrain({
+  page,
+  engines,
+  models,
+  data,
+  pytorch,
+  say,
+}: Context): Promise<TrainResults> {
   const train: Measured[] = [];
   const missing: { engine: string; model: string; reason: string }[] = [];
-  for (const recipe of recipes) {
+  for (const recipe of recipes.filter(({ model = "wavenet" }) => models.includes(model))) {
     const { batchSize, optimizer, learningRate, model: name } = recipe;
     const task: Task = { ...data, batchSize, optimizer, ...(name ? { model: name } : {}) };
     const description = await describe(page, task);

@@ -1,5 +1,6 @@
 /** This package's sampling and evaluation, as its worker does them, ready to be timed. */
 import type { TokenStream } from "../../worker/data/dataset";
+import { BOUNDARY } from "../../worker/data/vocabulary";
 import { createWasmEngine } from "../../worker/engines/wasm";
 import { sampleSettings } from "../../worker/options";
 import { Inference } from "../../worker/sampling/inference";
@@ -90,10 +91,14 @@ export class Sampler {
     return ms;
   }
 
-  async evaluate(): Promise<{ ms: number; loss: number; examples: number }> {
+  /** @param words the first ones; all by default */
+  async evaluate(words?: number): Promise<{ ms: number; loss: number; examples: number }> {
+    let end = 0;
+    for (let word = 0; word < (words ?? 0); word++) end = this.#stream.indexOf(BOUNDARY, end + 1);
+    const stream = words === undefined ? this.#stream : this.#stream.slice(0, end + 1);
     const start = performance.now();
-    const loss = await this.#open().evaluate(this.#stream);
-    return { ms: performance.now() - start, loss, examples: this.#stream.length - 1 };
+    const loss = await this.#open().evaluate(stream);
+    return { ms: performance.now() - start, loss, examples: stream.length - 1 };
   }
 
   async #sample(count: number): Promise<void> {

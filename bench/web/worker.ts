@@ -66,7 +66,7 @@ const bench = {
   },
   startSampling: (count: number) => open().first(count),
   sample: (count: number, calls: number, fresh: boolean) => open().repeat(count, calls, fresh),
-  evaluate: () => open().evaluate(),
+  evaluate: (words?: number) => open().evaluate(words),
 };
 
 let sampler: Sampler | undefined;
