@@ -10,6 +10,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type * as v from "valibot";
 import { MakemoreError } from "../../src/errors";
+import type { Heads } from "./attentionNodes";
 import type { LayerSpec } from "./layers";
 
 /**
@@ -100,13 +101,14 @@ export interface StepWriter extends NodeWriter {
   /** Keeps a value [batch, channels] for the next token's `recall`. */
   remember(name: string, value: string): void;
   /**
-   * Keeps a value [batch, channels], and returns it with those of all earlier tokens of the word, oldest
-   * first: [batch, heads, time, channels / heads]. Rows whose words are shorter than others' begin with
-   * places that `mask` hides.
+   * Attention of this token to itself and to all earlier ones of its word: what each head finds. Keeps `k` and
+   * `values` for later tokens.
+   *
+   * @param name the layer's
+   * @param token [batch, channels] each, as is the result
+   * @param heads each has channels / heads channels
    */
-  history(name: string, value: string, channels: number, heads: number): string;
-  /** float [batch, 1, 1, time]: 0 for the places of a row's own word, -Infinity for others. Call `history` first. */
-  mask(): string;
+  attend(name: string, token: Heads, channels: number, heads: number): string;
 }
 
 /**

@@ -44,21 +44,25 @@ export interface Stepper {
   readonly logits: "logits" | "logProbabilities";
   /** Its int32 input [batch]: how many tokens of the word came before; absent if the graph does not ask. */
   readonly position?: string;
+  /** Absent if the graph asks for no ancestors. */
   readonly ancestry?: Ancestry;
 }
 
 /** What a graph takes of all tokens of a word, and not only of those some delays ago. */
 export interface Ancestry {
-  /** Float input [ancestors, channels]: the `output` of tokens of earlier runs. */
-  readonly memory: string;
+  /** Float inputs [ancestors, channels]: what the outputs [batch, channels] were for tokens of earlier runs. */
+  readonly memories: readonly {
+    readonly input: string;
+    readonly output: string;
+    readonly channels: number;
+  }[];
   /**
    * Int32 input [batch, time]: each word's tokens, oldest first, this one last, as rows of this batch and then of
-   * `memory`. Shorter words are filled up in front with any row.
+   * the memories. Shorter words are filled up in front with any row.
    */
   readonly rows: string;
-  /** Float output [batch, channels]. */
-  readonly output: string;
-  readonly channels: number;
+  /** Float input [batch, 1, time]: 0 for the tokens of a row's own word, -Infinity for what fills it up. */
+  readonly mask: string;
   /** Most tokens before one. */
   readonly longest: number;
 }

@@ -3,13 +3,14 @@
  * what they remember, in one of two ways:
  *
  *     incremental form   keys.past [batch, past, channels] in, keys.present [batch, past + 1, channels] out
- *     prefix tree        the rows of all ancestors of a batch in, once each, and who descends from whom
+ *     prefix tree        what was kept of all ancestors of a batch in, once each, and who descends from whom
  *
  * Sampling and scoring run the second (worker/sampling/prefixes.ts). Words share their beginnings, so most rows of a
  * batch descend from the same few ancestors, which are copied once instead of once per row.
  *
  * Position 0 begins a word: what is remembered then does not count.
  */
+import { attentionNodes, type Heads } from "../model/attentionNodes";
 import { type Parameters, type StepWriter, stepOf } from "../model/layer";
 import type { Network } from "../model/network";
 import { GraphBuilder } from "./graph";
@@ -69,11 +70,8 @@ function writeStep(
 abstract class StepGraph extends GraphBuilder implements StepWriter {
   readonly states: State[] = [];
   usesPosition = false;
-  #mask: string | undefined;
 
-  abstract history(name: string, value: string, channels: number, heads: number): string;
-  /** int64 [1]: the places that `history` gives. */
-  protected abstract time(): string;
+  abstract attend(name: string, token: Heads, channels: number, heads: number): string;
 
   position(): string {
     if (!this.usesPosition)
@@ -97,28 +95,6 @@ abstract class StepGraph extends GraphBuilder implements StepWriter {
 
   remember(name: string, value: string): void {
     this.node("Identity", [value], {}, name, `${name}.present`);
-  }
-
-  mask(): string {
-    this.#mask ??= this.#makeMask();
-    return this.#mask;
-  }
-
-  #makeMask(): string {
-    const node = (operator: string, ...inputs: string[]) => this.node(operator, inputs, {}, GROUP);
-    const one = this.constant("int64", [1], [], GROUP);
-    const axis = this.integers([1], GROUP);
-    // Each place, counted back from this token, 0; those from -position on are the word's own.
-    const back = node("Range", node("Sub", one, node("Squeeze", this.time())), one, one);
-    const position = this.node("Cast", [this.position()], { to: { int: DataType.int64 } }, GROUP);
-    const ordinal = node("Add", back, node("Unsqueeze", position, axis));
-    const bias = node(
-      "Where",
-      node("Less", ordinal, this.constant("int64", [0], [], GROUP)),
-      this.constant("float", [Number.NEGATIVE_INFINITY], [], GROUP),
-      this.constant("float", [0], [], GROUP),
-    );
-    return node("Unsqueeze", bias, this.integers([1, 2], GROUP));
   }
 
   /** Declares an input `past` and an output `present`; the caller makes the node of the output. */
@@ -147,109 +123,119 @@ abstract class StepGraph extends GraphBuilder implements StepWriter {
 }
 
 class IncrementalGraph extends StepGraph {
-  #time: string | undefined;
+  #mask: string | undefined;
 
-  history(name: string, value: string, channels: number, heads: number): string {
+  attend(name: string, { q, k, values }: Heads, channels: number, heads: number): string {
+    const size = channels / heads;
+    const turned = {
+      q: this.node("Reshape", [q, this.integers([0, heads, 1, size], name)], {}, name),
+      k: this.#history(`${name}.keys`, k, channels, heads),
+      values: this.#history(`${name}.values`, values, channels, heads),
+    };
+    this.#mask ??= this.#makeMask(turned.k);
+    const found = attentionNodes(this, name, turned, size, this.#mask);
+    return this.node("Reshape", [found, this.integers([0, channels], name)], {}, name);
+  }
+
+  /** A value with those of all earlier tokens, oldest first: [batch, heads, time, channels / heads]. */
+  #history(name: string, value: string, channels: number, heads: number): string {
     const past = this.state(name, channels, ["batch", "past", channels], ["batch", "past + 1", channels]);
     const row = this.node("Unsqueeze", [value, this.integers([1], name)], {}, name);
     const all = this.node("Concat", [past, row], { axis: { int: 1 } }, name, `${name}.present`);
-    this.#time ??= this.node("Shape", [all], { start: { int: 1 }, end: { int: 2 } }, GROUP);
     const shape = this.integers([0, 0, heads, channels / heads], name);
     const split = this.node("Reshape", [all, shape], {}, name);
     return this.node("Transpose", [split], { perm: { ints: [0, 2, 1, 3] } }, name);
   }
 
-  protected time(): string {
-    if (this.#time === undefined) throw new Error("There is no history to mask.");
-    return this.#time;
+  /** float [batch, 1, 1, time]: 0 for the places of a row's own word, -Infinity for others. */
+  #makeMask(history: string): string {
+    const node = (operator: string, ...inputs: string[]) => this.node(operator, inputs, {}, GROUP);
+    const one = this.constant("int64", [1], [], GROUP);
+    const axis = this.integers([1], GROUP);
+    const time = this.node("Shape", [history], { start: { int: 2 }, end: { int: 3 } }, GROUP);
+    // Each place, counted back from this token, 0; those from -position on are the word's own.
+    const back = node("Range", node("Sub", one, node("Squeeze", time)), one, one);
+    const position = this.node("Cast", [this.position()], { to: { int: DataType.int64 } }, GROUP);
+    const ordinal = node("Add", back, node("Unsqueeze", position, axis));
+    const bias = node(
+      "Where",
+      node("Less", ordinal, this.constant("int64", [0], [], GROUP)),
+      this.constant("float", [Number.NEGATIVE_INFINITY], [], GROUP),
+      this.constant("float", [0], [], GROUP),
+    );
+    return node("Unsqueeze", bias, this.integers([1, 2], GROUP));
   }
 }
 
-class PrefixTreeGraph extends StepGraph {
-  static readonly #memory = "memory";
-  static readonly #rows = "rows";
-  /** What is kept of a token, and its place in the channels of `memory`. */
-  readonly #kept: string[] = [];
-  #channels = 0;
-  /** By number of heads: the rows of each head, [batch, heads, time]. */
-  readonly #headRows = new Map<number, string>();
+/** Inputs of the prefix tree: the rows of a token and its ancestors, and what hides those that are neither. */
+const ROWS = "rows";
+const MASK = "mask";
 
-  history(name: string, value: string, channels: number, heads: number): string {
-    const from = this.#channels;
-    this.#channels += channels;
-    this.#kept.push(value);
-    const past = this.node(
-      "Slice",
-      [
-        PrefixTreeGraph.#memory,
-        this.integers([from], name),
-        this.integers([this.#channels], name),
-        this.integers([1], name),
-      ],
-      {},
-      name,
-    );
-    const all = this.node("Concat", [value, past], { axis: { int: 0 } }, name);
-    // One row per head, so that what is gathered needs no transposing.
-    const split = this.node("Reshape", [all, this.integers([-1, channels / heads], name)], {}, name);
-    return this.node("Gather", [split, this.#rowsOf(heads)], { axis: { int: 0 } }, name);
+class PrefixTreeGraph extends StepGraph {
+  readonly #memories: { input: string; output: string; channels: number }[] = [];
+
+  /**
+   * Heads side by side instead of apart: each has the query with all but its own channels 0, and what it finds counts
+   * in its own channels alone. So a token's keys are gathered as one row, not one per head, and a word is one product.
+   */
+  attend(name: string, { q, k, values }: Heads, channels: number, heads: number): string {
+    const node = (operator: string, ...inputs: string[]) => this.node(operator, inputs, {}, name);
+    const axis = this.integers([1], name);
+    // [heads, channels]: a number where a channel is the head's, 0 elsewhere.
+    const select = (value: number) =>
+      this.constant(
+        "float",
+        Array.from({ length: heads * channels }, (_, i) =>
+          Math.floor(((i % channels) * heads) / channels) === Math.floor(i / channels) ? value : 0,
+        ),
+        [heads, channels],
+        name,
+      );
+    const queries = node("Mul", node("Unsqueeze", q, axis), select(Math.sqrt(heads / channels)));
+    const keys = this.#history(`${name}.keys`, k, channels);
+    const turned = this.node("Transpose", [keys], { perm: { ints: [0, 2, 1] } }, name);
+    const scores = node("Add", node("MatMul", queries, turned), MASK);
+    const shares = this.node("Softmax", [scores], { axis: { int: -1 } }, name);
+    const found = node("MatMul", shares, this.#history(`${name}.values`, values, channels));
+    return this.node("ReduceSum", [node("Mul", found, select(1)), axis], { keepdims: { int: 0 } }, name);
   }
 
-  /** Declares what the layers' histories take and leave; undefined if they have none. */
+  /** Declares the rows of ancestors; undefined if no layer attends to them. */
   ancestry(longest: number): Ancestry | undefined {
-    const channels = this.#channels;
-    if (channels === 0) return undefined;
-    const output = "kept";
-    this.node("Concat", this.#kept, { axis: { int: 1 } }, GROUP, output);
+    if (this.#memories.length === 0) return undefined;
+    this.input({
+      name: ROWS,
+      type: "int32",
+      dimensions: ["batch", "time"],
+      description: "Each word's tokens, oldest first, as rows of this batch and then of the memories.",
+    });
+    this.input({
+      name: MASK,
+      type: "float",
+      dimensions: ["batch", 1, "time"],
+      description: "0 for the tokens of a row's own word, -Infinity for what fills it up.",
+    });
+    return { memories: this.#memories, rows: ROWS, mask: MASK, longest };
+  }
+
+  /** A value with those of all ancestors, oldest first: [batch, time, channels]. */
+  #history(name: string, value: string, channels: number): string {
+    const output = `${name}.kept`;
+    this.node("Identity", [value], {}, name, output);
     this.output({
       name: output,
       type: "float",
       dimensions: ["batch", channels],
-      description: "The row of each token in the memory of later ones.",
+      description: "What later tokens attend to.",
     });
-    return {
-      memory: this.input({
-        name: PrefixTreeGraph.#memory,
-        type: "float",
-        dimensions: ["ancestors", channels],
-        description: "What was kept of each ancestor.",
-      }),
-      rows: this.input({
-        name: PrefixTreeGraph.#rows,
-        type: "int32",
-        dimensions: ["batch", "time"],
-        description: "Each word's tokens, oldest first, as rows of this batch and then of the memory.",
-      }),
-      output,
-      channels,
-      longest,
-    };
-  }
-
-  protected time(): string {
-    return this.node("Shape", [PrefixTreeGraph.#rows], { start: { int: 1 }, end: { int: 2 } }, GROUP);
-  }
-
-  #rowsOf(heads: number): string {
-    const known = this.#headRows.get(heads);
-    if (known !== undefined) return known;
-    const first = this.node(
-      "Mul",
-      [
-        this.node("Unsqueeze", [PrefixTreeGraph.#rows, this.integers([1], GROUP)], {}, GROUP),
-        this.constant("int32", [heads], [], GROUP),
-      ],
-      {},
-      GROUP,
-    );
-    const each = this.constant(
-      "int32",
-      Array.from({ length: heads }, (_, head) => head),
-      [heads, 1],
-      GROUP,
-    );
-    const rows = this.node("Add", [first, each], {}, GROUP);
-    this.#headRows.set(heads, rows);
-    return rows;
+    const input = this.input({
+      name: `${name}.memory`,
+      type: "float",
+      dimensions: ["ancestors", channels],
+      description: `The ${output} of each ancestor.`,
+    });
+    this.#memories.push({ input, output, channels });
+    const all = this.node("Concat", [value, input], { axis: { int: 0 } }, name);
+    return this.node("Gather", [all, ROWS], { axis: { int: 0 } }, name);
   }
 }

@@ -23,7 +23,7 @@ import { surprises, type TreeSession, wordsOf } from "./surprises";
 /** How often a call that waits for others looks whether it is stopped, or its turn, ms. */
 const STOP_MS = 20;
 /** Multiply-adds of one run, about: tens of milliseconds, so that whatever waits gets its turn. */
-const MULTIPLY_ADDS = { sampling: 1.5e8, scoring: 1e9 };
+const MULTIPLY_ADDS = { sampling: 2.1e8, scoring: 1e9 };
 /** Samplings at once; more wait. */
 const MOST_WALKING = 17;
 /** Words of a stream's batch: the first comes soon, later ones are worth their message. */

@@ -13,8 +13,8 @@ import { BOUNDARY } from "../data/vocabulary";
 import type { Ancestry, Stepper } from "../onnx/incremental";
 import type { Feed, GraphSession } from "./runtime";
 
-/** Bytes for what nodes remember, about, where nothing else is said. */
-const MEMORY = 32 << 20;
+/** Bytes for what nodes remember, about, where nothing else is said: for makemore's Transformer, 1,000 walks. */
+const MEMORY = 40 << 20;
 
 /** A graph that is run once a character, ready to run. */
 export interface StepSession extends Omit<Stepper, "graph"> {
@@ -26,7 +26,7 @@ export interface StepSession extends Omit<Stepper, "graph"> {
 interface Computed {
   readonly first: number;
   readonly logits: Float32Array;
-  /** Of each state, then of the ancestry if there is one: see `Prefixes.#kept`. */
+  /** Of each state, then of the memories of ancestors if there are any: see `Prefixes.#kept`. */
   readonly memories: readonly Float32Array[];
 }
 
@@ -64,7 +64,7 @@ export class Prefixes {
     const { vocabularySize, states, width, ancestry } = graph;
     this.#graph = graph;
     this.reach = Math.max(width, ancestry?.longest ?? 0, ...states.map((state) => state.delay));
-    this.#kept = ancestry ? [...states, ancestry] : states;
+    this.#kept = [...states, ...(ancestry?.memories ?? [])];
     const numbers = this.#kept.reduce((sum, { channels }) => sum + channels, vocabularySize + 4);
     this.#capacity = Math.max(4 * (this.reach + 2), Math.floor(memory / (4 * numbers)));
     this.#feeds = this.#kept.map(() => new Float32Array(0));
@@ -98,7 +98,7 @@ export class Prefixes {
 
   /** Walks that can be under way at once, so that there is always room for a step of all. */
   get walks(): number {
-    return Math.max(1, Math.min(1024, Math.floor(this.#capacity / (2 * (this.reach + 2))) - 1));
+    return Math.max(1, Math.min(1024, Math.floor(this.#capacity / (this.reach + 2)) - 1));
   }
 
   /** The logits of what follows a node: `values` from `offset` on. */
@@ -226,37 +226,59 @@ export class Prefixes {
 
   /** Each ancestor of the nodes once, and the rows of each node's ancestors. */
   #feedAncestors(ancestry: Ancestry, first: number, end: number, feeds: Record<string, Feed>): void {
-    const count = end - first;
+    const batch = end - first;
+    const found: number[] = [];
     let time = 1;
-    for (let node = first; node < end; node++) time = Math.max(time, (this.#depths[node] ?? 0) + 1);
-    const rows = new Int32Array(count * time);
-    const ancestors: number[] = [];
-    for (let row = 0; row < count; row++) {
+    for (let node = first; node < end; node++) {
+      let depth = this.#depths[node] ?? 0;
+      time = Math.max(time, depth + 1);
+      // Ancestors of one that is found are found, too.
+      for (let above = node; depth > 0; depth--) {
+        above = this.#parent(above);
+        if (this.#rows[above] !== -1) break;
+        this.#rows[above] = 0;
+        found.push(above);
+      }
+    }
+    // In order, because neighbours are copied together.
+    const ancestors = Int32Array.from(found).sort();
+    for (const [i, node] of ancestors.entries()) this.#rows[node] = batch + i;
+    const rows = new Int32Array(batch * time);
+    const mask = new Float32Array(batch * time);
+    for (let row = 0; row < batch; row++) {
       let node = first + row;
       let place = (row + 1) * time - 1;
       rows[place] = row;
       for (let depth = this.#depths[node] ?? 0; depth > 0; depth--) {
         node = this.#parent(node);
-        let known = this.#rows[node] ?? -1;
-        if (known < 0) {
-          known = count + ancestors.length;
-          this.#rows[node] = known;
-          ancestors.push(node);
-        }
-        rows[--place] = known;
+        rows[--place] = this.#rows[node] ?? 0;
       }
+      mask.fill(Number.NEGATIVE_INFINITY, row * time, place);
     }
-    const { channels } = ancestry;
-    const state = this.#kept.length - 1;
-    const values = this.#feed(state, ancestors.length * channels);
-    for (const [row, node] of ancestors.entries()) {
-      this.#rows[node] = -1;
-      const at = this.#at(node);
-      const from = (node - at.first) * channels;
-      values.set(at.memories[state]?.subarray(from, from + channels) ?? [], row * channels);
+    for (const node of ancestors) this.#rows[node] = -1;
+    const { length } = this.#graph.states;
+    for (const [i, { input, channels }] of ancestry.memories.entries())
+      feeds[input] = {
+        data: this.#gather(length + i, ancestors, channels),
+        dimensions: [ancestors.length, channels],
+      };
+    feeds[ancestry.rows] = { data: rows, dimensions: [batch, time] };
+    feeds[ancestry.mask] = { data: mask, dimensions: [batch, 1, time] };
+  }
+
+  /** What was kept of nodes in ascending order, one below the other. */
+  #gather(kept: number, nodes: Int32Array, channels: number): Float32Array {
+    const values = this.#feed(kept, nodes.length * channels);
+    for (let row = 0; row < nodes.length; ) {
+      const node = nodes[row] ?? 0;
+      const computed = this.#at(node);
+      let rows = 1;
+      while (nodes[row + rows] === node + rows && this.#computed[node + rows] === computed) rows++;
+      const from = (node - computed.first) * channels;
+      values.set(computed.memories[kept]?.subarray(from, from + rows * channels) ?? [], row * channels);
+      row += rows;
     }
-    feeds[ancestry.memory] = { data: values, dimensions: [ancestors.length, channels] };
-    feeds[ancestry.rows] = { data: rows, dimensions: [count, time] };
+    return values;
   }
 
   /** Memory for what is fed of a state. */

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { MakemoreError } from "../../../src/errors";
 import { between, boolean, whole } from "../../validation";
+import { attentionNodes } from "../attentionNodes";
 import { channelsOf, type LayerKind, type NodeWriter, type Parameter } from "../layer";
 
 /** Lets each position of a word take numbers from itself and from those before it. */
@@ -58,14 +59,6 @@ export const CausalSelfAttention: LayerKind<
         ? graph.node("Add", [product, graph.initializer(`${name}.${part}.bias`)], {}, name)
         : product;
     };
-    /** What the heads find: q, k and values are [batch, heads, time, size]; `mask` is added to the scores. */
-    const attend = (graph: NodeWriter, q: string, k: string, values: string, mask: string) => {
-      const node = (operator: string, ...inputs: string[]) => graph.node(operator, inputs, {}, name);
-      const turned = graph.node("Transpose", [k], { perm: { ints: [0, 1, 3, 2] } }, name);
-      const scale = graph.constant("float", [1 / Math.sqrt(size)], [], name);
-      const scores = node("Add", node("Mul", node("MatMul", q, turned), scale), mask);
-      return node("MatMul", graph.node("Softmax", [scores], { axis: { int: -1 } }, name), values);
-    };
     const qkv = linear("qkv", 3 * channels);
     const proj = linear("proj", channels);
     return {
@@ -117,7 +110,7 @@ export const CausalSelfAttention: LayerKind<
           { upper: { int: 1 } },
           name,
         );
-        const found = attend(graph, part(0), part(1), part(2), mask);
+        const found = attentionNodes(graph, name, { q: part(0), k: part(1), values: part(2) }, size, mask);
         const rows = graph.node("Transpose", [found], { perm: { ints: [0, 2, 1, 3] } }, name);
         return linearNodes(graph, node("Reshape", rows, graph.integers([0, 0, channels], name)), "proj");
       },
@@ -132,11 +125,8 @@ export const CausalSelfAttention: LayerKind<
             graph.integers([(i + 1) * channels], name),
             graph.integers([1], name),
           );
-        const q = node("Reshape", part(0), graph.integers([0, heads, 1, size], name));
-        const k = graph.history(`${name}.keys`, part(1), channels, heads);
-        const values = graph.history(`${name}.values`, part(2), channels, heads);
-        const found = attend(graph, q, k, values, graph.mask());
-        return linearNodes(graph, node("Reshape", found, graph.integers([0, channels], name)), "proj");
+        const found = graph.attend(name, { q: part(0), k: part(1), values: part(2) }, channels, heads);
+        return linearNodes(graph, found, "proj");
       },
     };
   },
