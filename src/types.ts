@@ -337,6 +337,8 @@ export interface ModelInfo {
   contextLength: number;
   /** Characters in order of their ids, from 1; id 0 is the boundary of words. */
   vocabulary: readonly string[];
+  /** Names of the lists that it was trained on, in order of their ids, which follow the characters'; absent for one list. */
+  groups?: readonly string[];
   layers: readonly LayerInfo[];
   /** Trainable numbers in all. */
   parameters: number;

@@ -24,6 +24,8 @@ export interface ContextTable {
    * position is left out. u32 [pairs, 2].
    */
   readonly pairs: Uint32Array<ArrayBuffer>;
+  /** Examples: N. */
+  readonly count: number;
 }
 
 /**
@@ -34,17 +36,18 @@ export function* sortWork(
   stream: TokenStream,
   contextLength: number,
   vocabularySize: number,
+  firstGroup: number,
 ): Work<Uint32Array<ArrayBuffer>> {
-  const count = exampleCount(stream);
+  const end = exampleCount(stream);
+  let from = yield* positionsWork(stream, firstGroup);
+  const count = from.length;
   // Least significant first: the target, then the tokens from the farthest to the nearest.
   const distanceOf = (place: number) => (place === 0 ? 0 : contextLength + 1 - place);
   // Two tokens a pass while their pairs are few: a pass costs one cache miss an example.
   const tokens = vocabularySize <= 256 ? 2 : 1;
   const starts = new Uint32Array(vocabularySize ** tokens + 1);
   // What a pass sorts by, in the order of the stream. The misses are then in one array only.
-  const digits = new Uint16Array(count + 1);
-  let from = new Uint32Array(count);
-  for (let i = 0; i < count; i++) from[i] = i + 1;
+  const digits = new Uint16Array(end + 1);
   let to = new Uint32Array(count);
   for (let place = 0; place <= contextLength; place += tokens) {
     const low = distanceOf(place);
@@ -53,13 +56,13 @@ export function* sortWork(
     starts.fill(0);
     // Characters of the word before the position.
     let written = 0;
-    for (let position = 1; position <= count; position++) {
+    for (let position = 1; position <= end; position++) {
       if ((position & (ITEMS - 1)) === 0) yield;
       const highToken = high <= written ? (stream[position - high] ?? BOUNDARY) : BOUNDARY;
       const lowToken = low <= written ? (stream[position - low] ?? BOUNDARY) : BOUNDARY;
       const digit = highToken * vocabularySize + lowToken;
       digits[position] = digit;
-      starts[digit + 1] = (starts[digit + 1] ?? 0) + 1;
+      if ((stream[position] ?? 0) < firstGroup) starts[digit + 1] = (starts[digit + 1] ?? 0) + 1;
       written = stream[position] === BOUNDARY ? 0 : written + 1;
     }
     // No word is that long.
@@ -77,6 +80,17 @@ export function* sortWork(
     [from, to] = [to, from];
   }
   return from;
+}
+
+/** The positions of all examples, in the stream's order: a group's token is read, but never to be predicted. */
+export function* positionsWork(stream: TokenStream, firstGroup: number): Work<Uint32Array<ArrayBuffer>> {
+  const positions = new Uint32Array(exampleCount(stream));
+  let count = 0;
+  for (let position = 1; position < stream.length; position++) {
+    if ((position & (ITEMS - 1)) === 0) yield;
+    if ((stream[position] ?? 0) < firstGroup) positions[count++] = position;
+  }
+  return positions.slice(0, count);
 }
 
 /** Length of the suffix that the contexts of two positions share, at most `contextLength`. */
@@ -136,7 +150,7 @@ export function* contextTableWork(
     start = end;
   }
   entries[2 * context + 1] = pair;
-  return { ranks, contexts: entries, pairs };
+  return { ranks, contexts: entries, pairs, count };
 }
 
 /** The index after the last example of the context that begins at `start`. */

@@ -4,8 +4,12 @@
  * Every position from 1 on is an example: its token is the target, and its context the tokens
  * before it, back to the last 0, padded with 0 on the left. No table of contexts is built, so a
  * million words cost about 8 MB where the lecture's `X` would cost 280.
+ *
+ * Words of several lists have the token of their group before their first character: `0 g e m m a 0 h k i l i 0 …`.
+ * It is read as a character is, but it is never a target: its position is no example.
  */
 import { MakemoreError } from "../../src/errors";
+import { formatValue } from "../../src/formatValue";
 import { ITEMS, runToEnd, type Work } from "../../src/slices";
 import type { WordStats } from "../../src/types";
 import { eachWord, endsLine } from "./normalization";
@@ -15,18 +19,29 @@ import { BOUNDARY, Vocabulary } from "./vocabulary";
 /** Tokens of one split, beginning and ending with a boundary; one byte a token up to id 255. */
 export type TokenStream = Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
 
-/** The examples of a stream: every position but the first. */
+/** The examples of a stream without groups: every position but the first. */
 export function exampleCount(stream: TokenStream): number {
   return Math.max(0, stream.length - 1);
 }
 
-/** The first of the longest words of a stream, without boundaries; empty if there are no words. */
-export function longestWord(stream: TokenStream): TokenStream {
+/** The examples of the training split. */
+export function trainingExamples({ vocabulary, train, stats }: Dataset): number {
+  return exampleCount(train) - (vocabulary.groups.length > 0 ? stats.split.train : 0);
+}
+
+/** The position of a word's first character, after the token of its group if it has one. */
+export function wordStart(stream: TokenStream, at: number, firstGroup = Number.POSITIVE_INFINITY): number {
+  return (stream[at] ?? BOUNDARY) >= firstGroup ? at + 1 : at;
+}
+
+/** The first of the longest words of a stream, characters alone; empty if there are no words. */
+export function longestWord(stream: TokenStream, firstGroup?: number): TokenStream {
   let [first, last] = [1, 1];
-  for (let start = 1; start < stream.length; ) {
+  for (let at = 1; at < stream.length; ) {
+    const start = wordStart(stream, at, firstGroup);
     const end = stream.indexOf(BOUNDARY, start);
     if (end - start > last - first) [first, last] = [start, end];
-    start = end + 1;
+    at = end + 1;
   }
   return stream.subarray(first, last);
 }
@@ -64,6 +79,9 @@ export function drawBatch(
   return positions;
 }
 
+/** Words, one a line; by the name of their group if there is more than one list. */
+export type Lists = string | ReadonlyMap<string, string>;
+
 /** A text's words as token streams, with what there is to say about them. */
 export interface Dataset {
   readonly vocabulary: Vocabulary;
@@ -85,68 +103,85 @@ export interface DatasetOptions {
 /**
  * Builds the dataset.
  *
- * @param text words, one a line
+ * Each group is split by the same shares.
+ *
  * @throws MakemoreError `INVALID_WORDS` where there is nothing to learn from
  */
-export function buildDataset(text: string, options: DatasetOptions): Dataset {
-  return runToEnd(datasetWork(text, options));
+export function buildDataset(lists: Lists, options: DatasetOptions): Dataset {
+  return runToEnd(datasetWork(lists, options));
 }
 
 /** As `buildDataset`, in slices: a million words take seconds. */
-export function* datasetWork(text: string, options: DatasetOptions): Work<Dataset> {
+export function* datasetWork(lists: Lists, options: DatasetOptions): Work<Dataset> {
   let dropped = 0;
-  let count = 0;
   // Counts words and characters: either may be many.
   let ticks = 0;
   const isDue = () => (++ticks & (ITEMS - 1)) === 0;
   const characters = new Set<string>();
-  for (const word of eachWord(text)) {
-    if (isDue()) yield;
-    if (word === "") {
-      dropped++;
-      continue;
-    }
-    count++;
-    if (options.vocabulary) continue;
-    for (const character of word) {
-      characters.add(character);
+  const texts = typeof lists === "string" ? [["", lists] as const] : [...lists];
+  const counts: number[] = [];
+  for (const [group, text] of texts) {
+    let count = 0;
+    const droppedBefore = dropped;
+    for (const word of eachWord(text)) {
       if (isDue()) yield;
+      if (word === "") {
+        dropped++;
+        continue;
+      }
+      count++;
+      if (options.vocabulary) continue;
+      for (const character of word) {
+        characters.add(character);
+        if (isDue()) yield;
+      }
     }
-  }
-  const known = options.vocabulary ?? Vocabulary.of(characters);
-  // A text that ends with a line break, or is empty, has no word after it: not a dropped one.
-  if (text === "" || endsLine(text)) dropped--;
-  if (count === 0)
+    // A text that ends with a line break, or is empty, has no word after it: not a dropped one.
+    if (text === "" || endsLine(text)) dropped--;
+    counts.push(count);
+    if (count > 0) continue;
+    const empty = dropped - droppedBefore;
+    const of = typeof lists === "string" ? "" : ` of the group ${formatValue(group)}`;
     throw new MakemoreError(
       "INVALID_WORDS",
-      dropped > 0
-        ? `All ${dropped} words are empty once trimmed; at least one needs a character.`
-        : "There are no words; give at least one, and a few hundred to learn something from.",
+      empty > 0
+        ? `All ${empty} words${of} are empty once trimmed; at least one needs a character.`
+        : `There are no words${of && ` in the group ${formatValue(group)}`}; give at least one, and a few hundred to learn something from.`,
     );
-  if (!options.vocabulary && known.size <= 2)
+  }
+  const known =
+    options.vocabulary ?? Vocabulary.of(characters, typeof lists === "string" ? [] : [...lists.keys()]);
+  if (!options.vocabulary && known.characters.length < 2)
     throw new MakemoreError(
       "INVALID_WORDS",
       `The words have only one character, "${known.characters[0]}"; a model needs at least two to choose from.`,
     );
 
-  const all = yield* encodeText(text, known);
-  const starts = new Uint32Array(count);
+  const all = yield* encodeLists(lists, known);
+  const count = counts.reduce((sum, words) => sum + words, 0);
+  const inOrder = new Uint32Array(count);
   for (let i = 0, at = 1; i < count; i++) {
-    starts[i] = at;
+    inOrder[i] = at;
     at = all.indexOf(BOUNDARY, at) + 1;
     if (isDue()) yield;
   }
-  const repeated = yield* countRepeats(all, starts);
+  const repeated = yield* countRepeats(all, inOrder);
+  const starts = options.shuffle || counts.length === 1 ? inOrder : interleave(inOrder, counts);
   if (options.shuffle) yield* shuffle(starts, options.seed);
 
-  const trainEnd = Math.floor(options.split[0] * count + 1e-9);
-  const validationEnd = Math.floor((options.split[0] + options.split[1]) * count + 1e-9);
-  // One or two words still train: the first share never rounds to nothing.
-  const first = Math.max(1, trainEnd);
-  const second = Math.max(first, validationEnd);
-  const train = yield* gather(all, starts.subarray(0, first));
-  const validation = yield* gather(all, starts.subarray(first, second));
-  const test = yield* gather(all, starts.subarray(second));
+  const ends = counts.map((words) => {
+    const trainEnd = Math.floor(options.split[0] * words + 1e-9);
+    const validationEnd = Math.floor((options.split[0] + options.split[1]) * words + 1e-9);
+    // One or two words still train: the first share never rounds to nothing.
+    const first = Math.max(1, trainEnd);
+    return [first, Math.max(first, validationEnd)] as const;
+  });
+  const first = ends.reduce((sum, [end]) => sum + end, 0);
+  const second = ends.reduce((sum, [, end]) => sum + end, 0);
+  const order = counts.length > 1 ? yield* splitGroups(all, starts, known, ends) : starts;
+  const train = yield* gather(all, order.subarray(0, first));
+  const validation = yield* gather(all, order.subarray(first, second));
+  const test = yield* gather(all, order.subarray(second));
   return {
     vocabulary: known,
     train,
@@ -165,9 +200,14 @@ export function* datasetWork(text: string, options: DatasetOptions): Work<Datase
  * The words of a text as one stream, in the ids of a vocabulary.
  *
  * @param lenient leave out words with a character that the vocabulary does not have
+ * @param group id of the group that the words are of
  * @throws MakemoreError `INVALID_WORDS` for such a word, if not `lenient`
  */
-export function* encodeText(text: string, vocabulary: Vocabulary, lenient = false): Work<TokenStream> {
+export function* encodeText(
+  text: string,
+  vocabulary: Vocabulary,
+  { lenient = false, group }: { readonly lenient?: boolean; readonly group?: number | undefined } = {},
+): Work<TokenStream> {
   let ticks = 0;
   const isDue = () => (++ticks & (ITEMS - 1)) === 0;
   let stream: TokenStream = new (vocabulary.size > 256 ? Uint16Array : Uint8Array)(text.length + 2);
@@ -178,7 +218,8 @@ export function* encodeText(text: string, vocabulary: Vocabulary, lenient = fals
     const start = at;
     let isKnown = true;
     // NFC may have made it longer.
-    if (at + word.length >= stream.length) stream = grown(stream, at + word.length + 1);
+    if (at + word.length + 1 >= stream.length) stream = grown(stream, at + word.length + 2);
+    if (group !== undefined) stream[at++] = group;
     for (const character of word) {
       const id = vocabulary.id(character);
       if (id === undefined && !lenient) vocabulary.encode(word);
@@ -190,6 +231,59 @@ export function* encodeText(text: string, vocabulary: Vocabulary, lenient = fals
     else stream[at++] = BOUNDARY;
   }
   return stream.slice(0, at > 1 ? at : 0);
+}
+
+/** As `encodeText`; each word of a group with the group's token before it. */
+export function* encodeLists(lists: Lists, vocabulary: Vocabulary): Work<TokenStream> {
+  if (typeof lists === "string") return yield* encodeText(lists, vocabulary);
+  const streams: TokenStream[] = [];
+  for (const [group, text] of lists)
+    streams.push(yield* encodeText(text, vocabulary, { group: vocabulary.groupId(group) }));
+  // The boundary at the end of one stands for the one at the beginning of the next.
+  const parts = streams.map((stream, i) => (i > 0 ? stream.subarray(1) : stream));
+  const TokenArray = parts[0] instanceof Uint16Array ? Uint16Array : Uint8Array;
+  const all = new TokenArray(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** The words of groups, which stand one group after the other, evenly mixed. */
+function interleave(starts: Uint32Array, counts: readonly number[]): Uint32Array<ArrayBuffer> {
+  const places = new Float64Array(starts.length);
+  let at = 0;
+  for (const count of counts) for (let i = 0; i < count; i++) places[at++] = (i + 0.5) / count;
+  const order = Uint32Array.from(starts.keys());
+  // Ties in the order of the groups.
+  order.sort((a, b) => (places[a] ?? 0) - (places[b] ?? 0) || a - b);
+  return order.map((word) => starts[word] ?? 0);
+}
+
+/**
+ * The words of groups in the order of their splits: training, validation, test. Within a split they stay in order.
+ *
+ * @param ends of each group: its training words, and those with its validation words
+ */
+function* splitGroups(
+  all: TokenStream,
+  starts: Uint32Array,
+  { firstGroup }: Vocabulary,
+  ends: readonly (readonly [number, number])[],
+): Work<Uint32Array<ArrayBuffer>> {
+  const seen = new Uint32Array(ends.length);
+  const splits: [number[], number[], number[]] = [[], [], []];
+  for (const [i, start] of starts.entries()) {
+    const group = (all[start] ?? firstGroup) - firstGroup;
+    const word = seen[group] ?? 0;
+    seen[group] = word + 1;
+    const [first, second] = ends[group] ?? [0, 0];
+    splits[word < first ? 0 : word < second ? 1 : 2].push(start);
+    if ((i & (ITEMS - 1)) === 0) yield;
+  }
+  return Uint32Array.from(splits.flat());
 }
 
 function grown(stream: TokenStream, length: number): TokenStream {
@@ -256,19 +350,19 @@ export class WordSet {
     this.#mask = slots - 1;
   }
 
-  /** All words of a stream. */
+  /** All words of a stream, of whichever group. */
   static of(stream: TokenStream): WordSet {
     return runToEnd(WordSet.work(stream));
   }
 
   /** As `of`, in slices. */
-  static *work(stream: TokenStream): Work<WordSet> {
+  static *work(stream: TokenStream, firstGroup?: number): Work<WordSet> {
     let words = 0;
     for (let i = 1; i < stream.length; i++) if (stream[i] === BOUNDARY) words++;
     const set = new WordSet(words);
     for (let start = 1; start < stream.length; ) {
       const end = stream.indexOf(BOUNDARY, start);
-      set.add(stream, start, end);
+      set.add(stream, wordStart(stream, start, firstGroup), end);
       start = end + 1;
       if ((++words & (ITEMS - 1)) === 0) yield;
     }

@@ -28,6 +28,9 @@
  *                + popcount(ranks[2 block + 1] & (0xffffffff >> (31 - index % 32)))      soft
  *     position = contexts[2 context]                                          soft
  *
+ * If words have groups, the positions of the groups' tokens are no examples. Then random order with hard targets has
+ * `sorted`, too: the positions of the others in the stream's order.
+ *
  * The tokens before `position` are the example's context. The target is the token at `position` if it is
  * hard. A soft one is the token and share of each pair from `contexts[2 context + 1]` to
  * `contexts[2 context + 3]` (excluded) of `pairs`; the token at `position`, which is none of them, has what
@@ -35,7 +38,7 @@
  */
 import { MakemoreError } from "../../src/errors";
 import { runToEnd, type Work } from "../../src/slices";
-import { type ContextTable, contextTableWork, sortWork } from "./contexts";
+import { type ContextTable, contextTableWork, positionsWork, sortWork } from "./contexts";
 
 import { exampleCount, type TokenStream } from "./dataset";
 import { ngramWork } from "./ngram";
@@ -55,14 +58,17 @@ export type Teacher = "ngram" | "none";
 /**
  * The examples of a split, as an engine draws them for a network that reads windows; `WordExamples` are those of
  * one that reads words. It never changes. Random order and hard targets need
- * no table: then an engine's setup has none.
+ * no table without groups: then an engine's setup has none.
  */
 export type Examples =
   | {
       readonly unit: "window";
       readonly targets: "hard";
-      readonly order: "even";
-      /** Positions of the examples in sorted order, u32 [N]: 4 bytes an example. */
+      readonly order: Order;
+      /**
+       * Positions of the examples, u32 [N]: 4 bytes an example. In sorted order, or, if the order is random, in the
+       * stream's.
+       */
       readonly sorted: Uint32Array<ArrayBuffer>;
     }
   | {
@@ -105,6 +111,8 @@ export interface NetworkSizes {
   readonly contextLength: number;
   /** Ids, the boundary's included. */
   readonly vocabularySize: number;
+  /** Ids from this one on begin words of a group. */
+  readonly firstGroup: number;
 }
 
 /** How a training uses its examples. */
@@ -134,13 +142,16 @@ export function prepareExamples(
 /** As `prepareExamples`, in slices. */
 export function* examplesWork(
   stream: TokenStream,
-  { contextLength, vocabularySize }: NetworkSizes,
+  { contextLength, vocabularySize, firstGroup }: NetworkSizes,
   choice: ExampleChoice,
 ): Work<Examples | undefined> {
   const { order, targets } = choice;
-  if (targets === "hard" && order === "random") return undefined;
-  const sorted = yield* sortWork(stream, contextLength, vocabularySize);
-  if (targets === "hard") return { unit: "window", targets, order: "even", sorted };
+  if (targets === "hard" && order === "random") {
+    if (firstGroup === vocabularySize) return undefined;
+    return { unit: "window", targets, order, sorted: yield* positionsWork(stream, firstGroup) };
+  }
+  const sorted = yield* sortWork(stream, contextLength, vocabularySize, firstGroup);
+  if (targets === "hard") return { unit: "window", targets, order, sorted };
   const table = yield* contextTableWork(stream, contextLength, sorted);
   if (choice.teacher === "none") return { unit: "window", targets, order, table };
   checkTeacher(table.contexts.length / 2 - 1, vocabularySize);
@@ -194,7 +205,7 @@ export function drawMinibatch(
   step: number,
 ): Minibatch {
   const examples = windowExamples(setup.examples);
-  const count = exampleCount(stream);
+  const count = drawnCount(examples, stream);
   const index = (row: number) => drawIndex(examples?.order ?? "random", seed, step, row, batchSize, count);
   if (examples?.targets !== "soft") {
     const positionOf = (i: number) => (examples ? (examples.sorted[i] ?? 0) : 1 + i);
@@ -212,6 +223,12 @@ export function drawMinibatch(
     if (teacher) mixTeacher(teacher, context, step, target);
   }
   return { positions, targets };
+}
+
+/** Examples to draw from: N. */
+export function drawnCount(examples: Examples | undefined, stream: TokenStream): number {
+  if (!examples) return exampleCount(stream);
+  return examples.targets === "hard" ? examples.sorted.length : examples.table.count;
 }
 
 /** The index of a row's example: into the sorted examples, or into the stream's for random and hard. */

@@ -7,10 +7,9 @@ import { dsvFormat } from "d3-dsv";
 import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
 import { ITEMS, type Work } from "../../src/slices";
-import type { Dataset } from "./dataset";
+import { type Dataset, longestWord } from "./dataset";
 import { eachWord, isOneLine, isReadable } from "./normalization";
 import type { ReceivedWords } from "./receive";
-import { BOUNDARY } from "./vocabulary";
 
 /** Lines that are looked at to tell what a text is. */
 const LINES_LOOKED_AT = 1000;
@@ -71,15 +70,13 @@ export function* wordsWork({ text, isText }: ReceivedWords, reading: Reading): W
 }
 
 /** What a training's caller should hear of its words. */
-export function wordNotices({ stats, train }: Dataset, shares: readonly number[]): string[] {
+export function wordNotices(
+  { stats, train, vocabulary }: Dataset,
+  shares: readonly number[],
+): string[] {
   const { count, split } = stats;
   const notices: string[] = [];
-  let longest = 0;
-  for (let start = 1; start < train.length; ) {
-    const end = train.indexOf(BOUNDARY, start);
-    longest = Math.max(longest, end - start);
-    start = end + 1;
-  }
+  const longest = longestWord(train, vocabulary.firstGroup).length;
   if (split.validation === 0 && Number(shares[1]) > 0)
     notices.push(
       `There ${count === 1 ? "is only 1 word" : `are only ${count} words`}, and none is left for validation, so learning cannot be told from memorizing; give a few hundred.`,

@@ -8,37 +8,64 @@ export const MAX_VOCABULARY = 65_535;
 
 /**
  * Characters (Unicode code points) and their ids. Id 0 is the boundary; the characters follow
- * from 1 in code point order, so the same words give the same ids in any order.
+ * from 1 in code point order, so the same words give the same ids in any order. Each group has an id after those of
+ * the characters: it stands before a word's first character, and tells which list the word is of.
  */
 export class Vocabulary {
   readonly #ids = new Map<string, number>();
 
-  /** @param characters distinct code points, in the order of their ids from 1 */
-  constructor(readonly characters: readonly string[]) {
+  /**
+   * @param characters distinct code points, in the order of their ids from 1
+   * @param groups names of the lists, in the order of their ids from `firstGroup`; none if there is only one list
+   */
+  constructor(
+    readonly characters: readonly string[],
+    readonly groups: readonly string[] = [],
+  ) {
     if (characters.length >= MAX_VOCABULARY)
       throw new MakemoreError(
         "INVALID_WORDS",
         `The words have ${characters.length} different characters; at most ${MAX_VOCABULARY - 1} are possible.`,
       );
+    if (this.size > MAX_VOCABULARY)
+      throw new MakemoreError(
+        "INVALID_WORDS",
+        `There are ${groups.length} groups; at most ${MAX_VOCABULARY - characters.length - 1} are possible with words of ${characters.length} different characters.`,
+      );
     for (const [i, character] of characters.entries()) this.#ids.set(character, i + 1);
   }
 
   /** Of these words (already trimmed and in NFC). */
-  static of(words: Iterable<string>): Vocabulary {
+  static of(words: Iterable<string>, groups: readonly string[] = []): Vocabulary {
     const codePoints = new Set<number>();
     for (const word of words) for (const character of word) codePoints.add(character.codePointAt(0) ?? 0);
     const sorted = [...codePoints].sort((a, b) => a - b);
-    return new Vocabulary(sorted.map((codePoint) => String.fromCodePoint(codePoint)));
+    return new Vocabulary(
+      sorted.map((codePoint) => String.fromCodePoint(codePoint)),
+      groups,
+    );
   }
 
-  /** Ids in all, the boundary's included: the width of the logits. */
+  /** Ids in all, the boundary's and the groups' included: the width of the logits. */
   get size(): number {
+    return this.firstGroup + this.groups.length;
+  }
+
+  /** Ids from this one on begin words of a group; the size if there are no groups. */
+  get firstGroup(): number {
     return this.characters.length + 1;
   }
 
   /** The id of a character, or undefined where it is not in the vocabulary. */
   id(character: string): number | undefined {
     return this.#ids.get(character);
+  }
+
+  /** The id of a group that the vocabulary has. */
+  groupId(name: string): number {
+    const index = this.groups.indexOf(name);
+    if (index < 0) throw new Error(`There is no group ${name}.`);
+    return this.firstGroup + index;
   }
 
   /** The ids of a word's characters, without boundaries. Throws on the first unknown one. */
@@ -54,7 +81,7 @@ export class Vocabulary {
     });
   }
 
-  /** The word that ids spell; boundaries are left out. */
+  /** The word that ids spell; boundaries and groups are left out. */
   decode(ids: Iterable<number>): string {
     let word = "";
     for (const id of ids) word += this.characters[id - 1] ?? "";

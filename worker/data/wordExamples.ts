@@ -6,6 +6,9 @@
  * for k = 0, and is to predict the token at `start + k`, which is the boundary for k = n. Its prefix, all that the
  * network has read of the word, is the k tokens from `start` on.
  *
+ * If words have groups, `start` is after the group's token, so that place 0 reads that in place of the boundary. Words
+ * are sorted by group first.
+ *
  * Words are sorted from their first character on, a word before those that it begins, ties in the stream's order.
  * So words with equal prefixes are neighbours, and an even cut through them is an even cut through all prefixes.
  *
@@ -32,7 +35,7 @@
  */
 import { ITEMS, runToEnd, type Work } from "../../src/slices";
 import { contextEnd, contextTableWork, sortWork as sortContextsWork } from "./contexts";
-import { exampleCount, longestWord, type TokenStream } from "./dataset";
+import { exampleCount, longestWord, type TokenStream, wordStart } from "./dataset";
 import {
   checkTeacher,
   drawIndex,
@@ -85,7 +88,7 @@ export interface PrefixTable {
 
 /** What the words of a step depend on, of an engine's setup. */
 interface WordSetup {
-  readonly network: { readonly vocabularySize: number };
+  readonly network: { readonly vocabularySize: number; readonly firstGroup?: number };
   readonly stream: TokenStream;
   /** Those of a network that reads windows are taken for none. */
   readonly examples?: Examples | WordExamples;
@@ -97,12 +100,18 @@ interface WordSetup {
 export function wordStarts({
   stream,
   examples,
-}: Pick<WordSetup, "stream" | "examples">): Uint32Array<ArrayBuffer> {
-  return examples?.unit === "word" ? examples.starts : runToEnd(wordStartsWork(stream));
+  network,
+}: Pick<WordSetup, "stream" | "examples"> & Partial<WordSetup>): Uint32Array<ArrayBuffer> {
+  return examples?.unit === "word"
+    ? examples.starts
+    : runToEnd(wordStartsWork(stream, network?.firstGroup));
 }
 
 /** The first positions of a stream's words, in the stream's order. */
-function* wordStartsWork(stream: TokenStream): Work<Uint32Array<ArrayBuffer>> {
+function* wordStartsWork(
+  stream: TokenStream,
+  firstGroup = Number.POSITIVE_INFINITY,
+): Work<Uint32Array<ArrayBuffer>> {
   let words = 0;
   for (let i = 1; i < stream.length; i++) {
     if (stream[i] === BOUNDARY) words++;
@@ -110,7 +119,7 @@ function* wordStartsWork(stream: TokenStream): Work<Uint32Array<ArrayBuffer>> {
   }
   const starts = new Uint32Array(words);
   for (let word = 0, at = 1; word < words; word++) {
-    starts[word] = at;
+    starts[word] = wordStart(stream, at, firstGroup);
     at = stream.indexOf(BOUNDARY, at) + 1;
     if ((word & (ITEMS - 1)) === 0) yield;
   }
@@ -132,13 +141,14 @@ export function* wordExamplesWork(
   stream: TokenStream,
   vocabularySize: number,
   { order, targets, teacher, steps }: ExampleChoice,
+  firstGroup = vocabularySize,
 ): Work<WordExamples | undefined> {
   if (targets === "hard" && order === "random") return undefined;
-  const starts = yield* sortWork(stream, vocabularySize);
+  const starts = yield* sortWork(stream, vocabularySize, firstGroup);
   if (targets === "hard") return { unit: "word", targets, order: "even", starts };
   const soft = { unit: "word", targets, order, starts } as const;
   if (teacher === "none") return { ...soft, prefixes: yield* prefixTableWork(stream, starts) };
-  const { prefixes, shares } = yield* taughtTableWork(stream, vocabularySize);
+  const { prefixes, shares } = yield* taughtTableWork(stream, vocabularySize, firstGroup);
   return { ...soft, prefixes, teacher: { shares, steps, end: TEACHER_END } };
 }
 
@@ -146,10 +156,14 @@ export function* wordExamplesWork(
  * Sorts words from their first token on: a radix sort, which takes the last tokens first. A word takes part from
  * its own last token on, so that the work is one step per token however long the longest word is.
  */
-function* sortWork(stream: TokenStream, vocabularySize: number): Work<Uint32Array<ArrayBuffer>> {
-  const starts = yield* wordStartsWork(stream);
+function* sortWork(
+  stream: TokenStream,
+  vocabularySize: number,
+  firstGroup: number,
+): Work<Uint32Array<ArrayBuffer>> {
+  const starts = yield* wordStartsWork(stream, firstGroup);
   const count = starts.length;
-  const lengthOf = (word: number) => (starts[word + 1] ?? stream.length) - (starts[word] ?? 0) - 1;
+  const lengthOf = (word: number) => stream.indexOf(BOUNDARY, starts[word]) - (starts[word] ?? 0);
   let longest = 0;
   for (let word = 0; word < count; word++) longest = Math.max(longest, lengthOf(word));
   // The longest words first.
@@ -171,9 +185,10 @@ function* sortWork(stream: TokenStream, vocabularySize: number): Work<Uint32Arra
   let to = new Uint32Array(count);
   const next = new Uint32Array(vocabularySize + 1);
   let sorted = 0;
-  for (let depth = longest - 1; depth >= 0; depth--) {
+  // Last of all by what is before the word: its group. Without groups this is the boundary for all.
+  for (let depth = longest - 1; depth >= (firstGroup < vocabularySize ? -1 : 0); depth--) {
     // Words of depth + 1 tokens come before those that they begin.
-    const all = ends[longest - depth - 1] ?? 0;
+    const all = depth < 0 ? count : (ends[longest - depth - 1] ?? 0);
     const added = all - sorted;
     const word = (i: number): number => (i < added ? byLength[sorted + i] : from[i - added]) ?? 0;
     next.fill(0);
@@ -211,7 +226,14 @@ function* prefixTableWork(stream: TokenStream, starts: Uint32Array): Work<Prefix
   let pair = 0;
   let ticks = 0;
   // Words from `first` to `end` (excluded) begin with the same `depth` tokens.
-  const open = [{ first: 0, end: words, depth: 0 }];
+  const open: { first: number; end: number; depth: number }[] = [];
+  const groupOf = (word: number) => stream[(starts[word] ?? 0) - 1];
+  // Words of one group.
+  for (let end = words, first = words - 1; first >= 0; first--)
+    if (first === 0 || groupOf(first - 1) !== groupOf(first)) {
+      open.push({ first, end, depth: 0 });
+      end = first;
+    }
   for (let group = open.pop(); group; group = open.pop()) {
     const { first, end, depth } = group;
     const before = pair;
@@ -244,9 +266,10 @@ function* prefixTableWork(stream: TokenStream, starts: Uint32Array): Work<Prefix
 function* taughtTableWork(
   stream: TokenStream,
   vocabularySize: number,
+  firstGroup: number,
 ): Work<Pick<TeacherTargets, "shares"> & { readonly prefixes: PrefixTable }> {
   const length = longestWord(stream).length + 1;
-  const sorted = yield* sortContextsWork(stream, length, vocabularySize);
+  const sorted = yield* sortContextsWork(stream, length, vocabularySize, firstGroup);
   const table = yield* contextTableWork(stream, length, sorted);
   const count = table.contexts.length / 2 - 1;
   checkTeacher(count, vocabularySize);

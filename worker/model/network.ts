@@ -24,8 +24,10 @@ export interface Network {
   readonly example: Example;
   /** Characters before the one to predict, or, if an example is a word, its most positions: its characters and one. */
   readonly contextLength: number;
-  /** Ids in all, the boundary's included. */
+  /** Ids in all, the boundary's and those of groups included. */
   readonly vocabularySize: number;
+  /** Ids from this one on begin words of a group and are never predicted; `vocabularySize` if there are no groups. */
+  readonly firstGroup: number;
   readonly layers: readonly Layer<LayerSpec>[];
   /** Of all layers, in order; running statistics included. */
   readonly parameters: readonly Parameter[];
@@ -38,11 +40,13 @@ export function sequential(
   layers: readonly Layer<LayerSpec>[],
   contextLength: number,
   vocabularySize: number,
+  groups = 0,
 ): Network {
+  const firstGroup = vocabularySize - groups;
   const parameters = layers.flatMap((layer) => layer.parameters);
   const example = exampleOf(layers.map((layer) => layer.spec));
   const chain = example === "window" ? asBlocks(layers, contextLength, vocabularySize) : undefined;
-  return { example, contextLength, vocabularySize, layers, parameters, chain };
+  return { example, contextLength, vocabularySize, firstGroup, layers, parameters, chain };
 }
 
 /** What one example is: a word if any layer, inside others or not, reads words. */
@@ -60,9 +64,10 @@ function everySpec(specs: readonly LayerSpec[]): LayerSpec[] {
  * [contextLength, vocabularySize] if it reads words. The context length is the product of the folds: what the layers
  * can merge into one position. For words it is what every layer can take.
  *
+ * @param groups how many of the ids, the last ones, are those of groups
  * @throws MakemoreError `INVALID_MODEL` that names the layer and both shapes
  */
-export function buildNetwork(specs: readonly LayerSpec[], vocabularySize: number): Network {
+export function buildNetwork(specs: readonly LayerSpec[], vocabularySize: number, groups = 0): Network {
   const example = exampleOf(specs);
   const contextLength = example === "word" ? mostPositions(specs) : joinedPositions(specs);
   if (contextLength > MAX_CONTEXT_LENGTH)
@@ -98,7 +103,7 @@ export function buildNetwork(specs: readonly LayerSpec[], vocabularySize: number
       "INVALID_MODEL",
       `The last layer, ${last?.name ?? "(there is none)"}, gives ${showShape(shape)}, but the logits are ${showShape(logits)}; end with { type: "Linear" }.`,
     );
-  return sequential(layers, contextLength, vocabularySize);
+  return sequential(layers, contextLength, vocabularySize, groups);
 }
 
 /** The type with its first word, or its abbreviation, in lower case: `rnn`, `rmsNorm`, `batchNorm1d`. */

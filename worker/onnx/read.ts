@@ -85,12 +85,13 @@ function* readModel(bytes: Uint8Array): Work<Checkpoint> {
     ]),
     "metadata entry",
   );
-  const vocabulary = readVocabulary(json(metadata, "vocabulary"));
+  const groups = metadata.has("groups") ? readGroups(json(metadata, "groups")) : [];
+  const vocabulary = readVocabulary(json(metadata, "vocabulary"), groups);
   const { step, recipe, words, layers } = readDescription(
     json(metadata, "training"),
     json(metadata, "layers"),
   );
-  const network = buildNetwork(layers, vocabulary.size);
+  const network = buildNetwork(layers, vocabulary.size, vocabulary.groups.length);
 
   const tensors = readTensors(decode(only(model, ModelProto.graph, "graph")));
   const parameters: Parameters = new Map();
@@ -108,7 +109,14 @@ function* readModel(bytes: Uint8Array): Work<Checkpoint> {
   };
 }
 
-function readVocabulary(value: unknown): Vocabulary {
+function readGroups(value: unknown): string[] {
+  const isName = (name: unknown): name is string => typeof name === "string" && name !== "";
+  if (!Array.isArray(value) || value.length === 0 || !value.every(isName) || new Set(value).size < value.length)
+    throw new Error("its groups are not a list of names.");
+  return value;
+}
+
+function readVocabulary(value: unknown, groups: readonly string[]): Vocabulary {
   if (!Array.isArray(value) || value.length < 2)
     throw new Error("its vocabulary is not a list of characters.");
   const characters = value.map((character: unknown) => {
@@ -123,7 +131,7 @@ function readVocabulary(value: unknown): Vocabulary {
   });
   if (new Set(characters).size !== characters.length)
     throw new Error("its vocabulary has a character twice.");
-  return new Vocabulary(characters);
+  return new Vocabulary(characters, groups);
 }
 
 /** What files of 0.1.0 leave out, because nothing else could be. */

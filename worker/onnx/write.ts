@@ -6,6 +6,7 @@
  *
  *     form         "window", "convolution", "sequence" or "incremental"
  *     vocabulary   JSON: the characters in the order of their ids, from 1; 0 is the boundary
+ *     groups       JSON, only if there are any: their names in the order of their ids, which follow the characters'
  *     layers       JSON: the model, as `train` takes it in `model`
  *     training     JSON: the steps done, the recipe, and a fingerprint of the words
  *     state        JSON, incremental only: inputs, outputs, delays and widths of what is remembered
@@ -48,6 +49,7 @@ export function* writeWork(checkpoint: Checkpoint, settings: ExportSettings): Wo
   const metadata: Record<string, string> = {
     form,
     vocabulary: JSON.stringify(vocabulary.characters),
+    ...(vocabulary.groups.length > 0 ? { groups: JSON.stringify(vocabulary.groups) } : {}),
     layers: JSON.stringify(network.layers.map((layer) => layer.spec)),
     training: JSON.stringify({ step, recipe, words }),
   };

@@ -1,7 +1,7 @@
 /** What is cached: ONNX Runtime's graphs of the newest checkpoint, and sets of words for `novel`. */
 import { inSlices } from "../../src/slices";
 import { loadONNXRuntime } from "../assets";
-import { type Dataset, WordSet } from "../data/dataset";
+import { type Dataset, type TokenStream, WordSet } from "../data/dataset";
 import { Inference } from "../sampling/inference";
 import type { Checkpoint } from "../training/checkpoint";
 
@@ -23,10 +23,11 @@ export class Cache {
 
   /** Every word of the list, a set for each split. */
   wordSets(dataset: Dataset): Promise<WordSet[]> {
-    const { train, validation, test } = dataset;
+    const { train, validation, test, vocabulary } = dataset;
     const cached = this.#wordSets.get(dataset);
     if (cached) return cached;
-    const made = Promise.all([train, validation, test].map((stream) => inSlices(WordSet.work(stream))));
+    const work = (stream: TokenStream) => inSlices(WordSet.work(stream, vocabulary.firstGroup));
+    const made = Promise.all([train, validation, test].map(work));
     this.#wordSets.set(dataset, made);
     return made;
   }

@@ -318,7 +318,7 @@ export class Session implements WorkerAPI {
     if (novel) {
       const { text } = await readWords(novel, { call: `${call}: novel` }, signal);
       // A word that the model cannot spell is never sampled.
-      const stream = await inSlices(encodeText(text, vocabulary, true), signal);
+      const stream = await inSlices(encodeText(text, vocabulary, { lenient: true }), signal);
       return [await inSlices(WordSet.work(stream), signal)];
     }
     const { dataset } = this.#state;

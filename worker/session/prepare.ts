@@ -2,7 +2,7 @@
 import { MakemoreError } from "../../src/errors";
 import type { EncodedWords, PlainResumeOptions, PlainTrainOptions } from "../../src/protocol";
 import { inSlices } from "../../src/slices";
-import { type Dataset, datasetWork, exampleCount, longestWord, type TokenStream } from "../data/dataset";
+import { type Dataset, datasetWork, longestWord, type TokenStream, trainingExamples } from "../data/dataset";
 import { fingerprintWork } from "../data/fingerprint";
 import { wordNotices } from "../data/text";
 import { architecture } from "../model/architectures";
@@ -42,11 +42,15 @@ export async function prepareTrain(
   const reading = { call: "train", isTraining: true, column: options.column };
   const { text, notices } = await readWords(words, reading, signal);
   const dataset = await inSlices(datasetWork(text, settingsFor()), signal);
-  const settings = settingsFor(exampleCount(dataset.train), dataset.vocabulary.size);
+  const settings = settingsFor(trainingExamples(dataset), dataset.vocabulary.size);
   const longest = longestOf(dataset);
   // The word and the boundary before it; what no model can read is refused below.
   const positions = Math.min(longest.length + 1, MAX_CONTEXT_LENGTH);
-  const network = buildNetwork(architecture(settings.model, positions), dataset.vocabulary.size);
+  const network = buildNetwork(
+    architecture(settings.model, positions),
+    dataset.vocabulary.size,
+    dataset.vocabulary.groups.length,
+  );
   refuseLongWords(network, dataset, longest);
   checkTrainable(network, settings.batchSize, "train", longest.length + 1);
   const { model: _, evalEvery, sampleEvery, prefetch, saveAs, ...recipe } = settings;
@@ -71,8 +75,9 @@ export async function prepareTrain(
 }
 
 /** The longest word of all splits, without boundaries. */
-function longestOf({ train, validation, test }: Dataset): TokenStream {
-  return [train, validation, test].map(longestWord).reduce((a, b) => (b.length > a.length ? b : a));
+function longestOf({ train, validation, test, vocabulary }: Dataset): TokenStream {
+  const longest = (stream: TokenStream) => longestWord(stream, vocabulary.firstGroup);
+  return [train, validation, test].map(longest).reduce((a, b) => (b.length > a.length ? b : a));
 }
 
 /** Refuses a word that the model cannot read to its end; windows have no such end. */

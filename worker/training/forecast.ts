@@ -6,11 +6,12 @@ import { inSlices, turns } from "../../src/slices";
 import type { Losses } from "../../src/types";
 import {
   type Dataset,
-  exampleCount,
   longestWord,
   readContext,
   type TokenStream,
+  trainingExamples,
   WordSet,
+  wordStart,
 } from "../data/dataset";
 import { isReadable, normalizeWord } from "../data/normalization";
 import { randomBits, randomUnit, Stream } from "../data/random";
@@ -55,10 +56,10 @@ export class Forecast {
    * @param before the watch of the training that this one goes on from
    */
   watch({ recipe, step }: Checkpoint, before?: Watch): Watch | undefined {
-    const { train, validation, stats } = this.#dataset;
+    const { validation, stats } = this.#dataset;
     if (!recipe.keepBest || validation.length === 0) return undefined;
     const options = {
-      examples: this.#network.example === "word" ? stats.split.train : exampleCount(train),
+      examples: this.#network.example === "word" ? stats.split.train : trainingExamples(this.#dataset),
       batchSize: recipe.batchSize,
       patience: recipe.patience,
       estimate: (at: Checkpoint) => this.#loss(at, validation, ESTIMATE_EXAMPLES),
@@ -140,7 +141,7 @@ export class Forecast {
 }
 
 /** What is known of a network to read words with it. */
-type Reading = Pick<Network, "example" | "contextLength" | "vocabularySize">;
+type Reading = Pick<Network, "example" | "contextLength" | "vocabularySize" | "firstGroup">;
 
 /**
  * Mean cross entropy of a model on the first `examples` characters of a stream, nats per character; NaN if there are
@@ -156,7 +157,7 @@ export async function meanLoss(
   examples: number,
   stopped: () => boolean = () => false,
 ): Promise<number> {
-  const { vocabularySize } = network;
+  const { vocabularySize, firstGroup } = network;
   const end = Math.min(stream.length, examples + 1);
   const turn = turns(TURN_MS);
   let sum = 0;
@@ -165,7 +166,8 @@ export async function meanLoss(
   for (const { tokens, time, places } of parts(stream, end, predictor.batchSize, network)) {
     const logits = await predictor.predict(tokens, time);
     for (const [row, position] of places) {
-      const values = logits.subarray(row * vocabularySize, (row + 1) * vocabularySize);
+      // What begins a word of a group never follows.
+      const values = logits.subarray(row * vocabularySize, row * vocabularySize + firstGroup);
       sum += logSumExp(values) - (values[stream[position] ?? BOUNDARY] ?? Number.NaN);
     }
     count += places.length;
@@ -189,24 +191,31 @@ function* windowParts(
   stream: TokenStream,
   end: number,
   batchSize: number,
-  { contextLength: time }: Reading,
+  { contextLength: time, firstGroup }: Reading,
 ): Generator<Part> {
-  for (let first = 1; first < end; first += batchSize) {
-    const count = Math.min(batchSize, end - first);
-    const tokens = new Uint32Array(count * time);
-    for (let i = 0; i < count; i++) readContext(stream, first + i, time, tokens, i * time);
-    yield { tokens, time, places: Array.from({ length: count }, (_, i) => [i, first + i] as const) };
+  for (let position = 1; position < end; ) {
+    const positions: number[] = [];
+    for (; position < end && positions.length < batchSize; position++)
+      if ((stream[position] ?? BOUNDARY) < firstGroup) positions.push(position);
+    const tokens = new Uint32Array(positions.length * time);
+    for (const [i, at] of positions.entries()) readContext(stream, at, time, tokens, i * time);
+    yield { tokens, time, places: positions.map((at, i) => [i, at] as const) };
   }
 }
 
 /** The words that begin before `end`. */
-function* wordParts(stream: TokenStream, end: number, batchSize: number): Generator<Part> {
-  for (let start = 1; start < end; ) {
+function* wordParts(
+  stream: TokenStream,
+  end: number,
+  batchSize: number,
+  { firstGroup }: Reading,
+): Generator<Part> {
+  for (let at = 1; at < end; ) {
     const words: (readonly [start: number, places: number])[] = [];
-    for (; start < end && words.length < batchSize; ) {
-      const next = stream.indexOf(BOUNDARY, start) + 1;
-      words.push([start, next - start]);
-      start = next;
+    for (; at < end && words.length < batchSize; ) {
+      const start = wordStart(stream, at, firstGroup);
+      at = stream.indexOf(BOUNDARY, start) + 1;
+      words.push([start, at - start]);
     }
     const time = Math.max(...words.map(([, places]) => places));
     const tokens = new Uint32Array(words.length * time);
@@ -240,9 +249,11 @@ export async function shareOfCopies(
   samples: number,
   seed: number,
 ): Promise<number> {
-  const sets = await Promise.all([train, validation, test].map((stream) => inSlices(WordSet.work(stream))));
+  const streams = [train, validation, test];
+  const { firstGroup } = network;
+  const sets = await Promise.all(streams.map((stream) => inSlices(WordSet.work(stream, firstGroup))));
   // A longer word than the longest of the list is no copy, whatever follows.
-  const longest = Math.max(...[train, validation, test].map((stream) => longestWord(stream).length));
+  const longest = Math.max(...streams.map((stream) => longestWord(stream, firstGroup).length));
   let copies = 0;
   const sampling = { count: samples, seed, maxLength: Math.min(MAX_LENGTH, longest + 1) };
   await walkWords(predictor, network, sampling, (tokens) => {
@@ -262,17 +273,19 @@ interface WordWalk {
 }
 
 /**
- * Samples words at temperature 1, all of them a character at a time.
+ * Samples words at temperature 1, all of them a character at a time. If there are groups, they
+ * take turns.
  *
  * @param onEnd takes each word as it ends, by its number from 0; no word whose logits are not numbers
  */
 async function walkWords(
   predictor: Predictor,
-  { example, contextLength, vocabularySize }: Reading,
+  { example, contextLength, vocabularySize, firstGroup }: Reading,
   { count, seed, maxLength, stopped = () => false }: WordWalk,
   onEnd: (tokens: readonly number[], number: number) => void,
 ): Promise<void> {
-  const chooser = new Chooser(vocabularySize, { temperature: 1, topK: vocabularySize, topP: 1 });
+  const chooser = new Chooser(firstGroup, { temperature: 1, topK: firstGroup, topP: 1 });
+  const groups = vocabularySize - firstGroup;
   const turn = turns(TURN_MS);
   let walks = Array.from({ length: count }, (_, number) => ({ number, tokens: [] as number[] }));
   for (let length = 0; length < maxLength && walks.length > 0; length++) {
@@ -280,11 +293,15 @@ async function walkWords(
     for (let first = 0; first < walks.length; first += predictor.batchSize) {
       if (stopped()) return;
       const batch = walks.slice(first, first + predictor.batchSize);
-      // The boundary and the characters so far; of windows the last ones, with the boundary before a short word.
+      // The boundary and the characters so far; of windows the last ones, with the boundary before a short word. A
+      // group's token is the last before the characters.
       const time = example === "word" ? length + 1 : contextLength;
       const read = new Uint32Array(batch.length * time);
-      for (const [row, { tokens }] of batch.entries())
-        for (let i = 0; i < time; i++) read[row * time + i] = tokens[length - time + i] ?? BOUNDARY;
+      for (const [row, { tokens, number }] of batch.entries())
+        for (let i = 0; i < time; i++) {
+          const start = groups > 0 && i === time - length - 1 ? firstGroup + (number % groups) : BOUNDARY;
+          read[row * time + i] = tokens[length - time + i] ?? start;
+        }
       const logits = await predictor.predict(read, time);
       for (const [i, walk] of batch.entries()) {
         const { number, tokens } = walk;

@@ -7,6 +7,7 @@ export function modelInfo({ network, vocabulary, step, recipe }: Checkpoint): Mo
   return {
     contextLength: network.contextLength,
     vocabulary: vocabulary.characters,
+    ...(vocabulary.groups.length > 0 ? { groups: vocabulary.groups } : {}),
     layers: network.layers.map(({ name, spec, inputShape, outputShape, parameters }) => ({
       name,
       type: spec.type,

@@ -13,7 +13,7 @@ export interface Kernels extends WasmRules {
     vocabularySize: number,
     dimensions: number,
   ): void;
-  drawEvenly(sorted: number): void;
+  drawExamples(even: boolean, sorted: number, count: number): void;
   useSoftTargets(ranks: number, contexts: number, pairs: number, teacher: number): void;
   addLevel(fold: number, fanOut: number, biased: boolean, tanh: boolean): void;
   addBatchNorm(momentum: number, epsilon: number): void;

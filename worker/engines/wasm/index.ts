@@ -42,11 +42,12 @@ export async function createWasmEngine(setup: EngineSetup, build?: Build): Promi
 /** Allocates the tables of examples. */
 function placeExamples(kernels: Kernels, tables: Tables, examples: Examples, vocabularySize: number): void {
   if (examples.targets === "hard") {
-    kernels.drawEvenly(tables.place(examples.sorted));
+    const { sorted } = examples;
+    kernels.drawExamples(examples.order === "even", tables.place(sorted), sorted.length);
     return;
   }
   const { table, teacher, order } = examples;
-  if (order === "even") kernels.drawEvenly(0);
+  kernels.drawExamples(order === "even", 0, table.count);
   kernels.useSoftTargets(
     tables.place(table.ranks),
     tables.place(table.contexts),

@@ -31,8 +31,10 @@ export class WordEngine implements Engine {
     const tables = new Tables(kernels);
     const tokens = kernels.allocateStream(stream.length);
     const starts = wordStarts(setup);
+    // One more with groups: makes room for more than one root.
+    const roots = network.firstGroup < network.vocabularySize ? 1 : 0;
     const longest = starts.reduce(
-      (most, start) => Math.max(most, stream.indexOf(BOUNDARY, start) - start),
+      (most, start) => Math.max(most, stream.indexOf(BOUNDARY, start) - start + roots),
       0,
     );
     const { layout, write } = compilePlan(kernels, network, {

@@ -5,13 +5,15 @@
 import type { Examples } from "../../data/examples";
 import { vec4s } from "./plan";
 
-/** Where each table begins in the buffer of words; absent for random order and hard targets. */
+/** Where each table begins in the buffer of words; absent for random order and hard targets without groups. */
 export interface ExampleTables {
   readonly order: "even" | "random";
   readonly soft: boolean;
   /** Whether there is a teacher. */
   readonly taught: boolean;
-  /** The sorted positions, for hard targets. */
+  /** Examples. Default: every position of the stream but the first. */
+  readonly count?: number;
+  /** The positions to draw from, for hard targets. */
   readonly sorted: number;
   /** `ContextTable`, for soft targets. */
   readonly ranks: number;
@@ -32,7 +34,8 @@ export function uploadedExamples(examples: Examples | undefined, vocabularySize:
   const none = new Float32Array(0);
   if (!examples) return { tables: undefined, words: new Uint32Array(0), teacher: none };
   const { order } = examples;
-  const places = { sorted: 0, ranks: 0, contexts: 0, pairs: 0 };
+  const count = examples.targets === "hard" ? examples.sorted.length : examples.table.count;
+  const places = { count, sorted: 0, ranks: 0, contexts: 0, pairs: 0 };
   if (examples.targets === "hard")
     return {
       tables: { order, soft: false, taught: false, ...places },

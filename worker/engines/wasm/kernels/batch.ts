@@ -34,8 +34,10 @@ export class Batch {
   readonly targets: usize;
   /** Even order instead of random. */
   even: bool = false;
-  /** Positions of the examples in sorted order, u32; 0 for random order, and for soft targets. */
+  /** Positions of the examples, u32; 0 for soft targets, and if every position but the first is one. */
   sorted: usize = 0;
+  /** Examples. */
+  count: u32;
   /** Tables of soft targets, as in worker/data/contexts.ts; 0 if targets are hard. */
   ranks: usize = 0;
   contexts: usize = 0;
@@ -44,15 +46,16 @@ export class Batch {
     readonly size: i32,
     /** Tokens as u16, and how many. */
     readonly stream: usize,
-    readonly length: i32,
+    length: i32,
   ) {
     this.positions = allocate(size);
     this.targets = allocate(size);
+    this.count = length - 1;
   }
 
   /** Draws the examples of a step: their positions, and the contexts as targets if they are soft. */
   draw(seed: u32, step: u32): void {
-    const examples = <u64>(this.length - 1);
+    const examples = <u64>this.count;
     const offset = randomBits(seed, MINIBATCH, 0, 0),
       first = step * <u32>this.size;
     for (let row = 0; row < this.size; row++) {

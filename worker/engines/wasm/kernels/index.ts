@@ -75,10 +75,11 @@ export function begin(
   logNormalizers = allocate(batchSize);
 }
 
-/** Draws examples evenly. @param sorted u32 [examples]; 0 with soft targets */
-export function drawEvenly(sorted: usize): void {
-  batch.even = true;
+/** Draws from a table of examples. @param sorted u32 [count]; 0 with soft targets */
+export function drawExamples(even: bool, sorted: usize, count: i32): void {
+  batch.even = even;
   batch.sorted = sorted;
+  batch.count = count;
 }
 
 /** Trains on soft targets; see `SoftTargets`. @param ranks u32 [examples / 32, 2] */

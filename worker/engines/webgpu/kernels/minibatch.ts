@@ -37,7 +37,7 @@ export function minibatch({ stream, seed, tables }: Drawn): string {
 ${sizes({
   SEED: seed,
   MINIBATCH: Stream.minibatch,
-  EXAMPLES: exampleCount(stream),
+  EXAMPLES: tables?.count ?? exampleCount(stream),
   TOKENS_PER_WORD: 4 / stream.BYTES_PER_ELEMENT,
   TOKEN_BITS: 8 * stream.BYTES_PER_ELEMENT,
   TOKEN_MASK: 2 ** (8 * stream.BYTES_PER_ELEMENT) - 1,
@@ -87,7 +87,7 @@ fn exampleOf(row: u32) -> Example {
       : "let bits = randomBits(vec4u(SEED, MINIBATCH, step.number, row));"
   }
   let index = randomBelow(bits, EXAMPLES);
-  ${soft ? OF_CONTEXT : order === "even" ? "return Example(examples[SORTED + index], 0u);" : "return Example(1u + index, 0u);"}
+  ${soft ? OF_CONTEXT : tables ? "return Example(examples[SORTED + index], 0u);" : "return Example(1u + index, 0u);"}
 }
 `;
 }

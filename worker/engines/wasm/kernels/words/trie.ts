@@ -4,6 +4,9 @@
  *
  *     words     emma  ella  eve         nodes, level by level     0 | 0e | 0em 0el 0ev | 0emm 0ell 0eve | …
  *
+ * If words have groups, there is a root for each group of the batch. It reads the group's token, which stands before
+ * the word, as the other roots read the boundary.
+ *
  * Nodes stand level by level in order of appearance, so parents come before their children, and the same batch
  * always gives the same sums. Before a layer reads earlier characters, a place depends only on its own character:
  * until then there is one row for each different *token*.
@@ -114,7 +117,7 @@ export class Trie {
       for (let word = 0; word < left; word++) {
         // The position of what this place is to predict.
         const position = load<u32>(words + ((<usize>word) << 2));
-        const token: u32 = depth == 0 ? 0 : <u32>load<u16>(stream + ((<usize>position - 1) << 1));
+        const token: u32 = <u32>load<u16>(stream + ((<usize>position - 1) << 1));
         if (depth > 0 && token == 0) continue;
         const parent = depth == 0 ? 0 : load<u32>(nodes + ((<usize>word) << 2));
         const node = this.child(parent, token, depth, count);
