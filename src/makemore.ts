@@ -8,10 +8,12 @@ import { Connection, measurements } from "./connection";
 import { copyOptions } from "./copyOptions";
 import { MakemoreError } from "./errors";
 import { formatValue, kindOf } from "./formatValue";
-import type { EncodedWords, Outcome, ScoredWords, TrainEvent } from "./protocol";
-import { wordScores } from "./scores";
+import type { ClassifiedWords, EncodedWords, Outcome, ScoredWords, TrainEvent } from "./protocol";
+import { classifications, wordScores } from "./scores";
 import { inSlices, type Work } from "./slices";
 import type {
+  Classification,
+  ClassifyOptions,
   EvaluateOptions,
   ExportOptions,
   LoadOptions,
@@ -27,7 +29,9 @@ import type {
   ScoreOptions,
   TrainOptions,
   TrainResult,
+  WordGroups,
   WordScore,
+  Words,
 } from "./types";
 import { WordSender } from "./wordSender";
 
@@ -71,12 +75,13 @@ export class Makemore {
    *
    * @param words any iterable of strings, or one string with a word a line, which costs the page less
    *   where there are a million. Ends are trimmed, empty words dropped; a character is a Unicode code
-   *   point after NFC
+   *   point after NFC. Or several such lists by name, `{ elves: [...], dwarves: [...] }`: one model that knows
+   *   which list a word is of (docs/groups.md)
    * @throws MakemoreError `INVALID_WORDS`, `INVALID_OPTION`, `INVALID_MODEL` (the old model stays),
    *   `BUSY` while another training runs, `DIVERGED`, `LOAD_FAILED`, `WORKER_FAILED`, `DISPOSED`;
    *   the signal's reason when it aborts; what `onProgress` throws
    */
-  async train(words: Iterable<string> | string, options: TrainOptions = {}): Promise<TrainResult> {
+  async train(words: Words | WordGroups, options: TrainOptions = {}): Promise<TrainResult> {
     Makemore.#check(this, "train");
     const { onProgress, signal, ...plain } = copyOptions("train", options);
     const sender = new WordSender(words, "train");
@@ -200,10 +205,10 @@ export class Makemore {
    * What the model makes of each word: its log-likelihood in nats, and the surprise of each of its
    * characters. Words are trimmed and in NFC; empty ones are left out.
    *
-   * @throws MakemoreError `NO_MODEL`, and `INVALID_WORDS` for a character the model never saw; the signal's
-   *   reason when it aborts
+   * @throws MakemoreError `NO_MODEL`, `INVALID_WORDS` for a character the model never saw, and `INVALID_OPTION` for a
+   *   group it does not have; the signal's reason when it aborts
    */
-  async score(words: Iterable<string> | string, options: ScoreOptions = {}): Promise<WordScore[]> {
+  async score(words: Words, options: ScoreOptions = {}): Promise<WordScore[]> {
     Makemore.#check(this, "score");
     const { signal, ...plain } = copyOptions("score", options);
     const sender = new WordSender(words, "score");
@@ -217,12 +222,33 @@ export class Makemore {
   }
 
   /**
+   * How likely each word is of each group, for a model that was trained on several lists. By Bayes' rule from `score`'s
+   * log-likelihoods, with every group as likely beforehand, however many words it had.
+   *
+   * @param words as for `score`; one word is a list, too
+   * @throws MakemoreError `NO_MODEL`, `INVALID_WORDS` for a character the model never saw, and `INVALID_MODEL` for a
+   *   model without groups; the signal's reason when it aborts
+   */
+  async classify(words: Words, options: ClassifyOptions = {}): Promise<Classification[]> {
+    Makemore.#check(this, "classify");
+    const { signal, ...plain } = copyOptions("classify", options);
+    const sender = new WordSender(words, "classify");
+    const found: Classification[] = [];
+    await this.#stoppable("classify", { signal, sender }, (api, id) => {
+      const onPart = (part: ClassifiedWords) => void found.push(...classifications(part));
+      return api.classify(id, plain, giveAway(sender), proxy(onPart));
+    });
+    return found;
+  }
+
+  /**
    * Mean cross entropy over whole splits, in evaluation mode, nats per character.
    *
-   * @param words default: the words of the training. Others are split as those were
+   * @param words default: the words of the training. Others are split as those were; in the same groups, if the
+   *   training had groups, and each word is evaluated as one of its group
    * @throws MakemoreError `NO_MODEL`, `NO_WORDS`, `INVALID_WORDS`; the signal's reason when it aborts
    */
-  async evaluate(words?: Iterable<string> | string, options: EvaluateOptions = {}): Promise<Losses> {
+  async evaluate(words?: Words | WordGroups, options: EvaluateOptions = {}): Promise<Losses> {
     Makemore.#check(this, "evaluate");
     const { signal, ...plain } = copyOptions("evaluate", options);
     const sender = words === undefined ? undefined : new WordSender(words, "evaluate");

@@ -7,6 +7,7 @@ export const pageOptions: Readonly<Record<string, readonly string[]>> = {
   words: ["novel", "signal"],
   next: ["signal"],
   score: ["signal"],
+  classify: ["signal"],
   evaluate: ["signal"],
   exportONNX: ["signal"],
   load: ["words", "signal"],

@@ -12,21 +12,25 @@ import type {
   MakemoreOptions,
   ModelInfo,
   NextCharacter,
+  NextOptions,
   Progress,
   ResumeOptions,
   SampleOptions,
   SavedModel,
+  ScoreOptions,
   TrainOptions,
   TrainResult,
 } from "./types";
 
 /** Options without what stays on the page's side. */
 export type PlainTrainOptions = Omit<TrainOptions, "onProgress" | "signal">;
+export type PlainGroupOptions = Omit<ScoreOptions, "signal">;
+export type PlainNextOptions = Omit<NextOptions, "signal">;
 export type PlainResumeOptions = Omit<ResumeOptions, "onProgress" | "signal" | "words">;
 export type PlainSampleOptions = Omit<SampleOptions, "signal" | "novel"> & { novel?: boolean };
 export type PlainExportOptions = Omit<ExportOptions, "signal">;
 export type PlainLoadOptions = Omit<LoadOptions, "words" | "signal">;
-/** Those of `score`, `evaluate`, `next` and `save`: none are left if all is well. */
+/** Those of `classify`, `evaluate` and `save`: none are left if all is well. */
 export type NoOptions = Record<string, unknown>;
 
 /** Words on their way to the worker, which come in pieces, because a long list is encoded in slices. */
@@ -35,9 +39,11 @@ export interface EncodedWords {
   readonly port: MessagePort;
   /** Whether they came as one string, which may turn out to be something else, such as a CSV file. */
   readonly isText: boolean;
+  /** If they are several lists: the name of each, and whether it came as one string. The pieces come list by list. */
+  readonly groups?: readonly { readonly name: string; readonly isText: boolean }[];
 }
 
-/** UTF-8, one word a line, cut between any two characters; undefined after the last one. */
+/** UTF-8, one word a line, cut between any two characters; undefined after the last one of each list. */
 export type WordsPiece = Uint8Array<ArrayBuffer> | undefined;
 
 /** Words and their scores, in a form that crosses the thread fast. */
@@ -45,6 +51,14 @@ export interface ScoredWords {
   readonly words: readonly string[];
   /** For each word in turn: its characters' surprises, then its end's. */
   readonly surprises: Float32Array<ArrayBuffer>;
+}
+
+/** Words and what each group makes of them. */
+export interface ClassifiedWords {
+  readonly words: readonly string[];
+  readonly groups: readonly string[];
+  /** [words, groups] */
+  readonly probabilities: Float64Array<ArrayBuffer>;
 }
 
 /** What `auto` measured, by model, batch size and optimiser. The page keeps it, for every worker it starts. */
@@ -112,12 +126,18 @@ export interface WorkerAPI {
     novel: EncodedWords | undefined,
     onPart: OnPart<string[]>,
   ): Promise<Outcome<void>>;
-  next(id: number, options: NoOptions, prefix: string): Promise<Outcome<NextCharacter[]>>;
+  next(id: number, options: PlainNextOptions, prefix: string): Promise<Outcome<NextCharacter[]>>;
   score(
+    id: number,
+    options: PlainGroupOptions,
+    words: EncodedWords,
+    onPart: OnPart<ScoredWords>,
+  ): Promise<Outcome<void>>;
+  classify(
     id: number,
     options: NoOptions,
     words: EncodedWords,
-    onPart: OnPart<ScoredWords>,
+    onPart: OnPart<ClassifiedWords>,
   ): Promise<Outcome<void>>;
   evaluate(id: number, options: NoOptions, words: EncodedWords | undefined): Promise<Outcome<Losses>>;
   exportONNX(id: number, options: PlainExportOptions): Promise<Outcome<Uint8Array>>;

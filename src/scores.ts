@@ -1,6 +1,6 @@
-import type { ScoredWords } from "./protocol";
+import type { ClassifiedWords, ScoredWords } from "./protocol";
 import { ITEMS, type Work } from "./slices";
-import type { WordScore } from "./types";
+import type { Classification, WordScore } from "./types";
 
 /** What `score` returns for some words, in slices: one word may have millions of characters. */
 export function* wordScores({ words, surprises }: ScoredWords): Work<WordScore[]> {
@@ -28,4 +28,16 @@ export function* wordScores({ words, surprises }: ScoredWords): Work<WordScore[]
     });
   }
   return scores;
+}
+
+/** What `classify` returns for some words. */
+export function classifications({ words, groups, probabilities }: ClassifiedWords): Classification[] {
+  return words.map((word, i) => {
+    const own = [...probabilities.subarray(i * groups.length, (i + 1) * groups.length)];
+    return {
+      word,
+      group: groups[own.indexOf(Math.max(...own))] ?? "",
+      probabilities: Object.fromEntries(groups.map((group, j) => [group, own[j] ?? 0])),
+    };
+  });
 }

@@ -35,6 +35,15 @@ export type { Backend, LayerSpec, OptimizerSpec };
  */
 export type ModelChoice = ArchitectureName | ArchitectureSizes | readonly LayerSpec[];
 
+/** Words of one list: any iterable of strings, or one string with a word a line. */
+export type Words = Iterable<string> | string;
+
+/** The lists of a model with groups, by name: `{ elves: [...], dwarves: [...] }`. */
+export type WordGroups = Readonly<Record<string, Words>>;
+
+/** One group by its name, or weights above 0 for some of them, such as `{ elves: 0.7, dwarves: 0.3 }`. */
+export type GroupChoice = string | Readonly<Record<string, number>>;
+
 /** See `TrainOptions.recipe`. */
 export type RecipeName = "default" | "thorough" | "best" | "lecture" | "makemore" | "microgpt";
 
@@ -210,8 +219,8 @@ export interface TrainOptions {
 
 /** Options of `resume`; what is not given stays as the training had it. */
 export interface ResumeOptions {
-  /** After `load`: the words that the training had. */
-  words?: Iterable<string> | string | undefined;
+  /** After `load`: the words that the training had, in the same groups if it had groups. */
+  words?: Words | WordGroups | undefined;
   /** As in `TrainOptions`, for these words. */
   column?: string | number | undefined;
   /** A new total, for going on beyond the end. */
@@ -237,6 +246,11 @@ export interface ResumeOptions {
 
 /** Options of `score`. */
 export interface ScoreOptions {
+  /**
+   * For a model with groups: the group that words are taken to be of. Weights mix the groups at every character, as
+   * for `sample`. Default: the word may be of any group, each as likely as another.
+   */
+  group?: GroupChoice | undefined;
   /** Stops scoring as `fetch` does. */
   signal?: AbortSignal | undefined;
 }
@@ -251,9 +265,9 @@ export interface EvaluateOptions {
 export interface LoadOptions {
   /**
    * The words that the training had, for `novel`, `evaluate` and `resume`. For `novel` alone, give them to
-   * `sample` instead.
+   * `sample` instead. In the same groups, if the training had groups.
    */
-  words?: Iterable<string> | string | undefined;
+  words?: Words | WordGroups | undefined;
   /** As in `TrainOptions`, for these words. */
   column?: string | number | undefined;
   /** Stops loading as `fetch` does; the model stays as it was. */
@@ -361,6 +375,11 @@ export interface SampleOptions {
   minLength?: number | undefined;
   /** A word that reaches it ends there. Default 100. */
   maxLength?: number | undefined;
+  /**
+   * For a model with groups: the group that words are of. Weights mix the groups at every character: they need not
+   * add up to 1, and a group without one has no part. Default: each group has its turn, word by word.
+   */
+  group?: GroupChoice | undefined;
   /** As in `TrainOptions`. Same seed, same model: same words. Default: a new one each call. */
   seed?: number | string | undefined;
   /** `true` leaves out words of the training list; a list of words leaves out those. Default false. */
@@ -382,8 +401,25 @@ export interface WordScore {
   surprises: { character: string; surprise: number }[];
 }
 
+/** What the model makes of a word's group. */
+export interface Classification {
+  word: string;
+  /** The group with the highest probability. */
+  group: string;
+  /** 0 to 1; those of all groups add up to 1. */
+  probabilities: Record<string, number>;
+}
+
+/** Options of `classify`. */
+export interface ClassifyOptions {
+  /** Stops the call as `fetch` does. */
+  signal?: AbortSignal | undefined;
+}
+
 /** Options of `next`. */
 export interface NextOptions {
+  /** As in `ScoreOptions`. */
+  group?: GroupChoice | undefined;
   /** Stops the call as `fetch` does. */
   signal?: AbortSignal | undefined;
 }

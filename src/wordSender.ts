@@ -2,6 +2,7 @@ import { MakemoreError } from "./errors";
 import { formatValue, kindOf } from "./formatValue";
 import type { EncodedWords, WordsPiece } from "./protocol";
 import { inSlices, runSlice, type Work } from "./slices";
+import type { WordGroups, Words } from "./types";
 
 /** The line separators of Python's `str.splitlines`, which the worker splits a text at. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: three of them separate lines.
@@ -33,17 +34,23 @@ export class WordSender {
   readonly #work: Work<void>;
 
   /**
-   * @param words any iterable of strings, or one string with a word a line
+   * @param words any iterable of strings, or one string with a word a line; or lists of them by name
    * @param call the method they were given to, for messages
    * @throws MakemoreError `INVALID_WORDS` for what is not words
    */
-  constructor(words: Iterable<string> | string, call: string) {
-    if (typeof words !== "string") checkIterable(words, call);
+  constructor(words: Words | WordGroups, call: string) {
+    const lists = isGroups(words) ? listsOf(words, call) : [{ name: "", label: call, words }];
+    for (const { label, words } of lists) if (typeof words !== "string") checkIterable(words, label);
     const { port1, port2 } = new MessageChannel();
     const send = (piece: WordsPiece) => port1.postMessage(piece, piece ? [piece.buffer] : []);
-    this.encoded = { port: port2, isText: typeof words === "string" };
+    const sent = lists.map(({ name, words }) => ({ name, isText: typeof words === "string" }));
+    this.encoded = {
+      port: port2,
+      isText: typeof words === "string",
+      ...(isGroups(words) ? { groups: sent } : {}),
+    };
     this.#port = port1;
-    this.#work = typeof words === "string" ? encodeText(words, send) : encodeWords(words, call, send);
+    this.#work = encodeLists(lists, send);
     try {
       runSlice(this.#work);
     } catch (error) {
@@ -64,6 +71,37 @@ export class WordSender {
   close(): void {
     this.#port.close();
   }
+}
+
+/** One list of words. */
+interface List {
+  /** Of its group. */
+  readonly name: string;
+  /** What it is in messages. */
+  readonly label: string;
+  readonly words: Words;
+}
+
+/** Whether words are several lists by name. An empty record is none. */
+function isGroups(words: Words | WordGroups): words is WordGroups {
+  return kindOf(words) === "Object" && !(Symbol.iterator in Object(words)) && Object.keys(words).length > 0;
+}
+
+/** @throws MakemoreError `INVALID_WORDS` for a name that is empty, or not trimmed and on one line */
+function listsOf(groups: WordGroups, call: string): List[] {
+  return Object.entries(groups).map(([name, words]) => {
+    if (!/^\S(.*\S)?$/.test(name))
+      throw new MakemoreError(
+        "INVALID_WORDS",
+        `${call}: a group's name is ${formatValue(name)}; it must be on one line, without spaces at its ends.`,
+      );
+    return { name, label: `${call}: group ${formatValue(name)}`, words };
+  });
+}
+
+function* encodeLists(lists: readonly List[], send: (piece: WordsPiece) => void): Work<void> {
+  for (const { label, words } of lists)
+    yield* typeof words === "string" ? encodeText(words, send) : encodeWords(words, label, send);
 }
 
 function checkIterable(words: Iterable<string>, call: string): void {

@@ -9,6 +9,7 @@ import { formatValue } from "../src/formatValue";
 import { pageOptions } from "../src/pageOptions";
 import type {
   PlainExportOptions,
+  PlainGroupOptions,
   PlainLoadOptions,
   PlainResumeOptions,
   PlainSampleOptions,
@@ -102,7 +103,19 @@ const resumeOptions = v.strictObject({
   ...during,
 });
 
+/** A group's name, or weights by name. Which groups there are is the model's to say. */
+const group = v.optional(
+  v.lazy((value) =>
+    typeof value === "object" && value !== null && Object.keys(value).length > 0
+      ? v.record(v.string(), between(0, Number.MAX_VALUE / 65_536, true))
+      : v.string("a group's name, or weights above 0 by name"),
+  ),
+);
+
+const groupOptions = v.strictObject({ group });
+
 const sampleOptions = v.strictObject({
+  group,
   temperature: v.optional(between(0, 100, true)),
   topK: v.optional(whole(1, 65_535)),
   topP: v.optional(between(0, 1, true)),
@@ -282,6 +295,7 @@ export function samplingSettings(call: SamplingCall, options: PlainSampleOptions
     topK: options.topK ?? 65_535,
     topP: options.topP ?? 1,
     prefix: options.prefix ?? "",
+    group: options.group,
     minLength,
     maxLength,
     seed: seedNumber(options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0),
@@ -296,13 +310,18 @@ export function checkLoadOptions(options: PlainLoadOptions): void {
 }
 
 /** Checks the options of a call that has none but what stays on the page, such as its signal. */
-export function checkNoOptions(options: object, call: "score" | "evaluate" | "next" | "save"): void {
+export function checkNoOptions(options: object, call: "classify" | "evaluate" | "save"): void {
   check(noOptions, options, call);
+}
+
+/** Checks the options of a call that takes a group. */
+export function checkGroupOptions(options: PlainGroupOptions, call: "score" | "next"): void {
+  check(groupOptions, options, call);
 }
 
 /** Checks what a call of `next` is given. */
 export function checkNext(options: object, prefix: string): void {
-  checkNoOptions(options, "next");
+  checkGroupOptions(options, "next");
   check(v.object({ prefix: v.string("a string") }), { prefix }, "next");
 }
 

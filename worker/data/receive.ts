@@ -5,29 +5,46 @@ export interface ReceivedWords extends Pick<EncodedWords, "isText"> {
   readonly text: string;
 }
 
+/** The words of a group as the page sent them. */
+interface ReceivedList extends ReceivedWords {
+  readonly name: string;
+}
+
 /**
  * Receives words, which the page sends in pieces.
  *
  * @throws the signal's reason when it aborts
  */
-export async function receiveWords(
-  { port, isText }: EncodedWords,
+export async function receiveWords(words: EncodedWords, signal: AbortSignal): Promise<ReceivedWords> {
+  const [list] = await receiveLists(words, signal);
+  return { text: list?.text ?? "", isText: words.isText };
+}
+
+/** As `receiveWords`, for lists by group; one list is that of the group "". */
+export async function receiveLists(
+  { port, isText, groups = [{ name: "", isText }] }: EncodedWords,
   signal: AbortSignal,
-): Promise<ReceivedWords> {
+): Promise<ReceivedList[]> {
   const decoder = new TextDecoder();
-  const pieces: string[] = [];
+  const texts: string[] = [];
+  let pieces: string[] = [];
   try {
     await new Promise<void>((resolve, reject) => {
       const refuse = () => reject(signal.reason);
       if (signal.aborted) refuse();
       signal.addEventListener("abort", refuse, { once: true });
       port.onmessage = ({ data: piece }: MessageEvent<WordsPiece>) => {
-        if (piece) pieces.push(decoder.decode(piece, { stream: true }));
-        else resolve();
+        if (piece) {
+          pieces.push(decoder.decode(piece, { stream: true }));
+          return;
+        }
+        texts.push(pieces.join("") + decoder.decode());
+        pieces = [];
+        if (texts.length === groups.length) resolve();
       };
     });
   } finally {
     port.close();
   }
-  return { text: pieces.join("") + decoder.decode(), isText };
+  return groups.map((group, i) => ({ ...group, text: texts[i] ?? "" }));
 }

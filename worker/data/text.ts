@@ -70,10 +70,7 @@ export function* wordsWork({ text, isText }: ReceivedWords, reading: Reading): W
 }
 
 /** What a training's caller should hear of its words. */
-export function wordNotices(
-  { stats, train, vocabulary }: Dataset,
-  shares: readonly number[],
-): string[] {
+export function wordNotices({ stats, train, vocabulary }: Dataset, shares: readonly number[]): string[] {
   const { count, split } = stats;
   const notices: string[] = [];
   const longest = longestWord(train, vocabulary.firstGroup).length;

@@ -102,9 +102,7 @@ export function wordStarts({
   examples,
   network,
 }: Pick<WordSetup, "stream" | "examples"> & Partial<WordSetup>): Uint32Array<ArrayBuffer> {
-  return examples?.unit === "word"
-    ? examples.starts
-    : runToEnd(wordStartsWork(stream, network?.firstGroup));
+  return examples?.unit === "word" ? examples.starts : runToEnd(wordStartsWork(stream, network?.firstGroup));
 }
 
 /** The first positions of a stream's words, in the stream's order. */

@@ -111,7 +111,12 @@ function* readModel(bytes: Uint8Array): Work<Checkpoint> {
 
 function readGroups(value: unknown): string[] {
   const isName = (name: unknown): name is string => typeof name === "string" && name !== "";
-  if (!Array.isArray(value) || value.length === 0 || !value.every(isName) || new Set(value).size < value.length)
+  if (
+    !Array.isArray(value) ||
+    value.length === 0 ||
+    !value.every(isName) ||
+    new Set(value).size < value.length
+  )
     throw new Error("its groups are not a list of names.");
   return value;
 }

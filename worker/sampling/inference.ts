@@ -7,18 +7,20 @@
  */
 import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
-import type { ScoredWords } from "../../src/protocol";
-import type { NextCharacter } from "../../src/types";
+import type { ClassifiedWords, ScoredWords } from "../../src/protocol";
+import type { GroupChoice, NextCharacter } from "../../src/types";
 import type { TokenStream, WordSet } from "../data/dataset";
+import { mixture, type Share } from "../data/groups";
 import { elements, type Network } from "../model/network";
 import { networkGraphs } from "../onnx/networkGraphs";
 import type { Checkpoint } from "../training/checkpoint";
-import { nextCharacters } from "./nextCharacters";
+import { Blend, mixedSurprises, posterior, withGroup } from "./groups";
+import { nextCharacters, nextOfGroups } from "./nextCharacters";
 import { Prefixes, type StepSession } from "./prefixes";
 import { prefixSurprises } from "./prefixSurprises";
 import { GraphSession, type Runtime } from "./runtime";
 import { encodePrefix, Found, type SampleSettings, type SamplingCall, sampleWords, walkDown } from "./sample";
-import { surprises, type TreeSession, wordsOf } from "./surprises";
+import { surprises, type TreeSession, type WordSlice, wordsOf } from "./surprises";
 
 /** How often a call that waits for others looks whether it is stopped, or its turn, ms. */
 const STOP_MS = 20;
@@ -28,6 +30,8 @@ const MULTIPLY_ADDS = { sampling: 2.1e8, scoring: 1e9 };
 const MOST_WALKING = 17;
 /** Words of a stream's batch: the first comes soon, later ones are worth their message. */
 const BATCH = { first: 10, most: 1000 };
+/** Tokens that are scored for one group after the other: more are a part of their own. */
+const GROUPED_TOKENS = 8192;
 /** Bytes for the beginnings of words of a sampling beside another. */
 const MEMORY_BESIDE = 2 << 20;
 
@@ -77,8 +81,9 @@ export class Inference {
       // Before ONNX Runtime is loaded, because it refuses an impossible prefix.
       const prefix = encodePrefix(vocabulary, settings);
       const limited = withinModel("sample", settings, prefix, networkGraphs(network).longestWord);
-      const sampling = { vocabulary, count, settings: limited, prefix, known, stopped, most };
-      return (await this.#walk(stopped, (prefixes) => sampleWords(prefixes, sampling))) ?? [];
+      const { groups, over } = this.#groups("sample", settings);
+      const sampling = { vocabulary, count, settings: limited, prefix, groups, known, stopped, most };
+      return (await this.#walk(stopped, (prefixes) => sampleWords(over(prefixes), sampling))) ?? [];
     });
   }
 
@@ -100,10 +105,11 @@ export class Inference {
     return this.#call(async () => {
       const prefix = encodePrefix(vocabulary, settings, "words");
       const limited = withinModel("words", settings, prefix, networkGraphs(network).longestWord);
+      const { groups, over } = this.#groups("words", settings);
       const found = new Found("words", limited);
       for (let count = BATCH.first; !stopped(); count = Math.min(2 * count, BATCH.most)) {
-        const sampling = { vocabulary, count, settings: limited, prefix, known, stopped, most };
-        const words = await this.#walk(stopped, (prefixes) => sampleWords(prefixes, sampling, found));
+        const sampling = { vocabulary, count, settings: limited, prefix, groups, known, stopped, most };
+        const words = await this.#walk(stopped, (prefixes) => sampleWords(over(prefixes), sampling, found));
         if (words) await onBatch(words);
       }
     });
@@ -113,13 +119,16 @@ export class Inference {
    * Every next character after a prefix, with its probability, likeliest first.
    *
    * @param stopped asked between steps; once true, the call ends with nothing
+   * @param group see `NextOptions`
    */
-  next(prefix: string, stopped: () => boolean = () => false): Promise<NextCharacter[]> {
+  next(prefix: string, stopped: () => boolean = () => false, group?: GroupChoice): Promise<NextCharacter[]> {
     const { vocabulary, network } = this.#checkpoint;
     return this.#call(async () => {
       const tokens = encodePrefix(vocabulary, { prefix, maxLength: Number.POSITIVE_INFINITY }, "next");
       refuseLonger("next", prefix, tokens, networkGraphs(network).longestWord);
+      const groups = this.#shares("next", group);
       const characters = await this.#walk(stopped, async (prefixes) => {
+        if (groups.shares.length > 0) return nextOfGroups(prefixes, vocabulary, groups, tokens, stopped);
         const node = await walkDown(prefixes, tokens, stopped);
         return node === undefined ? [] : nextCharacters(vocabulary, prefixes.logits(node));
       });
@@ -133,14 +142,27 @@ export class Inference {
    * @param stream the words, in the ids of the model's vocabulary
    * @param onPart takes their surprises in parts of some thousand characters, at word ends
    * @param stopped asked between runs; once true, the call ends with what it has
+   * @param group see `ScoreOptions`
    */
   score(
     stream: TokenStream,
     onPart: (part: ScoredWords) => void | Promise<void>,
     stopped: () => boolean = () => false,
+    group?: GroupChoice,
   ): Promise<void> {
     const { vocabulary } = this.#checkpoint;
     return this.#call(async () => {
+      const { shares, isAlternative } = this.#shares("score", group);
+      if (shares.length > 0) {
+        const weights = shares.map(({ weight }) => weight);
+        for await (const { words, values, ends } of this.#byGroup("score", stream, shares, stopped)) {
+          const mixed = ends.map((end, i) =>
+            mixedSurprises(values, weights, ends[i - 1] ?? 0, end, isAlternative),
+          );
+          await onPart({ words, surprises: joined(mixed, ends.at(-1) ?? 0) });
+        }
+        return;
+      }
       const words = wordsOf(stream);
       let next = words.next();
       // Values that are not handed over yet: those of whole words, and of the word under way.
@@ -165,6 +187,87 @@ export class Inference {
         if (stopped()) return;
       }
     });
+  }
+
+  /**
+   * The probability of each group for words, all groups being as likely before.
+   *
+   * @param stream the words, in the ids of the model's vocabulary
+   * @param onPart takes the words' in parts
+   * @param stopped asked between runs; once true, the call ends with what it has
+   * @throws MakemoreError `INVALID_MODEL` without groups
+   */
+  classify(
+    stream: TokenStream,
+    onPart: (part: ClassifiedWords) => void | Promise<void>,
+    stopped: () => boolean,
+  ): Promise<void> {
+    const { groups } = this.#checkpoint.vocabulary;
+    return this.#call(async () => {
+      const { shares } = this.#shares("classify", undefined);
+      for await (const { words, values, ends } of this.#byGroup("classify", stream, shares, stopped)) {
+        const probabilities = ends.flatMap((end, i) =>
+          posterior(values.map((all) => -all.subarray(ends[i - 1] ?? 0, end).reduce((sum, s) => sum + s, 0))),
+        );
+        await onPart({ words, groups, probabilities: Float64Array.from(probabilities) });
+      }
+    });
+  }
+
+  /** The groups of a call, each as likely if it names none: then a word is of one of them. None without groups. */
+  #shares(
+    call: string,
+    group: GroupChoice | undefined,
+  ): { readonly shares: readonly Share[]; readonly isAlternative: boolean } {
+    const { vocabulary } = this.#checkpoint;
+    const { groups } = vocabulary;
+    const given = mixture(call, vocabulary, group);
+    const all = groups.map((name) => ({ token: vocabulary.groupId(name), weight: 1 / groups.length }));
+    return { shares: given ?? all, isAlternative: given === undefined };
+  }
+
+  /** How a call samples words of its groups: the tokens that words begin with, and the tree that it walks. */
+  #groups(call: SamplingCall, { group }: SampleSettings) {
+    const { shares, isAlternative } = this.#shares(call, group);
+    const blends = !isAlternative && shares.length > 1;
+    return {
+      groups: shares.slice(0, blends ? 1 : undefined).map(({ token }) => token),
+      over: (prefixes: Prefixes) => (blends ? new Blend(call, prefixes, shares) : prefixes),
+    };
+  }
+
+  /**
+   * The surprises of words under each group, some words at a time.
+   *
+   * @returns words; of each group, the surprises of all their places; where those of each word end
+   */
+  async *#byGroup(
+    call: string,
+    stream: TokenStream,
+    shares: readonly Share[],
+    stopped: () => boolean,
+  ): AsyncGenerator<{ words: string[]; values: Float32Array[]; ends: number[] }> {
+    const { vocabulary } = this.#checkpoint;
+    let batch: WordSlice[] = [];
+    for (const word of wordsOf(stream)) {
+      batch.push(word);
+      const { start = 0 } = batch[0] ?? {};
+      if (word.end - start < GROUPED_TOKENS && word.end + 1 < stream.length) continue;
+      const values: Float32Array[] = [];
+      const tokens = stream.subarray(start, word.end + 1);
+      for (const { token } of shares) {
+        const parts: Float32Array[] = [];
+        for await (const part of this.#surprises(call, withGroup(tokens, token), stopped)) parts.push(part);
+        if (stopped()) return;
+        values.push(joined(parts, tokens.length));
+      }
+      yield {
+        words: batch.map(({ start, end }) => vocabulary.decode(stream.subarray(start, end))),
+        values,
+        ends: batch.map(({ end }) => end + 1 - start),
+      };
+      batch = [];
+    }
   }
 
   /**
@@ -259,20 +362,20 @@ export class Inference {
     const { network, vocabulary } = this.#checkpoint;
     const { tree, longestWord = Number.POSITIVE_INFINITY } = networkGraphs(network);
     if (tree) {
-      yield* surprises(await this.#openTree(tree), wordsOf(stream), stopped);
+      yield* surprises(await this.#openTree(tree), wordsOf(stream, network.firstGroup), stopped);
       return;
     }
-    for (const { start, end } of wordsOf(stream)) {
-      if (end - start <= longestWord) continue;
+    for (const { start, first = start, end } of wordsOf(stream, network.firstGroup)) {
+      if (end - first <= longestWord) continue;
       throw new MakemoreError(
         "INVALID_WORDS",
-        `${call}: ${formatValue(vocabulary.decode(stream.subarray(start, end)))} has ${end - start} characters; this model reads words of at most ${longestWord}.`,
+        `${call}: ${formatValue(vocabulary.decode(stream.subarray(first, end)))} has ${end - first} characters; this model reads words of at most ${longestWord}.`,
       );
     }
     const walk = await this.#borrowPrefixes();
     try {
       const most = runLength(network, MULTIPLY_ADDS.sampling);
-      yield* prefixSurprises(walk.prefixes, wordsOf(stream), most, stopped);
+      yield* prefixSurprises(walk.prefixes, wordsOf(stream, network.firstGroup), most, stopped);
     } finally {
       walk.giveBack();
     }
@@ -290,7 +393,8 @@ export class Inference {
   async #makeStepper(): Promise<StepSession> {
     const { network, parameters } = this.#checkpoint;
     const { graph, ...rest } = networkGraphs(network).stepper(parameters);
-    return { ...rest, session: await this.#open(graph), vocabularySize: network.vocabularySize };
+    const { vocabularySize, firstGroup } = network;
+    return { ...rest, session: await this.#open(graph), vocabularySize, firstGroup };
   }
 
   /** Opened once; a failure is not kept. */
@@ -309,6 +413,7 @@ export class Inference {
       session: await this.#open(graph),
       levels,
       vocabularySize: network.vocabularySize,
+      firstGroup: network.firstGroup,
       most: runLength(network, MULTIPLY_ADDS.scoring),
     };
   }

@@ -1,19 +1,22 @@
 /** From logits to the distribution of the next character. */
 import type { NextCharacter } from "../../src/types";
+import type { Share } from "../data/groups";
 import type { Vocabulary } from "../data/vocabulary";
-import { diverged } from "./sample";
+import { mix, posterior } from "./groups";
+import type { Prefixes } from "./prefixes";
+import { diverged, walkDown } from "./sample";
 
 /**
  * Every next character with its probability, likeliest first; the end of the word is "".
  *
- * @param logits values of every id of the vocabulary, from `offset` on
+ * @param logits values of every id of the vocabulary, from `offset` on; those of groups have no part
  * @throws MakemoreError `SAMPLING_FAILED` if one is not a number
  */
 export function nextCharacters(
   vocabulary: Vocabulary,
   { values, offset }: { readonly values: Float32Array; readonly offset: number },
 ): NextCharacter[] {
-  const logits = values.subarray(offset, offset + vocabulary.size);
+  const logits = values.subarray(offset, offset + vocabulary.firstGroup);
   let highest = Number.NEGATIVE_INFINITY;
   for (const logit of logits) highest = Math.max(highest, logit);
   // In float64, so that the probabilities add up to 1 to rounding.
@@ -23,4 +26,45 @@ export function nextCharacters(
   return weights
     .map((weight, id) => ({ character: vocabulary.decode([id]), probability: weight / total }))
     .sort((a, b) => b.probability - a.probability);
+}
+
+/**
+ * As `nextCharacters`, after a prefix of a word of several groups.
+ *
+ * @param isAlternative true if the word is of one of them, so that its prefix tells which; false if they are mixed
+ *   anew at every character
+ */
+export async function nextOfGroups(
+  prefixes: Prefixes,
+  vocabulary: Vocabulary,
+  { shares, isAlternative }: { readonly shares: readonly Share[]; readonly isAlternative: boolean },
+  prefix: readonly number[],
+  stopped: () => boolean,
+): Promise<NextCharacter[]> {
+  const parts: { values: Float32Array; offset: number; weight: number }[] = [];
+  const beliefs: number[] = [];
+  const probabilities = new Float64Array(vocabulary.firstGroup);
+  for (const { token, weight } of shares) {
+    let belief = Math.log(weight);
+    const beginning = [token, ...prefix];
+    // One token further each time: what is computed already is only looked up.
+    for (let read = isAlternative ? 1 : beginning.length; read <= beginning.length; read++) {
+      const node = await walkDown(prefixes, beginning.slice(0, read), stopped);
+      if (node === undefined) return [];
+      const { values, offset } = prefixes.logits(node);
+      mix(probabilities, [{ values, offset, weight: 1 }]);
+      const next = beginning[read];
+      // A copy: the walk of the next group may forget this node.
+      if (next === undefined)
+        parts.push({ values: values.slice(offset, offset + vocabulary.firstGroup), offset: 0, weight });
+      else belief += Math.log(probabilities[next] ?? 0);
+    }
+    beliefs.push(belief);
+  }
+  const weights = isAlternative ? posterior(beliefs) : shares.map(({ weight }) => weight);
+  mix(
+    probabilities,
+    parts.map((part, i) => ({ ...part, weight: weights[i] ?? 0 })),
+  );
+  return nextCharacters(vocabulary, { values: Float32Array.from(probabilities, Math.log), offset: 0 });
 }

@@ -2,8 +2,7 @@
 import { nextTask } from "../../src/slices";
 import { BOUNDARY } from "../data/vocabulary";
 import { Prefixes } from "./prefixes";
-import { diverged } from "./sample";
-import type { WordSlice } from "./surprises";
+import { surpriseOf, type WordSlice } from "./surprises";
 
 /**
  * The surprise, in nats, of each position in turn: a word's characters, then its end. Many words walk down the
@@ -41,9 +40,9 @@ async function walk(
 ): Promise<Float32Array<ArrayBuffer> | undefined> {
   const offsets: number[] = [];
   let total = 0;
-  for (const { start, end } of words) {
+  for (const { start, first = start, end } of words) {
     offsets.push(total);
-    total += end - start + 1;
+    total += end - first + 1;
   }
   const values = new Float32Array(total);
   const nodes = new Int32Array(words.length);
@@ -54,14 +53,15 @@ async function walk(
     if (prefixes.isFull(going.length)) prefixes.keep(nodes.subarray(0, going.length));
     const next: number[] = [];
     for (const [i, word] of going.entries()) {
-      const { tokens, start, end } = words[word] ?? { tokens: [], start: 0, end: 0 };
+      const { tokens, start, first = start, end } = words[word] ?? { tokens: [], start: 0, end: 0 };
       const isEnd = start + position === end;
       const token = isEnd ? BOUNDARY : (tokens[start + position] ?? BOUNDARY);
       const node = nodes[i] ?? Prefixes.root;
-      const { values: logProbabilities, offset } = prefixes.logits(node);
-      const surprise = -(logProbabilities[offset + token] ?? Number.NaN);
-      if (Number.isNaN(surprise)) throw diverged();
-      values[(offsets[word] ?? 0) + position] = surprise;
+      const at = start + position - first;
+      if (at >= 0) {
+        const { values: logProbabilities, offset } = prefixes.logits(node);
+        values[(offsets[word] ?? 0) + at] = surpriseOf(logProbabilities, offset, token, prefixes);
+      }
       if (isEnd) continue;
       nodes[next.length] = prefixes.step(node, token);
       next.push(word);

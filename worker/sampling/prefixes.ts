@@ -8,6 +8,7 @@
  *
  * The root stands for boundaries all the way back: it is its own parent. For a network that reads words, it is the
  * boundary that begins each of them, position 0; such a network may also look at all ancestors of a node at once.
+ * A group's token below the root begins a word in place of that boundary: it is at position 0, too.
  */
 import { BOUNDARY } from "../data/vocabulary";
 import type { Ancestry, Stepper } from "../onnx/incremental";
@@ -20,6 +21,8 @@ const MEMORY = 40 << 20;
 export interface StepSession extends Omit<Stepper, "graph"> {
   readonly session: GraphSession;
   readonly vocabularySize: number;
+  /** Ids from this one on begin words of a group. */
+  readonly firstGroup: number;
 }
 
 /** What one run of the graph computed: rows of consecutive nodes. */
@@ -39,6 +42,9 @@ export class Prefixes {
   /** No character yet. */
   static readonly root = 0;
 
+  /** Of the vocabulary, as `StepSession` has them. */
+  readonly vocabularySize: number;
+  readonly firstGroup: number;
   /** Ancestors that a new node may look up. */
   readonly reach: number;
   readonly #graph: StepSession;
@@ -63,6 +69,8 @@ export class Prefixes {
   private constructor(graph: StepSession, memory: number) {
     const { vocabularySize, states, width, ancestry } = graph;
     this.#graph = graph;
+    this.vocabularySize = vocabularySize;
+    this.firstGroup = graph.firstGroup;
     this.reach = Math.max(width, ancestry?.longest ?? 0, ...states.map((state) => state.delay));
     this.#kept = [...states, ...(ancestry?.memories ?? [])];
     const numbers = this.#kept.reduce((sum, { channels }) => sum + channels, vocabularySize + 4);
@@ -174,7 +182,8 @@ export class Prefixes {
   }
 
   #add(parent: number, token: number): number {
-    const child = this.#place(parent, token);
+    const isStart = token >= this.#graph.firstGroup;
+    const child = this.#place(parent, token, isStart ? 0 : undefined);
     this.#siblings[child] = this.#children[parent] ?? NONE;
     this.#children[parent] = child;
     return child;

@@ -22,17 +22,23 @@ const MAX_REFUSED = 10_000;
 const TURN_MS = 12;
 
 /** `sample`'s options with every default filled in. */
-export type SampleSettings = Complete<PlainSampleOptions> & { readonly seed: number };
+export type SampleSettings = Complete<Omit<PlainSampleOptions, "group">> &
+  Pick<PlainSampleOptions, "group"> & { readonly seed: number };
 
 /** A word under way. */
 interface Walk {
   /** Its place in the order of words: the key of its chance. */
   readonly number: number;
   readonly tokens: number[];
+  /** Tokens yet to be read before the first choice. */
+  readonly unread: number[];
 }
 
 /** The calls that sample, for messages. */
 export type SamplingCall = "sample" | "words";
+
+/** What a sampling needs of the tree of prefixes. */
+export type Beginnings = Pick<Prefixes, "walks" | "logits" | "step" | "isFull" | "compute" | "keep">;
 
 /** What is asked of a sampling. */
 interface Sampling {
@@ -41,6 +47,8 @@ interface Sampling {
   readonly settings: SampleSettings;
   /** Ids of the settings' prefix. */
   readonly prefix: readonly number[];
+  /** Tokens of groups, which take turns: the one that a word begins with. None without groups. */
+  readonly groups?: readonly number[];
   /** The sets of words that `novel` leaves out. */
   readonly known: readonly WordSet[];
   /** Asked between steps; once true, the words so far are returned. */
@@ -56,13 +64,13 @@ interface Sampling {
  * @throws MakemoreError `SAMPLING_FAILED` if the constraints leave too few words
  */
 export async function sampleWords(
-  prefixes: Prefixes,
-  { vocabulary, count, settings, prefix, known, stopped, most }: Sampling,
+  prefixes: Beginnings,
+  { vocabulary, count, settings, prefix, groups = [], known, stopped, most }: Sampling,
   found: Found = new Found("sample", settings),
 ): Promise<string[]> {
   found.begin(count);
   const { seed, minLength, maxLength } = settings;
-  const chooser = new Chooser(vocabulary.size, settings);
+  const chooser = new Chooser(vocabulary.firstGroup, settings);
   const end = ({ number, tokens }: Walk) =>
     found.end(number, wordOf(vocabulary, tokens, prefix, settings, known));
   const atOnce = Math.min(prefixes.walks, most);
@@ -70,7 +78,9 @@ export async function sampleWords(
   const nodes = new Int32Array(atOnce + 1);
   const walks: Walk[] = [];
   const giveTurn = turns(TURN_MS);
-  let start = await walkDown(prefixes, prefix, stopped);
+  // Words of several groups have no more in common than the root.
+  const common = groups.length > 1 ? [] : [...groups, ...prefix];
+  let start = await walkDown(prefixes, common, stopped);
   if (start === undefined) return [];
   for (;;) {
     // First of all, because the call before may have ended right after a step.
@@ -85,13 +95,21 @@ export async function sampleWords(
       const number = found.next();
       if (number === undefined) break;
       nodes[walks.length] = start;
-      walks.push({ number, tokens: [...prefix] });
+      const group = groups[number % groups.length];
+      const unread = groups.length > 1 && group !== undefined ? [group, ...prefix] : [];
+      walks.push({ number, tokens: [...prefix], unread });
     }
     let going = 0;
     for (const [i, walk] of walks.entries()) {
       const { number, tokens } = walk;
       const { length } = tokens;
       const node = nodes[i] ?? Prefixes.root;
+      const next = walk.unread.shift();
+      if (next !== undefined) {
+        nodes[going] = prefixes.step(node, next);
+        walks[going++] = walk;
+        continue;
+      }
       if (length < maxLength) {
         const unit = randomUnit(randomBits(seed, Stream.sampling, number, length));
         const { values, offset } = prefixes.logits(node);
@@ -238,7 +256,7 @@ export function encodePrefix(
 
 /** The node of a prefix, computed with everything above it; undefined if `stopped` becomes true. */
 export async function walkDown(
-  prefixes: Prefixes,
+  prefixes: Beginnings,
   prefix: readonly number[],
   stopped: () => boolean,
 ): Promise<number | undefined> {
@@ -254,7 +272,7 @@ export async function walkDown(
 }
 
 /** The node one known character below, where everything above is computed. */
-async function stepDown(prefixes: Prefixes, node: number, token: number): Promise<number> {
+async function stepDown(prefixes: Beginnings, node: number, token: number): Promise<number> {
   await prefixes.compute();
   const kept = Int32Array.of(node);
   if (prefixes.isFull(1)) prefixes.keep(kept);

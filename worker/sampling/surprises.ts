@@ -4,7 +4,7 @@
  */
 
 import { nextTask } from "../../src/slices";
-import type { TokenStream } from "../data/dataset";
+import { type TokenStream, wordStart } from "../data/dataset";
 import { BOUNDARY } from "../data/vocabulary";
 import { DistinctNodes } from "./distinctNodes";
 import type { Feed, GraphSession } from "./runtime";
@@ -21,6 +21,8 @@ const POSITIONS = 32_768;
 export interface WordSlice {
   readonly tokens: ArrayLike<number>;
   readonly start: number;
+  /** Its first character, after the token of its group. Default: `start`, because it has no group. */
+  readonly first?: number;
   readonly end: number;
 }
 
@@ -29,15 +31,17 @@ export interface TreeSession {
   readonly session: Pick<GraphSession, "run">;
   readonly levels: readonly { readonly input: string; readonly fold: number }[];
   readonly vocabularySize: number;
+  /** Ids from this one on begin words of a group. Default: there are none. */
+  readonly firstGroup?: number;
   /** Distinct contexts of one run at most, so that it is short. */
   readonly most: number;
 }
 
 /** The words of a stream. */
-export function* wordsOf(stream: TokenStream): Generator<WordSlice> {
+export function* wordsOf(stream: TokenStream, firstGroup?: number): Generator<WordSlice> {
   for (let start = 1; start < stream.length; ) {
     const end = stream.indexOf(BOUNDARY, start);
-    yield { tokens: stream, start, end };
+    yield { tokens: stream, start, first: wordStart(stream, start, firstGroup), end };
     start = end + 1;
   }
 }
@@ -50,7 +54,7 @@ export function* wordsOf(stream: TokenStream): Generator<WordSlice> {
  * @throws MakemoreError `SAMPLING_FAILED` where one is not a number
  */
 export async function* surprises(
-  { session, levels, vocabularySize, most }: TreeSession,
+  { session, levels, vocabularySize, firstGroup = vocabularySize, most }: TreeSession,
   words: Iterable<WordSlice>,
   stopped: () => boolean,
 ): AsyncGenerator<Float32Array<ArrayBuffer>> {
@@ -73,20 +77,17 @@ export async function* surprises(
     const { logProbabilities } = await session.run(feeds);
     const values = new Float32Array(count);
     for (let i = 0; i < count; i++) {
-      const surprise = -(
-        logProbabilities?.[(rows[i] ?? 0) * vocabularySize + (targets[i] ?? 0)] ?? Number.NaN
-      );
-      if (Number.isNaN(surprise)) throw diverged();
-      values[i] = surprise;
+      const offset = (rows[i] ?? 0) * vocabularySize;
+      values[i] = surpriseOf(logProbabilities, offset, targets[i] ?? 0, { vocabularySize, firstGroup });
     }
     windows.clear();
     count = 0;
     await nextTask();
     return values;
   };
-  for (const { tokens, start, end } of words) {
+  for (const { tokens, start, first = start, end } of words) {
     // A word of any length, in pieces that fit.
-    for (let from = start; from <= end; ) {
+    for (let from = first; from <= end; ) {
       const to = Math.min(end, from + Math.min(contexts, POSITIONS - count) - 1);
       windows.add(tokens, start, from, to, rows, count);
       for (let position = from; position <= to; position++)
@@ -99,4 +100,26 @@ export async function* surprises(
     }
   }
   if (count > 0) yield await run();
+}
+
+/**
+ * -log p of a token, nats. What begins words of groups never follows, so its probability is left out.
+ *
+ * @param values log probabilities of the whole vocabulary, from `offset` on
+ * @throws MakemoreError `SAMPLING_FAILED` if it is not a number
+ */
+export function surpriseOf(
+  values: Float32Array | undefined,
+  offset: number,
+  token: number,
+  { vocabularySize, firstGroup }: { readonly vocabularySize: number; readonly firstGroup: number },
+): number {
+  let surprise = -(values?.[offset + token] ?? Number.NaN);
+  if (firstGroup < vocabularySize) {
+    let ofGroups = 0;
+    for (let id = firstGroup; id < vocabularySize; id++) ofGroups += Math.exp(values?.[offset + id] ?? 0);
+    surprise += Math.log1p(-ofGroups);
+  }
+  if (Number.isNaN(surprise)) throw diverged();
+  return surprise;
 }

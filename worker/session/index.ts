@@ -9,12 +9,15 @@ import { transfer } from "comlink";
 import { version } from "../../package.json";
 import { MakemoreError } from "../../src/errors";
 import type {
+  ClassifiedWords,
   EncodedWords,
   NoOptions,
   OnPart,
   Outcome,
   PlainExportOptions,
+  PlainGroupOptions,
   PlainLoadOptions,
+  PlainNextOptions,
   PlainResumeOptions,
   PlainSampleOptions,
   PlainTrainOptions,
@@ -30,6 +33,7 @@ import { fingerprintWork } from "../data/fingerprint";
 import { readWork } from "../onnx/read";
 import { writeWork } from "../onnx/write";
 import {
+  checkGroupOptions,
   checkLoadOptions,
   checkMakemoreOptions,
   checkNext,
@@ -139,31 +143,47 @@ export class Session implements WorkerAPI {
     });
   }
 
-  next(id: number, options: NoOptions, prefix: string): Promise<Outcome<NextCharacter[]>> {
+  next(id: number, options: PlainNextOptions, prefix: string): Promise<Outcome<NextCharacter[]>> {
     return this.#calls.runBeside(id, undefined, async (signal) => {
       checkNext(options, prefix);
       const inference = await this.#cache.inference(await this.#snapshot("next", signal));
-      return inference.next(prefix, () => signal.aborted);
+      return inference.next(prefix, () => signal.aborted, options.group);
     });
   }
 
   score(
     id: number,
-    options: NoOptions,
+    options: PlainGroupOptions,
     words: EncodedWords,
     onPart: OnPart<ScoredWords>,
   ): Promise<Outcome<void>> {
     return this.#calls.runBeside(id, onPart, async (signal) => {
-      checkNoOptions(options, "score");
+      checkGroupOptions(options, "score");
       const checkpoint = await this.#snapshot("score", signal);
-      const { text } = await readWords(words, { call: "score" }, signal);
-      // Refused before ONNX Runtime is fetched for it.
-      const stream = await inSlices(encodeText(text, checkpoint.vocabulary), signal);
-      if (stream.length === 0)
-        throw new MakemoreError("INVALID_WORDS", "score: there are no words; give at least one.");
+      const stream = await scoredStream("score", checkpoint, words, signal);
       const inference = await this.#cache.inference(checkpoint);
       const hand = (part: ScoredWords) => onPart(transfer(part, [part.surprises.buffer]));
-      await inference.score(stream, hand, () => signal.aborted);
+      await inference.score(stream, hand, () => signal.aborted, options.group);
+    });
+  }
+
+  classify(
+    id: number,
+    options: NoOptions,
+    words: EncodedWords,
+    onPart: OnPart<ClassifiedWords>,
+  ): Promise<Outcome<void>> {
+    return this.#calls.runBeside(id, onPart, async (signal) => {
+      checkNoOptions(options, "classify");
+      const checkpoint = await this.#snapshot("classify", signal);
+      if (checkpoint.vocabulary.groups.length === 0)
+        throw new MakemoreError(
+          "INVALID_MODEL",
+          "classify: the model has no groups; train on lists by name to have some, train({ elves: words, … }).",
+        );
+      const stream = await scoredStream("classify", checkpoint, words, signal);
+      const inference = await this.#cache.inference(checkpoint);
+      await inference.classify(stream, onPart, () => signal.aborted);
     });
   }
 
@@ -329,6 +349,20 @@ export class Session implements WorkerAPI {
       );
     return orAborted(this.#cache.wordSets(dataset), signal);
   }
+}
+
+/** Words to score; those that the model cannot read are refused before ONNX Runtime is fetched for them. */
+async function scoredStream(
+  call: string,
+  { vocabulary }: Checkpoint,
+  words: EncodedWords,
+  signal: AbortSignal,
+): Promise<TokenStream> {
+  const { text } = await readWords(words, { call }, signal);
+  const stream = await inSlices(encodeText(text, vocabulary), signal);
+  if (stream.length === 0)
+    throw new MakemoreError("INVALID_WORDS", `${call}: there are no words; give at least one.`);
+  return stream;
 }
 
 /** Holds a lock until this worker ends, however it ends, so that the page learns of it. */

@@ -105,7 +105,10 @@ async function setUp(
   const { network, recipe } = checkpoint;
   const examples =
     network.example === "word"
-      ? await inSlices(wordExamplesWork(dataset.train, network.vocabularySize, recipe, network.firstGroup), signal)
+      ? await inSlices(
+          wordExamplesWork(dataset.train, network.vocabularySize, recipe, network.firstGroup),
+          signal,
+        )
       : await inSlices(examplesWork(dataset.train, network, recipe), signal);
   const setupFrom = (from: Checkpoint) => engineSetup(from, dataset, examples);
   const choice = await choices.choose(setupFrom(checkpoint), signal);

@@ -11,7 +11,7 @@ import { buildNetwork, initialParametersWork, MAX_CONTEXT_LENGTH, type Network }
 import { checkTrainOptions, resumeSettings } from "../options";
 import type { Checkpoint } from "../training/checkpoint";
 import type { Watch } from "../training/watch";
-import { readWords, type State } from "./state";
+import { readLists, type State } from "./state";
 
 /** Characters of a long word that a message shows. */
 const SHOWN = 40;
@@ -40,8 +40,8 @@ export async function prepareTrain(
 ): Promise<Start> {
   const settingsFor = checkTrainOptions(options);
   const reading = { call: "train", isTraining: true, column: options.column };
-  const { text, notices } = await readWords(words, reading, signal);
-  const dataset = await inSlices(datasetWork(text, settingsFor()), signal);
+  const { lists, notices } = await readLists(words, reading, signal);
+  const dataset = await inSlices(datasetWork(lists, settingsFor()), signal);
   const settings = settingsFor(trainingExamples(dataset), dataset.vocabulary.size);
   const longest = longestOf(dataset);
   // The word and the boundary before it; what no model can read is refused below.

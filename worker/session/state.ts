@@ -3,9 +3,10 @@ import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
 import type { EncodedWords } from "../../src/protocol";
 import { inSlices } from "../../src/slices";
-import { type Dataset, datasetWork } from "../data/dataset";
+import { type Dataset, datasetWork, type Lists } from "../data/dataset";
 import { fingerprintWork, refuseOtherOrder, refuseOtherWords } from "../data/fingerprint";
-import { receiveWords } from "../data/receive";
+import { sameGroups } from "../data/groups";
+import { receiveLists, receiveWords } from "../data/receive";
 import { type Reading, type WordList, wordsWork } from "../data/text";
 import type { Checkpoint } from "../training/checkpoint";
 import type { Training } from "../training/training";
@@ -53,8 +54,9 @@ export class State {
   ): Promise<Dataset> {
     if (words) {
       const reading = { call, isTraining: call !== "evaluate", column };
-      const { text } = await readWords(words, reading, signal);
-      const dataset = await inSlices(datasetWork(text, { ...recipe, vocabulary }), signal);
+      const { lists } = await readLists(words, reading, signal);
+      const options = { ...recipe, vocabulary };
+      const dataset = await inSlices(datasetWork(sameGroups(call, vocabulary, lists), options), signal);
       const refuse = call === "evaluate" ? refuseOtherOrder : refuseOtherWords;
       if (expected) refuse(call, expected, await inSlices(fingerprintWork(dataset), signal));
       return dataset;
@@ -78,5 +80,28 @@ export async function readWords(
   reading: Reading,
   signal: AbortSignal,
 ): Promise<WordList> {
+  if (words.groups)
+    throw new MakemoreError("INVALID_WORDS", `${reading.call}: the words are lists by group; give one list.`);
   return inSlices(wordsWork(await receiveWords(words, signal), reading), signal);
+}
+
+/** As `readWords`; the words may be lists by group. */
+export async function readLists(
+  words: EncodedWords,
+  reading: Reading,
+  signal: AbortSignal,
+): Promise<{ lists: Lists; notices: readonly string[] }> {
+  if (!words.groups) {
+    const { text, notices } = await readWords(words, reading, signal);
+    return { lists: text, notices };
+  }
+  const lists = new Map<string, string>();
+  const notices: string[] = [];
+  for (const list of await receiveLists(words, signal)) {
+    const call = `${reading.call}: group ${formatValue(list.name)}`;
+    const read = await inSlices(wordsWork(list, { ...reading, call }), signal);
+    lists.set(list.name, read.text);
+    notices.push(...read.notices);
+  }
+  return { lists, notices };
 }
