@@ -33,6 +33,17 @@ export function someStream(vocabularySize: number): TokenStream {
   return vocabularySize > 256 ? Uint16Array.from(tokens) : Uint8Array.from(tokens);
 }
 
+/** As `someStream`, over fewer characters: the last two ids are groups, which stand before the words in turn. */
+export function groupedStream(vocabularySize: number): TokenStream {
+  const stream = someStream(vocabularySize - 2);
+  const tokens: number[] = [];
+  for (const [i, token] of stream.entries()) {
+    tokens.push(token);
+    if (token === 0 && i < stream.length - 1) tokens.push(vocabularySize - 2 + (i % 2));
+  }
+  return vocabularySize > 256 ? Uint16Array.from(tokens) : Uint8Array.from(tokens);
+}
+
 export function someSetup(network: Network, change: Partial<EngineSetup> = {}): EngineSetup {
   return {
     network,

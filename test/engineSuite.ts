@@ -1,11 +1,11 @@
 /** What every engine must do. The test files of the unit and browser projects run it for their engines. */
 import { afterEach, describe, expect, test } from "vitest";
 import { drawBatch, exampleCount } from "../worker/data/dataset";
-import { prepareExamples } from "../worker/data/examples";
+import { drawMinibatch, prepareExamples } from "../worker/data/examples";
 import type { Engine, EngineSetup } from "../worker/engines/engine";
 import type { Parameters } from "../worker/model/layer";
 import { buildNetwork, initialParameters } from "../worker/model/network";
-import { type Sizes, sgd, small, someRates, someSetup } from "./engineSetups";
+import { groupedStream, type Sizes, sgd, small, someRates, someSetup } from "./engineSetups";
 import { expectMoments } from "./moments";
 import { allowedDifference, largestDifference, type PyTorchRecipe, pytorchRun } from "./pytorch";
 import { Reference } from "./reference";
@@ -46,6 +46,13 @@ const exampleChoices = [
   { order: "even", targets: "hard", teacher: "none" },
   { order: "even", targets: "soft", teacher: "ngram" },
   { order: "random", targets: "soft", teacher: "none" },
+] as const;
+
+/** Training words of groups: their tokens are read, and never to be predicted. */
+const groupedChoices = [
+  { order: "random", targets: "hard", teacher: "none" },
+  { order: "even", targets: "hard", teacher: "none" },
+  { order: "even", targets: "soft", teacher: "ngram" },
 ] as const;
 
 /** Makes engines that are disposed of after each test. */
@@ -133,6 +140,25 @@ export function testNumbers(engines: readonly EngineUnderTest[]): void {
         expect(
           largestDifference(await trained.run(0, two, positions), reference.run(0, two, positions)),
         ).toBeLessThan(1e-5);
+      },
+    );
+
+    test.each(groupedChoices.flatMap((choice) => examplesWith.slice(0, 1).map((sizes) => ({ choice, ...sizes }))))(
+      "follows the float64 reference on words of groups, $choice.order order, $choice.targets targets",
+      async ({ choice, specs, vocabulary, batchSize }) => {
+        const network = buildNetwork(specs, vocabulary, 2);
+        const stream = groupedStream(vocabulary);
+        const examples = prepareExamples(stream, network, { ...choice, steps: 10 });
+        if (!examples) return expect.unreachable();
+        const setup = someSetup(network, { stream, optimizer: sgd, batchSize, examples });
+        const drawn = Array.from({ length: 50 }, (_, step) => [...drawMinibatch(setup, step).positions]);
+        for (const position of drawn.flat()) expect(stream[position]).toBeLessThan(network.firstGroup);
+        const reference = new Reference(setup);
+        const trained = await create(setup);
+        const rates = someRates(4, 0.1);
+        expect(largestDifference(await trained.run(5, rates), reference.run(5, rates))).toBeLessThan(1e-5);
+        const { parameters } = await trained.read();
+        expectFollows(parameters, reference.parameters, setup.parameters, rates.length);
       },
     );
   });

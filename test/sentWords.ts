@@ -1,4 +1,5 @@
 import type { EncodedWords } from "../src/protocol";
+import type { WordGroups, Words } from "../src/types";
 import { WordSender } from "../src/wordSender";
 
 /** Words as the page sends them to the worker, in one piece. */
@@ -10,7 +11,7 @@ export function sentWords(text: string, isText = false): EncodedWords {
 }
 
 /** Words as the page's own sender sends them, to the end: its first slice may be too short for that. */
-export function sentByPage(words: Iterable<string>): EncodedWords {
+export function sentByPage(words: Words | WordGroups): EncodedWords {
   const sender = new WordSender(words, "test");
   void sender.send(new AbortController().signal);
   return sender.encoded;

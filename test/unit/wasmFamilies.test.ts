@@ -10,6 +10,7 @@ import { createWasmPredictor } from "../../worker/engines/wasm/predictor";
 import type { LayerSpec } from "../../worker/model/layers";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
 import { testFamilies } from "../families";
+import { groupedStream } from "../engineSetups";
 import { largestDifference } from "../pytorch";
 
 // Node has no relaxed SIMD: test/browser/wasm.test.ts runs that build.
@@ -146,6 +147,25 @@ describe.each(Object.keys(lists))("%s", (name) => {
     );
     const [mine = [], reference = []] = answers.map((answer) => real.map((i) => answer[i] ?? Number.NaN));
     expect(largestDifference(mine, reference)).toBeLessThan(1e-5);
+    theirs.dispose();
+    ours.dispose();
+  });
+
+  test.each([
+    ["random", "hard"],
+    ["even", "soft"],
+  ] as const)("words of groups, %s order, %s targets: as tfjs", async (order, targets) => {
+    const network = buildNetwork(specs, 8, 2);
+    const grouped = groupedStream(8);
+    const examples = runToEnd(wordExamplesWork(grouped, 8, { order, targets }, network.firstGroup));
+    const setup = setupOf(specs, { network, stream: grouped, ...(examples ? { examples } : {}) });
+    const rates = new Float32Array(4).fill(0.01);
+    const theirs = await createTfjsEngine(setup, { backend: "cpu" });
+    const ours = await createWasmEngine(setup);
+    expect(largestDifference(await ours.run(3, rates), await theirs.run(3, rates))).toBeLessThan(1e-5);
+    const [a, b] = [await ours.read(), await theirs.read()];
+    for (const [key, values] of b.parameters)
+      expect(largestDifference(a.parameters.get(key) ?? [], values), key).toBeLessThan(1e-6);
     theirs.dispose();
     ours.dispose();
   });

@@ -6,6 +6,7 @@ import { inSlices, turns } from "../../src/slices";
 import type { Losses } from "../../src/types";
 import {
   type Dataset,
+  exampleCount,
   longestWord,
   readContext,
   type TokenStream,
