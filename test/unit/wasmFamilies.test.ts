@@ -9,8 +9,8 @@ import { createWasmEngine } from "../../worker/engines/wasm";
 import { createWasmPredictor } from "../../worker/engines/wasm/predictor";
 import type { LayerSpec } from "../../worker/model/layers";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
-import { testFamilies } from "../families";
 import { groupedStream } from "../engineSetups";
+import { testFamilies } from "../families";
 import { largestDifference } from "../pytorch";
 
 // Node has no relaxed SIMD: test/browser/wasm.test.ts runs that build.
@@ -152,23 +152,29 @@ describe.each(Object.keys(lists))("%s", (name) => {
   });
 
   test.each([
-    ["random", "hard"],
-    ["even", "soft"],
-  ] as const)("words of groups, %s order, %s targets: as tfjs", async (order, targets) => {
-    const network = buildNetwork(specs, 8, 2);
-    const grouped = groupedStream(8);
-    const examples = runToEnd(wordExamplesWork(grouped, 8, { order, targets }, network.firstGroup));
-    const setup = setupOf(specs, { network, stream: grouped, ...(examples ? { examples } : {}) });
-    const rates = new Float32Array(4).fill(0.01);
-    const theirs = await createTfjsEngine(setup, { backend: "cpu" });
-    const ours = await createWasmEngine(setup);
-    expect(largestDifference(await ours.run(3, rates), await theirs.run(3, rates))).toBeLessThan(1e-5);
-    const [a, b] = [await ours.read(), await theirs.read()];
-    for (const [key, values] of b.parameters)
-      expect(largestDifference(a.parameters.get(key) ?? [], values), key).toBeLessThan(1e-6);
-    theirs.dispose();
-    ours.dispose();
-  });
+    ["random", "hard", "none"],
+    ["even", "soft", "none"],
+    ["even", "soft", "ngram"],
+  ] as const)(
+    "words of groups, %s order, %s targets, teacher %s: as tfjs",
+    async (order, targets, teacher) => {
+      const network = buildNetwork(specs, 8, 2);
+      const grouped = groupedStream(8);
+      const examples = runToEnd(
+        wordExamplesWork(grouped, 8, { order, targets, teacher, steps: 10 }, network.firstGroup),
+      );
+      const setup = setupOf(specs, { network, stream: grouped, ...(examples ? { examples } : {}) });
+      const rates = new Float32Array(4).fill(0.01);
+      const theirs = await createTfjsEngine(setup, { backend: "cpu" });
+      const ours = await createWasmEngine(setup);
+      expect(largestDifference(await ours.run(3, rates), await theirs.run(3, rates))).toBeLessThan(1e-5);
+      const [a, b] = [await ours.read(), await theirs.read()];
+      for (const [key, values] of b.parameters)
+        expect(largestDifference(a.parameters.get(key) ?? [], values), key).toBeLessThan(1e-6);
+      theirs.dispose();
+      ours.dispose();
+    },
+  );
 
   test("the same bits a second time, and from a state in the middle", async () => {
     const examples = runToEnd(

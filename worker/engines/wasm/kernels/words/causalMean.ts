@@ -18,7 +18,8 @@ export class CausalMean {
       const total = this.total + at, x = this.x + at, y = this.y + at;
       v128.store(total, f32x4.splat(0));
       for (let r: usize = 0; r < rows; r += 4) {
-        const before = r ? v128.load(total + ((<usize>load<u32>(trie.parents + r)) << 4)) : f32x4.splat(0);
+        // A root has nothing before it; there is one for each group.
+        const before = load<u32>(trie.depths + r) ? v128.load(total + ((<usize>load<u32>(trie.parents + r)) << 4)) : f32x4.splat(0);
         const now = f32x4.add(before, v128.load(x + (r << 2)));
         v128.store(total + (r << 2), now);
         v128.store(y + (r << 2), f32x4.div(now, f32x4.splat(<f32>(load<u32>(trie.depths + r) + 1))));
@@ -33,6 +34,7 @@ export class CausalMean {
       for (let r: usize = 0; r < rows; r += 4)
         v128.store(dx + (r << 2), f32x4.div(v128.load(dy + (r << 2)), f32x4.splat(<f32>(load<u32>(trie.depths + r) + 1))));
       for (let r = rows - 4; r > 0; r -= 4) {
+        if (load<u32>(trie.depths + r) == 0) continue;
         const parent = dx + ((<usize>load<u32>(trie.parents + r)) << 4);
         v128.store(parent, f32x4.add(v128.load(parent), v128.load(dx + (r << 2))));
       }
