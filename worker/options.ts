@@ -115,7 +115,6 @@ const group = v.optional(
 const groupOptions = v.strictObject({ group });
 
 const sampleOptions = v.strictObject({
-  group,
   temperature: v.optional(between(0, 100, true)),
   topK: v.optional(whole(1, 65_535)),
   topP: v.optional(between(0, 1, true)),
@@ -125,6 +124,7 @@ const sampleOptions = v.strictObject({
   seed,
   novel: flag,
   unique: flag,
+  group,
 });
 
 const exportOptions = v.strictObject({
