@@ -53,7 +53,10 @@ export async function prepareTrain(
   );
   refuseLongWords(network, dataset, longest);
   checkTrainable(network, settings.batchSize, "train", longest.length + 1);
-  const { model: _, evalEvery, sampleEvery, prefetch, saveAs, ...recipe } = settings;
+  const { model: _, evalEvery, sampleEvery, prefetch, saveAs, ...chosen } = settings;
+  // What the n-gram says after few characters is of all groups, and a model of words keeps its teacher to the end.
+  const mixes = network.example === "word" && dataset.vocabulary.groups.length > 0;
+  const recipe = { ...chosen, teacher: options.teacher ?? (mixes ? "none" : chosen.teacher) };
   const parameters = await inSlices(initialParametersWork(network, recipe.seed), signal);
   const checkpoint = {
     vocabulary: dataset.vocabulary,
