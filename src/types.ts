@@ -126,7 +126,7 @@ export interface TrainOptions {
    * (2,000 for the bigram) with AdamW (betas 0.9 and 0.99, decay 0.01) at 3e-3 (2e-3 for the Transformer, 0.01 for
    * microGPT, 0.05 for the bigram), with warm-up as above, the peak until half of the steps, then linear to 0; soft
    * targets in even order. The Transformer takes decay 0.1 and the n-gram teacher, unless the latter would need more than
-   * 256 MB. Other models take all but `"microgpt"`.
+   * 256 MB, or the words have groups. Other models take all but `"microgpt"`.
    *
    * Any option beside it wins. Default `"default"`.
    */
@@ -173,7 +173,7 @@ export interface TrainOptions {
    * A string stands for its 32-bit FNV-1a hash, over the UTF-8 bytes of its NFC; files keep that number.
    */
   seed?: number | string | undefined;
-  /** Shares of train, validation and test. Default [0.8, 0.1, 0.1]. */
+  /** Shares of train, validation and test; of each group, if there are groups. Default [0.8, 0.1, 0.1]. */
   split?: readonly [train: number, validation: number, test: number] | undefined;
   /** Shuffle the words by the seed before the split. Default true. */
   shuffle?: boolean | undefined;

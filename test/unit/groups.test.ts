@@ -1,6 +1,7 @@
 /** Models of several lists: what is learned of each, in every path that a model takes. */
 import { readFileSync } from "node:fs";
 import { IDBFactory } from "fake-indexeddb";
+import * as ort from "onnxruntime-node";
 import "fake-indexeddb/auto";
 import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { MakemoreError } from "../../src/errors";
@@ -10,9 +11,12 @@ import { runToEnd } from "../../src/slices";
 import type { Classification, GroupChoice, WordGroups, WordScore, Words } from "../../src/types";
 import { WordSender } from "../../src/wordSender";
 import { buildDataset, type TokenStream } from "../../worker/data/dataset";
+import { readONNX } from "../../worker/onnx/read";
 import { Session } from "../../worker/session";
+import { convolutionLogits, incrementalLogits, windowLogits } from "../onnxRuntime";
 import { sentByPage } from "../sentWords";
 import { list, onEvents, onPart, sampled, settled } from "../session";
+import { sequenceLogits, stepLogits } from "../wordForms";
 
 vi.mock("../../worker/assets", async () => (await import("../session")).nodeAssets());
 
@@ -135,6 +139,37 @@ describe.each(Object.entries(models))("%s", (name, options) => {
     const highest = Math.max(train, validation, test);
     expect(mean).toBeGreaterThan(lowest);
     expect(mean).toBeLessThan(highest);
+  });
+
+  test("every form of its file, as docs/onnx.md says, has the numbers of score", async () => {
+    const checkpoint = readONNX(await settled(session.exportONNX(34, {})));
+    const { vocabulary, network } = checkpoint;
+    const word = "leagl";
+    const tokens = [vocabulary.groupId("dwarves"), ...vocabulary.encode(word)];
+    const [expected] = await scored(session, [word], "dwarves");
+    const forms =
+      network.example === "word"
+        ? [
+            (await sequenceLogits(ort, checkpoint, [tokens])).values,
+            (await stepLogits(ort, checkpoint, [tokens])).values,
+          ]
+        : [
+            await windowLogits(checkpoint, [tokens]),
+            ...(network.chain
+              ? [await convolutionLogits(checkpoint, [tokens]), await incrementalLogits(checkpoint, [tokens])]
+              : []),
+          ];
+    for (const logits of forms) {
+      // A window's first row is of the group.
+      const first = network.example === "word" ? 0 : 1;
+      for (const [i, { surprise }] of expected?.surprises.entries() ?? []) {
+        const from = (first + i) * vocabulary.size;
+        const row = [...logits.slice(from, from + vocabulary.firstGroup)];
+        const sum = row.reduce((total, value) => total + Math.exp(value), 0);
+        // float32, in another order of sums.
+        expect(surprise).toBeCloseTo(Math.log(sum) - (row[tokens[i + 1] ?? 0] ?? Number.NaN), 3);
+      }
+    }
   });
 
   test("a file, a save and an unbroken training come to the same bits", async () => {
