@@ -102,7 +102,8 @@ export class Connection {
     this.#pending.add(reject);
     try {
       const outcome = await Promise.race([gone, this.#ready.then(() => call(this.#api))]);
-      if ("error" in outcome) throw new MakemoreError(outcome.error.code, outcome.error.message);
+      if ("error" in outcome)
+        throw new MakemoreError(outcome.error.code, outcome.error.message, outcome.error);
       return outcome.value;
     } catch (error) {
       // Options are cloned to the worker, where they are checked; a function, say, does not get there.

@@ -3,6 +3,8 @@
  * message for people that names the offending value and what would be right.
  */
 
+import type { SampleCondition } from "./types";
+
 /**
  * What went wrong, for `switch`. The codes are stable across releases; the messages are not.
  *
@@ -21,8 +23,8 @@
  * - `LOAD_FAILED`: a file of the package (worker, chunk, .wasm) did not arrive.
  * - `WORKER_FAILED`: the worker died or threw something it should not have.
  * - `DIVERGED`: the loss is not a number any more; the model stays as it was shortly before.
- * - `SAMPLING_FAILED`: the constraints left fewer words than were asked for, or the model's numbers
- *   overflow. The error's `words` are those found until then.
+ * - `SAMPLING_FAILED`: the conditions left fewer words than were asked for, or the model's numbers
+ *   overflow. The error's `words` are those found until then, and `condition` is what refused most of the others.
  */
 export type MakemoreErrorCode =
   | "INVALID_WORDS"
@@ -46,6 +48,11 @@ export class MakemoreError extends Error {
   override readonly name = "MakemoreError";
   /** Of `SAMPLING_FAILED` from `sample`: the words that were found before it failed. */
   readonly words?: readonly string[];
+  /**
+   * Of `SAMPLING_FAILED`: the option that refused most of the tries after the last word that was found. Undefined if
+   * the model's numbers overflow, or if its words are not in the form of the list's (trimmed, in NFC).
+   */
+  readonly condition?: SampleCondition;
 
   /**
    * @param code what went wrong, stable across releases
@@ -54,10 +61,14 @@ export class MakemoreError extends Error {
   constructor(
     readonly code: MakemoreErrorCode,
     message: string,
-    options?: ErrorOptions & { words?: readonly string[] },
+    options?: ErrorOptions & {
+      words?: readonly string[] | undefined;
+      condition?: SampleCondition | undefined;
+    },
   ) {
     super(message, options);
     if (options?.words) this.words = options.words;
+    if (options?.condition) this.condition = options.condition;
   }
 }
 

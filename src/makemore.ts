@@ -119,23 +119,24 @@ export class Makemore {
    * New words from the model, also while it trains.
    *
    * @param count how many. Default 10, at most 1,000,000
-   * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION`, and `SAMPLING_FAILED` where the options
-   *   leave fewer words than were asked for; the signal's reason when it aborts
+   * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION`, `INVALID_WORDS` for an `avoid` or `novel` that is no list,
+   *   `NO_WORDS`, and `SAMPLING_FAILED` if the conditions leave fewer words than were asked for, with what was found in
+   *   `words`; the signal's reason when it aborts
    */
   async sample(count = 10, options: SampleOptions = {}): Promise<string[]> {
     Makemore.#check(this, "sample");
     copyOptions("sample", { count });
-    const { signal, sender, plain } = samplingOptions("sample", options);
+    const { plain, ...rest } = samplingOptions("sample", options);
     const found: string[] = [];
     const onPart = (words: string[]) => void found.push(...words);
     try {
-      await this.#stoppable("sample", { signal, sender }, (api, id) =>
-        api.sample(id, plain, count, giveAway(sender), proxy(onPart)),
+      await this.#stoppable("sample", rest, (api, id) =>
+        api.sample(id, plain, count, giveAway(rest.sender), proxy(onPart), giveAway(rest.avoid)),
       );
       return found;
     } catch (error) {
       if (!(error instanceof MakemoreError) || error.code !== "SAMPLING_FAILED") throw error;
-      throw new MakemoreError(error.code, error.message, { words: found });
+      throw new MakemoreError(error.code, error.message, { words: found, condition: error.condition });
     }
   }
 
@@ -143,11 +144,12 @@ export class Makemore {
    * New words without end, as `for await (const word of mm.words())` reads them: the model as it is at the first
    * word, also while it trains. `break` ends the work. At most 2,000 words are sampled ahead of the reader.
    *
-   * @throws MakemoreError as `sample`; `SAMPLING_FAILED` once `unique` and `novel` leave no more words
+   * @throws MakemoreError as `sample`; `SAMPLING_FAILED` once the conditions leave no more words
    */
-  async *words(options: SampleOptions = {}): AsyncGenerator<string, void, undefined> {
+  async *words(options: Omit<SampleOptions, "orderBy"> = {}): AsyncGenerator<string, void, undefined> {
     Makemore.#check(this, "words");
-    const { signal, sender, plain } = samplingOptions("words", options);
+    const { plain, ...rest } = samplingOptions("words", options);
+    const { signal } = rest;
     let taken = () => {};
     let end = () => {};
     let call: Promise<void> | undefined;
@@ -158,9 +160,9 @@ export class Makemore {
             taken = resolve;
             controller.enqueue(words);
           });
-        call = this.#stoppable("words", { signal, sender }, (api, id, stop) => {
+        call = this.#stoppable("words", rest, (api, id, stop) => {
           end = () => stop.abort();
-          return api.words(id, plain, giveAway(sender), proxy(onPart));
+          return api.words(id, plain, giveAway(rest.sender), proxy(onPart), giveAway(rest.avoid));
         }).then(
           () => controller.close(),
           (error) => controller.error(error),
@@ -403,7 +405,15 @@ export class Makemore {
    */
   async #stoppable<T>(
     name: string,
-    { signal, sender }: { signal?: AbortSignal | undefined; sender?: WordSender | undefined },
+    {
+      signal,
+      sender,
+      avoid,
+    }: {
+      signal?: AbortSignal | undefined;
+      sender?: WordSender | undefined;
+      avoid?: WordSender | undefined;
+    },
     call: (api: API, id: number, stop: AbortController) => Promise<Outcome<T>>,
   ): Promise<T> {
     // By what it can do: a signal of another realm (an iframe's) is no instance of this one's class.
@@ -430,9 +440,10 @@ export class Makemore {
     const follow = () => stop.abort(signal?.reason);
     signal?.addEventListener("abort", follow);
     const sending = new AbortController();
-    sender?.send(sending.signal).catch((error) => {
-      if (!sending.signal.aborted) stop.abort(error);
-    });
+    for (const words of [sender, avoid])
+      words?.send(sending.signal).catch((error) => {
+        if (!sending.signal.aborted) stop.abort(error);
+      });
     try {
       const answer = connection.race(async (api) => {
         // The worker does not know a call that did not come yet.
@@ -444,6 +455,7 @@ export class Makemore {
       signal?.removeEventListener("abort", follow);
       sending.abort();
       sender?.close();
+      avoid?.close();
       // Whatever it came to.
       stop.signal.throwIfAborted();
     }
@@ -511,12 +523,27 @@ export class Makemore {
   }
 }
 
-/** The options of a call that samples, and the words that `novel` leaves out. */
+/** The options of a call that samples, and the words that `novel` and `avoid` leave out. */
 function samplingOptions(call: string, options: SampleOptions) {
-  const { signal, novel, ...plain } = copyOptions(call, options);
+  const { signal, novel, avoid: parts, pattern, ...plain } = copyOptions(call, options);
+  if (pattern !== undefined && kindOf(pattern) !== "RegExp")
+    throw new MakemoreError(
+      "INVALID_OPTION",
+      `${call}: pattern is ${formatValue(pattern)}; it must be a RegExp, such as /^[aeiou]/.`,
+    );
   const isList = novel !== undefined && typeof novel !== "boolean";
   const sender = isList ? new WordSender(novel, `${call}: novel`) : undefined;
-  return { signal, sender, plain: { ...plain, novel: novel !== undefined && novel !== false } };
+  const avoid = parts === undefined ? undefined : new WordSender(parts, `${call}: avoid`, true);
+  return {
+    signal,
+    sender,
+    avoid,
+    plain: {
+      ...plain,
+      novel: novel !== undefined && novel !== false,
+      pattern: pattern && { source: pattern.source, flags: pattern.flags },
+    },
+  };
 }
 
 /** Marks the words of a call to be moved to the worker. */

@@ -15,6 +15,7 @@ import type {
   NextOptions,
   Progress,
   ResumeOptions,
+  SampleCondition,
   SampleOptions,
   SavedModel,
   ScoreOptions,
@@ -27,7 +28,10 @@ export type PlainTrainOptions = Omit<TrainOptions, "onProgress" | "signal">;
 export type PlainGroupOptions = Omit<ScoreOptions, "signal">;
 export type PlainNextOptions = Omit<NextOptions, "signal">;
 export type PlainResumeOptions = Omit<ResumeOptions, "onProgress" | "signal" | "words">;
-export type PlainSampleOptions = Omit<SampleOptions, "signal" | "novel"> & { novel?: boolean };
+export type PlainSampleOptions = Omit<SampleOptions, "signal" | "novel" | "avoid" | "pattern"> & {
+  novel?: boolean;
+  pattern?: { source: string; flags: string } | undefined;
+};
 export type PlainExportOptions = Omit<ExportOptions, "signal">;
 export type PlainLoadOptions = Omit<LoadOptions, "words" | "signal">;
 /** Those of `classify`, `evaluate` and `save`: none are left if all is well. */
@@ -67,12 +71,17 @@ export type Measurements = Map<string, BackendMeasurement[]>;
 /** What the worker tells the page while a call is under way. */
 export type TrainEvent = { model: ModelInfo; measurements: Measurements } | { progress: Progress };
 
+/** What a call failed with. */
+export interface CallError {
+  readonly code: MakemoreErrorCode;
+  readonly message: string;
+  readonly condition?: SampleCondition | undefined;
+}
+
 /**
  * What a call came to. Errors travel as data: a structured clone of an Error would lose its code.
  */
-export type Outcome<T> =
-  | { readonly value: T }
-  | { readonly error: { readonly code: MakemoreErrorCode; readonly message: string } };
+export type Outcome<T> = { readonly value: T } | { readonly error: CallError };
 
 /**
  * Takes a part of a result that is too long for one message; the worker waits for the answer before it
@@ -118,6 +127,7 @@ export interface WorkerAPI {
     count: number,
     novel: EncodedWords | undefined,
     onPart: OnPart<string[]>,
+    avoid: EncodedWords | undefined,
   ): Promise<Outcome<void>>;
   /** Words without end, until it is aborted; each part waits until the page asks for more. */
   words(
@@ -125,6 +135,7 @@ export interface WorkerAPI {
     options: PlainSampleOptions,
     novel: EncodedWords | undefined,
     onPart: OnPart<string[]>,
+    avoid: EncodedWords | undefined,
   ): Promise<Outcome<void>>;
   next(id: number, options: PlainNextOptions, prefix: string): Promise<Outcome<NextCharacter[]>>;
   score(

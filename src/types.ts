@@ -371,6 +371,23 @@ export interface SampleOptions {
   topP?: number | undefined;
   /** How each word begins. Default "". */
   prefix?: string | undefined;
+  /**
+   * How each word ends. The search is led to such words, so that a rare suffix is found as well; docs/sampling.md says
+   * how. Default: anything.
+   */
+  suffix?: string | undefined;
+  /** What each word has somewhere. The search is led to it, if there is no `suffix`. Default: anything. */
+  contains?: string | undefined;
+  /**
+   * What each word matches somewhere: use `^` and `$` for all of it. `lastIndex` is taken as 0. A pattern that takes
+   * more than 100 ms for a word is refused. Default: anything.
+   */
+  pattern?: RegExp | undefined;
+  /**
+   * Words and parts of words that no word has in it: any iterable of strings, or one string with one per line. They
+   * are trimmed and in NFC, and compared by character, upper and lower case as they stand. Default: none.
+   */
+  avoid?: Iterable<string> | string | undefined;
   /** In characters, the prefix included. Default 1. */
   minLength?: number | undefined;
   /** A word that reaches it ends there. Default 100. */
@@ -384,11 +401,32 @@ export interface SampleOptions {
   seed?: number | string | undefined;
   /** `true` leaves out words of the training list; a list of words leaves out those. Default false. */
   novel?: boolean | Iterable<string> | string | undefined;
+  /**
+   * Edits to the nearest word of the training list, at the least: the Damerau-Levenshtein distance, in characters
+   * inserted, deleted, replaced, or swapped with their neighbour. 1 is the same as `novel: true`; at most 1,000.
+   * Default 0.
+   */
+  minDistance?: number | undefined;
   /** No word twice. Default false. */
   unique?: boolean | undefined;
+  /**
+   * `"likelihood"`: the words that were sampled, the likeliest first, by the `logLikelihood` that `score` gives. Only
+   * for `sample`. Default: in the order in which they were sampled.
+   */
+  orderBy?: "likelihood" | undefined;
   /** Stops sampling as `fetch` does. */
   signal?: AbortSignal | undefined;
 }
+
+/** A condition on sampled words: the option's name. */
+export type SampleCondition =
+  | "suffix"
+  | "contains"
+  | "pattern"
+  | "avoid"
+  | "novel"
+  | "minDistance"
+  | "unique";
 
 /** What the model makes of a word. */
 export interface WordScore {

@@ -36,9 +36,10 @@ export class WordSender {
   /**
    * @param words any iterable of strings, or one string with a word a line; or lists of them by name
    * @param call the method they were given to, for messages
+   * @param mayBeNone whether there may be no words
    * @throws MakemoreError `INVALID_WORDS` for what is not words
    */
-  constructor(words: Words | WordGroups, call: string) {
+  constructor(words: Words | WordGroups, call: string, mayBeNone = false) {
     const lists = isGroups(words) ? listsOf(words, call) : [{ name: "", label: call, words }];
     for (const { label, words } of lists) if (typeof words !== "string") checkIterable(words, label);
     const { port1, port2 } = new MessageChannel();
@@ -50,7 +51,7 @@ export class WordSender {
       ...(isGroups(words) ? { groups: sent } : {}),
     };
     this.#port = port1;
-    this.#work = encodeLists(lists, send);
+    this.#work = encodeLists(lists, send, mayBeNone);
     try {
       runSlice(this.#work);
     } catch (error) {
@@ -99,9 +100,13 @@ function listsOf(groups: WordGroups, call: string): List[] {
   });
 }
 
-function* encodeLists(lists: readonly List[], send: (piece: WordsPiece) => void): Work<void> {
+function* encodeLists(
+  lists: readonly List[],
+  send: (piece: WordsPiece) => void,
+  mayBeNone: boolean,
+): Work<void> {
   for (const { label, words } of lists)
-    yield* typeof words === "string" ? encodeText(words, send) : encodeWords(words, label, send);
+    yield* typeof words === "string" ? encodeText(words, send) : encodeWords(words, label, send, mayBeNone);
 }
 
 function checkIterable(words: Iterable<string>, call: string): void {
@@ -132,7 +137,12 @@ function* encodePieces(text: string, send: (piece: WordsPiece) => void): Work<vo
   }
 }
 
-function* encodeWords(words: Iterable<string>, call: string, send: (piece: WordsPiece) => void): Work<void> {
+function* encodeWords(
+  words: Iterable<string>,
+  call: string,
+  send: (piece: WordsPiece) => void,
+  mayBeNone: boolean,
+): Work<void> {
   const invalid = (what: string) => new MakemoreError("INVALID_WORDS", `${call}: ${what}`);
   // Read before they are encoded, which takes longer: then the first slice has read most lists to their end.
   const { length } = words as { length?: unknown };
@@ -142,7 +152,7 @@ function* encodeWords(words: Iterable<string>, call: string, send: (piece: Words
     throw invalid(
       "the list of words changed while it was read; leave it as it is until the call is answered.",
     );
-  if (list.length === 0) throw invalid("there are no words; give at least one.");
+  if (list.length === 0 && !mayBeNone) throw invalid("there are no words; give at least one.");
 
   let lines: string[] = [];
   let units = 0;

@@ -52,12 +52,12 @@ export interface ResumeSettings extends Partial<Pick<Recipe, "steps" | "learning
 /** `steps: "auto"` waits this part of the steps for a better validation loss. */
 const PATIENCE = 1 / 2;
 
-const SAVED_NAME = "a string that is not empty";
+const NOT_EMPTY = "a string that is not empty";
 
 const flag = v.optional(boolean);
 
 /** A name to save under. */
-const savedName = v.pipe(v.string(SAVED_NAME), v.nonEmpty(SAVED_NAME));
+const savedName = v.pipe(v.string(NOT_EMPTY), v.nonEmpty(NOT_EMPTY));
 
 const during = {
   evalEvery: v.optional(whole(0, 10_000_000)),
@@ -114,18 +114,28 @@ const group = v.optional(
 
 const groupOptions = v.strictObject({ group });
 
-const sampleOptions = v.strictObject({
+const filled = (message: string, isFilled: (text: string) => boolean) =>
+  v.optional(v.pipe(v.string(message), v.check(isFilled, message)));
+
+const streamOptions = v.strictObject({
   temperature: v.optional(between(0, 100, true)),
   topK: v.optional(whole(1, 65_535)),
   topP: v.optional(between(0, 1, true)),
   prefix: v.optional(v.string("a string")),
+  suffix: filled("a string that is not empty once trimmed", (text) => text.trim() !== ""),
+  contains: filled(NOT_EMPTY, (text) => text !== ""),
+  // The page takes it out of a RegExp.
+  pattern: v.optional(v.object({ source: v.string(), flags: v.string() })),
   minLength: v.optional(whole(0, 1000)),
   maxLength: v.optional(whole(1, 1000)),
   seed,
   novel: flag,
+  minDistance: v.optional(whole(0, 1000)),
   unique: flag,
   group,
 });
+
+const sampleOptions = v.strictObject({ ...streamOptions.entries, orderBy: v.optional(oneOf("likelihood")) });
 
 const exportOptions = v.strictObject({
   form: v.optional(oneOf("window", "convolution", "sequence", "incremental")),
@@ -283,8 +293,8 @@ export function sampleSettings(count: number, options: PlainSampleOptions): Samp
 
 /** The settings of a `sample` or `words` call. */
 export function samplingSettings(call: SamplingCall, options: PlainSampleOptions): SampleSettings {
-  check(sampleOptions, options, call);
-  const { minLength = 1, maxLength = 100 } = options;
+  check(call === "sample" ? sampleOptions : streamOptions, options, call);
+  const { minLength = 1, maxLength = 100, pattern } = options;
   if (minLength > maxLength)
     throw new MakemoreError(
       "INVALID_OPTION",
@@ -296,11 +306,16 @@ export function samplingSettings(call: SamplingCall, options: PlainSampleOptions
     topP: options.topP ?? 1,
     prefix: options.prefix ?? "",
     group: options.group,
+    suffix: options.suffix ?? "",
+    contains: options.contains ?? "",
+    pattern: pattern && new RegExp(pattern.source, pattern.flags),
     minLength,
     maxLength,
     seed: seedNumber(options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0),
     novel: options.novel ?? false,
+    minDistance: options.minDistance ?? 0,
     unique: options.unique ?? false,
+    orderBy: options.orderBy,
   };
 }
 

@@ -4,6 +4,7 @@
  * output, all else to the standard error. Exit codes: 0, 1 for a failure, 2 for a wrong command line, 130 after
  * Ctrl+C.
  */
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import { MakemoreError } from "../errors";
@@ -56,6 +57,11 @@ async function readText(file: string): Promise<string> {
   return new TextDecoder().decode(bytes);
 }
 
+/** What to avoid: a file with one word per line, or words separated by commas. */
+async function readAvoided(given: string): Promise<string | string[]> {
+  return existsSync(given) ? readText(given) : given.split(",");
+}
+
 /** Trains; the first Ctrl+C ends it softly, the second at once. */
 async function learn(mm: Makemore, words: Words, options: CommandOptions): Promise<TrainResult> {
   const display = progressDisplay(process.stderr, options.quiet === true);
@@ -96,8 +102,11 @@ async function printSamples(
   options: CommandOptions,
   result: TrainResult | undefined,
 ): Promise<void> {
-  const { n, temperature, topK, prefix, novel, seed, quiet, json } = options;
-  const samples = await mm.sample(n, { temperature, topK, prefix, novel, seed });
+  const { n, temperature, topK, prefix, suffix, contains, pattern, novel, minDistance, seed, quiet, json } =
+    options;
+  const avoid = options.avoid === undefined ? undefined : await readAvoided(options.avoid);
+  const conditions = { prefix, suffix, contains, pattern, avoid, novel, minDistance };
+  const samples = await mm.sample(n, { temperature, topK, seed, ...conditions });
   const print = (line: string) => process.stdout.write(`${line}\n`);
   if (quiet && !json) {
     for (const word of samples) print(word);

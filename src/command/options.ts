@@ -22,7 +22,13 @@ export interface CommandOptions {
   temperature?: number;
   topK?: number;
   prefix?: string;
+  suffix?: string;
+  contains?: string;
+  pattern?: RegExp;
+  /** A file, or words separated by commas. */
+  avoid?: string;
   novel?: boolean;
+  minDistance?: number;
   json?: boolean;
   quiet?: boolean;
 }
@@ -75,7 +81,12 @@ export function parseArguments(args: readonly string[]): CommandLine {
     .option("--temperature <number>", "below 1 is safer, above 1 is wilder", number)
     .option("--top-k <count>", "only the likeliest characters", number)
     .option("--prefix <text>", "how each word begins")
+    .option("--suffix <text>", "how each word ends")
+    .option("--contains <text>", "what each word has somewhere")
+    .option("--pattern <regexp>", "what each word matches, as ^[a-m] or with flags as /^[a-m]/i", pattern)
+    .option("--avoid <file>", "words and parts of words to avoid: a file with one per line, or bad,worse")
     .option("--novel", "only words that are not in the list")
+    .option("--min-distance <edits>", "edits to the nearest word of the list, at the least", number)
     .optionsGroup("Output:")
     .option("--json", "print one JSON object")
     .option("-q, --quiet", "no progress; print only the words, one per line")
@@ -110,6 +121,15 @@ function number(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("It must be a number.");
   return value;
+}
+
+function pattern(text: string): RegExp {
+  const [, source = text, flags = ""] = /^\/(.*)\/([a-z]*)$/s.exec(text) ?? [];
+  try {
+    return new RegExp(source, flags);
+  } catch (error) {
+    throw new InvalidArgumentError(`${error instanceof Error ? error.message : error}.`);
+  }
 }
 
 function seed(text: string): number | string {

@@ -61,6 +61,27 @@ test("prints samples as makemore.py does, and saves the model", async () => {
   }
 });
 
+test("prints words that fulfil conditions", async () => {
+  await writeFile(join(app.folder, "avoid.txt"), "nn\nova\n");
+  const common = ["names.txt", ...small, "--steps", "200", "-n", "20", "--seed", "1", "--quiet"];
+  const { output, errors, code } = await run([
+    ...common,
+    ...["--suffix", "a", "--pattern", "/^[A-M]/i", "--avoid", "avoid.txt", "--min-distance", "1"],
+  ]);
+  expect({ errors, code }).toEqual({ errors: "", code: 0 });
+  for (const word of output.trim().split("\n")) {
+    expect(word).toMatch(/^(?!.*(nn|ova))([a-m].*)?a$/);
+    expect(list).not.toContain(word);
+  }
+  const listed = await run([...common, "--contains", "ll", "--avoid", "e,i"]);
+  expect(listed.output).toMatch(/^(?:[^ei\n]*ll[^ei\n]*\n){20}$/);
+  const wrong = await run([...common, "--pattern", "(a"]);
+  expect(wrong).toMatchObject({
+    code: 2,
+    errors: expect.stringMatching(/--pattern .*Invalid regular expression/),
+  });
+});
+
 test("reads a pipe; --quiet prints the words and nothing else", async () => {
   const { output, errors, code } = await run(
     ["-", ...small, "--steps", "20", "-n", "3", "--quiet", "--type", "wavenet"],

@@ -37,8 +37,8 @@ beforeAll(async () => {
   await writeFile(join(folder, "given.d.ts"), "declare const words: string[];\n");
   // An option that is undefined is one that is not given.
   await writeFile(join(folder, "undefined.ts"), optional);
-  for (const [i, example] of (await fenced("README.md", "ts")).entries())
-    await writeFile(join(folder, `example${i + 1}.ts`), example);
+  const examples = [...(await fenced("README.md", "ts")), ...(await fenced("docs/sampling.md", "ts"))];
+  for (const [i, example] of examples.entries()) await writeFile(join(folder, `example${i + 1}.ts`), example);
 });
 
 test.each([

@@ -362,6 +362,35 @@ test("a file and a list of words after a reload: novel works, and every sampled 
   expect(got.scores).toBe(200);
 });
 
+test("words fulfil conditions, in one call and as a stream, also of a model that reads words", async () => {
+  const got = await inPage(async ({ mm, Makemore, names, failure }) => {
+    await mm.train(names, { steps: 300, model: { embedding: 10, hidden: 32 } });
+    const conditions = { suffix: "ova", avoid: ["k", "nn"], pattern: /^[a-m]/g, seed: 1 };
+    const words = await mm.sample(20, { ...conditions, minDistance: 2, orderBy: "likelihood", unique: true });
+    const scores = (await mm.score(words)).map((score) => score.logLikelihood);
+    const streamed: string[] = [];
+    for await (const word of mm.words({ ...conditions, maxLength: 8 })) if (streamed.push(word) === 15) break;
+    const tooFew = await mm
+      .sample(3, { ...conditions, prefix: "a", maxLength: 4, unique: true, minDistance: 3 })
+      .catch(({ code, condition, words }) => ({ code, condition, words }));
+    const other = new Makemore({ backend: "wasm" });
+    await other.load(await mm.exportONNX());
+    const noWords = await failure(other.sample(1, { minDistance: 1 }));
+    await other.train(names, { steps: 100, model: { type: "gru", embedding: 8, hidden: 16 } });
+    const read = await other.sample(10, { contains: "zz", maxLength: 9, avoid: "q" });
+    other.dispose();
+    return { words, scores, streamed, tooFew, noWords, read };
+  });
+  expect(new Set(got.words).size).toBe(20);
+  for (const word of [...got.words, ...got.streamed]) expect(word).toMatch(/^(?!.*(k|nn))([a-m].*)?ova$/);
+  for (const word of got.streamed) expect(word.length).toBeLessThanOrEqual(8);
+  expect(got.streamed).toHaveLength(15);
+  expect(got.scores).toEqual([...got.scores].sort((a, b) => b - a));
+  expect(got.tooFew).toMatchObject({ code: "SAMPLING_FAILED", condition: expect.any(String) });
+  expect(got.noWords).toMatchObject({ code: "NO_WORDS" });
+  for (const word of got.read) expect(word).toMatch(/^(?!.*q).*zz/);
+});
+
 test("bad input gets one clear error, and the model stays as it was", async () => {
   const got = await inPage(async ({ mm, names, failure }) => {
     const early = await failure(mm.sample());

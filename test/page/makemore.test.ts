@@ -3,7 +3,7 @@ import { reactive, ref } from "@vue/reactivity";
 import { observable } from "mobx";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import makemore, { Makemore, MakemoreError, type MakemoreErrorCode } from "../../src";
-import type { EncodedWords, TrainEvent, WorkerConfiguration } from "../../src/protocol";
+import type { EncodedWords, TrainEvent, WorkerAPI, WorkerConfiguration } from "../../src/protocol";
 import type { ModelInfo, Progress, TrainResult } from "../../src/types";
 import { receiveWords } from "../../worker/data/receive";
 import { FakeWorker, sampling } from "./fakeWorker";
@@ -697,6 +697,48 @@ test("SAMPLING_FAILED has the words that were found until then; no other error h
   const other = await mm.sample(9).catch((error) => error);
   expect(other).toMatchObject({ code });
   expect(other.words).toBeUndefined();
+  mm.dispose();
+});
+
+test("conditions cross to the worker: a pattern as its source and flags, words to avoid as text", async () => {
+  const texts: string[] = [];
+  const sample = vi.fn<WorkerAPI["sample"]>(async (_id, _options, _count, _novel, onPart, avoid) => {
+    if (avoid) texts.push(await textOf(avoid));
+    await onPart(["ok"]);
+    return { error: { code: "SAMPLING_FAILED", message: "found 1 of 2 words", condition: "avoid" } };
+  });
+  FakeWorker.api = { sample };
+  const mm = new Makemore();
+  const pattern = /^[a-m]/gi;
+  pattern.lastIndex = 3;
+  for (const avoid of [new Set(["bad", " worse "]), "bad\nworse\n", []]) {
+    const options = { suffix: "a", minDistance: 2, pattern, avoid, orderBy: "likelihood" as const };
+    const failed = await mm.sample(2, options).catch((error) => error);
+    expect(failed).toMatchObject({ code: "SAMPLING_FAILED", words: ["ok"], condition: "avoid" });
+  }
+  expect(sample.mock.calls.map(([, options]) => options)).toEqual(
+    new Array(3).fill({
+      suffix: "a",
+      minDistance: 2,
+      orderBy: "likelihood",
+      novel: false,
+      pattern: { source: "^[a-m]", flags: "gi" },
+    }),
+  );
+  expect(texts).toEqual(["bad\nworse\n", "bad\nworse\n", ""]);
+  for (const [options, code, message] of [
+    [
+      { pattern: "^a" },
+      "INVALID_OPTION",
+      'sample: pattern is "^a"; it must be a RegExp, such as /^[aeiou]/.',
+    ],
+    [{ avoid: 3 }, "INVALID_WORDS", "sample: avoid: the words are 3; they must be an iterable of strings"],
+    [{ avoid: ["a", 1] }, "INVALID_WORDS", "sample: avoid: word 1 is 1; each word must be a string"],
+  ] as const)
+    await expect(mm.sample(1, options as never)).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(message),
+    });
   mm.dispose();
 });
 

@@ -68,7 +68,7 @@ test("every sampled word has the form of a word, obeys the options in that form,
         for (const options of [{}, { novel: true }, { unique: true }, { prefix }]) {
           const settings = sampleSettings(20, { seed: pick, minLength, maxLength, ...options });
           const sets = [WordSet.of(buildDataset(list.join("\n"), { ...all, vocabulary }).train)];
-          const sampled = await inference.sample(20, settings, sets).catch((error) => {
+          const sampled = await inference.sample(20, settings, { known: sets }).catch((error) => {
             // So few characters may leave too few words; that is told, and no word leaves.
             expect(error.code).toBe("SAMPLING_FAILED");
             return [];

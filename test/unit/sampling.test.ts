@@ -30,7 +30,7 @@ async function sample(
 ): Promise<string[]> {
   const inference = new Inference(async () => ort, checkpoint);
   try {
-    return await inference.sample(count, sampleSettings(count, { seed: 1, ...options }), known);
+    return await inference.sample(count, sampleSettings(count, { seed: 1, ...options }), { known });
   } finally {
     await inference.dispose();
   }
@@ -110,7 +110,7 @@ test("memory that is full again and again, and calls that end at any step, chang
       // Longer than any level looks back, so that what is kept is no more found from the root.
       const prefix = "christopher".slice(0, call % 12);
       const settings = sampleSettings(500, { seed: call, prefix, minLength: 12 });
-      await inference.sample(500, settings, [], () => ++asked > 3 * call);
+      await inference.sample(500, settings, {}, () => ++asked > 3 * call);
       expect([await inference.sample(60, plain), await inference.sample(60, fromE)]).toEqual(expected);
     }
     await inference.dispose();
@@ -228,7 +228,7 @@ test("a stream has the words of one sample, in batches that grow, whatever it le
       const batches: (readonly string[])[] = [];
       const take = async (words: readonly string[]) => void batches.push(words);
       const settings = samplingSettings("words", options);
-      await inference.stream(settings, take, known, () => batches.length === 6);
+      await inference.stream(settings, take, { known }, () => batches.length === 6);
       expect(batches.map((words) => words.length)).toEqual([10, 20, 40, 80, 160, 320]);
       expect(batches.flat()).toEqual(await sample(checkpoint, 630, options, known));
       await inference.dispose();
@@ -241,7 +241,7 @@ test("a stream that finds nothing more gives what it had, and says so", async ()
   const words: string[] = [];
   const take = async (batch: readonly string[]) => void words.push(...batch);
   const settings = samplingSettings("words", { seed: 1, unique: true, maxLength: 1 });
-  const failed = await inference.stream(settings, take, [], () => false).catch((error) => error);
+  const failed = await inference.stream(settings, take, {}, () => false).catch((error) => error);
   expect(failed).toMatchObject({
     code: "SAMPLING_FAILED",
     message: expect.stringMatching(/^words: only 26 words were found.*not unique\. Raise temperature/),
@@ -264,7 +264,7 @@ test("streams that nobody reads leave room for other calls", async () => {
   let stopped = false;
   const settings = samplingSettings("words", {});
   // More than sample at once.
-  const streams = Array.from({ length: 20 }, () => inference.stream(settings, wait, [], () => stopped));
+  const streams = Array.from({ length: 20 }, () => inference.stream(settings, wait, {}, () => stopped));
   await vi.waitUntil(() => waiting === 20, 20_000);
   expect(await inference.sample(3, sampleSettings(3, {}))).toHaveLength(3);
   stopped = true;
@@ -382,7 +382,7 @@ test("a stopped call ends soon with what it has", async () => {
   const words = await inference.sample(
     1_000_000,
     sampleSettings(1_000_000, { seed: 1 }),
-    [],
+    {},
     () => ++asked > 20,
   );
   expect(asked).toBe(21);
@@ -394,7 +394,7 @@ test("short calls end before a long one beside them, stopped or not", async () =
   const inference = new Inference(async () => ort, namer());
   const ended: string[] = [];
   const call = (name: string, count: number, stopped = () => false) =>
-    inference.sample(count, sampleSettings(count, { seed: 1 }), [], stopped).then((words) => {
+    inference.sample(count, sampleSettings(count, { seed: 1 }), {}, stopped).then((words) => {
       ended.push(name);
       return words.length;
     });

@@ -93,7 +93,9 @@ test.each(families)("%s samples the words of the plain loop, with any memory and
       );
     const novel = { seed: 5, novel: true };
     const known = WordSet.of(Uint8Array.from([0, ...LETTERS.encode(words[0] ?? ""), 0]));
-    expect(await inference.sample(1, sampleSettings(1, novel), [known])).toEqual(words.slice(1, 2));
+    expect(await inference.sample(1, sampleSettings(1, novel), { known: [known] })).toEqual(
+      words.slice(1, 2),
+    );
   }
 });
 

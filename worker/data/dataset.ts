@@ -378,9 +378,9 @@ export class WordSet {
     return true;
   }
 
-  /** Whether a word, given as its ids without boundaries, is in the set. */
-  has(ids: ArrayLike<number>): boolean {
-    return this.#table[this.#find(ids, 0, ids.length)] !== 0;
+  /** Whether a word, given as its ids without boundaries, is in the set; or the part of one at [start, end). */
+  has(ids: ArrayLike<number>, start = 0, end = ids.length): boolean {
+    return this.#table[this.#find(ids, start, end)] !== 0;
   }
 
   /** The slot of an equal word, or the free one where it belongs. Position 0 marks a free slot. */

@@ -31,6 +31,8 @@ export const Stream = {
   minibatch: 2,
   /** Sampling; step = which word of the call, index = which character of the word. */
   sampling: 3,
+  /** Which endings that are tried are kept; step = which word of the call, index = characters of the word. */
+  conditions: 4,
 } as const;
 
 /**

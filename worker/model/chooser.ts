@@ -32,16 +32,8 @@ export class Chooser {
    */
   choose(logits: Float32Array, offset: number, unit: number, mayEnd: boolean): number {
     const weights = this.#weights;
-    const { temperature } = this.options;
     const first = mayEnd ? BOUNDARY : BOUNDARY + 1;
-    let highest = Number.NEGATIVE_INFINITY;
-    for (let id = first; id < weights.length; id++) highest = Math.max(highest, logits[offset + id] ?? 0);
-    let total = 0;
-    for (let id = first; id < weights.length; id++) {
-      const weight = Math.exp(((logits[offset + id] ?? 0) - highest) / temperature);
-      weights[id] = weight;
-      total += weight;
-    }
+    const total = this.#weigh(logits, offset, first);
     if (!(total > 0)) return -1;
     if (this.#order) return this.#chooseLikely(this.#order, first, total, unit);
     let rest = unit * total;
@@ -57,23 +49,58 @@ export class Chooser {
     return last;
   }
 
+  /** The probability that `choose` gives a character; NaN or 0 where the logits are not numbers. */
+  probability(logits: Float32Array, offset: number, id: number, mayEnd: boolean): number {
+    const first = mayEnd ? BOUNDARY : BOUNDARY + 1;
+    if (id < first) return 0;
+    let total = this.#weigh(logits, offset, first);
+    if (this.#order) {
+      const kept = this.#keepLikely(this.#order, first, total);
+      if (!this.#order.subarray(0, kept.count).includes(id)) return 0;
+      total = kept.sum;
+    }
+    return (this.#weights[id] ?? 0) / total;
+  }
+
+  /** Fills in the weights of the ids from `first` on. @returns their sum */
+  #weigh(logits: Float32Array, offset: number, first: number): number {
+    const weights = this.#weights;
+    const { temperature } = this.options;
+    let highest = Number.NEGATIVE_INFINITY;
+    for (let id = first; id < weights.length; id++) highest = Math.max(highest, logits[offset + id] ?? 0);
+    let total = 0;
+    for (let id = first; id < weights.length; id++) {
+      const weight = Math.exp(((logits[offset + id] ?? 0) - highest) / temperature);
+      weights[id] = weight;
+      total += weight;
+    }
+    return total;
+  }
+
   #chooseLikely(order: Uint32Array, first: number, total: number, unit: number): number {
     const weights = this.#weights;
-    const count = weights.length - first;
-    for (let i = 0; i < count; i++) order[i] = first + i;
-    // Of equals, the lower id comes first.
-    order.subarray(0, count).sort((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0) || a - b);
-    const { topK, topP } = this.options;
-    let kept = 0;
-    let sum = 0;
-    while (kept < Math.min(topK, count) && (kept === 0 || sum < topP * total))
-      sum += weights[order[kept++] ?? 0] ?? 0;
+    const { count, sum } = this.#keepLikely(order, first, total);
     let rest = unit * sum;
-    for (let i = 0; i < kept - 1; i++) {
+    for (let i = 0; i < count - 1; i++) {
       const id = order[i] ?? 0;
       rest -= weights[id] ?? 0;
       if (rest < 0) return id;
     }
-    return order[kept - 1] ?? first;
+    return order[count - 1] ?? first;
+  }
+
+  /** Puts the ids that may be chosen first in `order`. @returns how many they are, and the sum of their weights */
+  #keepLikely(order: Uint32Array, first: number, total: number): { count: number; sum: number } {
+    const weights = this.#weights;
+    const all = weights.length - first;
+    for (let i = 0; i < all; i++) order[i] = first + i;
+    // Of equals, the lower id comes first.
+    order.subarray(0, all).sort((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0) || a - b);
+    const { topK, topP } = this.options;
+    let count = 0;
+    let sum = 0;
+    while (count < Math.min(topK, all) && (count === 0 || sum < topP * total))
+      sum += weights[order[count++] ?? 0] ?? 0;
+    return { count, sum };
   }
 }

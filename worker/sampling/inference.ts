@@ -9,17 +9,20 @@ import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
 import type { ClassifiedWords, ScoredWords } from "../../src/protocol";
 import type { GroupChoice, NextCharacter } from "../../src/types";
-import type { TokenStream, WordSet } from "../data/dataset";
+import type { TokenStream } from "../data/dataset";
 import { mixture, type Share } from "../data/groups";
+import { BOUNDARY, type Vocabulary } from "../data/vocabulary";
 import { elements, type Network } from "../model/network";
 import { networkGraphs } from "../onnx/networkGraphs";
 import type { Checkpoint } from "../training/checkpoint";
+import { type ConditionLists, Conditions, encodePrefix } from "./conditions";
 import { Blend, mixedSurprises, posterior, withGroup } from "./groups";
+import { Guide } from "./guide";
 import { nextCharacters, nextOfGroups } from "./nextCharacters";
 import { Prefixes, type StepSession } from "./prefixes";
 import { prefixSurprises } from "./prefixSurprises";
 import { GraphSession, type Runtime } from "./runtime";
-import { encodePrefix, Found, type SampleSettings, type SamplingCall, sampleWords, walkDown } from "./sample";
+import { Found, type SampleSettings, type SamplingCall, sampleWords, walkDown } from "./sample";
 import { surprises, type TreeSession, type WordSlice, wordsOf } from "./surprises";
 
 /** How often a call that waits for others looks whether it is stopped, or its turn, ms. */
@@ -66,24 +69,19 @@ export class Inference {
   /**
    * New words; see `SampleOptions`. Calls side by side take turns, each with a memory of its own.
    *
-   * @param known the sets of words that `novel` leaves out
    * @param stopped asked between steps; once true, the call ends with what it has
    */
   sample(
     count: number,
     settings: SampleSettings,
-    known: readonly WordSet[] = [],
+    lists: ConditionLists = {},
     stopped: () => boolean = () => false,
   ): Promise<string[]> {
-    const { vocabulary, network } = this.#checkpoint;
-    const most = runLength(network, MULTIPLY_ADDS.sampling);
     return this.#call(async () => {
-      // Before ONNX Runtime is loaded, because it refuses an impossible prefix.
-      const prefix = encodePrefix(vocabulary, settings);
-      const limited = withinModel("sample", settings, prefix, networkGraphs(network).longestWord);
-      const { groups, over } = this.#groups("sample", settings);
-      const sampling = { vocabulary, count, settings: limited, prefix, groups, known, stopped, most };
-      return (await this.#walk(stopped, (prefixes) => sampleWords(over(prefixes), sampling))) ?? [];
+      // Before ONNX Runtime is loaded, because it refuses what is impossible.
+      const { over, ...sampling } = { ...this.#sampling("sample", settings, lists), count, stopped };
+      const words = (await this.#walk(stopped, (prefixes) => sampleWords(over(prefixes), sampling))) ?? [];
+      return settings.orderBy === "likelihood" ? this.#byLikelihood(words, settings, stopped) : words;
     });
   }
 
@@ -91,28 +89,61 @@ export class Inference {
    * New words until stopped, the same ones that `sample` gives for the same seed.
    *
    * @param onBatch takes them; sampling waits for it, and holds no memory for beginnings of words meanwhile
-   * @param known the sets of words that `novel` leaves out
    * @param stopped asked between steps; once true, the call ends
    */
   stream(
     settings: SampleSettings,
     onBatch: (words: readonly string[]) => Promise<void>,
-    known: readonly WordSet[],
+    lists: ConditionLists,
     stopped: () => boolean,
   ): Promise<void> {
-    const { vocabulary, network } = this.#checkpoint;
-    const most = runLength(network, MULTIPLY_ADDS.sampling);
     return this.#call(async () => {
-      const prefix = encodePrefix(vocabulary, settings, "words");
-      const limited = withinModel("words", settings, prefix, networkGraphs(network).longestWord);
-      const { groups, over } = this.#groups("words", settings);
-      const found = new Found("words", limited);
+      const { over, ...sampling } = { ...this.#sampling("words", settings, lists), stopped };
+      const found = new Found("words", sampling.settings);
       for (let count = BATCH.first; !stopped(); count = Math.min(2 * count, BATCH.most)) {
-        const sampling = { vocabulary, count, settings: limited, prefix, groups, known, stopped, most };
-        const words = await this.#walk(stopped, (prefixes) => sampleWords(over(prefixes), sampling, found));
+        const words = await this.#walk(stopped, (prefixes) =>
+          sampleWords(over(prefixes), { ...sampling, count }, found),
+        );
         if (words) await onBatch(words);
       }
     });
+  }
+
+  #sampling(call: SamplingCall, settings: SampleSettings, lists: ConditionLists) {
+    const { vocabulary, network } = this.#checkpoint;
+    const limited = withinModel(call, settings, vocabulary, networkGraphs(network).longestWord);
+    const conditions = new Conditions(vocabulary, limited, lists, call);
+    const guide = new Guide(vocabulary, limited, conditions);
+    return {
+      ...this.#groups(call, settings),
+      vocabulary,
+      settings: limited,
+      conditions,
+      guide,
+      most: runLength(network, MULTIPLY_ADDS.sampling),
+    };
+  }
+
+  /** Words in the order of their likelihood, the likeliest first. */
+  async #byLikelihood(
+    words: readonly string[],
+    { group }: SampleSettings,
+    stopped: () => boolean,
+  ): Promise<string[]> {
+    const { vocabulary } = this.#checkpoint;
+    const ids = words.flatMap((word) => [...vocabulary.encode(word), BOUNDARY]);
+    const scored: { word: string; surprise: number }[] = [];
+    const add = (part: ScoredWords) => {
+      let at = 0;
+      for (const word of part.words) {
+        const end = at + [...word].length + 1;
+        const surprise = part.surprises.subarray(at, end).reduce((sum, value) => sum + value, 0);
+        scored.push({ word, surprise });
+        at = end;
+      }
+    };
+    await this.score(Uint16Array.from([BOUNDARY, ...ids]), add, stopped, group);
+    return scored.sort((a, b) => a.surprise - b.surprise).map(({ word }) => word);
   }
 
   /**
@@ -425,10 +456,11 @@ type Tree = NonNullable<ReturnType<typeof networkGraphs>["tree"]>;
 function withinModel(
   call: SamplingCall,
   settings: SampleSettings,
-  prefix: readonly number[],
+  vocabulary: Vocabulary,
   longestWord = Number.POSITIVE_INFINITY,
 ): SampleSettings {
   const { minLength, maxLength } = settings;
+  const prefix = encodePrefix(vocabulary, settings, call);
   if (minLength > longestWord)
     throw new MakemoreError(
       "INVALID_OPTION",

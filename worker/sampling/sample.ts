@@ -8,31 +8,25 @@ import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
 import type { PlainSampleOptions } from "../../src/protocol";
 import { turns } from "../../src/slices";
-import type { WordSet } from "../data/dataset";
 import { isReadable, normalizeWord } from "../data/normalization";
-import { randomBits, randomUnit, Stream } from "../data/random";
 import { BOUNDARY, type Vocabulary } from "../data/vocabulary";
 import { Chooser } from "../model/chooser";
 import type { Complete } from "../validation";
+import type { Conditions, Refusal } from "./conditions";
+import { AGAIN, type Guide, Walk } from "./guide";
 import { Prefixes } from "./prefixes";
 
-/** Words in a row that may be refused (known, or found before) before the call gives up. */
+/** Walks in a row that may find no word, or one that is refused, before the call gives up. */
 const MAX_REFUSED = 10_000;
 /** Milliseconds between turns of the event loop. */
 const TURN_MS = 12;
 
-/** `sample`'s options with every default filled in. */
-export type SampleSettings = Complete<Omit<PlainSampleOptions, "group">> &
-  Pick<PlainSampleOptions, "group"> & { readonly seed: number };
-
-/** A word under way. */
-interface Walk {
-  /** Its place in the order of words: the key of its chance. */
-  readonly number: number;
-  readonly tokens: number[];
-  /** Tokens yet to be read before the first choice. */
-  readonly unread: number[];
-}
+/** `sample`'s options with every default filled in; "" and 0 stand for no condition. */
+export type SampleSettings = Complete<Omit<PlainSampleOptions, "pattern" | "orderBy" | "group">> &
+  Pick<PlainSampleOptions, "orderBy" | "group"> & {
+    readonly seed: number;
+    readonly pattern: RegExp | undefined;
+  };
 
 /** The calls that sample, for messages. */
 export type SamplingCall = "sample" | "words";
@@ -45,12 +39,10 @@ interface Sampling {
   readonly vocabulary: Vocabulary;
   readonly count: number;
   readonly settings: SampleSettings;
-  /** Ids of the settings' prefix. */
-  readonly prefix: readonly number[];
   /** Tokens of groups, which take turns: the one that a word begins with. None without groups. */
   readonly groups?: readonly number[];
-  /** The sets of words that `novel` leaves out. */
-  readonly known: readonly WordSet[];
+  readonly conditions: Conditions;
+  readonly guide: Guide;
   /** Asked between steps; once true, the words so far are returned. */
   readonly stopped: () => boolean;
   /** Walks at once, so that a step of all is short. */
@@ -65,14 +57,12 @@ interface Sampling {
  */
 export async function sampleWords(
   prefixes: Beginnings,
-  { vocabulary, count, settings, prefix, groups = [], known, stopped, most }: Sampling,
+  { vocabulary, count, settings, groups = [], conditions, guide, stopped, most }: Sampling,
   found: Found = new Found("sample", settings),
 ): Promise<string[]> {
   found.begin(count);
-  const { seed, minLength, maxLength } = settings;
+  const { prefix } = conditions;
   const chooser = new Chooser(vocabulary.firstGroup, settings);
-  const end = ({ number, tokens }: Walk) =>
-    found.end(number, wordOf(vocabulary, tokens, prefix, settings, known));
   const atOnce = Math.min(prefixes.walks, most);
   // Current node of each walk; the last slot is the start node.
   const nodes = new Int32Array(atOnce + 1);
@@ -92,17 +82,17 @@ export async function sampleWords(
       start = kept[walks.length] ?? Prefixes.root;
     }
     while (walks.length < atOnce) {
-      const number = found.next();
+      const number = found.next(guide.pilots);
       if (number === undefined) break;
       nodes[walks.length] = start;
       const group = groups[number % groups.length];
-      const unread = groups.length > 1 && group !== undefined ? [group, ...prefix] : [];
-      walks.push({ number, tokens: [...prefix], unread });
+      walks.push(
+        new Walk(number, prefix, groups.length > 1 && group !== undefined ? [group, ...prefix] : []),
+      );
     }
     let going = 0;
+    const ended: Walk[] = [];
     for (const [i, walk] of walks.entries()) {
-      const { number, tokens } = walk;
-      const { length } = tokens;
       const node = nodes[i] ?? Prefixes.root;
       const next = walk.unread.shift();
       if (next !== undefined) {
@@ -110,23 +100,30 @@ export async function sampleWords(
         walks[going++] = walk;
         continue;
       }
-      if (length < maxLength) {
-        const unit = randomUnit(randomBits(seed, Stream.sampling, number, length));
-        const { values, offset } = prefixes.logits(node);
-        const token = chooser.choose(values, offset, unit, length >= minLength);
-        if (token < 0) throw diverged(found.words);
-        if (token !== BOUNDARY) {
-          tokens.push(token);
-          if (tokens.length < maxLength) {
-            nodes[going] = prefixes.step(node, token);
-            walks[going++] = walk;
-            continue;
-          }
-        }
+      const { values, offset } = prefixes.logits(node);
+      const token = guide.next(walk, chooser, values, offset);
+      if (Number.isNaN(token)) throw diverged(found.words);
+      if (token === BOUNDARY) {
+        ended.push(walk);
+        continue;
       }
-      end(walk);
+      nodes[going] = token === AGAIN ? start : prefixes.step(node, token);
+      walks[going++] = walk;
     }
     walks.length = going;
+    for (const walk of ended) {
+      guide.end(walk);
+      const words: string[] = [];
+      for (const tokens of walk.words) {
+        const word = readWord(vocabulary, tokens, settings, conditions);
+        if (typeof word === "string") words.push(word);
+        else walk.refusal = word.refusal;
+        // Listed words may be a million.
+        if (settings.minDistance > 0) await giveTurn();
+      }
+      found.end(walk.number, words, walk.refusal);
+      if (stopped()) return found.words;
+    }
     found.decide();
     if (found.words.length === count || stopped()) {
       found.interrupt(walks.map(({ number }) => number));
@@ -152,11 +149,13 @@ export class Found {
   #started = 0;
   /** Numbers whose walks did not end with their batch; the next one starts them again. */
   #interrupted: number[] = [];
-  /** Words that have ended before some with a lower number; undefined where the word is known. */
-  readonly #ended = new Map<number, string | undefined>();
+  /** What ended before some with a lower number: the words of each walk, or what refused them. */
+  readonly #ended = new Map<number, { readonly words: string[]; readonly refusal: Refusal | undefined }>();
   readonly #seen = new Set<string>();
   #decided = 0;
   #refusedInARow = 0;
+  /** How often each reason refused one of them. */
+  readonly #refusals = new Map<Refusal, number>();
 
   constructor(call: SamplingCall, settings: SampleSettings) {
     this.#call = call;
@@ -170,9 +169,15 @@ export class Found {
     this.#count = count;
   }
 
-  /** The number of a walk to start; undefined if enough are under way. */
-  next(): number | undefined {
-    return this.#interrupted.pop() ?? (this.#started < this.#wanted ? this.#started++ : undefined);
+  /**
+   * The number of a walk to start; undefined if enough are under way.
+   *
+   * @param pilots start those with lower numbers, and no others
+   */
+  next(pilots?: number): number | undefined {
+    return (
+      this.#interrupted.pop() ?? (this.#started < (pilots ?? this.#wanted) ? this.#started++ : undefined)
+    );
   }
 
   /** Ends a batch in which these walks are still under way. */
@@ -187,71 +192,67 @@ export class Found {
     return this.#decided + Math.ceil((missing * (this.#decided + 1)) / (taken + 1));
   }
 
-  end(number: number, word: string | undefined): void {
-    this.#ended.set(number, word);
+  /** @param words of a walk, in order; they become the caller's no more */
+  end(number: number, words: string[], refusal: Refusal | undefined): void {
+    this.#ended.set(number, { words, refusal });
   }
 
   decide(): void {
-    for (; this.#ended.has(this.#decided) && this.words.length < this.#count; this.#decided++) {
-      const word = this.#ended.get(this.#decided);
-      this.#ended.delete(this.#decided);
-      if (word !== undefined && !this.#seen.has(word)) {
-        this.#refusedInARow = 0;
-        if (this.#settings.unique) this.#seen.add(word);
-        this.words.push(word);
-      } else if (++this.#refusedInARow >= MAX_REFUSED)
-        throw tooFew(this.#call, this.#before + this.words.length, this.#count, this.words, this.#settings);
+    for (;;) {
+      const walk = this.#ended.get(this.#decided);
+      if (!walk || this.words.length === this.#count) return;
+      if (walk.words.length === 0) this.#refuse(walk.refusal ?? "form");
+      while (walk.words.length > 0 && this.words.length < this.#count) this.#take(walk.words.shift() ?? "");
+      // The next batch has the rest.
+      if (walk.words.length > 0) return;
+      this.#ended.delete(this.#decided++);
     }
+  }
+
+  #take(word: string): void {
+    if (this.#seen.has(word)) {
+      this.#refuse("unique");
+      return;
+    }
+    this.#refusedInARow = 0;
+    this.#refusals.clear();
+    if (this.#settings.unique) this.#seen.add(word);
+    this.words.push(word);
+  }
+
+  #refuse(refusal: Refusal): void {
+    this.#refusals.set(refusal, (this.#refusals.get(refusal) ?? 0) + 1);
+    if (++this.#refusedInARow < MAX_REFUSED) return;
+    const total = this.#before + this.words.length;
+    throw tooFew(this.#call, [total, this.#count], this.words, this.#refusals, this.#settings);
   }
 }
 
 /**
- * The word of a walk, in the form in which words come in; undefined if it may not leave.
+ * The word of a walk, in the form in which words come in; or why it may not leave.
  *
  * A model puts characters together as no list has them: "e" and a combining accent, or a space at an end.
  * Once normalized, the word may be shorter, listed, or not begin with the prefix any more, and may have a
  * character that the model never saw.
  */
-function wordOf(
+function readWord(
   vocabulary: Vocabulary,
   tokens: readonly number[],
-  prefix: readonly number[],
-  { minLength, novel }: SampleSettings,
-  known: readonly WordSet[],
-): string | undefined {
+  { minLength }: SampleSettings,
+  conditions: Conditions,
+): string | { readonly refusal: Refusal } {
   const text = vocabulary.decode(tokens);
   const word = normalizeWord(text);
-  if (!isReadable(word)) return undefined;
+  if (!isReadable(word)) return { refusal: "form" };
   let ids = tokens;
   if (word !== text) {
     ids = Array.from(word, (character) => vocabulary.id(character) ?? BOUNDARY);
-    if (ids.length < minLength || ids.includes(BOUNDARY)) return undefined;
-    if (prefix.some((id, i) => ids[i] !== id)) return undefined;
+    if (ids.length < minLength || ids.includes(BOUNDARY)) return { refusal: "form" };
+    if (conditions.prefix.some((id, i) => ids[i] !== id)) return { refusal: "form" };
   }
-  return novel && known.some((set) => set.has(ids)) ? undefined : word;
-}
-
-/** The ids of a prefix; refuses one that the model or `maxLength` cannot have. */
-export function encodePrefix(
-  vocabulary: Vocabulary,
-  { prefix, maxLength }: Pick<SampleSettings, "prefix" | "maxLength">,
-  call: SamplingCall | "next" = "sample",
-): number[] {
-  const tokens = Array.from(prefix.trimStart().normalize("NFC"), (character) => {
-    const id = vocabulary.id(character);
-    if (id === undefined)
-      throw new MakemoreError(
-        "INVALID_OPTION",
-        `${call}: prefix is ${formatValue(prefix)}, and the model never saw ${formatValue(character)}; it knows ${vocabulary.describe()}.`,
-      );
-    return id;
-  });
-  if (tokens.length > maxLength)
-    throw new MakemoreError(
-      "INVALID_OPTION",
-      `${call}: prefix is "${prefix}", which is longer than maxLength, ${maxLength}.`,
-    );
-  return tokens;
+  const refusal = conditions.refusal(word, ids);
+  if (refusal) return { refusal };
+  return conditions.isNear(ids) ? { refusal: "minDistance" } : word;
 }
 
 /** The node of a prefix, computed with everything above it; undefined if `stopped` becomes true. */
@@ -281,17 +282,29 @@ async function stepDown(prefixes: Beginnings, node: number, token: number): Prom
 
 function tooFew(
   call: SamplingCall,
-  total: number,
-  count: number,
+  [total, count]: readonly [number, number],
   words: readonly string[],
-  { novel, unique, prefix, temperature }: SampleSettings,
+  refusals: ReadonlyMap<Refusal, number>,
+  settings: SampleSettings,
 ): MakemoreError {
-  const asked = [novel ? "novel" : "", unique ? "unique" : ""].filter((name) => name !== "").join(" and ");
-  const refused = asked === "" ? "words in the form of the list (trimmed, in NFC, of its characters)" : asked;
+  const { prefix, temperature } = settings;
+  const [most = ["form", MAX_REFUSED] as const] = [...refusals].sort(([, a], [, b]) => b - a);
+  const [refusal, times] = most;
+  const condition = refusal === "form" ? undefined : refusal;
+  const value = condition && condition !== "avoid" ? settings[condition] : undefined;
+  const named =
+    condition &&
+    `${condition}${typeof value === "boolean" || !value ? "" : ` (${condition === "pattern" ? value : formatValue(value)})`}`;
+  const how =
+    refusal === "novel" || refusal === "unique"
+      ? `not ${refusal}`
+      : condition
+        ? `refused by ${named}`
+        : "not words in the form of the list (trimmed, in NFC, of its characters)";
   return new MakemoreError(
     "SAMPLING_FAILED",
-    `${call}: only ${total}${call === "sample" ? ` of ${count}` : ""} words were found; then ${MAX_REFUSED} in a row were not ${refused}. ${call === "sample" ? "Ask for fewer, raise" : "Raise"} temperature (${temperature})${prefix === "" ? "" : `, shorten prefix ("${prefix}")`}${asked === "" ? "" : `, or leave out ${asked}`}.`,
-    { words },
+    `${call}: only ${total}${call === "sample" ? ` of ${count}` : ""} words were found; then ${MAX_REFUSED} tries in a row failed, ${times === MAX_REFUSED ? "which" : `of which ${times}`} were ${how}. ${call === "sample" ? "Ask for fewer, raise" : "Raise"} temperature (${temperature})${prefix === "" ? "" : `, shorten prefix ("${prefix}")`}${condition ? `, or leave out ${condition}` : ""}.`,
+    { words, condition },
   );
 }
 

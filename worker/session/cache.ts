@@ -1,7 +1,8 @@
-/** What is cached: ONNX Runtime's graphs of the newest checkpoint, and sets of words for `novel`. */
-import { inSlices } from "../../src/slices";
+/** What is cached: ONNX Runtime's graphs of the newest checkpoint, and what conditions look up in a list. */
+import { inSlices, type Work } from "../../src/slices";
 import { loadONNXRuntime } from "../assets";
 import { type Dataset, type TokenStream, WordSet } from "../data/dataset";
+import { NearWords } from "../data/nearWords";
 import { Inference } from "../sampling/inference";
 import type { Checkpoint } from "../training/checkpoint";
 
@@ -9,6 +10,7 @@ export class Cache {
   /** Runs the newest checkpoint that was asked for. */
   #inference: { readonly of: Checkpoint; readonly inference: Inference } | undefined;
   readonly #wordSets = new WeakMap<Dataset, Promise<WordSet[]>>();
+  readonly #nearWords = new WeakMap<Dataset, Promise<NearWords[]>>();
 
   /** Sampling and scoring for a checkpoint; those for the checkpoint before are disposed of. */
   async inference(checkpoint: Checkpoint): Promise<Inference> {
@@ -23,12 +25,26 @@ export class Cache {
 
   /** Every word of the list, a set for each split. */
   wordSets(dataset: Dataset): Promise<WordSet[]> {
-    const { train, validation, test, vocabulary } = dataset;
-    const cached = this.#wordSets.get(dataset);
-    if (cached) return cached;
-    const work = (stream: TokenStream) => inSlices(WordSet.work(stream, vocabulary.firstGroup));
-    const made = Promise.all([train, validation, test].map(work));
-    this.#wordSets.set(dataset, made);
-    return made;
+    return ofEachSplit(this.#wordSets, dataset, WordSet.work);
   }
+
+  /** The same for `minDistance`. */
+  nearWords(dataset: Dataset): Promise<NearWords[]> {
+    return ofEachSplit(this.#nearWords, dataset, NearWords.work);
+  }
+}
+
+function ofEachSplit<T>(
+  cache: WeakMap<Dataset, Promise<T[]>>,
+  dataset: Dataset,
+  work: (stream: TokenStream, firstGroup: number) => Work<T>,
+): Promise<T[]> {
+  const { train, validation, test, vocabulary } = dataset;
+  const cached = cache.get(dataset);
+  if (cached) return cached;
+  const made = Promise.all(
+    [train, validation, test].map((stream) => inSlices(work(stream, vocabulary.firstGroup))),
+  );
+  cache.set(dataset, made);
+  return made;
 }

@@ -79,8 +79,10 @@ export async function outcome<T>(call: () => Promise<T>): Promise<Outcome<T>> {
     return { value: await call() };
   } catch (error) {
     // By name: a chunk has its own copy of the class.
-    if (error instanceof Error && error.name === "MakemoreError" && "code" in error)
-      return { error: { code: error.code as MakemoreError["code"], message: error.message } };
+    if (error instanceof Error && error.name === "MakemoreError" && "code" in error) {
+      const { code, message, condition } = error as MakemoreError;
+      return { error: { code, message, condition } };
+    }
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     return { error: { code: "WORKER_FAILED", message: `The worker failed: ${reason}` } };
   }

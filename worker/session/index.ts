@@ -28,8 +28,10 @@ import type {
 import { inSlices } from "../../src/slices";
 import type { Losses, ModelInfo, NextCharacter, SavedModel, TrainResult } from "../../src/types";
 import { setAssetURLs } from "../assets";
-import { encodeText, type TokenStream, WordSet } from "../data/dataset";
+import { type Dataset, encodeText, type TokenStream, WordSet } from "../data/dataset";
 import { fingerprintWork } from "../data/fingerprint";
+import { Parts } from "../data/parts";
+import type { Vocabulary } from "../data/vocabulary";
 import { readWork } from "../onnx/read";
 import { writeWork } from "../onnx/write";
 import {
@@ -43,6 +45,7 @@ import {
   sampleSettings,
   samplingSettings,
 } from "../options";
+import type { ConditionLists } from "../sampling/conditions";
 import type { Inference } from "../sampling/inference";
 import type { SampleSettings, SamplingCall } from "../sampling/sample";
 import type { Checkpoint } from "../training/checkpoint";
@@ -67,6 +70,7 @@ interface SamplingOf {
   readonly call: SamplingCall;
   readonly settings: SampleSettings;
   readonly novel: EncodedWords | undefined;
+  readonly avoid: EncodedWords | undefined;
   readonly onPart: OnPart<string[]>;
   readonly signal: AbortSignal;
 }
@@ -117,13 +121,14 @@ export class Session implements WorkerAPI {
     count: number,
     novel: EncodedWords | undefined,
     onPart: OnPart<string[]>,
+    avoid?: EncodedWords,
   ): Promise<Outcome<void>> {
     return this.#calls.runBeside(id, onPart, async (signal) => {
       const settings = sampleSettings(count, options);
       await this.#sample(
-        { call: "sample", settings, novel, onPart, signal },
-        async (inference, known, hand) =>
-          hand(await inference.sample(count, settings, known, () => signal.aborted)),
+        { call: "sample", settings, novel, avoid, onPart, signal },
+        async (inference, lists, hand) =>
+          hand(await inference.sample(count, settings, lists, () => signal.aborted)),
       );
     });
   }
@@ -133,12 +138,14 @@ export class Session implements WorkerAPI {
     options: PlainSampleOptions,
     novel: EncodedWords | undefined,
     onPart: OnPart<string[]>,
+    avoid?: EncodedWords,
   ): Promise<Outcome<void>> {
     // Not beside a training: that would give way for as long as the page takes to read the words.
     return this.#calls.run(id, onPart, async (signal) => {
       const settings = samplingSettings("words", options);
-      await this.#sample({ call: "words", settings, novel, onPart, signal }, (inference, known, hand) =>
-        inference.stream(settings, hand, known, () => signal.aborted),
+      await this.#sample(
+        { call: "words", settings, novel, avoid, onPart, signal },
+        (inference, lists, hand) => inference.stream(settings, hand, lists, () => signal.aborted),
       );
     });
   }
@@ -311,17 +318,25 @@ export class Session implements WorkerAPI {
 
   /** Samples words and hands them to the page, also those that were found before it failed. */
   async #sample(
-    { call, settings, novel, onPart, signal }: SamplingOf,
-    find: (inference: Inference, known: readonly WordSet[], hand: Hand) => Promise<void>,
+    { call, settings, novel, avoid, onPart, signal }: SamplingOf,
+    find: (inference: Inference, lists: ConditionLists, hand: Hand) => Promise<void>,
   ): Promise<void> {
     const checkpoint = await this.#snapshot(call, signal);
-    const known = settings.novel ? await this.#knownWords(call, checkpoint, novel, signal) : [];
+    const { vocabulary } = checkpoint;
+    const lists: ConditionLists = {
+      known: settings.novel ? await this.#knownWords(call, vocabulary, novel, signal) : [],
+      avoid: avoid && (await this.#parts(call, vocabulary, avoid, signal)),
+      listed:
+        settings.minDistance > 0
+          ? await orAborted(this.#cache.nearWords(this.#listedWords(call, "minDistance")), signal)
+          : [],
+    };
     const hand: Hand = async (words) => {
       for (let from = 0; from < words.length; from += PART)
         await orAborted(Promise.resolve(onPart(words.slice(from, from + PART))), signal);
     };
     try {
-      await find(await this.#cache.inference(checkpoint), known, hand);
+      await find(await this.#cache.inference(checkpoint), lists, hand);
     } catch (error) {
       if (error instanceof MakemoreError && error.words) await hand(error.words);
       throw error;
@@ -331,23 +346,40 @@ export class Session implements WorkerAPI {
   /** What `novel` leaves out: the list that was given, or every word of the model's own. */
   async #knownWords(
     call: SamplingCall,
-    { vocabulary }: Checkpoint,
+    vocabulary: Vocabulary,
     novel: EncodedWords | undefined,
     signal: AbortSignal,
   ): Promise<WordSet[]> {
-    if (novel) {
-      const { text } = await readWords(novel, { call: `${call}: novel` }, signal);
-      // A word that the model cannot spell is never sampled.
-      const stream = await inSlices(encodeText(text, vocabulary, { lenient: true }), signal);
-      return [await inSlices(WordSet.work(stream), signal)];
-    }
-    const { dataset } = this.#state;
-    if (!dataset)
-      throw new MakemoreError(
-        "NO_WORDS",
-        `${call}: novel needs the training words, and a loaded model comes without them; give them as ${call}(${call === "sample" ? "count, " : ""}{ novel: words }) or load(file, { words }).`,
-      );
-    return orAborted(this.#cache.wordSets(dataset), signal);
+    if (!novel) return orAborted(this.#cache.wordSets(this.#listedWords(call, "novel")), signal);
+    const { text } = await readWords(novel, { call: `${call}: novel` }, signal);
+    // A word that the model cannot spell is never sampled.
+    const stream = await inSlices(encodeText(text, vocabulary, { lenient: true }), signal);
+    return [await inSlices(WordSet.work(stream), signal)];
+  }
+
+  /** What no word may have in it; what the model cannot spell is never sampled. */
+  async #parts(
+    call: SamplingCall,
+    vocabulary: Vocabulary,
+    avoid: EncodedWords,
+    signal: AbortSignal,
+  ): Promise<Parts> {
+    const { text } = await readWords(avoid, { call: `${call}: avoid` }, signal);
+    return inSlices(
+      Parts.work(await inSlices(encodeText(text, vocabulary, { lenient: true }), signal)),
+      signal,
+    );
+  }
+
+  /** The list that the model learned. */
+  #listedWords(call: SamplingCall, option: "novel" | "minDistance"): Dataset {
+    if (this.#state.dataset) return this.#state.dataset;
+    const given =
+      option === "novel" ? `${call}(${call === "sample" ? "count, " : ""}{ novel: words }) or ` : "";
+    throw new MakemoreError(
+      "NO_WORDS",
+      `${call}: ${option} needs the training words, and a loaded model comes without them; give them as ${given}load(file, { words }).`,
+    );
   }
 }
 

@@ -1,0 +1,155 @@
+/**
+ * Whether some listed word is within a few edits of another: the Damerau-Levenshtein distance, which counts
+ * insertions, deletions, substitutions and swaps of neighbours. Of a million words, most are ruled out by their
+ * length or by their set of characters, which takes a few instructions a word; the rest take the bounded
+ * algorithm of Lowrance and Wagner (JACM 22(2), 1975).
+ */
+import { ITEMS, type Work } from "../../src/slices";
+import { type TokenStream, wordStart } from "./dataset";
+import { BOUNDARY, MAX_VOCABULARY } from "./vocabulary";
+
+export class NearWords {
+  readonly #stream: TokenStream;
+  /** Where each word starts in the stream, and its set of characters; shortest words first. */
+  readonly #starts: Uint32Array;
+  readonly #sets: Uint32Array;
+  /** Words that are shorter than each length. */
+  readonly #shorter: Uint32Array;
+
+  private constructor(stream: TokenStream, starts: Uint32Array, sets: Uint32Array, shorter: Uint32Array) {
+    this.#stream = stream;
+    this.#starts = starts;
+    this.#sets = sets;
+    this.#shorter = shorter;
+  }
+
+  /** Of the words of a stream, in slices. */
+  static *work(stream: TokenStream, firstGroup?: number): Work<NearWords> {
+    let words = 0;
+    let longest = 0;
+    for (let start = 1; start < stream.length; ) {
+      const end = stream.indexOf(BOUNDARY, start);
+      start = wordStart(stream, start, firstGroup);
+      longest = Math.max(longest, end - start);
+      start = end + 1;
+      if ((++words & (ITEMS - 1)) === 0) yield;
+    }
+    const shorter = new Uint32Array(longest + 2);
+    for (let start = 1; start < stream.length; ) {
+      const end = stream.indexOf(BOUNDARY, start);
+      start = wordStart(stream, start, firstGroup);
+      shorter[end - start + 1] = (shorter[end - start + 1] ?? 0) + 1;
+      start = end + 1;
+      if ((++words & (ITEMS - 1)) === 0) yield;
+    }
+    for (let length = 1; length < shorter.length; length++)
+      shorter[length] = (shorter[length] ?? 0) + (shorter[length - 1] ?? 0);
+    const next = shorter.slice();
+    const count = shorter.at(-1) ?? 0;
+    const starts = new Uint32Array(count);
+    const sets = new Uint32Array(count);
+    for (let start = 1; start < stream.length; ) {
+      const end = stream.indexOf(BOUNDARY, start);
+      start = wordStart(stream, start, firstGroup);
+      const place = next[end - start] ?? 0;
+      next[end - start] = place + 1;
+      starts[place] = start;
+      sets[place] = charactersOf(stream, start, end);
+      start = end + 1;
+      if ((++words & (ITEMS - 1)) === 0) yield;
+    }
+    return new NearWords(stream, starts, sets, shorter);
+  }
+
+  /** Whether a listed word is at most `distance` edits away. */
+  hasWithin(word: ArrayLike<number>, distance: number): boolean {
+    const own = charactersOf(word, 0, word.length);
+    const longest = this.#shorter.length - 2;
+    // Words of the same length first: they are the likeliest to be near.
+    for (let difference = 0; difference <= distance; difference++)
+      for (const length of difference === 0
+        ? [word.length]
+        : [word.length - difference, word.length + difference]) {
+        if (length < 1 || length > longest) continue;
+        const end = this.#shorter[length + 1] ?? 0;
+        for (let i = this.#shorter[length] ?? 0; i < end; i++) {
+          const set = this.#sets[i] ?? 0;
+          // An edit takes away at most one character, and adds at most one.
+          if (bits(own & ~set) > distance || bits(set & ~own) > distance) continue;
+          if (isWithin(word, this.#stream, this.#starts[i] ?? 0, length, distance)) return true;
+        }
+      }
+    return false;
+  }
+}
+
+/** The characters between two positions as a set of 32 bits, which several may share. */
+function charactersOf(ids: ArrayLike<number>, start: number, end: number): number {
+  let set = 0;
+  for (let i = start; i < end; i++) set |= 1 << ((ids[i] ?? 0) & 31);
+  return set;
+}
+
+/** How many bits are set. */
+function bits(set: number): number {
+  let x = set - ((set >>> 1) & 0x55555555);
+  x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
+  return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+/** The last row where each id was seen; 0 outside of `isWithin`. */
+const rowOf = new Uint32Array(MAX_VOCABULARY + 1);
+/** Distances between beginnings, [word + 1, other + 2]; kept from call to call. */
+let distances = new Uint32Array(0);
+
+/**
+ * Whether the Damerau-Levenshtein distance of two words is at most `most`; the other one is a slice of a stream.
+ * Only cells within `most` of the diagonal are filled in, because any other is farther.
+ */
+function isWithin(
+  word: ArrayLike<number>,
+  stream: TokenStream,
+  start: number,
+  length: number,
+  most: number,
+): boolean {
+  if (Math.max(word.length, length) <= most) return true;
+  const width = length + 2;
+  const far = most + 1;
+  if (distances.length < (word.length + 1) * width)
+    distances = new Uint32Array(2 * (word.length + 1) * width);
+  const d = distances;
+  for (let column = 0; column < width; column++) d[column] = column;
+  let row = 1;
+  let nearest = 0;
+  for (; row <= word.length && nearest <= most; row++) {
+    const id = word[row - 1] ?? 0;
+    const at = row * width;
+    const first = Math.max(1, row - most);
+    const last = Math.min(length, row + most);
+    d[at + first - 1] = first === 1 ? row : far;
+    nearest = d[at + first - 1] ?? 0;
+    // The last column before this one with the row's character.
+    let column = 0;
+    for (let j = first; j <= last; j++) {
+      const other = stream[start + j - 1] ?? 0;
+      const isEqual = other === id;
+      let best = Math.min(
+        (d[at - width + j - 1] ?? 0) + (isEqual ? 0 : 1),
+        (d[at - width + j] ?? 0) + 1,
+        (d[at + j - 1] ?? 0) + 1,
+      );
+      const swapped = rowOf[other] ?? 0;
+      if (swapped > 0 && column > 0 && Math.abs(swapped - column) <= most)
+        best = Math.min(best, (d[(swapped - 1) * width + column - 1] ?? 0) + row - swapped - 1 + j - column);
+      d[at + j] = best;
+      nearest = Math.min(nearest, best);
+      if (isEqual) column = j;
+    }
+    d[at + last + 1] = far;
+    rowOf[id] = row;
+  }
+  for (let i = 0; i < row - 1; i++) rowOf[word[i] ?? 0] = 0;
+  // A row whose cells are all too far was the last one.
+  return nearest <= most && (d[word.length * width + length] ?? far) <= most;
+}

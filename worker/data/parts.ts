@@ -1,0 +1,50 @@
+import { ITEMS, type Work } from "../../src/slices";
+import { type TokenStream, WordSet } from "./dataset";
+import { BOUNDARY } from "./vocabulary";
+
+/** Words and parts of words to look for inside other words. */
+export class Parts {
+  readonly #set: WordSet;
+  /** Lengths that some part has, shortest first. */
+  readonly #lengths: readonly number[];
+
+  private constructor(set: WordSet, lengths: readonly number[]) {
+    this.#set = set;
+    this.#lengths = lengths;
+  }
+
+  /** All words of a stream, in slices. */
+  static *work(stream: TokenStream): Work<Parts> {
+    const set = yield* WordSet.work(stream);
+    const lengths = new Set<number>();
+    let words = 0;
+    for (let start = 1; start < stream.length; ) {
+      const end = stream.indexOf(BOUNDARY, start);
+      lengths.add(end - start);
+      start = end + 1;
+      if ((++words & (ITEMS - 1)) === 0) yield;
+    }
+    return new Parts(
+      set,
+      [...lengths].sort((a, b) => a - b),
+    );
+  }
+
+  /** The length of the shortest part that ends at `end`; 0 if none does. */
+  endingAt(ids: ArrayLike<number>, end = ids.length): number {
+    for (const length of this.#lengths) {
+      if (length > end) break;
+      if (this.#set.has(ids, end - length, end)) return length;
+    }
+    return 0;
+  }
+
+  /** The first part to end inside a word; undefined if it has none. */
+  in(ids: readonly number[]): readonly number[] | undefined {
+    for (let end = 1; end <= ids.length; end++) {
+      const length = this.endingAt(ids, end);
+      if (length > 0) return ids.slice(end - length, end);
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * What a sampled word must fulfil besides its prefix and its length. `Guide` leads the search to a suffix or to what
+ * the words contain; all other conditions refuse words, and `avoid` ends a walk as soon as it has an avoided part.
+ */
+import { MakemoreError } from "../../src/errors";
+import { formatValue } from "../../src/formatValue";
+import type { SampleCondition } from "../../src/types";
+import type { WordSet } from "../data/dataset";
+import type { NearWords } from "../data/nearWords";
+import type { Parts } from "../data/parts";
+import type { Vocabulary } from "../data/vocabulary";
+import type { SampleSettings, SamplingCall } from "./sample";
+
+/** The lists of words that conditions look at. */
+export interface ConditionLists {
+  /** What `novel` leaves out. */
+  readonly known?: readonly WordSet[];
+  readonly avoid?: Parts | undefined;
+  /** The training list, for `minDistance`. */
+  readonly listed?: readonly NearWords[];
+}
+
+/** Why a word was refused: a condition, or the form that it has. */
+export type Refusal = SampleCondition | "form";
+
+/** What the search is led to. */
+export interface Goal {
+  readonly condition: "suffix" | "contains";
+  readonly ids: readonly number[];
+}
+
+/** A test of a pattern that takes longer is too slow, ms: most take less than a thousandth. */
+const SLOW_MS = 100;
+/** A pattern is tried on a character repeated up to this often. */
+const REPEATS = 40;
+/** For so many characters. */
+const TRIED = 100;
+/** What ends the repeats: patterns that fail late are the slow ones. */
+const ENDS = ["", "\n", "\uffff"];
+
+export class Conditions {
+  /** Ids that each word begins with. */
+  readonly prefix: readonly number[];
+  readonly goal: Goal | undefined;
+  readonly #settings: SampleSettings;
+  readonly #call: SamplingCall;
+  readonly #suffix: string;
+  readonly #contains: string;
+  readonly #known: readonly WordSet[];
+  readonly #avoid: Parts | undefined;
+  readonly #listed: readonly NearWords[];
+
+  /**
+   * @param settings with `maxLength` within what the model reads
+   * @throws MakemoreError `INVALID_OPTION` for conditions that no word can fulfil, or a pattern that takes too long
+   */
+  constructor(
+    vocabulary: Vocabulary,
+    settings: SampleSettings,
+    { known = [], avoid, listed = [] }: ConditionLists,
+    call: SamplingCall = "sample",
+  ) {
+    this.#settings = settings;
+    this.#call = call;
+    this.#known = settings.novel ? known : [];
+    this.#avoid = avoid;
+    this.#listed = listed;
+    this.#suffix = settings.suffix.trimEnd().normalize("NFC");
+    this.#contains = settings.contains.normalize("NFC");
+    this.prefix = encodePrefix(vocabulary, settings, call);
+    const suffix = encode(vocabulary, this.#suffix, "suffix", call);
+    const contains = encode(vocabulary, this.#contains, "contains", call);
+    this.#checkLengths({ suffix, contains });
+    for (const [name, ids] of Object.entries({ prefix: this.prefix, suffix, contains })) {
+      const part = avoid?.in(ids);
+      if (part)
+        throw this.#invalid(
+          `avoid has ${formatValue(vocabulary.decode(part))}, which is in ${name}, ${formatValue(vocabulary.decode(ids))}; leave out one of them.`,
+        );
+    }
+    this.#refuseSlow(vocabulary);
+    if (suffix.length > 0) this.goal = { condition: "suffix", ids: suffix };
+    // The prefix may have it already.
+    else if (contains.length > 0 && indexOf(this.prefix, contains) < 0)
+      this.goal = { condition: "contains", ids: contains };
+  }
+
+  /** Whether ids that were fine before their last one now have an avoided part. */
+  isAvoided(ids: readonly number[]): boolean {
+    return this.#avoid !== undefined && this.#avoid.endingAt(ids) > 0;
+  }
+
+  /**
+   * The first condition that a word fails; undefined if it fulfils all, but for `minDistance`, which takes longer.
+   *
+   * @throws MakemoreError `INVALID_OPTION` where the pattern takes too long
+   */
+  refusal(word: string, ids: readonly number[]): SampleCondition | undefined {
+    if (!word.endsWith(this.#suffix)) return "suffix";
+    if (!word.includes(this.#contains)) return "contains";
+    if (this.#avoid?.in(ids)) return "avoid";
+    if (!this.#matches(word)) return "pattern";
+    return this.#known.some((set) => set.has(ids)) ? "novel" : undefined;
+  }
+
+  /** Whether a word is nearer to a listed one than `minDistance`. Takes up to 10 ms for a million listed words. */
+  isNear(ids: readonly number[]): boolean {
+    const { minDistance } = this.#settings;
+    return minDistance > 0 && this.#listed.some((words) => words.hasWithin(ids, minDistance - 1));
+  }
+
+  #checkLengths(parts: Readonly<Record<"suffix" | "contains", readonly number[]>>): void {
+    const { maxLength, prefix } = this.#settings;
+    for (const [name, ids] of Object.entries(parts)) {
+      const value = this.#settings[name as keyof typeof parts];
+      const isIn = name === "contains" && indexOf(this.prefix, ids) >= 0;
+      const shared = overlaps(this.prefix, ids).at(-1) ?? 0;
+      if (ids.length === 0 || isIn || this.prefix.length + ids.length - shared <= maxLength) continue;
+      const what = prefix === "" ? "which is" : `and prefix ${formatValue(prefix)}; together they are`;
+      throw this.#invalid(`${name} is ${formatValue(value)}, ${what} longer than maxLength, ${maxLength}.`);
+    }
+  }
+
+  /** Refuses a pattern whose time grows so fast with a word's length that a long word would take forever. */
+  #refuseSlow(vocabulary: Vocabulary): void {
+    const longest = Math.min(REPEATS, this.#settings.maxLength);
+    if (!this.#settings.pattern) return;
+    for (const character of vocabulary.characters.slice(0, TRIED))
+      for (let length = 1; length <= longest; length++)
+        for (const end of ENDS) this.#matches(character.repeat(length) + end);
+  }
+
+  #matches(word: string): boolean {
+    const { pattern } = this.#settings;
+    if (!pattern) return true;
+    const timed = () => {
+      const start = performance.now();
+      // With the flags "g" and "y" it would go on where the word before ended.
+      pattern.lastIndex = 0;
+      const matches = pattern.test(word);
+      return { matches, ms: performance.now() - start };
+    };
+    const { matches, ms } = timed();
+    // Once more, because the thread may have been paused.
+    if (ms > SLOW_MS && timed().ms > SLOW_MS)
+      throw this.#invalid(
+        `pattern is ${pattern}, which takes ${Math.round(ms)} ms for ${formatValue(word)}; avoid repeats inside of repeats, such as (a+)+.`,
+      );
+    return matches;
+  }
+
+  #invalid(what: string): MakemoreError {
+    return new MakemoreError("INVALID_OPTION", `${this.#call}: ${what}`);
+  }
+}
+
+/** How many ids of `next` may already stand at the end of `ids`: 0, and each number that fits. */
+export function overlaps(ids: readonly number[], next: readonly number[]): number[] {
+  const most = Math.min(ids.length, next.length);
+  return Array.from({ length: most + 1 }, (_, shared) => shared).filter((shared) =>
+    next.slice(0, shared).every((id, i) => ids[ids.length - shared + i] === id),
+  );
+}
+
+/** Where some ids first stand in others; -1 if they do not. */
+export function indexOf(ids: readonly number[], part: readonly number[]): number {
+  for (let at = 0; at + part.length <= ids.length; at++)
+    if (part.every((id, i) => ids[at + i] === id)) return at;
+  return -1;
+}
+
+/** The ids of a prefix; refuses one that the model or `maxLength` cannot have. */
+export function encodePrefix(
+  vocabulary: Vocabulary,
+  { prefix, maxLength }: Pick<SampleSettings, "prefix" | "maxLength">,
+  call: SamplingCall | "next" = "sample",
+): number[] {
+  const tokens = encode(vocabulary, prefix.trimStart().normalize("NFC"), "prefix", call);
+  if (tokens.length > maxLength)
+    throw new MakemoreError(
+      "INVALID_OPTION",
+      `${call}: prefix is "${prefix}", which is longer than maxLength, ${maxLength}.`,
+    );
+  return tokens;
+}
+
+function encode(vocabulary: Vocabulary, text: string, name: string, call: string): number[] {
+  return Array.from(text, (character) => {
+    const id = vocabulary.id(character);
+    if (id === undefined)
+      throw new MakemoreError(
+        "INVALID_OPTION",
+        `${call}: ${name} is ${formatValue(text)}, and the model never saw ${formatValue(character)}; it knows ${vocabulary.describe()}.`,
+      );
+    return id;
+  });
+}
