@@ -12,6 +12,8 @@ import type { Classification, GroupChoice, WordGroups, WordScore, Words } from "
 import { WordSender } from "../../src/wordSender";
 import { buildDataset, type TokenStream } from "../../worker/data/dataset";
 import { readONNX } from "../../worker/onnx/read";
+import { sampleSettings } from "../../worker/options";
+import { Inference } from "../../worker/sampling/inference";
 import { Session } from "../../worker/session";
 import { convolutionLogits, incrementalLogits, windowLogits } from "../onnxRuntime";
 import { sentByPage } from "../sentWords";
@@ -218,6 +220,24 @@ test("weights mix the groups at every character", async () => {
   ))
     expect(word).toMatch(/^ei[aeilbdgk]+$/);
 });
+
+test.each(["wavenet", "transformer"])(
+  "a mixture needs little memory, and gives the same words: %s",
+  async (name) => {
+    const session = await trained(disjoint, { ...models[name], steps: 50 });
+    const checkpoint = readONNX(await settled(session.exportONNX(2, {})));
+    for (const group of [{ elves: 2, dwarves: 1 }, "dwarves", undefined]) {
+      const [large, small] = [undefined, 1 << 16].map(
+        (memory) => new Inference(async () => ort, checkpoint, memory),
+      );
+      const settings = sampleSettings(300, { group, seed: 6, prefix: "a", unique: false });
+      const words = await large?.sample(300, settings);
+      expect(new Set(words).size).toBeGreaterThan(20);
+      expect(await small?.sample(300, settings)).toEqual(words);
+      await Promise.all([large?.dispose(), small?.dispose()]);
+    }
+  },
+);
 
 test("every split has every group, by the same shares, shuffled or not", async () => {
   for (const shuffle of [true, false]) {
