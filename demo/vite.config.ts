@@ -1,8 +1,11 @@
 import { defineConfig } from "vite";
 
-/** Relative paths, so that the files work from any folder of any static host. */
+/**
+ * Relative paths, so that the files work from any folder of any static host. No file is put into the script: lists
+ * and models are fetched when they are chosen.
+ */
 export default defineConfig({
   root: import.meta.dirname,
   base: "./",
-  build: { target: "es2022", outDir: "dist", emptyOutDir: true },
+  build: { target: "es2022", outDir: "dist", emptyOutDir: true, assetsInlineLimit: 0 },
 });

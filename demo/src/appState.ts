@@ -10,6 +10,7 @@ import {
   type TrainOptions,
   type TrainResult,
 } from "makemore-web";
+import type { PreparedModel } from "./prepared";
 import type { Standing } from "./recipes";
 import { NO_WORDS, type WordList } from "./wordList";
 
@@ -18,16 +19,21 @@ export type BackendChoice = NonNullable<MakemoreOptions["backend"]>;
 /**
  * What became of the model. A training was `asked` for; it has `begun`, with its first step; it is
  * over, and what it `learnt` stays, however it ended; or it was `refused`, or stopped before its first
- * step, and all is as it was. A file was `opened`.
+ * step, and all is as it was. A model was `opened`. A small model of the page is `offered`, or no longer: it is
+ * opened when somebody asks it for words.
  */
-export type Change = "asked" | "begun" | "learnt" | "refused" | "opened";
+export type Change = "asked" | "begun" | "learnt" | "refused" | "opened" | "offered";
+
+/** Where the model comes from: trained in this visit, or before it. */
+export type Origin = "trained" | "file" | "prepared" | "saved";
 
 export class AppState {
   /** The words that the model learnt from, or that stand in the page while a file is opened. */
   list: WordList = NO_WORDS;
   #makemore = new Makemore();
   #backend: BackendChoice = "auto";
-  #fromFile = false;
+  #origin: Origin = "trained";
+  #offered: PreparedModel | undefined;
   #models = 0;
   #standing: Standing | undefined;
   #training = false;
@@ -42,9 +48,19 @@ export class AppState {
     return this.#makemore.model;
   }
 
-  /** Whether the model came from a file and has not been trained here since. */
+  /** Where the model comes from; one that was opened and trained here since is `trained`. */
+  get origin(): Origin {
+    return this.#origin;
+  }
+
+  /** Whether the model came from a file, without its words, and has not been trained here since. */
   get fromFile(): boolean {
-    return this.#fromFile;
+    return this.#origin === "file" || this.#origin === "prepared";
+  }
+
+  /** The page's small model for the list that is chosen, until it is opened or a training begins. */
+  get offered(): PreparedModel | undefined {
+    return this.#offered;
   }
 
   /** Where the training stands that `resume` goes on with; the model itself may be of an earlier, better step. */
@@ -77,7 +93,8 @@ export class AppState {
     const makemore = backend === this.#backend ? before : new Makemore({ backend });
     const begin = () => {
       this.list = list;
-      this.#fromFile = false;
+      this.#origin = "trained";
+      this.#offered = undefined;
       this.#models++;
       if (makemore === before) return;
       this.#makemore = makemore;
@@ -93,23 +110,45 @@ export class AppState {
 
   /** Goes on from where training stands; a model from a file needs the words for that. */
   resume(list: WordList, options: ResumeOptions): Promise<TrainResult> {
-    const fromFile = this.#fromFile;
+    const { fromFile } = this;
     const words = fromFile ? { words: list.given } : {};
     const begin = () => {
       if (fromFile) this.list = list;
-      this.#fromFile = false;
+      this.#origin = "trained";
+      this.#offered = undefined;
     };
     return this.#run(begin, options, (watched) => this.#makemore.resume({ ...watched, ...words }));
   }
 
   /** Opens an .onnx file. */
-  async load(file: Blob, list: WordList): Promise<void> {
+  async load(file: Blob, list: WordList, origin: Origin = "file"): Promise<void> {
     await this.#makemore.load(file);
-    this.#fromFile = true;
+    this.#origin = origin;
+    this.#offered = undefined;
     this.#models++;
     this.#standing = this.model;
     this.list = list;
     this.#changed("opened");
+  }
+
+  /** Offers a small model of the page, or none. */
+  offer(model: PreparedModel | undefined): void {
+    this.#offered = model;
+    this.#changed("offered");
+  }
+
+  /** Opens the model that is offered; its words must be `list`. */
+  async openOffered(list: WordList): Promise<void> {
+    const offered = this.#offered;
+    if (!offered) return;
+    const response = await fetch(offered.url);
+    if (!response.ok)
+      throw new Error(
+        `The model did not arrive from ${offered.url} (${response.status} ${response.statusText}).`,
+      );
+    const file = await response.blob();
+    // Another list may have been chosen, or a training begun, meanwhile.
+    if (this.#offered === offered) await this.load(file, list, "prepared");
   }
 
   async #run<O extends Pick<TrainOptions, "onProgress">>(

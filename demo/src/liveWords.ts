@@ -3,7 +3,7 @@ import type { SampleOptions } from "makemore-web";
 import { make } from "./dom";
 
 /** Words that are shown. */
-const WORDS = 8;
+const WORDS = 24;
 /** Milliseconds between two sets of words, at least. */
 const PAUSE = 400;
 /** Training waits while words are written, so the pause is this many times as long as the writing: at most 9 % of the time. */

@@ -1,40 +1,92 @@
-/** New words, and which of them are not new. */
+/**
+ * The stage: words of a model that was trained before, then what the model writes as it learns, then new words on
+ * request, and which of them are not new.
+ */
 import type { SampleOptions } from "makemore-web";
-import type { AppState } from "./appState";
+import type { AppState, Origin } from "./appState";
 import { field, find, make, markFields, messageOf, numberOf, offer, requiredNumber } from "./dom";
 import { count, plural } from "./format";
 import { normalForm } from "./wordList";
+import type { WordsPanel } from "./wordsPanel";
 
 /** Words that a page lays out in no time. */
 const MOST = 1000;
 
+/** What is to be said of who wrote the words. */
+const WRITERS: Readonly<Record<Origin, string>> = {
+  trained: "From the model that you trained.",
+  file: "From the model of the file.",
+  prepared: "From a small model that was trained before.",
+  saved: "From your model of an earlier visit.",
+};
+
 export class SamplePanel {
   readonly #app: AppState;
+  readonly #words: WordsPanel;
   readonly #form = find("sample-form", HTMLFormElement);
   readonly #button = find("sample", HTMLButtonElement);
   readonly #error = find("sample-error", HTMLElement);
   readonly #status = find("sample-status", HTMLElement);
   readonly #out = find("samples", HTMLElement);
+  readonly #live = find("live", HTMLElement);
+  readonly #writerText = find("writer", HTMLElement);
+  readonly #goOn = find("go-on", HTMLButtonElement);
   /** Of the model that wrote what stands there. */
   #writer = 0;
   /** The call under way. */
   #writing: AbortController | undefined;
 
-  constructor(app: AppState) {
+  constructor(app: AppState, words: WordsPanel) {
     this.#app = app;
+    this.#words = words;
     const temperature = find("temperature-value", HTMLOutputElement);
     field(this.#form, "temperature").addEventListener("input", () => {
       temperature.value = Number(field(this.#form, "temperature").value).toFixed(1);
     });
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (!this.#writing) void this.#write();
+      if (this.#writing) return;
+      if (app.offered && !app.training) void this.#openOffered();
+      else void this.#write();
     });
     app.watch((change) => {
+      if (change === "begun") this.#watchLearning();
+      if (change === "offered") this.#showOffered();
       this.#offer();
       // The first words of another model come by themselves.
       if (app.model && (change === "learnt" || change === "opened")) void this.#write();
     });
+  }
+
+  /** From here on the words are those that the model writes as it learns. */
+  #watchLearning(): void {
+    this.#out.hidden = true;
+    this.#live.hidden = false;
+    this.#status.textContent = "";
+    this.#writerText.textContent = "What it writes as it learns: gibberish at first.";
+  }
+
+  /** Words that the page's model for this list wrote when it was made; nothing is fetched for them. */
+  #showOffered(): void {
+    const { offered, training } = this.#app;
+    if (training) return;
+    if (offered) {
+      this.#show("");
+      this.#place(offered.words.map((word) => entry(word, false)));
+      this.#status.textContent = "";
+      this.#writerText.textContent = WRITERS.prepared;
+    } else if (!this.#app.model) {
+      this.#place([]);
+      this.#status.textContent = "";
+      this.#writerText.textContent = "Train, and watch the words come here.";
+    }
+  }
+
+  #place(items: readonly HTMLElement[]): void {
+    this.#live.hidden = true;
+    this.#out.hidden = false;
+    this.#out.replaceChildren(...items);
+    this.#out.scrollTop = 0;
   }
 
   /** Asks for words; what was asked before is not waited for any more. */
@@ -76,14 +128,17 @@ export class SamplePanel {
   }
 
   #offer(): void {
-    offer(this.#button, this.#app.model !== undefined && this.#writing === undefined);
+    const { model, offered, training, origin } = this.#app;
+    offer(this.#button, (model !== undefined || offered !== undefined) && this.#writing === undefined);
+    // Of a model that was trained before, on the list that is chosen.
+    this.#goOn.hidden = training || (offered === undefined && origin !== "prepared");
   }
 
   /** No words: those of another model go, so that nobody takes them for this one's. */
   #fail(message: string): void {
     this.#show(message);
     if (this.#writer === this.#app.models) return;
-    this.#out.replaceChildren();
+    this.#place([]);
     this.#status.textContent = "";
   }
 
@@ -92,8 +147,28 @@ export class SamplePanel {
     const isListed = (word: string) => known.has(normalForm(word));
     const listed = words.filter(isListed).length;
     this.#writer = this.#app.models;
-    this.#out.replaceChildren(...words.map((word) => entry(word, isListed(word))));
+    this.#place(words.map((word) => entry(word, isListed(word))));
+    this.#writerText.textContent = this.#app.training
+      ? "From your model as it is now; it goes on learning."
+      : WRITERS[this.#app.origin];
     this.#status.textContent = `${plural(words.length, "word")} in ${count(milliseconds)} ms: ${count(words.length - listed)} new, ${count(listed)} in your list.`;
+  }
+
+  /** Opens the model that is offered; its words come as those of any model that is opened. */
+  async #openOffered(): Promise<void> {
+    const writing = new AbortController();
+    this.#writing = writing;
+    this.#offer();
+    this.#status.textContent = "Loading the model…";
+    try {
+      await this.#app.openOffered(await this.#words.current());
+    } catch (error) {
+      this.#show(messageOf(error));
+    }
+    if (this.#writing !== writing) return;
+    this.#status.textContent = "";
+    this.#writing = undefined;
+    this.#offer();
   }
 
   #checked(name: string): boolean {

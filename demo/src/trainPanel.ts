@@ -5,7 +5,7 @@
  * most four times a second.
  */
 import type { BackendMeasurement, ModelInfo, Progress, TrainResult } from "makemore-web";
-import type { AppState, BackendChoice } from "./appState";
+import type { AppState, BackendChoice, Origin } from "./appState";
 import { Chart } from "./chart";
 import { LossCurve } from "./curve";
 import { Diary } from "./diary";
@@ -25,6 +25,13 @@ const RUN_WORDS = 5;
 /** Words of a list that is learned within a few hundred steps. */
 const SHORT_LIST = 3000;
 
+/** A model that was not trained in this visit. */
+const LABELS: Readonly<Record<Exclude<Origin, "trained">, string>> = {
+  file: "A model from a file",
+  prepared: "The small model of this page",
+  saved: "Your model of an earlier visit",
+};
+
 const backends: readonly BackendChoice[] = ["auto", "wasm", "webgpu", "tfjs"];
 
 export class TrainPanel {
@@ -34,6 +41,7 @@ export class TrainPanel {
   readonly #train = find("train", HTMLButtonElement);
   readonly #stop = find("stop", HTMLButtonElement);
   readonly #resume = find("resume", HTMLButtonElement);
+  readonly #goOnButton = find("go-on", HTMLButtonElement);
   readonly #bar = find("progress", HTMLProgressElement);
   readonly #note = find("train-note", HTMLElement);
   readonly #live = find("train-live", HTMLElement);
@@ -76,6 +84,7 @@ export class TrainPanel {
       void this.#start(false);
     });
     this.#resume.addEventListener("click", () => void this.#start(true));
+    this.#goOnButton.addEventListener("click", () => void this.#goOn());
     this.#stop.addEventListener("click", () => {
       // Before its first step there is nothing to keep.
       if (this.#begun) this.#app.makemore.stop();
@@ -104,8 +113,26 @@ export class TrainPanel {
     this.#showModel();
   }
 
-  /** Trains, or goes on with what there is; one at a time. */
-  async #start(resume: boolean): Promise<void> {
+  /** Goes on from the page's small model for this list, for as many steps again. */
+  async #goOn(): Promise<void> {
+    if (this.#running || !isOffered(this.#goOnButton)) return;
+    offer(this.#goOnButton, false);
+    try {
+      await this.#app.openOffered(await this.#words.current());
+    } catch (error) {
+      this.#showError(messageOf(error), codeOf(error));
+    }
+    offer(this.#goOnButton, true);
+    const { model, origin } = this.#app;
+    if (model && origin === "prepared") await this.#start(true, 2 * model.step);
+  }
+
+  /**
+   * Trains, or goes on with what there is; one at a time.
+   *
+   * @param total steps to go on to; by default the form's
+   */
+  async #start(resume: boolean, total?: number): Promise<void> {
     if (this.#running) return;
     const running = new AbortController();
     this.#running = running;
@@ -123,18 +150,20 @@ export class TrainPanel {
         }
       }
       const app = this.#app;
-      const { standing, fromFile } = app;
+      const { standing, fromFile, origin } = app;
       const options = optionsOf(this.#form);
-      const steps = resume && standing ? resumedSteps(this.#form, standing) : options.steps;
+      const steps = resume && standing ? (total ?? resumedSteps(this.#form, standing)) : options.steps;
       const done = resume ? (standing?.step ?? 0) : 0;
       // How many steps the library will choose is known when it begins.
       const unit = steps === undefined ? (list.words.size < SHORT_LIST ? 50 : 400) : Diary.every(steps);
       const what = {
-        model: fromFile && resume ? "From a file" : labelOf(this.#form, "model"),
-        recipe: fromFile && resume ? "the file’s" : labelOf(this.#form, "recipe"),
+        model: resume && origin !== "trained" ? LABELS[origin] : labelOf(this.#form, "model"),
+        recipe: resume && origin !== "trained" ? "its own" : labelOf(this.#form, "recipe"),
         words: list.words.size,
       };
       const watching = {
+        // The generator comes after the training.
+        prefetch: true,
         evalEvery: unit,
         sampleEvery: unit,
         onProgress: (progress: Progress) => {
@@ -317,12 +346,13 @@ export class TrainPanel {
     if (!model) return;
     this.#showError("");
     this.#run = undefined;
-    this.#liveWords.show([]);
     this.#clear(model.steps, model.step);
     this.#showStep(model.step, model.steps);
     for (const figure of [this.#figures.pace, this.#figures.left, this.#figures.loss])
       figure.textContent = "–";
-    this.#note.textContent = `A file is open. ${whatResumeTakes(true)}`;
+    const { origin, fromFile } = this.#app;
+    const opened = origin === "trained" ? "" : `${LABELS[origin]} is open. `;
+    this.#note.textContent = `${opened}${whatResumeTakes(fromFile)}`;
   }
 
   #showModel(): void {
@@ -358,8 +388,9 @@ export class TrainPanel {
     this.#words.showError(ofWords ? message : "");
     this.#errors.train.textContent = ofModel || ofWords ? "" : message;
     markFields(this.#form, message);
-    const details = this.#form.querySelector("details");
-    if (details?.querySelector("[aria-invalid]")) details.open = true;
+    for (const details of this.#form.querySelectorAll("details"))
+      if (details.querySelector("[aria-invalid]") || (ofModel && details.id === "options"))
+        details.open = true;
     // The words and the sizes may be far from the button.
     if (ofWords) this.#words.revealError();
     if (ofModel) reveal(this.#errors.model);

@@ -2,9 +2,9 @@
  * The words. A text area takes seconds to lay out 30,000 lines, and again at each keystroke, so of a long text
  * it shows a part, and the rest is held aside.
  */
-import namesURL from "../words/names.txt?url";
 import { debounce, find, isolate, make, messageOf, offer, reveal } from "./dom";
 import { count, plural } from "./format";
+import { type BuiltInList, LISTS } from "./lists";
 import { type Question, questionOf } from "./table";
 import { type Content, contentOf, decode, type Guess, readableLines } from "./textFile";
 import { LONGEST, lineBatches, NO_WORDS, partEnd, partStart, readWordList, type WordList } from "./wordList";
@@ -12,6 +12,7 @@ import { LONGEST, lineBatches, NO_WORDS, partEnd, partStart, readWordList, type 
 export class WordsPanel {
   readonly #area = find("words", HTMLTextAreaElement);
   readonly #count = find("words-count", HTMLElement);
+  readonly #partText = find("words-part", HTMLElement);
   readonly #source = find("words-source", HTMLElement);
   readonly #error = find("words-error", HTMLElement);
   readonly #edit = find("words-edit", HTMLButtonElement);
@@ -19,6 +20,12 @@ export class WordsPanel {
   readonly #later = find("words-later", HTMLButtonElement);
   readonly #undo = find("words-undo", HTMLButtonElement);
   readonly #question = find("words-question", HTMLElement);
+  readonly #details = find("words-list", HTMLDetailsElement);
+  readonly #own = find("words-own", HTMLButtonElement);
+  readonly #chips = new Map<BuiltInList, HTMLButtonElement>();
+  /** The page's list that the words are, as it came. */
+  #chosen: BuiltInList | undefined;
+  readonly #watchers: ((chosen: BuiltInList | undefined) => void)[] = [];
   /** The text around the part that the area shows. */
   #before = "";
   #after = "";
@@ -33,7 +40,12 @@ export class WordsPanel {
   /** Whether each line is a word, whatever it looks like: somebody said so. */
   #asLines = false;
   /** What stood there before other words took its place. */
-  #replaced = { text: "", source: "", asLines: false };
+  #replaced: { text: string; source: string; asLines: boolean; chosen: BuiltInList | undefined } = {
+    text: "",
+    source: "",
+    asLines: false,
+    chosen: undefined,
+  };
   /** Counts what was written or asked for, so that words that arrive late take nothing newer's place. */
   #asked = 0;
 
@@ -42,6 +54,7 @@ export class WordsPanel {
     const read = debounce(300, () => void this.current());
     this.#area.addEventListener("input", () => {
       this.#asked++;
+      this.#choose(undefined);
       read();
     });
     this.#area.addEventListener("paste", (event) => this.#insert(event, event.clipboardData));
@@ -61,13 +74,21 @@ export class WordsPanel {
     });
     this.#undo.addEventListener("click", () => {
       this.#undo.hidden = true;
-      const { text, source, asLines } = this.#replaced;
-      this.#replace(text, source, asLines);
+      const { text, source, asLines, chosen } = this.#replaced;
+      this.#replace(text, source, asLines, chosen);
       this.#area.focus();
     });
-    find("words-bundled", HTMLButtonElement).addEventListener("click", () => this.showNames());
-    find("words-own", HTMLButtonElement).addEventListener("click", () => {
+    for (const list of LISTS) {
+      const chip = make("button", "chip", list.label);
+      chip.type = "button";
+      chip.dataset.list = list.id;
+      chip.addEventListener("click", () => void this.show(list));
+      this.#chips.set(list, chip);
+      this.#own.parentElement?.before(make("li", "", chip));
+    }
+    this.#own.addEventListener("click", () => {
       this.#replace("");
+      this.#details.open = true;
       this.#area.focus();
       this.#area.placeholder = "One word a line. A few hundred make a start.";
     });
@@ -89,24 +110,40 @@ export class WordsPanel {
   /** Whether it must be said first what the words are; brings that question into sight. */
   asks(): boolean {
     if (this.#question.hidden) return false;
+    this.#details.open = true;
     this.#question.querySelector("button")?.focus({ preventScroll: true });
     reveal(this.#question);
     return true;
   }
 
-  /** The bundled list. */
-  async showNames(): Promise<void> {
+  /** The page's list that the words are; undefined if they are somebody's own. */
+  get chosen(): BuiltInList | undefined {
+    return this.#chosen;
+  }
+
+  /** Calls `watcher` whenever another list of the page, or none of them, is chosen. */
+  watch(watcher: (chosen: BuiltInList | undefined) => void): void {
+    this.#watchers.push(watcher);
+  }
+
+  /** Takes somebody's own words. */
+  take(text: string, source: string): void {
+    this.#replace(text, source);
+  }
+
+  /** Fetches a list of the page and takes its words. */
+  async show(list: BuiltInList): Promise<void> {
     const asked = ++this.#asked;
     try {
-      const response = await fetch(namesURL);
+      const response = await fetch(list.url);
       if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
       const text = await response.text();
-      if (asked === this.#asked) this.#replace(text);
+      if (asked === this.#asked) this.#replace(text, "", false, list);
     } catch (error) {
       if (asked !== this.#asked) return;
       if (this.#listed === "") this.#count.textContent = "No words yet.";
       this.showError(
-        `The names did not arrive from ${namesURL} (${messageOf(error)}). Write or open a list.`,
+        `The list “${list.label}” did not arrive from ${list.url} (${messageOf(error)}). Choose another, or write or open your own.`,
       );
     }
   }
@@ -132,6 +169,7 @@ export class WordsPanel {
   /** Shows what is wrong with the words. An empty message clears it. */
   showError(message: string): void {
     this.#error.textContent = message;
+    if (message) this.#details.open = true;
     if (message) this.#area.setAttribute("aria-invalid", "true");
     else this.#area.removeAttribute("aria-invalid");
   }
@@ -139,6 +177,7 @@ export class WordsPanel {
   /** Brings the words into sight, or what is asked about them, or wrong with them. */
   reveal(): void {
     if (this.asks()) return;
+    this.#details.open = true;
     reveal(this.#area);
     reveal(this.#count);
     if (this.#error.textContent) reveal(this.#error);
@@ -244,7 +283,7 @@ export class WordsPanel {
   }
 
   /** Other words; there is a way back to those before them. */
-  #replace(text: string, source = "", asLines = false): void {
+  #replace(text: string, source = "", asLines = false, chosen?: BuiltInList): void {
     this.#asked++;
     const before = this.#whole();
     if (before !== "" && before !== text) {
@@ -252,6 +291,7 @@ export class WordsPanel {
         text: before,
         source: this.#source.firstChild?.textContent ?? "",
         asLines: this.#asLines,
+        chosen: this.#chosen,
       };
       this.#undo.hidden = false;
     }
@@ -261,6 +301,15 @@ export class WordsPanel {
     this.#area.readOnly = end < text.length;
     this.#place(text, 0, end);
     this.#read(text);
+    this.#choose(chosen);
+  }
+
+  #choose(chosen: BuiltInList | undefined): void {
+    this.#own.setAttribute("aria-pressed", String(chosen === undefined));
+    for (const [list, chip] of this.#chips) chip.setAttribute("aria-pressed", String(list === chosen));
+    if (chosen === this.#chosen) return;
+    this.#chosen = chosen;
+    for (const watcher of this.#watchers) watcher(chosen);
   }
 
   /** Shows a part of a text. */
@@ -305,16 +354,18 @@ export class WordsPanel {
     this.#reading = new AbortController();
     this.showError("");
     const question = this.#asLines ? undefined : questionOf(text);
-    if (question) this.#askForm(question);
-    else this.#question.hidden = true;
+    if (question) {
+      this.#details.open = true;
+      this.#askForm(question);
+    } else this.#question.hidden = true;
     const asLines = this.#asLines;
     this.#list = readWordList(text, this.#reading.signal).then((list) => {
       // Overtaken by a newer text: whoever asked for this one gets that one.
       if (!list) return this.#list;
-      const part = this.#area.readOnly
-        ? ` The first ${count(this.#part.text.match(/\n/g)?.length ?? 1)} are shown.`
+      this.#partText.textContent = this.#area.readOnly
+        ? `The first ${count(this.#part.text.match(/\n/g)?.length ?? 1)} are shown.`
         : "";
-      this.#count.textContent = `${plural(list.words.size, "word")} of ${plural(list.characters.size, "different character")}.${part}`;
+      this.#count.textContent = `${plural(list.words.size, "word")} of ${plural(list.characters.size, "different character")}.`;
       if (list.tooLong > 0 && !question)
         this.showError(
           `${plural(list.tooLong, "line")} of ${count(LONGEST)} characters or more; a word is shorter.`,

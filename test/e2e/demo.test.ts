@@ -87,7 +87,15 @@ async function open(
     }, narrow);
   await page.goto(`${server.origin}/some/folder/`);
   await eventually(() => text("#words-count")).toContain("30,294 words of 26 different characters");
+  await unfold();
 }
+
+/** Opens the list and the options, as somebody does who changes them. */
+const unfold = () =>
+  page.evaluate(() => {
+    for (const details of document.querySelectorAll<HTMLDetailsElement>("#words-list, #options"))
+      details.open = true;
+  });
 
 declare global {
   /** What has moved by itself since the page began to load. */
@@ -115,7 +123,7 @@ const eventually = <T>(read: () => Promise<T>) => expect.poll(read, { timeout: 1
 
 /** Sets every option's field that is given, on the engine that every machine has. */
 async function set(fields: Record<string, string>): Promise<void> {
-  await page.locator("#train-form details").evaluate((details) => details.setAttribute("open", ""));
+  await page.locator("#every-option").evaluate((details) => details.setAttribute("open", ""));
   await page.selectOption("[name=backend]", "wasm");
   for (const [name, value] of Object.entries(fields)) await page.fill(`[name=${name}]`, value);
 }
@@ -189,17 +197,23 @@ test.each([
   "has Train in sight at $width px, words from the start, and the results on a desktop",
   async (viewport) => {
     await open({ viewport });
+    // As a visitor finds it: nothing unfolded.
+    await page.reload();
+    await eventually(() => page.locator("#samples li").count()).toBe(24);
     const bottom = async (selector: string) => {
       const { y = 0, height = 0 } = (await page.locator(selector).boundingBox()) ?? {};
       return y + height;
     };
     expect(await bottom("#train")).toBeLessThanOrEqual(viewport.height);
     if (viewport.width > 1000) expect(await bottom("#chart")).toBeLessThanOrEqual(viewport.height);
+    // The generator is as near.
+    expect(await bottom("#sample")).toBeLessThanOrEqual(viewport.height);
+    await unfold();
     await page.check("[value=small]");
     await set({ steps: "1000000" });
     await page.click("#train");
     // Long before the first row of the diary, at step 125,000.
-    await eventually(() => page.locator("#live li").count()).toBe(8);
+    await eventually(() => page.locator("#live li").count()).toBe(24);
     const first = await text("#live");
     await eventually(() => text("#live")).not.toBe(first);
     expect(await page.locator("#diary li.written").count()).toBe(0);
@@ -207,6 +221,35 @@ test.each([
     await eventually(() => text("#train-note")).toMatch(/^Stopped at step/);
   },
 );
+
+test("has words of a list that was never trained here, from a model that writes more and that a training goes on from", async () => {
+  const fetched: string[] = [];
+  page.on("request", (request) => fetched.push(request.url()));
+  await page.click("[data-list=dinosaurs]");
+  await eventually(() => text("#words-count")).toMatch(/^4\d\d words/);
+  expect(await page.getByRole("button", { name: "Dinosaurs", pressed: true }).count()).toBe(1);
+  const words = () => page.locator("#samples li").allInnerTexts();
+  const first = await words();
+  expect(first).toHaveLength(24);
+  expect(await text("#writer")).toMatch(/trained before/);
+  // The list alone was fetched.
+  expect(fetched.map((url) => /[^/]*$/.exec(url)?.[0])).toEqual([expect.stringMatching(/^dinosaurs-.*txt$/)]);
+
+  await page.fill("[name=prefix]", "tri");
+  await page.click("#sample");
+  await eventually(() => text("#sample-status")).toMatch(/^24 words/);
+  for (const word of await words()) expect(word).toMatch(/^tri/);
+  await page.click("#go-on");
+  await eventually(() => text("#train-note")).toMatch(/^Done: [\d,]+ steps/);
+  await eventually(() => page.locator("#runs tr").count()).toBe(1);
+  expect(await text("#runs th")).toBe("1 The small model of this page");
+  expect(await page.locator("#go-on").isVisible()).toBe(false);
+
+  // Words of one's own have no such model.
+  await page.fill("#words", "abba\nbaab\nabab");
+  await eventually(() => text("#words-count")).toMatch(/^3 words/);
+  expect(await page.locator(".chip[aria-pressed=true]").textContent()).toBe("Your own…");
+});
 
 test("keeps the runs of a visit, with their losses and words", async () => {
   await trainToTheEnd(60);
@@ -332,7 +375,7 @@ test("trains and stops by the keyboard alone, held keys included", async () => {
   const temperature = page.getByRole("slider", { name: /Temperature/ });
   await temperature.focus();
   await page.keyboard.press("ArrowRight");
-  expect(await text("#temperature-value")).toBe("1.1");
+  expect(await text("#temperature-value")).toBe("0.9");
   expect(await page.getByRole("slider", { name: /Step along the word/ }).count()).toBe(1);
 });
 
@@ -472,7 +515,8 @@ test("takes words of one's own, typed or pasted", async () => {
       .querySelector("#words")
       ?.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, cancelable: true }));
   }, names.slice(0, 5000).join("\n"));
-  await eventually(() => text("#words-count")).toMatch(/^5,0\d\d words .* The first 200 are shown\.$/);
+  await eventually(() => text("#words-count")).toMatch(/^5,0\d\d words /);
+  expect(await text("#words-part")).toBe("The first 200 are shown.");
   await page.click("#words-edit");
   for (let part = 1; part < 5000 / 200; part++) await page.click("#words-later");
   expect(await page.locator("#words").inputValue()).toContain(names[4990]);
@@ -501,9 +545,7 @@ test("asks which column of a dropped table has the words, and trains on none bef
   await page.click("#train");
   expect(await page.evaluate(() => document.activeElement?.textContent)).toMatch(/^Column “name”/);
   await page.keyboard.press("Enter");
-  await eventually(() => text("#words-count")).toBe(
-    "300 words of 26 different characters. The first 200 are shown.",
-  );
+  await eventually(() => text("#words-count")).toBe("300 words of 26 different characters.");
   expect(await text("#words-source")).toBe("From NAMES.CSV, column “name”.");
   await drop("list", "emma\nolivia\n");
   await eventually(() => text("#words-count")).toMatch(/^2 words/);
@@ -667,6 +709,7 @@ test.each(familyNames.flatMap((family) => [360, 1280].map((width) => ({ family, 
       expect(await controls()).toEqual(before);
       await page.reload();
       await eventually(() => text("#words-count")).toContain("30,294 words");
+      await unfold();
       await page.evaluate((state) => {
         for (const element of document.querySelectorAll("button, input, select, textarea"))
           element.removeAttribute(state);

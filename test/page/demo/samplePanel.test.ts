@@ -4,6 +4,7 @@ import { AppState } from "../../../demo/src/appState";
 import { find } from "../../../demo/src/dom";
 import { SamplePanel } from "../../../demo/src/samplePanel";
 import { NO_WORDS } from "../../../demo/src/wordList";
+import { WordsPanel } from "../../../demo/src/wordsPanel";
 import { openPage } from "./page";
 
 let app: AppState;
@@ -17,7 +18,7 @@ beforeEach(() => {
   vi.spyOn(app.makemore, "load").mockResolvedValue();
   vi.spyOn(app.makemore, "model", "get").mockReturnValue({ step: 1, steps: 1 } as typeof app.makemore.model);
   vi.spyOn(app.makemore, "sample").mockImplementation((_, options) => answer(options));
-  new SamplePanel(app);
+  new SamplePanel(app, new WordsPanel());
 });
 
 const openModel = () => app.load(new Blob(), NO_WORDS);

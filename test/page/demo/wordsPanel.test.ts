@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { find } from "../../../demo/src/dom";
+import { LISTS } from "../../../demo/src/lists";
 import { WordsPanel } from "../../../demo/src/wordsPanel";
 import { openPage } from "./page";
 
@@ -182,13 +183,13 @@ it("takes no model and nothing else that is no text for words", async () => {
 });
 
 it("lets names that arrive late take the place of nothing newer", async () => {
-  const names = panel.showNames();
+  const names = panel.show(LISTS[0]);
   type("mine");
   answer(new Response("emma"));
   await names;
   expect(await words()).toBe("mine");
 
-  const again = panel.showNames();
+  const again = panel.show(LISTS[0]);
   await panel.open(new File(["opened"], "opened.txt"));
   answer(new Response("emma"));
   await again;
@@ -196,7 +197,7 @@ it("lets names that arrive late take the place of nothing newer", async () => {
 });
 
 it("says that the names did not arrive, and counts nothing", async () => {
-  const names = panel.showNames();
+  const names = panel.show(LISTS[0]);
   answer(new Response("", { status: 404, statusText: "Not Found" }));
   await names;
   expect(find("words-error", HTMLElement).textContent).toMatch(/did not arrive.*404 Not Found/);

@@ -1,0 +1,55 @@
+/**
+ * `npm run demo:models`: trains a small model for each list of the page and writes it to this folder, with words
+ * that it wrote, so that the page has words to show before anything is trained or fetched.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { Makemore } from "makemore-web";
+import type { Prepared } from "../src/prepared";
+
+/** As many as the page shows at first. */
+const WORDS = 24;
+/** As the page samples at first. */
+const SAMPLE = { temperature: 0.8, seed: 42 };
+/** Bytes of all files: they are in the repository. */
+const MOST_BYTES = 400_000;
+
+const lists: readonly { id: string; file: string }[] = [
+  { id: "names", file: "../words/names.txt" },
+  { id: "towns-italy", file: "../words/towns-italy.txt" },
+  { id: "dinosaurs", file: "../words/dinosaurs.txt" },
+  { id: "creatures", file: "../words/creatures.txt" },
+  { id: "plants", file: "../../bench/words/plants.txt" },
+  { id: "towns-poland", file: "../words/towns-poland.txt" },
+  { id: "towns-hungary", file: "../words/towns-hungary.txt" },
+  { id: "towns-india", file: "../words/towns-india.txt" },
+  { id: "elements", file: "../words/elements.txt" },
+];
+
+export async function main(): Promise<void> {
+  const folder = new URL("./", import.meta.url);
+  mkdirSync(folder, { recursive: true });
+  const all: Record<string, Prepared> = {};
+  let bytes = 0;
+  const mm = new Makemore({ backend: "wasm" });
+  for (const { id, file } of lists) {
+    const words = readFileSync(new URL(file, import.meta.url), "utf8");
+    // Of the models of this size it had the lowest validation loss on short lists.
+    const model = { type: "gru", embedding: 16, hidden: 40 } as const;
+    const { step, kept, copies } = await mm.train(words, { model, steps: "auto", seed: 42 });
+    const onnx = await mm.exportONNX({ trainingState: false });
+    writeFileSync(new URL(`${id}.onnx`, folder), onnx);
+    bytes += onnx.length;
+    all[id] = {
+      parameters: mm.model?.parameters ?? 0,
+      bytes: onnx.length,
+      words: await mm.sample(WORDS, { novel: true, unique: true, minLength: 4, maxLength: 20, ...SAMPLE }),
+    };
+    console.log(
+      `${id}: ${onnx.length} bytes, ${step} steps, kept ${kept?.step}, validation ${kept?.validation.toFixed(3)}, copies ${copies.toFixed(2)}: ${all[id].words.slice(0, 8).join(" ")}`,
+    );
+  }
+  mm.dispose();
+  if (bytes > MOST_BYTES)
+    throw new Error(`The models have ${bytes} bytes; at most ${MOST_BYTES} go into the repository.`);
+  writeFileSync(new URL("models.json", folder), `${JSON.stringify(all, null, 1)}\n`);
+}
