@@ -1,13 +1,15 @@
-/** The loss curves on a canvas, by uPlot, in the page's colours. */
+/** The loss curves on a canvas, by uPlot, in the page's colours; the pointer and the arrow keys read them. */
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { type Columns, lossRange } from "./curve";
-import { loss } from "./format";
+import { type Columns, lossRange, lowest, nearest, pointsOf } from "./curve";
+import { count, loss } from "./format";
 import { RUN_COLORS } from "./runs";
 
 const HEIGHT = 260;
 /** Points of a curve between two numbers. */
 const NUMBER_PAUSE = 4;
+/** Steps of the axis before anything is known of them. */
+const NO_STEPS = 3000;
 const FONT = "12px system-ui, sans-serif";
 
 /** A curve of an earlier run, of which the training losses are drawn. */
@@ -27,18 +29,27 @@ export interface Shown {
   readonly earlier: readonly Earlier[];
   /** Loss of a random guess, ln of the vocabulary's size; NaN if it is not known. */
   readonly guess: number;
+  /** Loss of a bigram counted from the list; NaN if it is not known. */
+  readonly bigram: number;
 }
+
+const NO_REFERENCES = { guess: Number.NaN, bigram: Number.NaN };
 
 export class Chart {
   readonly #place: HTMLElement;
   readonly #plot: uPlot;
   #colors = pageColors();
-  #shown: Shown = { columns: [[], [], []], steps: 1, color: 1, earlier: [], guess: Number.NaN };
+  #shown: Shown = { columns: [[], [], []], steps: 1, color: 1, earlier: [], ...NO_REFERENCES };
   #range = lossRange([]);
-  #steps = 1;
+  #steps = NO_STEPS;
+  readonly #values: HTMLElement;
+  readonly #hint: string;
 
-  constructor(place: HTMLElement) {
+  /** @param values where the values under the pointer are written */
+  constructor(place: HTMLElement, values: HTMLElement) {
     this.#place = place;
+    this.#values = values;
+    this.#hint = values.textContent;
     const color = (name: "quiet" | "line" | "warm") => () => this.#colors[name];
     const axis = {
       stroke: color("quiet"),
@@ -54,7 +65,7 @@ export class Chart {
         width: Math.max(200, place.clientWidth),
         height: HEIGHT,
         legend: { show: false },
-        cursor: { show: false },
+        cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
         scales: {
           x: { time: false, range: () => [0, this.#steps] },
           y: { range: () => this.#range },
@@ -79,7 +90,11 @@ export class Chart {
             points: { show: true, size: 6, fill: color("warm") },
           },
         ],
-        hooks: { drawAxes: [() => this.#drawGuess()], draw: [() => this.#drawTexts()] },
+        hooks: {
+          drawAxes: [() => this.#drawReferences()],
+          draw: [() => this.#drawTexts()],
+          setCursor: [() => this.#showValues()],
+        },
       },
       [[], [], []],
       place,
@@ -87,6 +102,8 @@ export class Chart {
     new ResizeObserver(() =>
       this.#plot.setSize({ width: Math.max(200, place.clientWidth), height: HEIGHT }),
     ).observe(place);
+    this.#takeTouches();
+    this.#takeKeys();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       this.#colors = pageColors();
       this.#plot.redraw(false);
@@ -96,11 +113,12 @@ export class Chart {
   /** Draws the losses of the training that runs or ran last, over those of earlier runs. */
   show(shown: Shown): void {
     this.#shown = shown;
-    const { columns, steps, earlier, guess } = shown;
+    const { columns, earlier, guess, bigram } = shown;
+    const steps = shown.steps > 1 || columns[0].length > 0 ? shown.steps : NO_STEPS;
     this.#steps = Math.max(steps, ...earlier.map(({ columns: [at] }) => at.at(-1) ?? 0));
     this.#range = lossRange(
       [columns, ...earlier.map(({ columns: [at, train] }): Columns => [at, train, []])],
-      guess,
+      [guess, bigram],
     );
     // The steps, the earlier runs, and on top this one's training and validation losses.
     while (this.#plot.series.length > earlier.length + 3) this.#plot.delSeries(1);
@@ -131,26 +149,81 @@ export class Chart {
     return this.#colors.runs[color - 1] ?? this.#colors.quiet;
   }
 
-  /** The line of the loss that a random guess has. */
-  #drawGuess(): void {
-    const { guess } = this.#shown;
-    if (!Number.isFinite(guess)) return;
+  /** A finger reads the curve as a mouse does, and still scrolls the page up and down. */
+  #takeTouches(): void {
+    const { over } = this.#plot;
+    over.style.touchAction = "pan-y";
+    over.addEventListener("pointermove", ({ pointerType, clientX }) => {
+      if (pointerType !== "mouse")
+        this.#plot.setCursor({ left: clientX - over.getBoundingClientRect().left, top: 0 });
+    });
+  }
+
+  #takeKeys(): void {
+    this.#place.addEventListener("keydown", (event) => {
+      const steps = this.#plot.data[0];
+      const last = steps.length - 1;
+      const at = this.#plot.cursor.idx;
+      const to = {
+        ArrowLeft: Math.max(0, (at ?? last + 1) - 1),
+        ArrowRight: Math.min(last, (at ?? -1) + 1),
+        Home: 0,
+        End: last,
+      }[event.key];
+      const step = to === undefined ? undefined : steps[to];
+      if (step === undefined) return;
+      event.preventDefault();
+      this.#plot.setCursor({ left: this.#plot.valToPos(step, "x"), top: 0 });
+    });
+    this.#place.addEventListener("blur", () => this.#plot.setCursor({ left: -1, top: -1 }));
+  }
+
+  /** Writes the losses at the cursor. */
+  #showValues(): void {
+    const { left = -1 } = this.#plot.cursor;
+    const { columns, earlier } = this.#shown;
+    const [at, train, validation] = columns;
+    const step = this.#plot.posToVal(left, "x");
+    const values = [
+      { name: "training", point: nearest(pointsOf(at, train), step) },
+      { name: "validation", point: nearest(pointsOf(at, validation), step) },
+      ...earlier.map(({ number, columns: [at, train] }) => ({
+        name: `run ${number}`,
+        point: nearest(pointsOf(at, train), step),
+      })),
+    ].flatMap(({ name, point }) => (point ? [`${name} ${loss(point.loss)}`] : []));
+    this.#values.textContent =
+      left < 0 || values.length === 0 ? this.#hint : `Near step ${count(step)}: ${values.join(", ")}`;
+  }
+
+  #references(): { name: string; nats: number }[] {
+    const { guess, bigram } = this.#shown;
+    return [
+      { name: "random guess", nats: guess },
+      { name: "bigram", nats: bigram },
+    ].filter(({ nats }) => Number.isFinite(nats));
+  }
+
+  /** The lines of losses to compare with. */
+  #drawReferences(): void {
     const { ctx, bbox } = this.#plot;
-    const y = Math.round(this.#plot.valToPos(guess, "y", true));
     ctx.save();
     ctx.strokeStyle = this.#colors.quiet;
     ctx.lineWidth = uPlot.pxRatio;
     ctx.setLineDash([2 * uPlot.pxRatio, 3 * uPlot.pxRatio]);
-    ctx.beginPath();
-    ctx.moveTo(bbox.left, y);
-    ctx.lineTo(bbox.left + bbox.width, y);
-    ctx.stroke();
+    for (const { nats } of this.#references()) {
+      const y = Math.round(this.#plot.valToPos(nats, "y", true));
+      ctx.beginPath();
+      ctx.moveTo(bbox.left, y);
+      ctx.lineTo(bbox.left + bbox.width, y);
+      ctx.stroke();
+    }
     ctx.restore();
   }
 
-  /** The name of the random guess, the number of each earlier run, and what will be here. */
+  /** The names of the reference lines, the best step, the number of each earlier run, and what will be here. */
   #drawTexts(): void {
-    const { guess, earlier, columns } = this.#shown;
+    const { earlier, columns } = this.#shown;
     const { ctx, bbox } = this.#plot;
     const x = (step: number) => this.#plot.valToPos(step, "x", true);
     const y = (nats: number) => this.#plot.valToPos(nats, "y", true);
@@ -161,23 +234,38 @@ export class Chart {
     ctx.fillStyle = this.#colors.quiet;
     ctx.textAlign = "right";
     ctx.textBaseline = "top";
-    if (Number.isFinite(guess)) ctx.fillText(`random guess ${loss(guess)}`, right, y(guess) + gap);
+    for (const { name, nats } of this.#references())
+      ctx.fillText(`${name} ${loss(nats)}`, right, y(nats) + gap);
+    const best = lowest(pointsOf(columns[0], columns[2]));
+    if (best) {
+      ctx.strokeStyle = ctx.fillStyle = this.#colors.warm;
+      ctx.lineWidth = 1.5 * uPlot.pxRatio;
+      ctx.beginPath();
+      ctx.arc(x(best.step), y(best.loss), 6 * uPlot.pxRatio, 0, 2 * Math.PI);
+      ctx.stroke();
+      const isLate = x(best.step) > bbox.left + bbox.width / 2;
+      ctx.textAlign = isLate ? "right" : "left";
+      ctx.textBaseline = "bottom";
+      ctx.fillText(
+        `best ${loss(best.loss)}, step ${count(best.step)}`,
+        Math.min(right, Math.max(bbox.left + gap, x(best.step))),
+        y(best.loss) - 2 * gap,
+      );
+      ctx.textAlign = "right";
+    }
     ctx.textBaseline = "bottom";
     earlier.forEach(({ number, color, columns: [at, train] }, i) => {
-      const drawn = at.flatMap((step, place) => {
-        const nats = train[place];
-        return typeof nats === "number" ? [{ step, nats }] : [];
-      });
+      const drawn = pointsOf(at, train);
       // Curves that end at the same place have their numbers side by side.
       const end = drawn.at(-1 - Math.min(NUMBER_PAUSE * i, drawn.length - 1));
       ctx.fillStyle = this.#runColor(color);
-      if (end) ctx.fillText(String(number), Math.min(right, x(end.step)), y(end.nats) - gap / 2);
+      if (end) ctx.fillText(String(number), Math.min(right, x(end.step)), y(end.loss) - gap / 2);
     });
     if (columns[0].length === 0 && earlier.length === 0) {
       ctx.fillStyle = this.#colors.quiet;
       ctx.textAlign = "center";
       ctx.fillText(
-        "The loss of each step comes here.",
+        "Train, and the loss falls from a random guess to below the bigram.",
         bbox.left + bbox.width / 2,
         bbox.top + bbox.height / 2,
       );

@@ -77,15 +77,49 @@ const USUAL = { low: 1.9, high: 3 };
 /**
  * The range of the chart's loss axis: the usual losses, so that the axis mostly stays as it is, and everything drawn.
  *
- * @param guess loss of a random guess; NaN if it is not drawn
+ * @param references losses of horizontal lines; NaN is not drawn
  */
-export function lossRange(curves: readonly Columns[], guess = Number.NaN): [low: number, high: number] {
+export function lossRange(
+  curves: readonly Columns[],
+  references: readonly number[] = [],
+): [low: number, high: number] {
   const losses = curves.flatMap(([, train, validation]) => [...train, ...validation]);
-  const drawn = [...losses, guess].filter(
+  const drawn = [...losses, ...references].filter(
     (value): value is number => value !== null && Number.isFinite(value),
   );
   return [
     Math.min(USUAL.low, ...drawn.map((value) => value - MARGIN)),
     Math.max(USUAL.high, ...drawn.map((value) => value + MARGIN)),
   ];
+}
+
+/** A point of a curve. */
+export interface Point {
+  readonly step: number;
+  readonly loss: number;
+}
+
+/** The points of a column of losses. */
+export function pointsOf(steps: readonly number[], losses: readonly (number | null)[]): Point[] {
+  return steps.flatMap((step, i) => {
+    const loss = losses[i];
+    return typeof loss === "number" ? [{ step, loss }] : [];
+  });
+}
+
+/** The lowest point; undefined if there is none. */
+export function lowest(points: readonly Point[]): Point | undefined {
+  return points.reduce<Point | undefined>(
+    (best, point) => (best && best.loss <= point.loss ? best : point),
+    undefined,
+  );
+}
+
+/** The point nearest to a step; undefined if there is none. */
+export function nearest(points: readonly Point[], step: number): Point | undefined {
+  const away = (point: Point) => Math.abs(point.step - step);
+  return points.reduce<Point | undefined>(
+    (best, point) => (best && away(best) <= away(point) ? best : point),
+    undefined,
+  );
 }

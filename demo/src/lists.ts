@@ -10,24 +10,22 @@ import italy from "../words/towns-italy.txt?url";
 import poland from "../words/towns-poland.txt?url";
 
 export interface BuiltInList {
-  /** In links, and the name of its model's file. */
+  /** On its button in the page, in links, and the name of its model's file. */
   readonly id: string;
-  /** On its button. */
-  readonly label: string;
   readonly url: string;
 }
 
 /** The first one is there when the page opens. */
 export const LISTS = [
-  { id: "names", label: "Baby names", url: names },
-  { id: "towns-italy", label: "Italian towns", url: italy },
-  { id: "dinosaurs", label: "Dinosaurs", url: dinosaurs },
-  { id: "creatures", label: "Creatures", url: creatures },
-  { id: "plants", label: "Plants", url: plants },
-  { id: "towns-poland", label: "Polish towns", url: poland },
-  { id: "towns-hungary", label: "Hungarian towns", url: hungary },
-  { id: "towns-india", label: "Indian towns", url: india },
-  { id: "elements", label: "Elements", url: elements },
+  { id: "names", url: names },
+  { id: "towns-italy", url: italy },
+  { id: "dinosaurs", url: dinosaurs },
+  { id: "creatures", url: creatures },
+  { id: "plants", url: plants },
+  { id: "towns-poland", url: poland },
+  { id: "towns-hungary", url: hungary },
+  { id: "towns-india", url: india },
+  { id: "elements", url: elements },
 ] as const satisfies readonly [BuiltInList, ...BuiltInList[]];
 
 /** The list with this id. */

@@ -14,10 +14,10 @@ const MOST = 1000;
 
 /** What is to be said of who wrote the words. */
 const WRITERS: Readonly<Record<Origin, string>> = {
-  trained: "From the model that you trained.",
-  file: "From the model of the file.",
-  prepared: "From a small model that was trained before.",
-  saved: "From your model of an earlier visit.",
+  trained: "By the model you trained.",
+  file: "By the model of the file.",
+  prepared: "By a model trained before.",
+  saved: "By your earlier model.",
 };
 
 export class SamplePanel {
@@ -63,7 +63,7 @@ export class SamplePanel {
     this.#out.hidden = true;
     this.#live.hidden = false;
     this.#status.textContent = "";
-    this.#writerText.textContent = "What it writes as it learns: gibberish at first.";
+    this.#writerText.textContent = "What it writes as it learns.";
   }
 
   /** Words that the page's model for this list wrote when it was made; nothing is fetched for them. */
@@ -78,7 +78,7 @@ export class SamplePanel {
     } else if (!this.#app.model) {
       this.#place([]);
       this.#status.textContent = "";
-      this.#writerText.textContent = "Train, and watch the words come here.";
+      this.#writerText.textContent = "Train, and words come here.";
     }
   }
 
@@ -149,7 +149,7 @@ export class SamplePanel {
     this.#writer = this.#app.models;
     this.#place(words.map((word) => entry(word, isListed(word))));
     this.#writerText.textContent = this.#app.training
-      ? "From your model as it is now; it goes on learning."
+      ? "By your model as it is now."
       : WRITERS[this.#app.origin];
     this.#status.textContent = `${plural(words.length, "word")} in ${count(milliseconds)} ms: ${count(words.length - listed)} new, ${count(listed)} in your list.`;
   }

@@ -6,6 +6,7 @@
  */
 import type { BackendMeasurement, ModelInfo, Progress, TrainResult } from "makemore-web";
 import type { AppState, BackendChoice, Origin } from "./appState";
+import { bigramLoss } from "./bigram";
 import { Chart } from "./chart";
 import { LossCurve } from "./curve";
 import { Diary } from "./diary";
@@ -14,6 +15,7 @@ import { count, duration, loss, pace } from "./format";
 import { LIVE, LiveWords } from "./liveWords";
 import { clearRecipe, labelOf, optionsOf, resumedSteps } from "./recipes";
 import { colorOf, type Run, Runs } from "./runs";
+import type { WordList } from "./wordList";
 import type { WordsPanel } from "./wordsPanel";
 
 /** Milliseconds between two drawings of the chart. */
@@ -60,13 +62,16 @@ export class TrainPanel {
     model: find("model-error", HTMLElement),
     train: find("train-error", HTMLElement),
   };
-  readonly #chart = new Chart(find("chart", HTMLElement));
+  readonly #chart = new Chart(find("chart", HTMLElement), find("chart-values", HTMLElement));
   readonly #liveWords = new LiveWords(find("live", HTMLElement));
   readonly #runs = new Runs();
   /** The run that is on top in the chart; none of an opened file, until it goes on. */
   #run: Run | undefined;
   #curve = new LossCurve(1);
   #drawnAt = 0;
+  /** What the list's own bigram and a random guess lose, once that is known. */
+  #references = { guess: Number.NaN, bigram: Number.NaN };
+  #counting = new AbortController();
   /** Of the call under way, from the click to its end. */
   #running: AbortController | undefined;
   /** Whether the call under way has taken a step. */
@@ -107,6 +112,8 @@ export class TrainPanel {
     for (const event of ["input", "change"]) this.#form.addEventListener(event, () => this.#offerButtons());
     app.watch((change) => {
       if (change === "opened") this.#opened();
+      if (change === "offered" && !app.training && !app.model)
+        void this.#words.current().then((list) => this.#refer(list));
       this.#showModel();
     });
     this.#layOut();
@@ -149,6 +156,7 @@ export class TrainPanel {
           return;
         }
       }
+      void this.#refer(list);
       const app = this.#app;
       const { standing, fromFile, origin } = app;
       const options = optionsOf(this.#form);
@@ -270,7 +278,6 @@ export class TrainPanel {
 
   #draw(): void {
     this.#drawnAt = performance.now();
-    const vocabulary = this.#app.model?.vocabulary;
     this.#chart.show({
       columns: this.#curve.columns(),
       steps: this.#curve.steps,
@@ -278,9 +285,22 @@ export class TrainPanel {
       earlier: this.#runs.all
         .filter((run) => run !== this.#run)
         .map((run) => ({ number: run.number, color: colorOf(run), columns: run.curve.columns() })),
-      // Each character, and the end of the word.
-      guess: vocabulary ? Math.log(vocabulary.length + 1) : Number.NaN,
+      ...this.#references,
     });
+  }
+
+  /** Finds the losses that the chart compares with. */
+  async #refer({ words, characters }: WordList): Promise<void> {
+    this.#counting.abort();
+    this.#counting = new AbortController();
+    const { signal } = this.#counting;
+    // Each character, and the end of the word.
+    this.#references = { guess: Math.log(characters.size + 1), bigram: Number.NaN };
+    this.#draw();
+    const bigram = await bigramLoss(words, signal).catch(() => Number.NaN);
+    if (signal.aborted) return;
+    this.#references = { ...this.#references, bigram };
+    this.#draw();
   }
 
   #finished(result: TrainResult): void {

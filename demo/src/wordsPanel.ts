@@ -4,7 +4,7 @@
  */
 import { debounce, find, isolate, make, messageOf, offer, reveal } from "./dom";
 import { count, plural } from "./format";
-import { type BuiltInList, LISTS } from "./lists";
+import { type BuiltInList, listOf } from "./lists";
 import { type Question, questionOf } from "./table";
 import { type Content, contentOf, decode, type Guess, readableLines } from "./textFile";
 import { LONGEST, lineBatches, NO_WORDS, partEnd, partStart, readWordList, type WordList } from "./wordList";
@@ -78,13 +78,11 @@ export class WordsPanel {
       this.#replace(text, source, asLines, chosen);
       this.#area.focus();
     });
-    for (const list of LISTS) {
-      const chip = make("button", "chip", list.label);
-      chip.type = "button";
-      chip.dataset.list = list.id;
+    for (const chip of document.querySelectorAll<HTMLButtonElement>(".chip")) {
+      const list = listOf(chip.dataset.list);
+      if (!list) continue;
       chip.addEventListener("click", () => void this.show(list));
       this.#chips.set(list, chip);
-      this.#own.parentElement?.before(make("li", "", chip));
     }
     this.#own.addEventListener("click", () => {
       this.#replace("");
@@ -121,6 +119,11 @@ export class WordsPanel {
     return this.#chosen;
   }
 
+  /** What the page calls a list. */
+  labelOf(list: BuiltInList | undefined): string {
+    return (list && this.#chips.get(list)?.textContent) ?? "your own words";
+  }
+
   /** Calls `watcher` whenever another list of the page, or none of them, is chosen. */
   watch(watcher: (chosen: BuiltInList | undefined) => void): void {
     this.#watchers.push(watcher);
@@ -143,7 +146,7 @@ export class WordsPanel {
       if (asked !== this.#asked) return;
       if (this.#listed === "") this.#count.textContent = "No words yet.";
       this.showError(
-        `The list “${list.label}” did not arrive from ${list.url} (${messageOf(error)}). Choose another, or write or open your own.`,
+        `The list “${this.labelOf(list)}” did not arrive from ${list.url} (${messageOf(error)}). Choose another, or write or open your own.`,
       );
     }
   }

@@ -159,6 +159,13 @@ test("trains on the bundled names, shows it, and writes words of which the liste
   expect(await page.locator("#diary li.written").count()).toBe(await page.locator("#diary li").count());
   expect(await page.locator("#losses tr").count()).toBeGreaterThanOrEqual(8);
 
+  // The arrow keys and the pointer read the curve.
+  await page.locator("#chart").press("Home");
+  expect(await text("#chart-values")).toMatch(/^Near step \d+: training \d\.\d+, validation \d\.\d+$/);
+  const first = await text("#chart-values");
+  await page.locator("#chart .u-over").hover();
+  expect(await text("#chart-values")).not.toBe(first);
+
   const known = new Set(names);
   await page.fill("[name=count]", "400");
   await page.click("#sample");

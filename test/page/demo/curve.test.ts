@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LossCurve, lossRange } from "../../../demo/src/curve";
+import { LossCurve, lossRange, lowest, nearest, pointsOf } from "../../../demo/src/curve";
 
 /** A loss for each step, uneven enough that a misplaced step would show. */
 const lossOf = (step: number) => 2 + 1 / (1 + step) + (step % 7) / 100;
@@ -99,8 +99,22 @@ describe("lossRange", () => {
     low.add(10, 1.2);
     const high = new LossCurve(10);
     high.add(10, 3.1);
-    const range = lossRange([low.columns(), high.columns()], Math.log(27));
+    const range = lossRange([low.columns(), high.columns()], [Math.log(27), Number.NaN]);
     expect(range[0]).toBeLessThan(1.2);
     expect(range[1]).toBeGreaterThan(Math.log(27));
   });
+});
+
+it("finds the points under the pointer and the lowest one", () => {
+  const points = pointsOf([1, 2, 3, 4], [3, null, 2, 2]);
+  expect(points).toEqual([
+    { step: 1, loss: 3 },
+    { step: 3, loss: 2 },
+    { step: 4, loss: 2 },
+  ]);
+  expect(nearest(points, 1.9)?.step).toBe(1);
+  expect(nearest(points, 100)?.step).toBe(4);
+  // The first of equal ones, as training keeps it.
+  expect(lowest(points)?.step).toBe(3);
+  expect([nearest([], 1), lowest([])]).toEqual([undefined, undefined]);
 });
