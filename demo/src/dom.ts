@@ -60,6 +60,16 @@ export function ignoreUnofferedPresses(): void {
   );
 }
 
+/** Saves a file, as a link that downloads it does. */
+export function save(file: Blob, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(file);
+  link.download = name;
+  link.click();
+  // The download has its own hold of the file once it has begun.
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
 /** Scrolls a message into sight, as far as that is needed. */
 export function reveal(element: Element): void {
   element.scrollIntoView({ block: "nearest" });

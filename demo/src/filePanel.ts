@@ -1,7 +1,7 @@
 /** The model as a file: out by a button, in by a button or by dropping it on the page. */
 import type { ExportOptions } from "makemore-web";
 import type { AppState } from "./appState";
-import { find, messageOf, offer, reveal } from "./dom";
+import { find, messageOf, offer, reveal, save } from "./dom";
 import { count } from "./format";
 import { contentOf } from "./textFile";
 import { foldsOf } from "./tree";
@@ -56,13 +56,9 @@ export class FilePanel {
     try {
       const bytes = await this.#app.makemore.exportONNX({ form });
       const step = this.#app.model?.step ?? 0;
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(new Blob([new Uint8Array(bytes)]));
-      link.download = `makemore-${form}-${step}.onnx`;
-      link.click();
-      // The download has its own hold of the blob once it has begun.
-      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-      this.#status.textContent = `${link.download}: ${count(bytes.byteLength / 1024)} KB.`;
+      const name = `makemore-${form}-${step}.onnx`;
+      save(new Blob([new Uint8Array(bytes)]), name);
+      this.#status.textContent = `${name}: ${count(bytes.byteLength / 1024)} KB.`;
     } catch (error) {
       this.#error.textContent = messageOf(error);
     }

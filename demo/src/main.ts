@@ -9,6 +9,7 @@ import { FilePanel } from "./filePanel";
 import { LISTS } from "./lists";
 import { preparedFor } from "./prepared";
 import { SamplePanel } from "./samplePanel";
+import { SharePanel } from "./sharePanel";
 import { SurprisePanel } from "./surprisePanel";
 import { TrainPanel } from "./trainPanel";
 import { TreePanel } from "./treePanel";
@@ -24,4 +25,13 @@ new SurprisePanel(app, typed);
 new TreePanel(app, typed);
 new FilePanel(app, words);
 words.watch((chosen) => app.offer(chosen && preparedFor(chosen.id)));
-await words.show(LISTS[0]);
+
+const share = new SharePanel(words);
+/** What the page's address asks for, or the first list. */
+async function begin(): Promise<void> {
+  const { list, words: own } = share.read();
+  if (own === undefined) await words.show(list ?? LISTS[0]);
+  else words.take(own, "From the link.");
+}
+addEventListener("hashchange", () => void begin());
+await begin();

@@ -1,8 +1,9 @@
-/** The drawing of the context tree along the typed word. */
+/** The drawing of the context tree along the typed word, and what the model expects there next. */
 
 import type { AppState } from "./appState";
-import { draw, find, isolate } from "./dom";
+import { debounce, draw, find, isolate } from "./dom";
 import { plural } from "./format";
+import { NextBars } from "./nextBars";
 import { contextTree, foldsOf, innerNodes, reaches, type TreeNode } from "./tree";
 
 /** SVG units between columns and between levels, and around them. */
@@ -12,6 +13,7 @@ const LEFT = 92;
 const TOP = 44;
 
 export class TreePanel {
+  readonly #app: AppState;
   readonly #typed: HTMLInputElement;
   /** Of the model; until there is one, of the default model. */
   #folds: readonly number[] = [2, 2, 2];
@@ -19,12 +21,19 @@ export class TreePanel {
   readonly #step = find("tree-step", HTMLOutputElement);
   readonly #place = find("tree", HTMLElement);
   readonly #text = find("tree-text", HTMLElement);
+  readonly #nextText = find("next-text", HTMLElement);
+  readonly #bars = new NextBars(find("next", HTMLElement), (character) => this.#goTo(character));
+  readonly #expect = debounce(120, () => void this.#showNext());
+  /** Counts the questions, so that an answer that was overtaken is dropped. */
+  #asked = 0;
 
   constructor(app: AppState, typed: HTMLInputElement) {
+    this.#app = app;
     this.#typed = typed;
     typed.addEventListener("input", () => this.#typedAnew());
     this.#at.addEventListener("input", () => this.#show());
-    app.watch(() => {
+    app.watch((change) => {
+      if (change === "learnt" || change === "opened") this.#expect();
       const folds = this.#folds;
       if (app.model) this.#folds = foldsOf(app.model.layers);
       if (String(folds) !== String(this.#folds)) this.#show();
@@ -40,7 +49,32 @@ export class TreePanel {
     this.#show();
   }
 
+  /** The word up to where the window ends. */
+  #prefix(): string {
+    return [...this.#typed.value.trim()].slice(0, Number(this.#at.value)).join("");
+  }
+
+  /** The word goes on with this character from where the window ends; "" ends it. */
+  #goTo(character: string): void {
+    this.#typed.value = this.#prefix() + character;
+    this.#typed.dispatchEvent(new Event("input"));
+  }
+
+  async #showNext(): Promise<void> {
+    if (!this.#app.model) return;
+    const asked = ++this.#asked;
+    const prefix = this.#prefix();
+    // The panel of surprise says which character the model never saw.
+    const next = await this.#app.makemore.next(prefix).catch(() => []);
+    if (asked !== this.#asked) return;
+    this.#bars.show(next);
+    if (next.length === 0) this.#nextText.textContent = "The model knows nothing of this beginning.";
+    else if (prefix === "") this.#nextText.textContent = "How a word begins:";
+    else this.#nextText.replaceChildren("After “", isolate(prefix), "”:");
+  }
+
   #show(): void {
+    this.#expect();
     // The boundary before the word is character 0; the window ends at `at` and guesses the next.
     const characters = ["·", ...this.#typed.value.trim()];
     const at = Math.min(Number(this.#at.value), characters.length - 1);

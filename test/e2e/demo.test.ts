@@ -90,11 +90,14 @@ async function open(
   await unfold();
 }
 
-/** Opens the list and the options, as somebody does who changes them. */
+/** Opens the list and the options, as somebody does who changes them; what moves by that is not counted. */
 const unfold = () =>
-  page.evaluate(() => {
-    for (const details of document.querySelectorAll<HTMLDetailsElement>("#words-list, #options"))
-      details.open = true;
+  page.evaluate(async () => {
+    const before = [...globalThis.moved];
+    for (const id of ["words-list", "options", "sample-options"])
+      document.getElementById(id)?.setAttribute("open", "");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    globalThis.moved = before;
   });
 
 declare global {
@@ -253,9 +256,68 @@ test("has words of a list that was never trained here, from a model that writes 
   expect(await page.locator("#go-on").isVisible()).toBe(false);
 
   // Words of one's own have no such model.
+  await page.click("#words-own");
   await page.fill("#words", "abba\nbaab\nabab");
   await eventually(() => text("#words-count")).toMatch(/^3 words/);
   expect(await page.locator(".chip[aria-pressed=true]").textContent()).toBe("Your own…");
+});
+
+test("shares a list and options in a link, own words by an explicit press alone, and reads no bad link", async () => {
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  const copied = () => page.evaluate(() => navigator.clipboard.readText());
+  await page.click("[data-list=plants]");
+  await page.check("[value=mlp]");
+  await set({ steps: "300", seed: "7" });
+  await page.fill("[name=prefix]", "ro");
+  await page.click("#copy");
+  await eventually(() => text("#share-status")).toBe("24 words copied.");
+  expect((await copied()).split("\n")).toEqual(
+    await page.locator("#samples li").evaluateAll((items) => items.map((item) => item.textContent)),
+  );
+  await page.click("#share");
+  await eventually(() => text("#share-status")).toBe("Link copied.");
+  const link = await copied();
+  expect(Object.fromEntries(new URLSearchParams(new URL(link).hash.slice(1)))).toEqual({
+    list: "plants",
+    model: "mlp",
+    steps: "300",
+    seed: "7",
+    backend: "wasm",
+    "sample-prefix": "ro",
+  });
+
+  await page.goto("about:blank");
+  await page.goto(link);
+  await eventually(() => text("#words-count")).toMatch(/^428 words/);
+  expect(await page.locator("[name=model]:checked").inputValue()).toBe("mlp");
+  for (const [field, value] of [
+    ["#train-form [name=steps]", "300"],
+    ["#train-form [name=seed]", "7"],
+    ["[name=prefix]", "ro"],
+  ] as const)
+    expect(await page.inputValue(field)).toBe(value);
+
+  await page.click("#words-own");
+  await page.fill("#words", "abba\nbaab");
+  await page.click("#share");
+  await eventually(() => text("#share-status")).toMatch(/Your own words are not in it/);
+  expect(await copied()).not.toContain("abba");
+  await page.click("#share-words");
+  await eventually(() => text("#share-status")).toBe("Link copied.");
+  const own = await copied();
+  await page.goto("about:blank");
+  await page.goto(own);
+  await eventually(() => text("#words-count")).toMatch(/^2 words/);
+
+  for (const bad of ["#list=atlantis", "#model=none", "#steps=-3", "#list=plants&words=a", "#%%%"]) {
+    await page.goto("about:blank");
+    await page.goto(`${server.origin}/some/folder/${bad}`);
+    await eventually(() => text("#words-count")).toMatch(/^30,294 words/);
+    expect(await text("#link-note")).toMatch(
+      /^The link was not understood \(.+\), so it changes nothing here\.$/,
+    );
+    expect(await page.locator("[name=model]:checked").inputValue()).toBe("wavenet");
+  }
 });
 
 test("keeps the runs of a visit, with their losses and words", async () => {
@@ -509,6 +571,20 @@ test("shows the surprise of a typed word, its place, and its tree", async () => 
   await page.locator("#tree-at").focus();
   await page.keyboard.press("ArrowLeft");
   expect(await text("#tree-text")).toContain("“k” after “xqzvv”");
+
+  // The likeliest characters after that, as bars; one of them goes there.
+  await eventually(() => text("#next-text")).toBe("After “xqzvv”:");
+  const bars = await page.locator("#next .chance").allTextContents();
+  expect(bars).toHaveLength(8);
+  const chances = bars.map((chance) => Number.parseInt(chance.replace("<1", "0"), 10));
+  expect(chances).toEqual([...chances].sort((a, b) => b - a));
+  const letters = (await page.locator("#next .character").allTextContents()).filter((c) => c !== "end");
+  await page
+    .locator("#next button", { hasText: letters[0] ?? "" })
+    .first()
+    .click();
+  expect(await page.inputValue("#typed")).toBe(`xqzvv${letters[0]}`);
+  await eventually(() => text("#next-text")).toBe(`After “xqzvv${letters[0]}”:`);
 });
 
 test("takes words of one's own, typed or pasted", async () => {
