@@ -123,6 +123,24 @@ export class AppState {
   /** Opens an .onnx file. */
   async load(file: Blob, list: WordList, origin: Origin = "file"): Promise<void> {
     await this.#makemore.load(file);
+    this.#opened(list, origin);
+  }
+
+  /** Opens a model that was saved on this machine, with its words. */
+  async openSaved(name: string, list: WordList): Promise<void> {
+    const makemore = await Makemore.open(name);
+    // A training may have begun meanwhile: its model stays.
+    if (this.#training) {
+      makemore.dispose();
+      return;
+    }
+    this.#makemore.dispose();
+    this.#makemore = makemore;
+    this.#backend = "auto";
+    this.#opened(list, "saved");
+  }
+
+  #opened(list: WordList, origin: Origin): void {
     this.#origin = origin;
     this.#offered = undefined;
     this.#models++;

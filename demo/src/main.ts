@@ -6,6 +6,7 @@
 import { AppState } from "./appState";
 import { find, ignoreUnofferedPresses } from "./dom";
 import { FilePanel } from "./filePanel";
+import { KeptPanel } from "./keptPanel";
 import { LISTS } from "./lists";
 import { preparedFor } from "./prepared";
 import { SamplePanel } from "./samplePanel";
@@ -24,6 +25,7 @@ new SamplePanel(app, words);
 new SurprisePanel(app, typed);
 new TreePanel(app, typed);
 new FilePanel(app, words);
+new KeptPanel(app, words);
 words.watch((chosen) => app.offer(chosen && preparedFor(chosen.id)));
 
 const share = new SharePanel(words);

@@ -129,6 +129,11 @@ export class WordsPanel {
     this.#watchers.push(watcher);
   }
 
+  /** The whole text, as it stands. */
+  get text(): string {
+    return this.#whole();
+  }
+
   /** Takes somebody's own words. */
   take(text: string, source: string): void {
     this.#replace(text, source);

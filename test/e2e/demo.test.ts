@@ -320,6 +320,27 @@ test("shares a list and options in a link, own words by an explicit press alone,
   }
 });
 
+test("keeps the model of a visit, and offers it on the next one", async () => {
+  await page.click("[data-list=elements]");
+  await trainToTheEnd(60);
+  await eventually(() => page.evaluate(() => localStorage.length)).toBe(1);
+  await page.reload();
+  await eventually(() => text("#kept-text")).toBe("Your model of Elements from today is kept here.");
+  await unfold();
+  await page.click("#kept-open");
+  await eventually(() => text("#sample-status")).toMatch(/^24 words/);
+  expect([await text("#writer"), await text("#figure-step")]).toEqual(["By your earlier model.", "60 / 60"]);
+  await eventually(() => text("#words-count")).toMatch(/^118 words/);
+  await set({ steps: "90" });
+  await page.click("#resume");
+  await eventually(() => text("#train-note")).toMatch(/^Done: 30 steps/);
+  await page.reload();
+  await page.click("#kept-forget");
+  await page.reload();
+  await eventually(() => text("#words-count")).toMatch(/^30,294 words/);
+  expect(await page.locator("#kept").isVisible()).toBe(false);
+});
+
 test("keeps the runs of a visit, with their losses and words", async () => {
   await trainToTheEnd(60);
   await page.check("[value=mlp]");
