@@ -121,9 +121,9 @@ export class AppState {
   }
 
   /** Opens an .onnx file. */
-  async load(file: Blob, list: WordList, origin: Origin = "file"): Promise<void> {
+  async load(file: Blob, list: WordList): Promise<void> {
     await this.#makemore.load(file);
-    this.#opened(list, origin);
+    this.#opened(list, "file");
   }
 
   /** Opens a model that was saved on this machine, with its words. */
@@ -149,9 +149,9 @@ export class AppState {
     this.#changed("opened");
   }
 
-  /** Offers a small model of the page, or none. */
+  /** Offers a small model of the page, or none; none while a training runs, whose model is to stay. */
   offer(model: PreparedModel | undefined): void {
-    this.#offered = model;
+    this.#offered = this.#training ? undefined : model;
     this.#changed("offered");
   }
 
@@ -166,7 +166,9 @@ export class AppState {
       );
     const file = await response.blob();
     // Another list may have been chosen, or a training begun, meanwhile.
-    if (this.#offered === offered) await this.load(file, list, "prepared");
+    if (this.#offered !== offered) return;
+    await this.#makemore.load(file, { words: list.given });
+    this.#opened(list, "prepared");
   }
 
   async #run<O extends Pick<TrainOptions, "onProgress">>(

@@ -7,7 +7,7 @@ import { AppState } from "./appState";
 import { find, ignoreUnofferedPresses } from "./dom";
 import { FilePanel } from "./filePanel";
 import { KeptPanel } from "./keptPanel";
-import { LISTS } from "./lists";
+import { type BuiltInList, LISTS } from "./lists";
 import { preparedFor } from "./prepared";
 import { SamplePanel } from "./samplePanel";
 import { SharePanel } from "./sharePanel";
@@ -26,7 +26,16 @@ new SurprisePanel(app, typed);
 new TreePanel(app, typed);
 new FilePanel(app, words);
 new KeptPanel(app, words);
-words.watch((chosen) => app.offer(chosen && preparedFor(chosen.id)));
+
+/** The list that the model was trained on in this visit: it needs no other model. */
+let learnt: BuiltInList | undefined;
+let asked: BuiltInList | undefined;
+app.watch((change) => {
+  if (change === "asked") asked = words.chosen;
+  if (change === "begun") learnt = asked;
+  if (change === "opened") learnt = undefined;
+});
+words.watch((chosen) => app.offer(chosen && chosen !== learnt ? preparedFor(chosen.id) : undefined));
 
 const share = new SharePanel(words);
 /** What the page's address asks for, or the first list. */

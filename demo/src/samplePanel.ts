@@ -33,6 +33,8 @@ export class SamplePanel {
   readonly #goOn = find("go-on", HTMLButtonElement);
   /** Of the model that wrote what stands there. */
   #writer = 0;
+  /** Whether those are words of a model that is offered, not opened. */
+  #showsOffered = false;
   /** The call under way. */
   #writing: AbortController | undefined;
 
@@ -50,6 +52,7 @@ export class SamplePanel {
       else void this.#write();
     });
     app.watch((change) => {
+      if (change === "begun" || change === "opened") this.#showsOffered = false;
       if (change === "begun") this.#watchLearning();
       if (change === "offered") this.#showOffered();
       this.#offer();
@@ -70,6 +73,8 @@ export class SamplePanel {
   #showOffered(): void {
     const { offered, training } = this.#app;
     if (training) return;
+    const showed = this.#showsOffered;
+    this.#showsOffered = offered !== undefined;
     if (offered) {
       this.#show("");
       this.#place(offered.words.map((word) => entry(word, false)));
@@ -79,7 +84,7 @@ export class SamplePanel {
       this.#place([]);
       this.#status.textContent = "";
       this.#writerText.textContent = "Train, and words come here.";
-    }
+    } else if (showed) void this.#write();
   }
 
   #place(items: readonly HTMLElement[]): void {

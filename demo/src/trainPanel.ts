@@ -123,6 +123,8 @@ export class TrainPanel {
   /** Goes on from the page's small model for this list, for as many steps again. */
   async #goOn(): Promise<void> {
     if (this.#running || !isOffered(this.#goOnButton)) return;
+    // The button goes away.
+    if (document.activeElement === this.#goOnButton) this.#train.focus({ preventScroll: true });
     offer(this.#goOnButton, false);
     try {
       await this.#app.openOffered(await this.#words.current());
