@@ -128,7 +128,7 @@ const eventually = <T>(read: () => Promise<T>) => expect.poll(read, { timeout: 1
 async function set(fields: Record<string, string>): Promise<void> {
   await page.locator("#every-option").evaluate((details) => details.setAttribute("open", ""));
   await page.selectOption("[name=backend]", "wasm");
-  for (const [name, value] of Object.entries(fields)) await page.fill(`[name=${name}]`, value);
+  for (const [name, value] of Object.entries(fields)) await page.fill(`#train-form [name=${name}]`, value);
 }
 
 async function trainToTheEnd(steps: number): Promise<void> {
