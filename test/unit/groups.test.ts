@@ -239,6 +239,16 @@ test.each(["wavenet", "transformer"])(
   },
 );
 
+test("a condition under which words begin again keeps each to its group", async () => {
+  const session = await trained(disjoint, models.wavenet ?? {});
+  const words = await sampled(session, { contains: "a", minLength: 3, seed: 7 }, 100);
+  // The words of dwarves have no "a"; a few may, as above.
+  for (const word of words) expect(word).toContain("a");
+  const ordered = await sampled(session, { pattern: /^(.)(.).*$/, seed: 8 }, 100);
+  const pure = ordered.filter((word) => isElvish.test(word) || isDwarvish.test(word));
+  expect(pure.length).toBeGreaterThan(90);
+});
+
 test("every split has every group, by the same shares, shuffled or not", async () => {
   for (const shuffle of [true, false]) {
     const lists = new Map([
