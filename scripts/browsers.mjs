@@ -36,6 +36,26 @@ export function findFirefox() {
   ]);
 }
 
+/** WebKitGTK's driver, its browser, and a display for it: Debian's webkit2gtk-driver and xvfb. */
+export function findWebKit() {
+  const driver = find(process.env.WEBKIT_DRIVER_PATH, ["/usr/bin/WebKitWebDriver"]);
+  const xvfb = find(undefined, ["/usr/bin/Xvfb"]);
+  const libraries = [
+    "/usr/lib",
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib64",
+    "/usr/libexec",
+  ];
+  const browser = find(
+    process.env.WEBKIT_PATH,
+    libraries.flatMap((folder) =>
+      ["6.0", "4.1"].map((version) => `${folder}/webkit2gtk-${version}/MiniBrowser`),
+    ),
+  );
+  return driver && xvfb && browser ? { driver, xvfb, browser } : undefined;
+}
+
 /**
  * @throws Error with the way to install one
  */

@@ -3,13 +3,20 @@
  * suite: style, types, the build and what is in it, and every test.
  */
 import { spawnSync } from "node:child_process";
+import { findWebKit } from "./browsers.mjs";
 import { installBrowsers, installPackages, run } from "./setup.mjs";
 
 installPackages();
 const lacks = (/** @type {string} */ module) => () =>
   spawnSync("/usr/bin/python3", ["-c", `import ${module}`]).status !== 0;
-// PyTorch is a download of about 140 MB, most of it video and geography libraries that Debian's build asks for.
-installBrowsers({ "python3-onnx": lacks("onnx"), "python3-torch": lacks("torch") });
+const webkit = () => !findWebKit();
+installBrowsers({
+  "python3-onnx": lacks("onnx"),
+  // A download of about 140 MB, most of it video and geography libraries that Debian's build asks for.
+  "python3-torch": lacks("torch"),
+  "webkit2gtk-driver": webkit,
+  xvfb: webkit,
+});
 run("Checking style", "npx", ["biome", "check", "."]);
 run("Building the package", "npm", ["run", "--silent", "build"]);
 // After the build, because the demo uses the package as any page would: by its own declarations.

@@ -284,7 +284,8 @@ export function expectOutcome(outcome: unknown, log: string[] = []): void {
   expect(tfjs.losses[0]).toBeCloseTo(losses[0] ?? 0, 4);
 }
 
-async function freePort(): Promise<number> {
+/** A port that nothing listens on now. */
+export async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve) => probe.listen(0, "localhost", resolve));
   const address = probe.address();
