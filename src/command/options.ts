@@ -53,19 +53,19 @@ export function parseArguments(args: readonly string[]): CommandLine {
     .version(version)
     .argument("[words]", 'a text file with one word per line, or "-" for the standard input')
     .optionsGroup("Model:")
-    .option("--type <name>", "wavenet, mlp, bigram, bow, rnn, gru, lstm, transformer or microgpt")
-    .option("--n-layer <count>", "layers", number)
-    .option("--n-head <count>", "attention heads", number)
-    .option("--n-embd <size>", "channels of an embedding", number)
-    .option("--n-embd2 <size>", "hidden units", number)
+    .addOption(ofNew("--type <name>", "wavenet, mlp, bigram, bow, rnn, gru, lstm, transformer or microgpt"))
+    .addOption(ofNew("--n-layer <count>", "layers").argParser(number))
+    .addOption(ofNew("--n-head <count>", "attention heads").argParser(number))
+    .addOption(ofNew("--n-embd <size>", "channels of an embedding").argParser(number))
+    .addOption(ofNew("--n-embd2 <size>", "hidden units").argParser(number))
     .optionsGroup("Training:")
-    .option("--recipe <name>", "default, thorough, best, lecture, makemore or microgpt")
+    .addOption(ofNew("--recipe <name>", "default, thorough, best, lecture, makemore or microgpt"))
     .addOption(
-      new Option("--steps <count>", "gradient steps (default: by the length of the list)").argParser(number),
+      ofTraining("--steps <count>", "gradient steps (default: by the length of the list)").argParser(number),
     )
-    .addOption(new Option("--max-steps <count>", "the same as --steps").argParser(number))
-    .option("-b, --batch-size <count>", "examples per step", number)
-    .option("-l, --learning-rate <rate>", "constant learning rate", number)
+    .addOption(ofTraining("--max-steps <count>", "the same as --steps").argParser(number))
+    .addOption(ofNew("-b, --batch-size <count>", "examples per step").argParser(number))
+    .addOption(ofTraining("-l, --learning-rate <rate>", "constant learning rate").argParser(number))
     .option(
       "--seed <seed>",
       "a number or any text: the same seed gives the same model and the same words",
@@ -108,6 +108,16 @@ export function parseArguments(args: readonly string[]): CommandLine {
   if (words === undefined && !options.sampleOnly)
     command.error('error: give a file of words, or "-" for the standard input (--help explains all options)');
   return { words, options };
+}
+
+/** An option of a training, whether it begins or goes on. */
+function ofTraining(flags: string, description: string): Option {
+  return new Option(flags, description).conflicts("sampleOnly");
+}
+
+/** An option of a new model; one that is resumed has its own. */
+function ofNew(flags: string, description: string): Option {
+  return new Option(flags, description).conflicts(["resume", "sampleOnly"]);
 }
 
 /** What `train` takes for a model, or undefined for its default. The library checks the sizes. */

@@ -140,6 +140,18 @@ test.each<[string, string[], number, RegExp]>([
   ["an unknown option", ["names.txt", "--temprature", "1"], 2, /--temperature/],
   ["no number", ["names.txt", "-n", "many"], 2, /must be a number/],
   ["--resume without a file", ["names.txt", "--resume"], 2, /-o <file>/],
+  [
+    "--resume with a size",
+    ["names.txt", "--resume", "-o", "x.onnx", "--n-embd", "4"],
+    2,
+    /--n-embd.*--resume/,
+  ],
+  [
+    "--sample-only with steps",
+    ["--sample-only", "-o", "x.onnx", "--steps", "4"],
+    2,
+    /--steps.*--sample-only/,
+  ],
   ["an unknown type", ["names.txt", "--type", "wavent"], 2, /"wavent".*"wavenet"/],
   ["steps out of range", ["names.txt", "--steps", "0"], 2, /steps is 0.*10000000/],
   ["a missing file", ["nowhere.txt"], 1, /nowhere\.txt/],
