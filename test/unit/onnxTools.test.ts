@@ -5,8 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { afterAll, describe, expect, test } from "vitest";
+import * as layers from "../../worker/model/layers/list";
 import { writeONNX } from "../../worker/onnx/write";
 import { Inference } from "../../worker/sampling/inference";
+import { recipeEntries } from "../../worker/training/recipe";
 import { pytorchCheckpoint, randomCheckpoint } from "../checkpoint";
 import { families, familyRun } from "../families";
 import { scoreWords } from "../scores";
@@ -141,6 +143,13 @@ test.each(["README.md", "docs/onnx.md"])(
     }
   },
 );
+
+test("docs/onnx.md specifies every layer and every field of a recipe", () => {
+  const specification = readFileSync("docs/onnx.md", "utf8");
+  const fields = Object.keys(recipeEntries).map((field) => `\n| \`${field}\` `);
+  for (const what of [...Object.keys(layers).map((type) => `\`${type}\``), ...fields])
+    expect(specification).toContain(what);
+});
 
 test("the Node snippets sample and score", async () => {
   expect(run("node", "sample.mjs", files.window ?? "", "20").join("")).toMatch(/^[a-z]{20,}$/);
