@@ -7,7 +7,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright";
 import { afterAll, expect, inject, onTestFinished } from "vitest";
@@ -77,12 +77,32 @@ export async function install(
   name: string,
   { sources = "src", versions = {} }: Installation = {},
 ): Promise<Consumer> {
+  return installFrom(`${here}apps/${name}`, async (folder) => {
+    const description = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+    const devDependencies = { ...description.devDependencies, ...versions };
+    await writeFile(join(folder, "package.json"), JSON.stringify({ ...description, devDependencies }));
+    await addScenario(join(folder, sources));
+  });
+}
+
+/** Installs a program of examples/ and the packed package in place of the repository's. */
+export function installExample(name: string): Promise<Consumer> {
+  return installFrom(`${root}examples/${name}`);
+}
+
+/**
+ * Installs a copy of a folder and the packed package.
+ *
+ * @param prepare changes the copy before
+ */
+async function installFrom(original: string, prepare?: (folder: string) => Promise<void>): Promise<Consumer> {
+  const name = basename(original);
   const folder = await mkdtemp(join(inject("folder"), `${name}-`));
-  await cp(`${here}apps/${name}`, folder, { recursive: true });
-  const description = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
-  const devDependencies = { ...description.devDependencies, ...versions };
-  await writeFile(join(folder, "package.json"), JSON.stringify({ ...description, devDependencies }));
-  await addScenario(join(folder, sources));
+  await cp(original, folder, {
+    recursive: true,
+    filter: (file) => basename(file) !== "node_modules",
+  });
+  await prepare?.(folder);
   const consumer: Consumer = {
     folder,
     async run(command) {
