@@ -52,12 +52,12 @@ def recurrent(kind):
     return layers
 
 
-def transformer(longest, layers=4, heads=4, embedding=64, contextLength=None):
+def transformer(longest, layers=4, heads=4, embedding=64, hidden=None, contextLength=None):
     std = {"std": 0.02}
     attention = [{"type": "LayerNorm"}, {"type": "CausalSelfAttention", "heads": heads, **std}]
     mlp = [
         {"type": "LayerNorm"},
-        {"type": "Linear", "fanOut": 4 * embedding, **std},
+        {"type": "Linear", "fanOut": hidden or 4 * embedding, **std},
         {"type": "GELU"},
         {"type": "Linear", "fanOut": embedding, **std},
     ]
@@ -70,12 +70,12 @@ def transformer(longest, layers=4, heads=4, embedding=64, contextLength=None):
     ]
 
 
-def microgpt(longest, layers=1, heads=4, embedding=16, contextLength=None):
+def microgpt(longest, layers=1, heads=4, embedding=16, hidden=None, contextLength=None):
     std = {"std": 0.02}
     attention = [{"type": "RMSNorm"}, {"type": "CausalSelfAttention", "heads": heads, "bias": False, **std}]
     mlp = [
         {"type": "RMSNorm"},
-        {"type": "Linear", "fanOut": 4 * embedding, "bias": False, **std},
+        {"type": "Linear", "fanOut": hidden or 4 * embedding, "bias": False, **std},
         {"type": "ReLU"},
         {"type": "Linear", "fanOut": embedding, "bias": False, **std},
     ]

@@ -76,7 +76,7 @@ const cases: Readonly<Record<string, Case>> = {
   gru: { model: { type: "gru", embedding: 6, hidden: 5 } },
   lstm: { model: { type: "lstm", embedding: 6, hidden: 5 }, options: { order: "random" } },
   transformer: { model: { type: "transformer", layers: 2, heads: 2, embedding: 8 } },
-  microgpt: { model: { type: "microgpt", heads: 2, embedding: 6, contextLength: 20 } },
+  microgpt: { model: { type: "microgpt", heads: 2, embedding: 6, hidden: 10, contextLength: 20 } },
   "a list of layers": {
     model: [
       { type: "Embedding", dimensions: 6 },
