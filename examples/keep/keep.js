@@ -12,7 +12,6 @@ async function openModel() {
   }
   const maker = new Makemore();
   await maker.train(towns, {
-    steps: 500,
     saveAs: "towns",
     onProgress: ({ step, steps }) => {
       status.textContent = `Training: ${step} of ${steps} steps`;

@@ -3,6 +3,6 @@ import { readFile, writeFile } from "node:fs/promises";
 import mm from "makemore-web";
 
 const towns = await readFile(new URL("towns.txt", import.meta.url), "utf8");
-await mm.train(towns, { steps: 500, seed: 1 });
+await mm.train(towns, { seed: 1 });
 for (const town of await mm.sample(10, { novel: true, seed: 1 })) console.log(town);
 await writeFile("towns.onnx", await mm.exportONNX());

@@ -52,7 +52,7 @@ test("examples: a model survives a reload", async () => {
   const page = await openPage();
   await page.goto((await host({ "/": join(app.folder, "dist") })).origin);
   const towns = () => poll(async () => (await page.locator("output").textContent()) || undefined);
-  const status = () => page.getByRole("status").textContent();
+  const status = () => page.locator("p[role=status]").textContent();
   expect((await towns()).split(", ")).toHaveLength(10);
   expect(await status()).toBe("Trained, and saved in this browser.");
   await page.reload();
