@@ -18,11 +18,20 @@ define("location", { href: workerData, origin: "file://" });
 define("WorkerGlobalScope", class WorkerGlobalScope {});
 if (typeof navigator === "undefined") define("navigator", {});
 
+// Deno does not keep messages for a script that still loads.
+const early: unknown[] = [];
+const keep = (data: unknown) => early.push(data);
+parentPort?.on("message", keep);
+
 const listeners = new Map<unknown, (data: unknown) => void>();
 define("addEventListener", (type: string, listener: (event: { data: unknown }) => void) => {
   const heard = (data: unknown) => listener({ data });
   listeners.set(listener, heard);
   parentPort?.on(type, heard);
+  if (type !== "message") return;
+  parentPort?.off(type, keep);
+  const waiting = early.splice(0);
+  queueMicrotask(() => waiting.forEach(heard));
 });
 define("removeEventListener", (type: string, listener: unknown) => {
   const heard = listeners.get(listener);
@@ -59,5 +68,5 @@ define(
   },
 );
 
-// Messages wait in the port until the script listens. A script that does not load ends the thread with its error.
+// A script that does not load ends the thread with its error.
 void import(workerData);

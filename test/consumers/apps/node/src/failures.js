@@ -1,5 +1,4 @@
 // Every way in which a call ends early. The worker of `mm` is never disposed of.
-import { writeFile } from "node:fs/promises";
 import { Makemore } from "makemore-web";
 import words from "./words.js";
 
@@ -31,20 +30,16 @@ const resumed = (await copy.resume({ steps: copy.model.step + 10 })).losses.leng
 
 const missing = await failure(new Makemore({ assetsURL: "./nowhere" }).train(words));
 
-/** The package's worker, with code that runs when `sample` is called. */
-async function failing(name, code) {
-  const worker = new URL("../node_modules/makemore-web/dist/makemore-web/worker.js", import.meta.url);
-  const url = new URL(`./${name}.js`, import.meta.url);
-  const script = `addEventListener("message", ({ data }) => { if (data.path?.[0] === "sample") ${code} });`;
-  await writeFile(url, `await import(${JSON.stringify(worker.href)});\n${script}`);
-  const maker = new Makemore({ backend: "wasm", workerURL: url });
+/** How `sample` fails with one of the workers beside this file, and the call after it. */
+async function failing(worker) {
+  const maker = new Makemore({ backend: "wasm", workerURL: new URL(worker, import.meta.url) });
   await maker.train(words, options);
   const failed = await failure(maker.sample(1));
   // The next call starts another worker, without a model.
   return [failed, await failure(maker.evaluate())];
 }
-const thrown = await failing("throws", 'setTimeout(() => { throw new Error("out of order"); })');
-const exited = await failing("exits", "process.exit(3)");
+const thrown = await failing("throws.js");
+const exited = await failing("exits.js");
 
 const busy = new Makemore({ backend: "wasm" });
 const pending = failure(busy.train(words, { ...options, steps: 1e7, patience: 0 }));

@@ -1,0 +1,8 @@
+// The package's worker, which throws when `sample` is called.
+await import("../node_modules/makemore-web/dist/makemore-web/worker.js");
+addEventListener("message", ({ data }) => {
+  if (data.path?.[0] === "sample")
+    setTimeout(() => {
+      throw new Error("out of order");
+    });
+});
