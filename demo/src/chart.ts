@@ -33,6 +33,7 @@ export interface Shown {
   readonly bigram: number;
 }
 
+const GUESS = "random guess";
 const NO_REFERENCES = { guess: Number.NaN, bigram: Number.NaN };
 
 export class Chart {
@@ -199,7 +200,7 @@ export class Chart {
   #references(): { name: string; nats: number }[] {
     const { guess, bigram } = this.#shown;
     return [
-      { name: "random guess", nats: guess },
+      { name: GUESS, nats: guess },
       { name: "bigram", nats: bigram },
     ].filter(({ nats }) => Number.isFinite(nats));
   }
@@ -233,9 +234,12 @@ export class Chart {
     ctx.font = `${12 * uPlot.pxRatio}px system-ui, sans-serif`;
     ctx.fillStyle = this.#colors.quiet;
     ctx.textAlign = "right";
-    ctx.textBaseline = "top";
-    for (const { name, nats } of this.#references())
-      ctx.fillText(`${name} ${loss(nats)}`, right, y(nats) + gap);
+    for (const { name, nats } of this.#references()) {
+      // The curves are below the bigram's line, and nothing is above that of the random guess.
+      const isGuess = name === GUESS;
+      ctx.textBaseline = isGuess ? "top" : "bottom";
+      ctx.fillText(`${name} ${loss(nats)}`, right, y(nats) + (isGuess ? gap : -gap));
+    }
     const best = lowest(pointsOf(columns[0], columns[2]));
     if (best) {
       ctx.strokeStyle = ctx.fillStyle = this.#colors.warm;
@@ -245,11 +249,15 @@ export class Chart {
       ctx.stroke();
       const isLate = x(best.step) > bbox.left + bbox.width / 2;
       ctx.textAlign = isLate ? "right" : "left";
-      ctx.textBaseline = "bottom";
+      // Below the point if the text would lie on the bigram's line, and there is room.
+      const above = y(best.loss) - 2 * gap;
+      const isOnLine = Math.abs(above - 2 * gap - y(this.#shown.bigram)) < 4 * gap;
+      const isBelow = isOnLine && y(best.loss) + 6 * gap < bbox.top + bbox.height;
+      ctx.textBaseline = isBelow ? "top" : "bottom";
       ctx.fillText(
         `best ${loss(best.loss)}, step ${count(best.step)}`,
         Math.min(right, Math.max(bbox.left + gap, x(best.step))),
-        y(best.loss) - 2 * gap,
+        isBelow ? y(best.loss) + 2 * gap : above,
       );
       ctx.textAlign = "right";
     }

@@ -6,6 +6,8 @@ import { make } from "./dom";
 const WORDS = 24;
 /** Milliseconds between two sets of words, at least. */
 const PAUSE = 400;
+/** The same for people who asked their system for less motion. */
+const CALM_PAUSE = 3000;
 /** Training waits while words are written, so the pause is this many times as long as the writing: at most 9 % of the time. */
 const SHARE = 10;
 
@@ -36,7 +38,8 @@ export class LiveWords {
       const words = await sample(WORDS, { ...LIVE, signal }).catch(() => undefined);
       if (signal.aborted) return;
       if (words) this.show(words);
-      await sleep(Math.max(PAUSE, SHARE * (performance.now() - began)));
+      const pause = matchMedia("(prefers-reduced-motion: reduce)").matches ? CALM_PAUSE : PAUSE;
+      await sleep(Math.max(pause, SHARE * (performance.now() - began)));
     }
   }
 

@@ -24,6 +24,9 @@ export class SurprisePanel {
   #shown: WordScore | undefined;
   /** Counts the requests, so that an answer that was overtaken is dropped. */
   #asked = 0;
+  /** Whether the word is somebody's own. */
+  #isEdited = false;
+  #isSuiting = false;
 
   constructor(app: AppState, typed: HTMLInputElement) {
     this.#app = app;
@@ -31,6 +34,7 @@ export class SurprisePanel {
     this.#showUnscored(this.#text.textContent);
     const score = debounce(120, () => void this.#score());
     typed.addEventListener("input", () => {
+      this.#isEdited ||= !this.#isSuiting;
       if (app.model) score();
       else this.#showUnscored(this.#text.textContent);
     });
@@ -38,9 +42,23 @@ export class SurprisePanel {
       // The list's places are those that the model before gave it.
       if (change === "begun" || change === "opened") this.#ranking = rankingOf([]);
       if (!app.model || (change !== "learnt" && change !== "opened")) return;
+      this.#suit();
       void this.#score();
       void this.#rank();
     });
+  }
+
+  /** Takes a word of the list, if nobody has typed one and the page's own has characters that the model never saw. */
+  #suit(): void {
+    const { model, list } = this.#app;
+    const known = new Set(model?.vocabulary);
+    if (this.#isEdited || [...this.#typed.value].every((character) => known.has(character))) return;
+    const [word] = spread(list, 1, model?.vocabulary ?? []);
+    if (word === undefined) return;
+    this.#typed.value = word;
+    this.#isSuiting = true;
+    this.#typed.dispatchEvent(new Event("input"));
+    this.#isSuiting = false;
   }
 
   /** Scores a sample of the list by the model as it is now, and shows the word among them. */
