@@ -24,7 +24,7 @@ async function take({ width, height, scheme = "light", list, before, during, aft
   if (during || after) {
     await page.click("#train");
     await page.waitForFunction(() => document.querySelectorAll("#live li").length > 0);
-    await page.waitForTimeout(1500);
+    await page.waitForTimeout(800);
     await save(during);
     await page.waitForFunction(
       () => document.querySelector("#train-note")?.textContent?.includes("Loss over"),
@@ -52,7 +52,7 @@ await take({
 await take({
   width: 375,
   height: 667,
-  list: "dinosaurs",
+  list: "names",
   before: "docs/screens/phone-before.png",
   during: "docs/screens/phone-training.png",
   after: "docs/screens/phone-after.png",
