@@ -1,0 +1,35 @@
+/** Comes before the package's own script in the worker that the tests serve. */
+import { Control } from "./control";
+import { addUnreadable, inject } from "./inject";
+
+/** What the page sends first, before any message of the package. */
+export interface Introduction {
+  readonly torture: {
+    readonly memory: SharedArrayBuffer;
+    readonly port: MessagePort;
+    readonly clock: number;
+  };
+}
+
+const { postMessage } = MessagePort.prototype;
+const injection = inject();
+const troubles: string[] = [];
+addEventListener("unhandledrejection", ({ reason }) => troubles.push(`unhandled in the worker: ${reason}`));
+
+addEventListener("message", (event: MessageEvent<Partial<Introduction> | undefined>) => {
+  const introduction = event.data?.torture;
+  if (!introduction) return;
+  event.stopImmediatePropagation();
+  const { memory, port, clock } = introduction;
+  injection.control = new Control(memory);
+  if (clock !== 1) {
+    const now = performance.now.bind(performance);
+    performance.now = () => now() * clock;
+  }
+  // Not `onmessage`, which is wrapped.
+  EventTarget.prototype.addEventListener.call(port, "message", () =>
+    postMessage.call(port, { held: injection.held(), troubles: troubles.splice(0) }),
+  );
+  port.start();
+});
+addUnreadable(globalThis, (operation) => injection.control?.hit(operation));

@@ -1,0 +1,65 @@
+/**
+ * Every operation made to fail in turn, as SQLite's tests do it: a scenario runs once to count its operations, then
+ * again for each of them, which fails. A case is named `scenario:operation.manner:n`.
+ */
+import { type Fault, faults, formatFault, type Operation, parseFault } from "./browser/control";
+import type { Rehearsal, Report } from "./browser/page";
+import type { OpenedPage } from "./openPage";
+
+/** Operations of which only so many cases are made, evenly spread: they are many and alike. */
+const MOST = 40;
+/** A fault that lasts begins at one of the first operations. */
+const MOST_LASTING = 3;
+
+export interface Case {
+  readonly scenario: string;
+  readonly fault: Fault;
+}
+
+export interface Finding extends Case {
+  readonly report: Report;
+}
+
+export function formatCase({ scenario, fault }: Case): string {
+  return `${scenario}:${formatFault(fault)}`;
+}
+
+/** @throws Error for what is no case */
+export function parseCase(text: string): Case {
+  const at = text.indexOf(":");
+  return { scenario: text.slice(0, at), fault: parseFault(text.slice(at + 1)) };
+}
+
+/** All cases of a scenario, by what it counted. */
+export function casesOf(scenario: string, { counts }: Rehearsal): Case[] {
+  return (Object.entries(counts) as [Operation, number][]).flatMap(([operation, count]) => {
+    const each = Array.from({ length: Math.min(count, MOST) }, (_, i) =>
+      count <= MOST ? i + 1 : 1 + Math.round((i * (count - 1)) / (MOST - 1)),
+    );
+    return faults[operation].flatMap((manner) => [
+      ...each.map((n) => ({ scenario, fault: { operation, manner, n, forever: false } })),
+      ...each
+        .slice(0, MOST_LASTING)
+        .map((n) => ({ scenario, fault: { operation, manner, n, forever: true } })),
+    ]);
+  });
+}
+
+/** Counts the operations of a scenario without a fault. */
+export function rehearse({ page }: OpenedPage, scenario: string): Promise<Rehearsal> {
+  return page.evaluate((name) => globalThis.torture.rehearse(name), scenario);
+}
+
+/** Runs a case. One that breaks the page itself is a finding, too. */
+export async function runCase(opened: OpenedPage, { scenario, fault }: Case): Promise<Finding> {
+  try {
+    const report = await opened.page.evaluate(([name, given]) => globalThis.torture.run(name, given), [
+      scenario,
+      fault,
+    ] as const);
+    return { scenario, fault, report };
+  } catch (error) {
+    const what = `the test itself fails: ${error instanceof Error ? error.message : error}`;
+    return { scenario, fault, report: { fired: true, outcome: "broken", message: "", faults: [what] } };
+  }
+}

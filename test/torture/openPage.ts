@@ -1,0 +1,81 @@
+/** Serves the built package with the faults in front of its worker, and opens the page under test. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Browser, chromium, type Page } from "playwright";
+import { build } from "vite";
+import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
+import { serve } from "../server";
+
+const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
+const names = fileURLToPath(new URL("../../demo/words/names.txt", import.meta.url));
+
+/** Words of the scenarios: few, so that a case takes milliseconds. */
+export const words = readFileSync(names, "utf8").split("\n").slice(0, 60);
+
+export interface OpenedPage {
+  readonly browser: Browser;
+  readonly page: Page;
+  /** Starts over with a new page, after one that hangs or crashed. */
+  reload(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** One script of `browser/`, with what it imports. */
+async function bundle(name: "page" | "worker"): Promise<string> {
+  const entry = fileURLToPath(new URL(`browser/${name}.ts`, import.meta.url));
+  const output = await build({
+    configFile: false,
+    logLevel: "error",
+    build: {
+      write: false,
+      minify: false,
+      target: "esnext",
+      lib: { entry, formats: ["iife"], name: "script" },
+    },
+  });
+  for (const { output: files } of [output].flat() as { output: { code?: string }[] }[])
+    for (const { code } of files) if (code) return code;
+  throw new Error(`Nothing was built of ${entry}.`);
+}
+
+export async function openPage(): Promise<OpenedPage> {
+  const folder = mkdtempSync(join(tmpdir(), "makemore-torture-"));
+  const shipped = readFileSync(`${dist}makemore-web/worker.js`, "utf8");
+  const script = shipped.replaceAll(/\bimport\(/g, "tortureImport(");
+  if (script === shipped)
+    throw new Error("The worker imports nothing, and its chunks cannot be made to fail.");
+  const worker = join(folder, "worker.js");
+  writeFileSync(worker, `${await bundle("worker")}\n${script}`);
+  const html = `<!doctype html><title>torture</title><script type="module">${await bundle("page")}</script>`;
+  // Shared memory is for isolated pages.
+  const isolation = {
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-embedder-policy": "require-corp",
+  };
+  const server = await serve({ "/dist/": dist, "/dist/makemore-web/worker.js": worker }, isolation, {
+    "/": html,
+  });
+  const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
+  const page = await browser.newPage();
+  const reload = async () => {
+    await page.goto(server.origin);
+    await page.evaluate((list) => globalThis.torture.prepare(list), words);
+  };
+  await reload();
+  return {
+    browser,
+    page,
+    reload,
+    async close() {
+      await browser.close();
+      await server.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+declare global {
+  var torture: import("./browser/page").Torture;
+}

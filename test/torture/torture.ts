@@ -1,0 +1,79 @@
+/**
+ * `npm run torture`: every operation of every call made to fail in turn, in real Chromium.
+ *
+ *     npm run torture -- [--minutes 10] [--seed N] [--scenario PREFIX] [--only CASE]
+ */
+import { parseArgs } from "node:util";
+import { type Case, casesOf, type Finding, formatCase, parseCase, rehearse, runCase } from "./faults";
+import { openPage } from "./openPage";
+import { shuffled } from "./random";
+
+function options(args: string[]) {
+  const { values } = parseArgs({
+    args,
+    options: {
+      minutes: { type: "string", default: "10" },
+      seed: { type: "string", default: "1" },
+      scenario: { type: "string", default: "" },
+      only: { type: "string" },
+    },
+  });
+  return { ...values, minutes: Number(values.minutes), seed: Number(values.seed) };
+}
+
+/** The command. */
+export async function main(args: string[]): Promise<void> {
+  const { minutes, seed, scenario: prefix, only } = options(args);
+  const end = performance.now() + minutes * 60_000;
+  const opened = await openPage();
+  const findings: Finding[] = [];
+  try {
+    const names = await opened.page.evaluate(() => globalThis.torture.names);
+    const wanted = only ? [parseCase(only).scenario] : names.filter((name) => name.startsWith(prefix));
+    const cases: Case[] = [];
+    for (const name of wanted) {
+      const rehearsal = await rehearse(opened, name);
+      const counted = Object.entries(rehearsal.counts).map(([operation, count]) => `${operation} ${count}`);
+      console.log(`${name}: ${rehearsal.ms.toFixed(0)} ms; ${counted.join(", ")}`);
+      cases.push(...casesOf(name, rehearsal));
+    }
+    for (const each of only ? [parseCase(only)] : shuffled(cases, seed)) {
+      if (performance.now() > end) break;
+      const finding = await runCase(opened, each);
+      findings.push(finding);
+      const { fired, outcome, message, faults } = finding.report;
+      console.log(`${formatCase(each)} ${fired ? outcome : "not reached"}${message ? `: ${message}` : ""}`);
+      for (const fault of faults) console.log(`    FAULT ${fault}`);
+      if (outcome === "hangs" || outcome === "broken") await opened.reload();
+      if (outcome === "hangs" || outcome === "broken")
+        for (const name of wanted) await rehearse(opened, name);
+    }
+    summarise(findings, cases.length);
+  } finally {
+    await opened.close();
+  }
+  if (findings.some(({ report }) => report.faults.length > 0)) process.exitCode = 1;
+}
+
+/** A table: by operation, how many faults came and what came of them. */
+function summarise(findings: readonly Finding[], cases: number): void {
+  const rows = new Map<string, Map<string, number>>();
+  const came = findings.filter(({ report }) => report.fired);
+  for (const { fault, report } of came) {
+    const row = rows.get(fault.operation) ?? new Map<string, number>();
+    rows.set(fault.operation, row);
+    const what = report.faults.length > 0 ? "FAULT" : report.outcome;
+    row.set(what, (row.get(what) ?? 0) + 1);
+  }
+  console.log(`\n${came.length} faults came, of ${findings.length} cases run and ${cases} in all.`);
+  for (const [operation, row] of [...rows].sort(([a], [b]) => a.localeCompare(b)))
+    console.log(
+      `${operation.padEnd(12)} ${[...row]
+        .sort(([, a], [, b]) => b - a)
+        .map(([what, n]) => `${what} ${n}`)
+        .join(", ")}`,
+    );
+  const bad = findings.filter(({ report }) => report.faults.length > 0);
+  console.log(`${bad.length} cases do not hold${bad.length > 0 ? "; repeat one with --only:" : "."}`);
+  for (const finding of bad) console.log(`  ${formatCase(finding)}  ${finding.report.faults.join("; ")}`);
+}
