@@ -6,12 +6,19 @@
 import { type Remote, wrap } from "comlink";
 import { version } from "../package.json";
 import { type AssetURLs, locateAssets, startWorker } from "./assetURLs";
+import { watchCallbacks } from "./callbacks";
 import { MakemoreError, SERVE_TOGETHER } from "./errors";
 import type { Measurements, Outcome, WorkerAPI } from "./protocol";
 import type { MakemoreOptions } from "./types";
 
 /** Kept for the page's life, so that no second worker measures what a first one did. */
 export const measurements: Measurements = new Map();
+
+/** Those that have a worker: which one a callback's message belongs to is not known. */
+const connections = new Set<Connection>();
+watchCallbacks(() => {
+  for (const connection of connections) connection.failCalls();
+});
 
 /** A worker that has not said a word by then never will, ms. */
 const PATIENCE_MS = 60_000;
@@ -38,6 +45,7 @@ export class Connection {
   ) {
     const files = locateAssets(options);
     this.#worker = startWorker(files.worker);
+    connections.add(this);
     this.#api = wrap<WorkerAPI>(this.#worker);
     this.#worker.onerror = async (event) => {
       event.preventDefault();
@@ -50,8 +58,8 @@ export class Connection {
             ),
       );
     };
-    this.#worker.onmessageerror = () =>
-      this.end(new MakemoreError("WORKER_FAILED", "A message of the worker could not be read."));
+    this.#worker.onmessageerror = () => this.failCalls();
+    this.#worker.addEventListener("message", ({ data }) => data === "unreadable" && this.failCalls());
     this.#impatience = setTimeout(() => {
       const what = `has not answered for ${PATIENCE_MS / 1000} s: the network is slow, or it is not this package's`;
       this.end(new MakemoreError("LOAD_FAILED", `The worker ${files.worker} ${what}. ${SERVE_TOGETHER}`));
@@ -109,7 +117,8 @@ export class Connection {
       // Options are cloned to the worker, where they are checked; a function, say, does not get there.
       if (error instanceof Error && error.name === "DataCloneError")
         throw new MakemoreError("INVALID_OPTION", `An option cannot be sent to the worker: ${error.message}`);
-      throw error;
+      if (error instanceof MakemoreError) throw error;
+      throw new MakemoreError("WORKER_FAILED", `The call failed: ${error}`, { cause: error });
     } finally {
       this.#pending.delete(reject);
     }
@@ -117,7 +126,17 @@ export class Connection {
 
   /** Asks a call that is under way to end soon. */
   abort(id: number): void {
-    void this.#api.abort(id);
+    this.#api.abort(id).catch(() => {});
+  }
+
+  /** Rejects the calls in flight, because a message of one of them is lost; the worker and its model stay. */
+  failCalls(): void {
+    const error = new MakemoreError(
+      "WORKER_FAILED",
+      "A message between the page and its worker could not be read; it may be out of memory.",
+    );
+    if (!this.#answered) this.end(error);
+    for (const reject of this.#pending) reject(error);
   }
 
   /** Stops the worker and rejects whatever waits on it. Later calls do nothing. */
@@ -129,6 +148,7 @@ export class Connection {
     this.#worker.terminate();
     for (const reject of this.#pending) reject(error);
     this.#pending.clear();
+    connections.delete(this);
     this.onEnd(this);
   }
 }

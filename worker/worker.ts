@@ -1,5 +1,35 @@
 /** The worker file: one session, answered over comlink. */
-import { expose } from "comlink";
+import { type Endpoint, expose } from "comlink";
+import { watchCallbacks } from "../src/callbacks";
 import { Session } from "./session";
 
-expose(new Session());
+// The types of this repository are a page's; a worker's global scope is an endpoint.
+const page = globalThis as unknown as Endpoint;
+
+/** Tells the page that one of its calls may wait in vain. If that fails, too, the error ends the worker. */
+function tellUnreadable(): void {
+  page.postMessage("unreadable");
+}
+page.addEventListener("messageerror", tellUnreadable);
+watchCallbacks(tellUnreadable);
+
+expose(new Session(), {
+  addEventListener: page.addEventListener.bind(page),
+  removeEventListener: page.removeEventListener.bind(page),
+  /** An answer that cannot be sent, because memory ran out, is replaced by the reason. */
+  postMessage(answer, transfer) {
+    try {
+      page.postMessage(answer, transfer);
+    } catch (cause) {
+      const error = { code: "WORKER_FAILED", message: `The answer cannot be sent to the page: ${cause}.` };
+      try {
+        page.postMessage({ id: answer.id, type: "RAW", value: { error } });
+      } catch (unsendable) {
+        // Outside of comlink, which would swallow it: the page hears of it, and rejects the call.
+        setTimeout(() => {
+          throw unsendable;
+        });
+      }
+    }
+  },
+});

@@ -63,3 +63,16 @@ export async function runCase(opened: OpenedPage, { scenario, fault }: Case): Pr
     return { scenario, fault, report: { fired: true, outcome: "broken", message: "", faults: [what] } };
   }
 }
+
+/** Cases in an order of which any beginning has the most kinds: first one of each scenario and fault. */
+export function widely(cases: readonly Case[]): Case[] {
+  const seen = new Map<string, number>();
+  const ranked = cases.map((each) => {
+    const { operation, manner } = each.fault;
+    const kind = `${each.scenario}:${operation}.${manner}`;
+    const rank = seen.get(kind) ?? 0;
+    seen.set(kind, rank + 1);
+    return { each, rank };
+  });
+  return ranked.sort((a, b) => a.rank - b.rank).map(({ each }) => each);
+}

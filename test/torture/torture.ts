@@ -1,11 +1,13 @@
 /**
  * `npm run torture`: every operation of every call made to fail in turn, in real Chromium.
  *
- *     npm run torture -- [--minutes 10] [--seed N] [--scenario PREFIX] [--only CASE]
+ *     npm run torture -- [--minutes 10] [--seed N] [--scenario PREFIX|kills] [--only CASE]
  */
 import { parseArgs } from "node:util";
-import { type Case, casesOf, type Finding, formatCase, parseCase, rehearse, runCase } from "./faults";
-import { openPage } from "./openPage";
+import type { Kill } from "./browser/kills";
+import { type Case, casesOf, type Finding, formatCase, parseCase, rehearse, runCase, widely } from "./faults";
+import { fillStorage, freeze, hide, type KillName, killCounts, moments, runKill } from "./kills";
+import { type OpenedPage, openPage } from "./openPage";
 import { shuffled } from "./random";
 
 function options(args: string[]) {
@@ -24,10 +26,15 @@ function options(args: string[]) {
 /** The command. */
 export async function main(args: string[]): Promise<void> {
   const { minutes, seed, scenario: prefix, only } = options(args);
-  const end = performance.now() + minutes * 60_000;
+  const start = performance.now();
+  const end = start + minutes * 60_000;
   const opened = await openPage();
   const findings: Finding[] = [];
   try {
+    if (only?.includes("@") || prefix === "kills") {
+      if (!(await killing(opened, seed, end, only))) process.exitCode = 1;
+      return;
+    }
     const names = await opened.page.evaluate(() => globalThis.torture.names);
     const wanted = only ? [parseCase(only).scenario] : names.filter((name) => name.startsWith(prefix));
     const cases: Case[] = [];
@@ -37,22 +44,61 @@ export async function main(args: string[]): Promise<void> {
       console.log(`${name}: ${rehearsal.ms.toFixed(0)} ms; ${counted.join(", ")}`);
       cases.push(...casesOf(name, rehearsal));
     }
-    for (const each of only ? [parseCase(only)] : shuffled(cases, seed)) {
-      if (performance.now() > end) break;
+    for (const each of only ? [parseCase(only)] : widely(shuffled(cases, seed))) {
+      // The kills have the rest of the time.
+      if (performance.now() > (prefix === "" ? start + 0.7 * (end - start) : end)) break;
       const finding = await runCase(opened, each);
       findings.push(finding);
       const { fired, outcome, message, faults } = finding.report;
       console.log(`${formatCase(each)} ${fired ? outcome : "not reached"}${message ? `: ${message}` : ""}`);
       for (const fault of faults) console.log(`    FAULT ${fault}`);
-      if (outcome === "hangs" || outcome === "broken") await opened.reload();
+      if (outcome === "broken") await opened.reload();
       if (outcome === "hangs" || outcome === "broken")
         for (const name of wanted) await rehearse(opened, name);
     }
     summarise(findings, cases.length);
+    if (!only && prefix === "" && !(await killing(opened, seed, end))) process.exitCode = 1;
   } finally {
     await opened.close();
   }
   if (findings.some(({ report }) => report.faults.length > 0)) process.exitCode = 1;
+}
+
+/** Kills, in turn of their kinds until the time is over; gives whether all held. */
+async function killing(opened: OpenedPage, seed: number, end: number, only = ""): Promise<boolean> {
+  let holds = true;
+  const say = (id: string, { reached, step, faults }: Kill) => {
+    console.log(
+      `${id} ${reached ? "reached" : "not reached"}${step === undefined ? "" : ` at step ${step}`}`,
+    );
+    for (const fault of faults) console.log(`    FAULT ${fault}`);
+    if (faults.length > 0) holds = false;
+  };
+  if (only.includes("@")) {
+    const { id, kill } = await runKill(opened, only);
+    say(id, kill);
+    return holds;
+  }
+  say("freeze", await freeze(opened));
+  const { hidden, kill } = await hide(opened);
+  say(`hide (${hidden ? "hidden" : "this browser hides no page"})`, kill);
+  say("fillStorage", await fillStorage(opened));
+  const names = Object.keys(killCounts) as KillName[];
+  const all = names.flatMap((name) => {
+    const ids = moments(name, killCounts[name], seed);
+    return ids.map((each, i) => ({ each, rank: i / ids.length }));
+  });
+  const counts = new Map<string, number>();
+  for (const { each } of all.sort((a, b) => a.rank - b.rank)) {
+    if (performance.now() > end) break;
+    const finding = await runKill(opened, each);
+    say(finding.id, finding.kill);
+    const [name = ""] = each.split("@");
+    const what = `${name} ${finding.kill.reached ? "reached" : "too late"}`;
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
+  console.log([...counts].map(([what, count]) => `${what}: ${count}`).join(", "));
+  return holds;
 }
 
 /** A table: by operation, how many faults came and what came of them. */

@@ -1,3 +1,4 @@
+import { MakemoreError } from "../../src/errors";
 import type { EncodedWords, WordsPiece } from "../../src/protocol";
 
 /** Words as the page sent them, not looked at yet. */
@@ -33,6 +34,10 @@ export async function receiveLists(
       const refuse = () => reject(signal.reason);
       if (signal.aborted) refuse();
       signal.addEventListener("abort", refuse, { once: true });
+      port.onmessageerror = () =>
+        reject(
+          new MakemoreError("WORKER_FAILED", "The words could not be read; the page may be out of memory."),
+        );
       port.onmessage = ({ data: piece }: MessageEvent<WordsPiece>) => {
         if (piece) {
           pieces.push(decoder.decode(piece, { stream: true }));

@@ -46,5 +46,7 @@ function ofEachSplit<T>(
     [train, validation, test].map((stream) => inSlices(work(stream, vocabulary.firstGroup))),
   );
   cache.set(dataset, made);
+  // A failure is not kept.
+  made.catch(() => cache.delete(dataset));
   return made;
 }

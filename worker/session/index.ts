@@ -169,7 +169,8 @@ export class Session implements WorkerAPI {
       const checkpoint = await this.#snapshot("score", signal);
       const stream = await scoredStream("score", checkpoint, words, signal);
       const inference = await this.#cache.inference(checkpoint);
-      const hand = (part: ScoredWords) => onPart(transfer(part, [part.surprises.buffer]));
+      const hand = (part: ScoredWords) =>
+        orAborted(Promise.resolve(onPart(transfer(part, [part.surprises.buffer]))), signal);
       await inference.score(stream, hand, () => signal.aborted, options.group);
     });
   }
@@ -190,7 +191,8 @@ export class Session implements WorkerAPI {
         );
       const stream = await scoredStream("classify", checkpoint, words, signal);
       const inference = await this.#cache.inference(checkpoint);
-      await inference.classify(stream, onPart, () => signal.aborted);
+      const hand = (part: ClassifiedWords) => orAborted(Promise.resolve(onPart(part)), signal);
+      await inference.classify(stream, hand, () => signal.aborted);
     });
   }
 

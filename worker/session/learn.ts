@@ -1,7 +1,7 @@
 /** One training, from its setup to its result. */
 import type { ProxyMarked, Remote } from "comlink";
-import type { WorkerAPI } from "../../src/protocol";
-import { inSlices } from "../../src/slices";
+import type { TrainEvent, WorkerAPI } from "../../src/protocol";
+import { delay, inSlices } from "../../src/slices";
 import type { TrainResult } from "../../src/types";
 import { engines, loadONNXRuntime, openPredictor } from "../assets";
 import type { Dataset } from "../data/dataset";
@@ -26,6 +26,9 @@ import type { State } from "./state";
 
 /** Words shown where `sampleEvery` falls due. */
 const PROGRESS_SAMPLES = 5;
+
+/** How long the page may take to hear of the model that a training came to, ms. */
+const ANSWER_MS = 1000;
 
 export type OnEvent = Parameters<WorkerAPI["train"]>[3];
 
@@ -126,7 +129,7 @@ async function setUp(
     evaluate: (at) => forecast.losses(at, () => signal.aborted),
     sample: (at) => forecast.samples(at, PROGRESS_SAMPLES, at.step, () => signal.aborted),
     onProgress: (progress) => {
-      void onEvent({ progress });
+      tellPage(onEvent, { progress });
       if (!loading) {
         loading = true;
         // The first call that needs it tries again, and tells of its failure.
@@ -155,9 +158,8 @@ async function run(
   { onEvent }: Learn,
   { start, choice, watch, training, autosave }: Ready,
 ): Promise<{ engine: Engine; kept: Checkpoint; best: Validated | undefined }> {
-  const events = onEvent as Remote<OnEvent & ProxyMarked>;
-  const tell = (of: Checkpoint) => events({ model: modelInfo(of), measurements });
-  void tell(start.checkpoint);
+  const tell = (of: Checkpoint) => tellPage(onEvent, { model: modelInfo(of), measurements });
+  tell(start.checkpoint);
   let engine: Engine;
   let kept: Checkpoint;
   let best: Validated | undefined;
@@ -172,9 +174,14 @@ async function run(
     if (best) kept = state.checkpoint = best.checkpoint;
     await autosave?.end(kept);
     // A call that was aborted ends without its result, and the page's `model` moves on all the same.
-    await tell(kept);
+    await Promise.race([tell(kept), delay(ANSWER_MS)]);
   }
   return { engine, kept, best };
+}
+
+/** Tells the page how the training goes. What cannot be sent is not told: the result comes all the same. */
+function tellPage(onEvent: OnEvent, event: TrainEvent): Promise<void> {
+  return (onEvent as Remote<OnEvent & ProxyMarked>)(event).catch(() => {});
 }
 
 /** What an engine needs to go on from a checkpoint of a training. */

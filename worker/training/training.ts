@@ -5,7 +5,7 @@
  * whatever the model and the machine.
  */
 import { MakemoreError } from "../../src/errors";
-import { nextTask } from "../../src/slices";
+import { delay, nextTask } from "../../src/slices";
 import type { Losses, Progress } from "../../src/types";
 import type { Dataset } from "../data/dataset";
 import { type Engine, isEngineLost } from "../engines/engine";
@@ -270,10 +270,6 @@ class Pace {
     // A clock may be as coarse as a millisecond.
     return ((last.steps - first.steps) * 1000) / Math.max(1, last.time - first.time);
   }
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function mean(values: Float32Array): number {

@@ -16,6 +16,8 @@ export interface Held {
 export interface Injection {
   control: Control | undefined;
   readonly held: () => Held;
+  /** Takes the GPU away. */
+  readonly lose: () => void;
 }
 
 type Method = (this: never, ...args: never[]) => unknown;
@@ -47,7 +49,7 @@ export function inject(): Injection {
   injectMemory(hit);
   injectMessages(hit);
   const databases = injectStorage(hit);
-  const buffers = injectGPU(hit);
+  const { buffers, lose } = injectGPU(hit);
   const sessions = injectRuntime(hit);
   const held = () => {
     // Where tfjs keeps its engine; absent before it is loaded.
@@ -55,7 +57,7 @@ export function inject(): Injection {
     const tensors = (tfjs as { memory(): { numTensors: number } } | undefined)?.memory().numTensors ?? 0;
     return { buffers: buffers.size, tensors, sessions: sessions.size, databases: databases.size };
   };
-  return Object.assign(injection, { held });
+  return Object.assign(injection, { held, lose });
 }
 
 type Hit = <O extends Operation>(operation: O) => ReturnType<Control["hit"]> | undefined;
@@ -260,10 +262,11 @@ function injectStorage(hit: Hit): Set<unknown> {
   return open;
 }
 
-/** @returns the buffers that are alive */
-function injectGPU(hit: Hit): Set<GPUBuffer> {
+/** @returns the buffers that are alive, and how to take all devices away */
+function injectGPU(hit: Hit): { buffers: Set<GPUBuffer>; lose: () => void } {
   const alive = new Set<GPUBuffer>();
-  if (typeof GPUDevice === "undefined") return alive;
+  if (typeof GPUDevice === "undefined") return { buffers: alive, lose: () => {} };
+  const known = new Set<GPUDevice>();
   const devices = new WeakMap<object, GPUDevice>();
   /** Devices that the test took away say so as a driver does. */
   const losses = new WeakMap<GPUDevice, Promise<unknown>>();
@@ -287,6 +290,7 @@ function injectGPU(hit: Hit): Set<GPUBuffer> {
     if (hit("device")) throw refused("OperationError");
     const device = (await original(...args)) as GPUDevice;
     devices.set(device.queue, device);
+    known.add(device);
     return device;
   });
   const lost = Object.getOwnPropertyDescriptor(GPUDevice.prototype, "lost");
@@ -294,8 +298,8 @@ function injectGPU(hit: Hit): Set<GPUBuffer> {
   Object.defineProperty(GPUDevice.prototype, "lost", {
     configurable: true,
     get(this: GPUDevice) {
-      const known = losses.get(this);
-      if (known) return known;
+      const told = losses.get(this);
+      if (told) return told;
       const real: Promise<GPUDeviceLostInfo> = lost.get?.call(this);
       const news = real.then((info) =>
         taken.has(this) ? { reason: "unknown", message: "taken away by the test" } : info,
@@ -345,7 +349,7 @@ function injectGPU(hit: Hit): Set<GPUBuffer> {
   wrapAsync("map", GPUBuffer.prototype, ["mapAsync"]);
   wrapGPU("map", GPUBuffer.prototype, ["getMappedRange"]);
   wrapAsync("scope", GPUDevice.prototype, ["popErrorScope"]);
-  return alive;
+  return { buffers: alive, lose: () => known.forEach(lose) };
 }
 
 /** @returns ONNX Runtime's sessions that are open */

@@ -3,10 +3,11 @@
  * after it, whatever the fault was.
  */
 import type { Makemore as MakemoreClass, MakemoreError, ModelInfo } from "../../../src";
-import { Control, type Fault, type Operation } from "./control";
-import { addUnreadable, type Held, inject } from "./inject";
+import type { Fault, Operation } from "./control";
+import type { Held } from "./inject";
+import { makeKills } from "./kills";
 import { type Given, hash, type ModelName, type Scenario, scenarios } from "./scenarios";
-import type { Introduction } from "./worker";
+import { control, delay, look, workers } from "./threads";
 
 /** A call that has not settled by then hangs, ms. */
 const HANG_MS = 10_000;
@@ -30,73 +31,6 @@ export interface Report {
 export interface Rehearsal {
   readonly counts: Partial<Record<Operation, number>>;
   readonly ms: number;
-}
-
-// Before anything is wrapped: the test's own messages are no operations.
-const post = { port: MessagePort.prototype.postMessage, worker: Worker.prototype.postMessage };
-const terminate = Worker.prototype.terminate;
-const RealWorker = Worker;
-const control = new Control();
-const injection = inject();
-injection.control = control;
-
-/** Workers that run, and the line to each. */
-const workers = new Map<Worker, MessagePort>();
-let clock = 1;
-
-globalThis.Worker = new Proxy(RealWorker, {
-  construct(_, [url, options]: [string | URL, WorkerOptions]) {
-    const manner = control.hit("worker");
-    if (manner === "refused") throw new DOMException("Refused by the test.", "SecurityError");
-    const worker = new RealWorker(manner === "broken" ? "/missing.js" : url, options);
-    const { port1, port2 } = new MessageChannel();
-    const introduction: Introduction = { torture: { memory: control.memory, port: port2, clock } };
-    Reflect.apply(post.worker, worker, [introduction, [port2]]);
-    workers.set(worker, port1);
-    addUnreadable(worker, (operation) => control.hit(operation));
-    return worker;
-  },
-});
-RealWorker.prototype.terminate = function (this: Worker) {
-  workers.get(this)?.close();
-  workers.delete(this);
-  terminate.call(this);
-};
-
-const troubles: string[] = [];
-addEventListener("unhandledrejection", (event) => {
-  event.preventDefault();
-  troubles.push(`unhandled in the page: ${event.reason}`);
-});
-addEventListener("error", (event) => {
-  troubles.push(`error in the page: ${event.message}`);
-});
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** What all workers hold, and what went wrong in them unseen. */
-async function look(): Promise<{ held: Held; troubles: string[] }> {
-  const found: { held: Held; troubles: string[] } = { held: injection.held(), troubles: troubles.splice(0) };
-  for (const port of workers.values()) {
-    const answer = new Promise<{ held: Held; troubles: string[] } | undefined>((resolve) => {
-      EventTarget.prototype.addEventListener.call(
-        port,
-        "message",
-        (event) => event instanceof MessageEvent && resolve(event.data),
-        { once: true },
-      );
-      port.start();
-      post.port.call(port, "look");
-      setTimeout(resolve, 2000);
-    });
-    const got = await answer;
-    if (!got) continue;
-    found.troubles.push(...got.troubles);
-    for (const key of Object.keys(got.held) as (keyof Held)[]) found.held[key] += got.held[key];
-  }
-  return found;
 }
 
 /** A signal of which the listeners are counted. */
@@ -161,6 +95,7 @@ async function prepare(words: readonly string[]): Promise<void> {
 
 /** Has started ONNX Runtime, which takes a second: scenarios share it unless they begin in a cold worker. */
 let warm: MakemoreClass | undefined;
+let warmWorker: Worker | undefined;
 
 async function begin({ backend, model, isCold }: Scenario): Promise<MakemoreClass> {
   if (isCold) {
@@ -168,7 +103,12 @@ async function begin({ backend, model, isCold }: Scenario): Promise<MakemoreClas
     if (model) await mm.load(given.files[model], { words: given.words });
     return mm;
   }
-  warm ??= new Makemore({ backend: "wasm" });
+  if (!warm) {
+    warm = new Makemore({ backend: "wasm" });
+    // Its worker is the newest after a call that does nothing.
+    await warm.exportONNX().catch(() => {});
+    warmWorker = [...workers.keys()].at(-1);
+  }
   await warm.load(given.files[model ?? "window"], { words: given.words });
   return warm;
 }
@@ -206,7 +146,7 @@ async function rehearse(name: string): Promise<Rehearsal> {
   await clean?.({ ...given, signal });
   if (!tested.isSlow) await act(mm, { ...given, signal });
   if (!tested.isCold) await sampleOf(mm);
-  expected.set(name, { value, held: (await look()).held });
+  expected.set(name, { value, held: (await look(tested.isCold ? warmWorker : undefined)).held });
   await clean?.({ ...given, signal });
   end(mm, false);
   return { counts, ms };
@@ -255,7 +195,7 @@ async function run(name: string, fault: Fault): Promise<Report> {
   } else {
     const { error } = result;
     message = error instanceof Error ? error.message : String(error);
-    outcome = isMakemoreError(error) ? error.code : `${error}`;
+    outcome = isMakemoreError(error) ? error.code : String(error);
     if (!isMakemoreError(error)) faults.push(`it rejects with ${error}`);
   }
   if (!("hangs" in result)) {
@@ -269,7 +209,7 @@ async function run(name: string, fault: Fault): Promise<Report> {
       faults.push(`the next call fails: ${"error" in again ? again.error : "it hangs"}`);
     else if (second !== "same" && !lastingFault(fault)) faults.push(`the next call gives ${second}`);
     await sampleOf(mm).catch(() => {});
-    const { held, troubles: unseen } = await look();
+    const { held, troubles: unseen } = await look(tested.isCold ? warmWorker : undefined);
     faults.push(...unseen);
     for (const key of Object.keys(held) as (keyof Held)[])
       if (held[key] > before.held[key])
@@ -325,15 +265,70 @@ async function allGone(): Promise<string[]> {
   }
 }
 
+/** A training that the driver watches while it does something to the page. */
+const watched = { steps: 0, hidden: 0 };
+
+/** Runs it twice: undisturbed, and again while `watched.steps` grows. */
+async function trainWatched(): Promise<{ reached: boolean; faults: string[] }> {
+  const options = { steps: 20_000, batchSize: 4, keepBest: false, model: { embedding: 2, hidden: 4 } };
+  const mm = new Makemore({ backend: "wasm" });
+  try {
+    Object.assign(watched, { steps: 0, hidden: 0 });
+    const seconds: (number | undefined)[] = [];
+    await mm.train(given.words, {
+      ...options,
+      onProgress: (progress) => {
+        watched.steps = progress.step;
+        if (document.hidden) watched.hidden = progress.step;
+        seconds.push(progress.secondsLeft, progress.stepsPerSecond);
+      },
+    });
+    const disturbed = await fileOf(mm);
+    const sane = seconds.every((each) => each !== undefined && Number.isFinite(each) && each >= 0);
+    await mm.train(given.words, options);
+    const faults = [
+      ...((await fileOf(mm)) === disturbed ? [] : ["another model than that of an undisturbed training"]),
+      ...(sane ? [] : [`progress has nonsense in it: ${seconds.join()}`]),
+    ];
+    return { reached: true, faults };
+  } finally {
+    mm.dispose();
+  }
+}
+
+/** Saves a model and removes it: `"saved"`, or the code of what went wrong. */
+async function saveOnce(): Promise<string> {
+  const mm = new Makemore({ backend: "wasm" });
+  try {
+    await mm.load(given.files.window, { words: given.words });
+    await mm.save("quota");
+    await Makemore.remove("quota");
+    return "saved";
+  } catch (error) {
+    return isMakemoreError(error) ? error.code : String(error);
+  } finally {
+    mm.dispose();
+  }
+}
+
+let kills: ReturnType<typeof makeKills> | undefined;
+
+/** Ends something at a moment, 0 to 1; see kills.ts. */
+function kill(name: keyof ReturnType<typeof makeKills>, moment: number) {
+  kills ??= makeKills({ Makemore, words: given.words });
+  return kills[name](moment);
+}
+
 /** What the driver calls. */
 const torture = {
   prepare,
   rehearse,
   run,
+  kill,
+  watched,
+  trainWatched,
+  saveOnce,
   names: Object.keys(scenarios),
-  setClock: (rate: number) => {
-    clock = rate;
-  },
 };
 export type Torture = typeof torture;
 Object.assign(globalThis, { torture });

@@ -1,6 +1,6 @@
 /** Comes before the package's own script in the worker that the tests serve. */
 import { Control } from "./control";
-import { addUnreadable, inject } from "./inject";
+import { addUnreadable, type Held, inject } from "./inject";
 
 /** What the page sends first, before any message of the package. */
 export interface Introduction {
@@ -9,6 +9,12 @@ export interface Introduction {
     readonly port: MessagePort;
     readonly clock: number;
   };
+}
+
+/** What it answers on the port. */
+export interface WorkerNews {
+  readonly held: Held;
+  readonly troubles: string[];
 }
 
 const { postMessage } = MessagePort.prototype;
@@ -27,9 +33,11 @@ addEventListener("message", (event: MessageEvent<Partial<Introduction> | undefin
     performance.now = () => now() * clock;
   }
   // Not `onmessage`, which is wrapped.
-  EventTarget.prototype.addEventListener.call(port, "message", () =>
-    postMessage.call(port, { held: injection.held(), troubles: troubles.splice(0) }),
-  );
+  EventTarget.prototype.addEventListener.call(port, "message", (question) => {
+    if (question instanceof MessageEvent && question.data === "lose") injection.lose();
+    const news: WorkerNews = { held: injection.held(), troubles: troubles.splice(0) };
+    postMessage.call(port, news);
+  });
   port.start();
 });
 addUnreadable(globalThis, (operation) => injection.control?.hit(operation));

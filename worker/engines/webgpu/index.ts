@@ -11,6 +11,7 @@
 import type * as TF from "@tensorflow/tfjs";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { MakemoreError } from "../../../src/errors";
+import { delay } from "../../../src/slices";
 import { teacherOf, teacherWeight, windowExamples } from "../../data/examples";
 import { type Optimizer, stateOf } from "../../optimizers";
 import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../engine";
@@ -235,10 +236,6 @@ class FusedEngine implements WebGPUEngine {
 
 /** How long after a failure a device may say that it is lost, ms. */
 const LOSS_NEWS_MS = 100;
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 /** GPUErrors are no Errors, but have a message too. */
 function messageOf(cause: unknown): string {

@@ -1,0 +1,164 @@
+/**
+ * Ends at any moment: a training or a sampling is aborted, its worker killed, its GPU taken away. What follows must end
+ * as if nothing had happened, bit for bit on wasm.
+ */
+import type { Makemore as MakemoreClass, TrainOptions } from "../../../src";
+import { hash } from "./scenarios";
+import { clock, delay, kill, loseGPU, workers } from "./threads";
+
+/** What a kill came to. */
+export interface Kill {
+  /** Whether it came before the end. */
+  readonly reached: boolean;
+  /** Steps that were done by then. */
+  readonly step?: number | undefined;
+  /** What does not hold; none if all is well. */
+  readonly faults: string[];
+}
+
+export interface Grounds {
+  readonly Makemore: typeof MakemoreClass;
+  readonly words: readonly string[];
+}
+
+/** The last weights, not the best: those of a training that was stopped may be from before. */
+const options: TrainOptions = {
+  steps: 3000,
+  batchSize: 4,
+  keepBest: false,
+  model: { embedding: 2, hidden: 4 },
+};
+const name = "killed";
+const SAMPLES = 3000;
+
+export function makeKills({ Makemore, words }: Grounds) {
+  let shared: MakemoreClass | undefined;
+  let unbroken: { file: number; ms: number; samples: string; samplingMs: number } | undefined;
+
+  const fileOf = async (mm: MakemoreClass) => hash(await mm.exportONNX());
+  const sampleOf = async (mm: MakemoreClass) => (await mm.sample(5, { seed: 3 })).join();
+
+  /** A training that nobody disturbs, and how long it takes. */
+  async function reference(): Promise<{ mm: MakemoreClass; of: NonNullable<typeof unbroken> }> {
+    shared ??= new Makemore({ backend: "wasm" });
+    if (unbroken) return { mm: shared, of: unbroken };
+    const started = performance.now();
+    await shared.train(words, options);
+    const ms = performance.now() - started;
+    const samples = await sampleOf(shared);
+    const begun = performance.now();
+    await shared.sample(SAMPLES, { seed: 5 });
+    unbroken = { file: await fileOf(shared), ms, samples, samplingMs: performance.now() - begun };
+    return { mm: shared, of: unbroken };
+  }
+
+  /** Aborts a call at a fraction of the time that it takes; gives whether it was still under way. */
+  async function aborted(call: (signal: AbortSignal) => Promise<unknown>, ms: number): Promise<boolean> {
+    const controller = new AbortController();
+    const calling = call(controller.signal).then(
+      () => false,
+      (error) => {
+        if (error === controller.signal.reason) return true;
+        throw error;
+      },
+    );
+    await delay(ms);
+    controller.abort(new Error("aborted by the test"));
+    return calling;
+  }
+
+  return {
+    /** @param moment a fraction of the training's time */
+    async abortTraining(moment: number): Promise<Kill> {
+      const { mm, of } = await reference();
+      const reached = await aborted((signal) => mm.train(words, { ...options, signal }), moment * of.ms);
+      const step = mm.model?.step;
+      const faults: string[] = [];
+      // One that was aborted before it was set up left the model before, which is at its end.
+      if (reached && step !== options.steps) {
+        if (mm.model === undefined) faults.push("there is no model after the abort");
+        await mm.resume();
+      }
+      if ((await fileOf(mm)) !== of.file) faults.push(`another model after an abort at step ${step}`);
+      return { reached, step, faults };
+    },
+
+    /** @param moment a fraction of the sampling's time */
+    async abortSampling(moment: number): Promise<Kill> {
+      const { mm, of } = await reference();
+      const reached = await aborted(
+        (signal) => mm.sample(SAMPLES, { seed: 5, signal }),
+        moment * of.samplingMs,
+      );
+      const faults: string[] = [];
+      if ((await sampleOf(mm)) !== of.samples) faults.push("other samples after an abort");
+      if ((await fileOf(mm)) !== of.file) faults.push("another model after an abort");
+      return { reached, faults };
+    },
+
+    /** @param moment a fraction of twice the training's time: saving takes some of it */
+    async killWorker(moment: number): Promise<Kill> {
+      const { of } = await reference();
+      await Makemore.remove(name);
+      const faults: string[] = [];
+      clock.rate = 20;
+      const before = new Set(workers.keys());
+      const mm = new Makemore({ backend: "wasm" });
+      let reached = true;
+      try {
+        const training = mm.train(words, { ...options, saveAs: name }).then(
+          () => {
+            reached = false;
+          },
+          (error) => error,
+        );
+        await delay(moment * 2 * of.ms);
+        for (const worker of workers.keys()) if (!before.has(worker)) kill(worker);
+        const end = await Promise.race([training, delay(10_000).then(() => "it hangs")]);
+        if (reached) {
+          if (end?.code !== "WORKER_FAILED") faults.push(`the killed training: ${end}`);
+          if (mm.model) faults.push("the page still has the model of the killed worker");
+          const next = await mm.exportONNX().catch(({ code }) => code);
+          if (next !== "NO_MODEL") faults.push(`the next call gives ${next}`);
+        }
+      } finally {
+        mm.dispose();
+        clock.rate = 1;
+      }
+      // From the last save, or from the beginning if there was none.
+      const opened = await Makemore.open(name, { backend: "wasm" }).catch((error) => {
+        if (error.code !== "NOT_SAVED") faults.push(`open fails: ${error}`);
+        return undefined;
+      });
+      const step = opened?.model?.step;
+      if (opened) {
+        if (step !== options.steps) await opened.resume();
+        if ((await fileOf(opened)) !== of.file) faults.push(`another model after going on from step ${step}`);
+        opened.dispose();
+      }
+      return { reached, step, faults };
+    },
+
+    /** @param moment a fraction of a second of training */
+    async loseGPU(moment: number): Promise<Kill> {
+      const mm = new Makemore({ backend: "webgpu" });
+      const faults: string[] = [];
+      try {
+        let begun = () => {};
+        const training = mm.train(words, { ...options, steps: 200, onProgress: () => begun() });
+        await new Promise<void>((resolve, reject) => {
+          begun = resolve;
+          training.then(() => resolve(), reject);
+        });
+        await delay(moment * 1000);
+        await loseGPU();
+        const { step, losses, notices } = await training;
+        if (step !== 200 || !losses.every(Number.isFinite)) faults.push(`it ends at step ${step}`);
+        await mm.sample(2);
+        return { reached: notices.length > 0, step, faults };
+      } finally {
+        mm.dispose();
+      }
+    },
+  };
+}
