@@ -133,7 +133,7 @@ export class Connection {
   failCalls(): void {
     const error = new MakemoreError(
       "WORKER_FAILED",
-      "A message between the page and its worker could not be read; it may be out of memory.",
+      "A message between the page and its worker was lost; the browser may be out of memory.",
     );
     if (!this.#answered) this.end(error);
     for (const reject of this.#pending) reject(error);

@@ -58,7 +58,7 @@ export async function openPage(): Promise<OpenedPage> {
     "/": html,
   });
   const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
-  const page = await browser.newPage();
+  const page = await (await browser.newContext()).newPage();
   const reload = async () => {
     await page.goto(server.origin);
     await page.evaluate((list) => globalThis.torture.prepare(list), words);

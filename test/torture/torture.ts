@@ -1,7 +1,7 @@
 /**
  * `npm run torture`: every operation of every call made to fail in turn, in real Chromium.
  *
- *     npm run torture -- [--minutes 10] [--seed N] [--scenario PREFIX|kills] [--only CASE]
+ *     npm run torture -- [--minutes 10] [--seed N] [--scenario PREFIX|kills] [--only CASE,CASE]
  */
 import { parseArgs } from "node:util";
 import type { Kill } from "./browser/kills";
@@ -36,7 +36,9 @@ export async function main(args: string[]): Promise<void> {
       return;
     }
     const names = await opened.page.evaluate(() => globalThis.torture.names);
-    const wanted = only ? [parseCase(only).scenario] : names.filter((name) => name.startsWith(prefix));
+    const wanted = only
+      ? [...new Set(only.split(",").map((each) => parseCase(each).scenario))]
+      : names.filter((name) => name.startsWith(prefix));
     const cases: Case[] = [];
     for (const name of wanted) {
       const rehearsal = await rehearse(opened, name);
@@ -44,7 +46,7 @@ export async function main(args: string[]): Promise<void> {
       console.log(`${name}: ${rehearsal.ms.toFixed(0)} ms; ${counted.join(", ")}`);
       cases.push(...casesOf(name, rehearsal));
     }
-    for (const each of only ? [parseCase(only)] : widely(shuffled(cases, seed))) {
+    for (const each of only ? only.split(",").map(parseCase) : widely(shuffled(cases, seed))) {
       // The kills have the rest of the time.
       if (performance.now() > (prefix === "" ? start + 0.7 * (end - start) : end)) break;
       const finding = await runCase(opened, each);

@@ -1,5 +1,4 @@
 /** One training, from its setup to its result. */
-import type { ProxyMarked, Remote } from "comlink";
 import type { TrainEvent, WorkerAPI } from "../../src/protocol";
 import { delay, inSlices } from "../../src/slices";
 import type { TrainResult } from "../../src/types";
@@ -114,8 +113,6 @@ async function setUp(
         )
       : await inSlices(examplesWork(dataset.train, network, recipe), signal);
   const setupFrom = (from: Checkpoint) => engineSetup(from, dataset, examples);
-  const choice = await choices.choose(setupFrom(checkpoint), signal);
-
   const forecast = new Forecast(openPredictor, network, dataset, recipe.batchSize);
   const watch = forecast.watch(checkpoint, start.watch);
   // Not before the first progress, so that the training is not delayed.
@@ -124,7 +121,7 @@ async function setUp(
     evalEvery,
     sampleEvery,
     watch,
-    notices: [...notices, ...choice.notices],
+    notices,
     openEngine: (from, lost, again) => replaceEngine(lost, again, setupFrom(from), engines),
     evaluate: (at) => forecast.losses(at, () => signal.aborted),
     sample: (at) => forecast.samples(at, PROGRESS_SAMPLES, at.step, () => signal.aborted),
@@ -143,6 +140,9 @@ async function setUp(
     saveAs === undefined
       ? undefined
       : new Autosave(saveAs, dataset, (notice) => void training.notices.push(notice));
+  // Last, because nothing would dispose of the engine if memory ran out after it.
+  const choice = await choices.choose(setupFrom(checkpoint), signal);
+  training.notices.push(...choice.notices);
   for (const ending of [signal, softStop]) ending.addEventListener("abort", () => training.stop());
   if (softStop.aborted) training.stop();
   state.checkpoint = checkpoint;
@@ -170,18 +170,25 @@ async function run(
     state.training = undefined;
     state.checkpoint = kept;
     state.standing = { last: kept, watch };
-    best = await watch?.best(kept);
-    if (best) kept = state.checkpoint = best.checkpoint;
-    await autosave?.end(kept);
-    // A call that was aborted ends without its result, and the page's `model` moves on all the same.
-    await Promise.race([tell(kept), delay(ANSWER_MS)]);
+    try {
+      best = await watch?.best(kept);
+      if (best) kept = state.checkpoint = best.checkpoint;
+    } finally {
+      await autosave?.end(kept);
+      // A call that was aborted ends without its result, and the page's `model` moves on all the same.
+      await Promise.race([tell(kept), delay(ANSWER_MS)]);
+    }
   }
   return { engine, kept, best };
 }
 
 /** Tells the page how the training goes. What cannot be sent is not told: the result comes all the same. */
-function tellPage(onEvent: OnEvent, event: TrainEvent): Promise<void> {
-  return (onEvent as Remote<OnEvent & ProxyMarked>)(event).catch(() => {});
+async function tellPage(onEvent: OnEvent, event: TrainEvent): Promise<void> {
+  try {
+    await onEvent(event);
+  } catch {
+    // Its reason comes with the result, if it lasts.
+  }
 }
 
 /** What an engine needs to go on from a checkpoint of a training. */

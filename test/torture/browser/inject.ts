@@ -384,8 +384,9 @@ function injectRuntime(hit: Hit): Set<unknown> {
       return original(...args);
     });
     wrapMethods(prototype, ["release"], async (original, self) => {
-      if (hit("release")) throw new Error("release failed");
+      // What the runtime does not take back is not for the package to free.
       open.delete(self);
+      if (hit("release")) throw new Error("release failed");
       return original();
     });
   };

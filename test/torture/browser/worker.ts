@@ -31,6 +31,9 @@ addEventListener("message", (event: MessageEvent<Partial<Introduction> | undefin
   if (clock !== 1) {
     const now = performance.now.bind(performance);
     performance.now = () => now() * clock;
+    const timeout = setTimeout;
+    const wait = (call: () => void, ms = 0) => timeout(call, ms / clock);
+    Object.assign(globalThis, { setTimeout: wait });
   }
   // Not `onmessage`, which is wrapped.
   EventTarget.prototype.addEventListener.call(port, "message", (question) => {
