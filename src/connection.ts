@@ -114,11 +114,11 @@ export class Connection {
         throw new MakemoreError(outcome.error.code, outcome.error.message, outcome.error);
       return outcome.value;
     } catch (error) {
-      // Options are cloned to the worker, where they are checked; a function, say, does not get there.
-      if (error instanceof Error && error.name === "DataCloneError")
-        throw new MakemoreError("INVALID_OPTION", `An option cannot be sent to the worker: ${error.message}`);
       if (error instanceof MakemoreError) throw error;
-      throw new MakemoreError("WORKER_FAILED", `The call failed: ${error}`, { cause: error });
+      // Options are cloned to the worker, where they are checked; a function, say, does not get there.
+      throw /^DataClone/.test(`${error}`)
+        ? new MakemoreError("INVALID_OPTION", `An option cannot be sent to the worker: ${error}`)
+        : new MakemoreError("WORKER_FAILED", `The worker failed: ${error}.`);
     } finally {
       this.#pending.delete(reject);
     }
@@ -131,12 +131,9 @@ export class Connection {
 
   /** Rejects the calls in flight, because a message of one of them is lost; the worker and its model stay. */
   failCalls(): void {
-    const error = new MakemoreError(
-      "WORKER_FAILED",
-      "A message between the page and its worker was lost; the browser may be out of memory.",
-    );
-    if (!this.#answered) this.end(error);
+    const error = new MakemoreError("WORKER_FAILED", "A message was lost; the browser may lack memory.");
     for (const reject of this.#pending) reject(error);
+    if (!this.#answered) this.end(error);
   }
 
   /** Stops the worker and rejects whatever waits on it. Later calls do nothing. */

@@ -453,7 +453,7 @@ export class Makemore {
       return await Promise.race([answer, given]);
     } catch (error) {
       // The worker may still be at it.
-      if (!stop.signal.aborted) connection.abort(id);
+      connection.abort(id);
       throw error;
     } finally {
       signal?.removeEventListener("abort", follow);

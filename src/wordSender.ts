@@ -47,8 +47,7 @@ export class WordSender {
       try {
         port1.postMessage(piece, piece ? [piece.buffer] : []);
       } catch (cause) {
-        const message = `${call}: the words cannot be sent to the worker: ${cause}`;
-        throw new MakemoreError("WORKER_FAILED", message, { cause });
+        throw new MakemoreError("WORKER_FAILED", `${call}: the words cannot be sent: ${cause}`);
       }
     };
     const sent = lists.map(({ name, words }) => ({ name, isText: typeof words === "string" }));

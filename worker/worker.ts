@@ -1,6 +1,5 @@
 /** The worker file: one session, answered over comlink. */
-import { type Endpoint, expose } from "comlink";
-import { watchCallbacks } from "../src/callbacks";
+import { type Endpoint, expose, type TransferHandler, transferHandlers } from "comlink";
 import { Session } from "./session";
 
 // The types of this repository are a page's; a worker's global scope is an endpoint.
@@ -11,7 +10,15 @@ function tellUnreadable(): void {
   page.postMessage("unreadable");
 }
 page.addEventListener("messageerror", tellUnreadable);
-watchCallbacks(tellUnreadable);
+// comlink's own, which every version of it has. It makes the page's callbacks, whose answers may be lost as well.
+const callbacks = transferHandlers.get("proxy") as TransferHandler<unknown, MessagePort>;
+transferHandlers.set("proxy", {
+  ...callbacks,
+  deserialize(port: MessagePort) {
+    port.onmessageerror = tellUnreadable;
+    return callbacks.deserialize(port);
+  },
+});
 
 expose(new Session(), {
   addEventListener: page.addEventListener.bind(page),
