@@ -204,6 +204,7 @@ async function run(name: string, fault: Fault): Promise<Report> {
     if (listeners() !== 0) faults.push(`${listeners()} listeners are left on the signal`);
     // The next call works, and gives what it should.
     await clean?.({ ...given, signal });
+    if (tested.model && !mm.model) await mm.load(given.files[tested.model], { words: given.words });
     if (!tested.isSlow) {
       const again = await settled(act(mm, { ...given, signal }));
       const second = "value" in again ? compare(again.value, before.value) : "";
