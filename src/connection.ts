@@ -6,19 +6,12 @@
 import { type Remote, wrap } from "comlink";
 import { version } from "../package.json";
 import { type AssetURLs, locateAssets, startWorker } from "./assetURLs";
-import { watchCallbacks } from "./callbacks";
 import { MakemoreError, SERVE_TOGETHER } from "./errors";
 import type { Measurements, Outcome, WorkerAPI } from "./protocol";
 import type { MakemoreOptions } from "./types";
 
 /** Kept for the page's life, so that no second worker measures what a first one did. */
 export const measurements: Measurements = new Map();
-
-/** Those that have a worker: which one a callback's message belongs to is not known. */
-const connections = new Set<Connection>();
-watchCallbacks(() => {
-  for (const connection of connections) connection.failCalls();
-});
 
 /** A worker that has not said a word by then never will, ms. */
 const PATIENCE_MS = 60_000;
@@ -45,7 +38,6 @@ export class Connection {
   ) {
     const files = locateAssets(options);
     this.#worker = startWorker(files.worker);
-    connections.add(this);
     this.#api = wrap<WorkerAPI>(this.#worker);
     this.#worker.onerror = async (event) => {
       event.preventDefault();
@@ -58,8 +50,8 @@ export class Connection {
             ),
       );
     };
-    this.#worker.onmessageerror = () => this.failCalls();
-    this.#worker.addEventListener("message", ({ data }) => data === "unreadable" && this.failCalls());
+    this.#worker.onmessageerror = () =>
+      this.end(new MakemoreError("WORKER_FAILED", "A message of the worker could not be read."));
     this.#impatience = setTimeout(() => {
       const what = `has not answered for ${PATIENCE_MS / 1000} s: the network is slow, or it is not this package's`;
       this.end(new MakemoreError("LOAD_FAILED", `The worker ${files.worker} ${what}. ${SERVE_TOGETHER}`));
@@ -114,10 +106,11 @@ export class Connection {
         throw new MakemoreError(outcome.error.code, outcome.error.message, outcome.error);
       return outcome.value;
     } catch (error) {
-      if (error instanceof MakemoreError) throw error;
       // Options are cloned to the worker, where they are checked; a function, say, does not get there.
-      throw /^DataClone/.test(`${error}`)
-        ? new MakemoreError("INVALID_OPTION", `An option cannot be sent to the worker: ${error}`)
+      if (error instanceof Error && error.name === "DataCloneError")
+        throw new MakemoreError("INVALID_OPTION", `An option cannot be sent to the worker: ${error.message}`);
+      throw error instanceof MakemoreError
+        ? error
         : new MakemoreError("WORKER_FAILED", `The worker failed: ${error}.`);
     } finally {
       this.#pending.delete(reject);
@@ -126,14 +119,7 @@ export class Connection {
 
   /** Asks a call that is under way to end soon. */
   abort(id: number): void {
-    this.#api.abort(id).catch(() => {});
-  }
-
-  /** Rejects the calls in flight, because a message of one of them is lost; the worker and its model stay. */
-  failCalls(): void {
-    const error = new MakemoreError("WORKER_FAILED", "A message was lost; the browser may lack memory.");
-    for (const reject of this.#pending) reject(error);
-    if (!this.#answered) this.end(error);
+    void this.#api.abort(id);
   }
 
   /** Stops the worker and rejects whatever waits on it. Later calls do nothing. */
@@ -145,7 +131,6 @@ export class Connection {
     this.#worker.terminate();
     for (const reject of this.#pending) reject(error);
     this.#pending.clear();
-    connections.delete(this);
     this.onEnd(this);
   }
 }

@@ -43,13 +43,7 @@ export class WordSender {
     const lists = isGroups(words) ? listsOf(words, call) : [{ name: "", label: call, words }];
     for (const { label, words } of lists) if (typeof words !== "string") checkIterable(words, label);
     const { port1, port2 } = new MessageChannel();
-    const send = (piece: WordsPiece) => {
-      try {
-        port1.postMessage(piece, piece ? [piece.buffer] : []);
-      } catch (cause) {
-        throw new MakemoreError("WORKER_FAILED", `${call}: the words cannot be sent: ${cause}`);
-      }
-    };
+    const send = (piece: WordsPiece) => port1.postMessage(piece, piece ? [piece.buffer] : []);
     const sent = lists.map(({ name, words }) => ({ name, isText: typeof words === "string" }));
     this.encoded = {
       port: port2,
