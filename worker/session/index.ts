@@ -30,6 +30,7 @@ import type { Losses, ModelInfo, NextCharacter, SavedModel, TrainResult } from "
 import { setAssetURLs } from "../assets";
 import { type Dataset, encodeText, type TokenStream, WordSet } from "../data/dataset";
 import { fingerprintWork } from "../data/fingerprint";
+import { nearWords, wordSets } from "../data/listed";
 import { Parts } from "../data/parts";
 import type { Vocabulary } from "../data/vocabulary";
 import { readWork } from "../onnx/read";
@@ -330,7 +331,7 @@ export class Session implements WorkerAPI {
       avoid: avoid && (await this.#parts(call, vocabulary, avoid, signal)),
       listed:
         settings.minDistance > 0
-          ? await orAborted(this.#cache.nearWords(this.#listedWords(call, "minDistance")), signal)
+          ? await orAborted(nearWords(this.#listedWords(call, "minDistance")), signal)
           : [],
     };
     const hand: Hand = async (words) => {
@@ -352,7 +353,7 @@ export class Session implements WorkerAPI {
     novel: EncodedWords | undefined,
     signal: AbortSignal,
   ): Promise<WordSet[]> {
-    if (!novel) return orAborted(this.#cache.wordSets(this.#listedWords(call, "novel")), signal);
+    if (!novel) return orAborted(wordSets(this.#listedWords(call, "novel")), signal);
     const { text } = await readWords(novel, { call: `${call}: novel` }, signal);
     // A word that the model cannot spell is never sampled.
     const stream = await inSlices(encodeText(text, vocabulary, { lenient: true }), signal);

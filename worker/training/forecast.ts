@@ -2,7 +2,7 @@
  * What a model makes of words while it trains: its loss on the validation split, a few samples, and how much of
  * what it samples is copied from the list. All of it runs on a `Predictor`, so no file is fetched for it.
  */
-import { inSlices, turns } from "../../src/slices";
+import { turns } from "../../src/slices";
 import type { Losses } from "../../src/types";
 import {
   type Dataset,
@@ -11,9 +11,9 @@ import {
   readContext,
   type TokenStream,
   trainingExamples,
-  WordSet,
   wordStart,
 } from "../data/dataset";
+import { wordSets } from "../data/listed";
 import { isReadable, normalizeWord } from "../data/normalization";
 import { randomBits, randomUnit, Stream } from "../data/random";
 import { BOUNDARY } from "../data/vocabulary";
@@ -246,13 +246,13 @@ function logSumExp(values: Float32Array): number {
 export async function shareOfCopies(
   predictor: Predictor,
   network: Reading,
-  { train, validation, test }: Dataset,
+  dataset: Dataset,
   samples: number,
   seed: number,
 ): Promise<number> {
-  const streams = [train, validation, test];
+  const streams = [dataset.train, dataset.validation, dataset.test];
   const { firstGroup } = network;
-  const sets = await Promise.all(streams.map((stream) => inSlices(WordSet.work(stream, firstGroup))));
+  const sets = await wordSets(dataset);
   // A longer word than the longest of the list is no copy, whatever follows.
   const longest = Math.max(...streams.map((stream) => longestWord(stream, firstGroup).length));
   let copies = 0;
