@@ -22,4 +22,5 @@ run("Building the package", "npm", ["run", "--silent", "build"]);
 // After the build, because the demo uses the package as any page would: by its own declarations.
 run("Checking types", "npm", ["run", "--silent", "types"]);
 run("Building the demo page", "npm", ["run", "--silent", "demo:build"]);
+run("Building the documentation", "node", ["scripts/docs.mjs"]);
 run("Testing", "npx", ["vitest", "run"]);

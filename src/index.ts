@@ -1,6 +1,9 @@
 /**
  * makemore-web: train a small character-level language model on a list of words, in the visitor's
  * own browser, and make more words like them. Karpathy's makemore, part 5, as a library.
+ *
+ * @module makemore-web
+ * @category Reference
  */
 import { Makemore } from "./makemore";
 

@@ -54,6 +54,11 @@ export class Makemore {
    * Starts nothing yet.
    *
    * @param options which backend trains, and where the package's files are
+   *
+   * @example
+   * ```ts
+   * const mm = new Makemore({ backend: "wasm" });
+   * ```
    */
   constructor(options: MakemoreOptions = {}) {
     this.#options = copyOptions("new Makemore", options);
@@ -64,7 +69,14 @@ export class Makemore {
     return "Makemore";
   }
 
-  /** The model as it stands: architecture, layers with shapes, parameters. Undefined before there is one. */
+  /**
+   * The model as it stands: architecture, layers with shapes, parameters. Undefined before there is one.
+   *
+   * @example
+   * ```ts
+   * console.log(mm.model?.parameters, mm.model?.vocabulary);
+   * ```
+   */
   get model(): ModelInfo | undefined {
     Makemore.#check(this, "model");
     return this.#model;
@@ -80,6 +92,14 @@ export class Makemore {
    * @throws MakemoreError `INVALID_WORDS`, `INVALID_OPTION`, `INVALID_MODEL` (the old model stays),
    *   `BUSY` while another training runs, `DIVERGED`, `LOAD_FAILED`, `WORKER_FAILED`, `DISPOSED`;
    *   the signal's reason when it aborts; what `onProgress` throws
+   *
+   * @example
+   * ```ts
+   * const { backend, notices } = await mm.train(words, {
+   *   steps: 2000,
+   *   onProgress: ({ step, loss }) => console.log(step, loss),
+   * });
+   * ```
    */
   async train(words: Words | WordGroups, options: TrainOptions = {}): Promise<TrainResult> {
     Makemore.#check(this, "train");
@@ -95,6 +115,12 @@ export class Makemore {
    * the end with a new total of `steps`. A resumed training learns what an unbroken one would have.
    *
    * @throws MakemoreError as `train`, and `NO_MODEL`, `NO_WORDS`
+   *
+   * @example
+   * ```ts
+   * await mm.load(await fetch("/towns.onnx"), { words });
+   * await mm.resume({ steps: 10000 });
+   * ```
    */
   async resume(options: ResumeOptions = {}): Promise<TrainResult> {
     Makemore.#check(this, "resume");
@@ -109,6 +135,12 @@ export class Makemore {
    * Ends the training under way: `train` or `resume` resolves with the result so far and `stopped: true`, and
    * `resume` goes on from there. A training that is still being set up ends when its engine is ready, at step 0.
    * Does nothing when no training is under way, or a second time.
+   *
+   * @example
+   * ```ts
+   * setTimeout(() => mm.stop(), 5000);
+   * const { stopped } = await mm.train(words);
+   * ```
    */
   stop(): void {
     Makemore.#check(this, "stop");
@@ -122,6 +154,11 @@ export class Makemore {
    * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION`, `INVALID_WORDS` for an `avoid` or `novel` that is no list,
    *   `NO_WORDS`, and `SAMPLING_FAILED` if the conditions leave fewer words than were asked for, with what was found in
    *   `words`; the signal's reason when it aborts
+   *
+   * @example
+   * ```ts
+   * const names = await mm.sample(10, { prefix: "ma", temperature: 0.8, novel: true });
+   * ```
    */
   async sample(count = 10, options: SampleOptions = {}): Promise<string[]> {
     Makemore.#check(this, "sample");
@@ -145,6 +182,13 @@ export class Makemore {
    * word, also while it trains. `break` ends the work. At most 2,000 words are sampled ahead of the reader.
    *
    * @throws MakemoreError as `sample`; `SAMPLING_FAILED` once the conditions leave no more words
+   *
+   * @example
+   * ```ts
+   * for await (const word of mm.words({ unique: true })) {
+   *   if (word.length > 8) break;
+   * }
+   * ```
    */
   async *words(options: Omit<SampleOptions, "orderBy"> = {}): AsyncGenerator<string, void, undefined> {
     Makemore.#check(this, "words");
@@ -195,6 +239,11 @@ export class Makemore {
    * @param prefix how the word begins; in NFC, and without spaces before it. Default "": the first character
    * @throws MakemoreError `NO_MODEL`, and `INVALID_OPTION` for a character the model never saw; the signal's reason
    *   when it aborts
+   *
+   * @example
+   * ```ts
+   * for (const { character, probability } of await mm.next("mar")) console.log(character, probability);
+   * ```
    */
   async next(prefix = "", options: NextOptions = {}): Promise<NextCharacter[]> {
     Makemore.#check(this, "next");
@@ -209,6 +258,12 @@ export class Makemore {
    *
    * @throws MakemoreError `NO_MODEL`, `INVALID_WORDS` for a character the model never saw, and `INVALID_OPTION` for a
    *   group it does not have; the signal's reason when it aborts
+   *
+   * @example
+   * ```ts
+   * const [score] = await mm.score(["emma"]);
+   * console.log(score?.logLikelihood, score?.surprises);
+   * ```
    */
   async score(words: Words, options: ScoreOptions = {}): Promise<WordScore[]> {
     Makemore.#check(this, "score");
@@ -230,6 +285,13 @@ export class Makemore {
    * @param words as for `score`; one word is a list, too
    * @throws MakemoreError `NO_MODEL`, `INVALID_WORDS` for a character the model never saw, and `INVALID_MODEL` for a
    *   model without groups; the signal's reason when it aborts
+   *
+   * @example
+   * ```ts
+   * await mm.train({ elves: ["galadriel", "elrond"], dwarves: ["gimli", "balin"] });
+   * const [found] = await mm.classify(["thorin"]);
+   * console.log(found?.group, found?.probabilities);
+   * ```
    */
   async classify(words: Words, options: ClassifyOptions = {}): Promise<Classification[]> {
     Makemore.#check(this, "classify");
@@ -249,6 +311,11 @@ export class Makemore {
    * @param words default: the words of the training. Others are split as those were; in the same groups, if the
    *   training had groups, and each word is evaluated as one of its group
    * @throws MakemoreError `NO_MODEL`, `NO_WORDS`, `INVALID_WORDS`; the signal's reason when it aborts
+   *
+   * @example
+   * ```ts
+   * const { train, validation, test } = await mm.evaluate();
+   * ```
    */
   async evaluate(words?: Words | WordGroups, options: EvaluateOptions = {}): Promise<Losses> {
     Makemore.#check(this, "evaluate");
@@ -264,6 +331,11 @@ export class Makemore {
    * from it.
    *
    * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION`; the signal's reason when it aborts
+   *
+   * @example
+   * ```ts
+   * const file = new Blob([(await mm.exportONNX()).slice()]);
+   * ```
    */
   async exportONNX(options: ExportOptions = {}): Promise<Uint8Array> {
     Makemore.#check(this, "exportONNX");
@@ -277,6 +349,11 @@ export class Makemore {
    * @throws MakemoreError `INVALID_ONNX` for a file that is not ours or is damaged (the current model
    *   stays), `INVALID_WORDS` for words other than the training's, `BUSY` while a training runs; the
    *   signal's reason when it aborts
+   *
+   * @example
+   * ```ts
+   * await mm.load(await fetch("/towns.onnx"), { words });
+   * ```
    */
   async load(onnx: Uint8Array | ArrayBuffer | Blob | Response, options: LoadOptions = {}): Promise<void> {
     Makemore.#check(this, "load");
@@ -300,6 +377,11 @@ export class Makemore {
    * @param name any string that is not empty
    * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION`, and `STORAGE_FAILED` if the browser stores nothing here or has
    *   no room left, and then the name keeps the model that it had; the signal's reason when it aborts
+   *
+   * @example
+   * ```ts
+   * await mm.save("towns");
+   * ```
    */
   async save(name: string, options: SaveOptions = {}): Promise<void> {
     Makemore.#check(this, "save");
@@ -313,6 +395,12 @@ export class Makemore {
    * @param options as for the constructor
    * @throws MakemoreError `NOT_SAVED` if there is none of that name, `STORAGE_FAILED`, `UNSUPPORTED` for one that a
    *   later version of this package saved, `INVALID_ONNX` for one that is damaged, `INVALID_OPTION`, `LOAD_FAILED`
+   *
+   * @example
+   * ```ts
+   * const towns = await Makemore.open("towns");
+   * console.log(await towns.sample(10));
+   * ```
    */
   static async open(name: string, options: MakemoreOptions = {}): Promise<Makemore> {
     const mm = new Makemore(options);
@@ -330,6 +418,11 @@ export class Makemore {
    *
    * @param options as for the constructor
    * @throws MakemoreError `STORAGE_FAILED`, `INVALID_OPTION`, `LOAD_FAILED`
+   *
+   * @example
+   * ```ts
+   * for (const { name, date } of await Makemore.saved()) console.log(name, date);
+   * ```
    */
   static saved(options: MakemoreOptions = {}): Promise<SavedModel[]> {
     return Makemore.#once("saved", options, (api, id) => api.saved(id));
@@ -341,6 +434,11 @@ export class Makemore {
    * @param options as for the constructor
    * @returns whether there was one
    * @throws MakemoreError `STORAGE_FAILED`, `INVALID_OPTION`, `LOAD_FAILED`
+   *
+   * @example
+   * ```ts
+   * await Makemore.remove("towns");
+   * ```
    */
   static remove(name: string, options: MakemoreOptions = {}): Promise<boolean> {
     return Makemore.#once("remove", options, (api, id) => api.remove(id, name));
@@ -360,7 +458,16 @@ export class Makemore {
     }
   }
 
-  /** Stops the worker; calls in flight reject with `DISPOSED`, and so does every later one. */
+  /**
+   * Stops the worker; calls in flight reject with `DISPOSED`, and so does every later one.
+   *
+   * @example
+   * ```ts
+   * const mm = new Makemore();
+   * await mm.train(words);
+   * mm.dispose();
+   * ```
+   */
   dispose(): void {
     Makemore.#check(this, "dispose");
     this.#disposed = true;

@@ -473,7 +473,7 @@ export interface NextCharacter {
 export interface ExportOptions {
   /**
    * `"window"`: `context` int32 [batch, contextLength] to `logits` [batch, vocabulary]. `"convolution"`:
-   * `tokens` int32 [batch, time], plain words, to `logits` [batch, time + 1, vocabulary]: of each
+   * `tokens` int32 [batch, time], plain words, to `logits` [batch, time + 1, vocabulary] of each
    * character given those before it, and of what follows the last. `"sequence"`, for models that read
    * words: `tokens` int32 [batch, time], 0 and then a word, to `logits` [batch, time, vocabulary] of what
    * follows each token; for other models it is the same as `"convolution"`. `"incremental"`: one character

@@ -1,0 +1,13 @@
+/**
+ * The pages of the documentation, `docs/<name>.md`, by section in the order of the site's sidebar. `docs/index.md` is
+ * the site's first page.
+ *
+ * @type {Record<string, string[]>}
+ */
+export const sections = {
+  Guide: ["train", "sample", "sampling", "keep", "groups", "bundlers", "node", "recipes"],
+  Concepts: ["wavenet", "families", "engines", "webgpu"],
+  Reference: ["errors", "onnx", "browsers"],
+  Help: ["troubleshooting", "reliability", "extending"],
+  Measurements: ["performance", "results"],
+};
