@@ -23,6 +23,7 @@ const out = join(root, "site");
 const app = await Application.bootstrap({
   name: "makemore-web",
   entryPoints: [join(root, "src/index.ts")],
+  headings: { readme: false },
   readme: join(root, "docs/index.md"),
   projectDocuments: Object.values(sections).flatMap((pages) =>
     pages.map((page) => join(root, `docs/${page}.md`)),
