@@ -1,6 +1,6 @@
 /**
- * What the panels share: the Makemore that holds the model, the words it learnt from, and who
- * wants to know when either changes.
+ * What the panels share: the Makemore that holds the model, the words it was trained on, and the
+ * watchers of both.
  */
 import {
   Makemore,
@@ -17,10 +17,10 @@ import { NO_WORDS, type WordList } from "./wordList";
 export type BackendChoice = NonNullable<MakemoreOptions["backend"]>;
 
 /**
- * What became of the model. A training was `asked` for; it has `begun`, with its first step; it is
- * over, and what it `learnt` stays, however it ended; or it was `refused`, or stopped before its first
- * step, and all is as it was. A model was `opened`. A small model of the page is `offered`, or no longer: it is
- * opened when somebody asks it for words.
+ * What happened to the model. `asked`: a training was requested. `begun`: it took its first step. `learnt`: it ended
+ * or was stopped, and the model keeps what it learned. `refused`: it failed or was stopped before its first step, and
+ * nothing changed. `opened`: a model was loaded. `offered`: the page offers one of its small models, or withdraws it;
+ * it is opened when somebody asks it for words.
  */
 export type Change = "asked" | "begun" | "learnt" | "refused" | "opened" | "offered";
 
@@ -28,7 +28,7 @@ export type Change = "asked" | "begun" | "learnt" | "refused" | "opened" | "offe
 export type Origin = "trained" | "file" | "prepared" | "saved";
 
 export class AppState {
-  /** The words that the model learnt from, or that stand in the page while a file is opened. */
+  /** The words that the model was trained on; while a file is opened, the words in the page. */
   list: WordList = NO_WORDS;
   #makemore = new Makemore();
   #backend: BackendChoice = "auto";
@@ -48,27 +48,27 @@ export class AppState {
     return this.#makemore.model;
   }
 
-  /** Where the model comes from; one that was opened and trained here since is `trained`. */
+  /** Where the model comes from. A model that was opened and then trained here is `trained`. */
   get origin(): Origin {
     return this.#origin;
   }
 
-  /** Whether the model came from a file, without its words, and has not been trained here since. */
+  /** Whether the model came from a file, without words, and was not trained here afterwards. */
   get fromFile(): boolean {
     return this.#origin === "file" || this.#origin === "prepared";
   }
 
-  /** The page's small model for the list that is chosen, until it is opened or a training begins. */
+  /** The page's small model for the chosen list, until it is opened or a training begins. */
   get offered(): PreparedModel | undefined {
     return this.#offered;
   }
 
-  /** Where the training stands that `resume` goes on with; the model itself may be of an earlier, better step. */
+  /** Last step of the training, from which `resume` goes on. The model may have the weights of an earlier, better step. */
   get standing(): Standing | undefined {
     return this.#standing;
   }
 
-  /** Counts the models there were, so that what one of them wrote can be told from what the next one does. */
+  /** Counts models, to tell the words of one from those of the next. */
   get models(): number {
     return this.#models;
   }
@@ -84,9 +84,9 @@ export class AppState {
   }
 
   /**
-   * Trains a new model. A Makemore keeps its backend for life, so another backend means another
-   * Makemore; the one before it stays until the new one has taken a step, and a refused call
-   * costs nothing.
+   * Trains a new model. A Makemore cannot change its backend, so another backend needs another
+   * Makemore. The old one stays until the new one has taken a step: a refused call
+   * changes nothing.
    */
   async train(list: WordList, options: TrainOptions, backend: BackendChoice): Promise<TrainResult> {
     const before = this.#makemore;
@@ -108,7 +108,7 @@ export class AppState {
     }
   }
 
-  /** Goes on from where training stands; a model from a file needs the words for that. */
+  /** Goes on from the last step; a model from a file needs the words for that. */
   resume(list: WordList, options: ResumeOptions): Promise<TrainResult> {
     const { fromFile } = this;
     const words = fromFile ? { words: list.given } : {};
@@ -149,7 +149,7 @@ export class AppState {
     this.#changed("opened");
   }
 
-  /** Offers a small model of the page, or none; none while a training runs, whose model is to stay. */
+  /** Offers a small model of the page, or none. During a training it offers none, because the trained model must stay. */
   offer(model: PreparedModel | undefined): void {
     this.#offered = this.#training ? undefined : model;
     this.#changed("offered");

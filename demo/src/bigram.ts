@@ -1,11 +1,11 @@
 /** The loss of the lecture's first model: a table of how often each character follows each other one. */
 import { slices } from "./slices";
 
-/** Ids of characters in a pair are below this: 2^26, so that a pair is an exact number. */
+/** Ids of characters are below this: 2^26, so that a pair of them is an exact number. */
 const IDS = 1 << 26;
 
 /**
- * Mean loss of a bigram counted from the words and asked about the same words, nats per character; the end of a word
+ * Mean loss, in nats per character, of a bigram that is counted and evaluated on the same words. The end of a word
  * counts as a character.
  *
  * @param signal ends the work: the promise then rejects with the signal's reason

@@ -8,11 +8,11 @@ import { RUN_COLORS } from "./runs";
 const HEIGHT = 260;
 /** Points of a curve between two numbers. */
 const NUMBER_PAUSE = 4;
-/** Steps of the axis before anything is known of them. */
+/** Steps of the axis before the first training. */
 const NO_STEPS = 3000;
 const FONT = "12px system-ui, sans-serif";
 
-/** A curve of an earlier run, of which the training losses are drawn. */
+/** A curve of an earlier run; only its training losses are drawn. */
 export interface Earlier {
   readonly number: number;
   readonly color: number;
@@ -222,7 +222,7 @@ export class Chart {
     ctx.restore();
   }
 
-  /** The names of the reference lines, the best step, the number of each earlier run, and what will be here. */
+  /** Labels: the reference lines, the best step, the number of each earlier run, and a placeholder before the first training. */
   #drawTexts(): void {
     const { earlier, columns } = this.#shown;
     const { ctx, bbox } = this.#plot;
@@ -264,7 +264,7 @@ export class Chart {
     ctx.textBaseline = "bottom";
     earlier.forEach(({ number, color, columns: [at, train] }, i) => {
       const drawn = pointsOf(at, train);
-      // Curves that end at the same place have their numbers side by side.
+      // If curves end at the same point, their numbers are side by side.
       const end = drawn.at(-1 - Math.min(NUMBER_PAUSE * i, drawn.length - 1));
       ctx.fillStyle = this.#runColor(color);
       if (end) ctx.fillText(String(number), Math.min(right, x(end.step)), y(end.loss) - gap / 2);
@@ -282,7 +282,7 @@ export class Chart {
   }
 }
 
-/** Read once per colour scheme: asking for a style in the middle of changes makes the browser lay out the page. */
+/** Read once per colour scheme, because reading a style after a change forces a layout. */
 function pageColors() {
   const style = getComputedStyle(document.documentElement);
   const color = (name: string) => style.getPropertyValue(`--${name}`);

@@ -1,10 +1,10 @@
 /**
- * The loss curve while it grows. Progress comes as "the mean since the last call", over as many
- * steps as happened to fit; the curve wants the mean of every `size` steps, as the lecture
- * smooths it. Each report is spread over the buckets that it overlaps.
+ * The loss curve of a running training. A progress report has the mean loss since the last call, over any number of
+ * steps. The curve needs the mean of every `size` steps, as in the lecture. So each report is spread over the
+ * buckets that it overlaps.
  */
 
-/** Points of the whole curve: few enough that each is a mean over many steps. */
+/** Points of the whole curve. Few, so that each is a mean over many steps. */
 const POINTS = 100;
 
 /** Nats left free below and above what is drawn. */
@@ -20,7 +20,7 @@ export class LossCurve {
   readonly #validation = new Map<number, number>();
   #step: number;
 
-  /** @param step where this curve begins: above 0 where a loaded model goes on */
+  /** @param step first step of this curve: above 0 if a loaded model goes on */
   constructor(steps: number, step = 0) {
     this.steps = steps;
     this.#step = step;
@@ -33,7 +33,7 @@ export class LossCurve {
     this.#step = step;
   }
 
-  /** Takes a validation loss; NaN, of a split without words, is none. */
+  /** Takes a validation loss; NaN (a split without words) is ignored. */
   validate(step: number, loss: number): void {
     if (Number.isFinite(loss)) this.#validation.set(step, loss);
   }
@@ -71,11 +71,11 @@ export class LossCurve {
   }
 }
 
-/** Nats between which names end up. */
+/** Range of usual losses of names, in nats. */
 const USUAL = { low: 1.9, high: 3 };
 
 /**
- * The range of the chart's loss axis: the usual losses, so that the axis mostly stays as it is, and everything drawn.
+ * Range of the chart's loss axis: everything drawn, and always the usual losses, so that the axis seldom changes.
  *
  * @param references losses of horizontal lines; NaN is not drawn
  */

@@ -1,8 +1,8 @@
-/** What the model wrote as it learnt: a row for each of a few steps, there before they come. */
+/** What the model wrote as it learned: a few rows of steps, laid out before the training reaches them. */
 import { make } from "./dom";
 import { count } from "./format";
 
-/** Rows of one training; each is a sample that the training waits for. */
+/** Rows per training; few, because the training waits for each sample. */
 const ROWS = 8;
 
 export class Diary {
@@ -17,13 +17,13 @@ export class Diary {
     return unit * Math.max(1, Math.floor(steps / ROWS / unit));
   }
 
-  /** Empty rows for a training of so many steps, of which the first `done` are not to be seen. */
+  /** Lays out empty rows for a training of `steps` steps, without the first `done`. */
   begin(steps: number, done: number, unit = 1): void {
     this.#list.replaceChildren();
     this.goOn(steps, done, unit);
   }
 
-  /** Empty rows for what comes after step `done`, below those that are written; words come every `unit` steps. */
+  /** Lays out empty rows for the steps after `done`, below the written ones; words come every `unit` steps. */
   goOn(steps: number, done: number, unit = 1): void {
     for (const entry of this.#empty()) entry.remove();
     const every = Diary.every(steps, unit);

@@ -1,4 +1,4 @@
-/** The few words that the panels say to the document, with the checks that types cannot make. */
+/** DOM helpers, with the checks that types cannot make. */
 import { MakemoreError } from "makemore-web";
 
 /** The element with this id, which must be of this class. */
@@ -33,8 +33,8 @@ export function draw<K extends keyof SVGElementTagNameMap>(
 }
 
 /**
- * Offers a button, or greys it out. It is never `disabled`: that would drop the focus, and could not be told
- * from a press that came a moment late.
+ * Enables a button, or greys it out. It is never `disabled`: that would drop the focus, and swallow a press that
+ * came a moment late.
  */
 export function offer(button: HTMLButtonElement, offered: boolean): void {
   if (offered) button.removeAttribute("aria-disabled");
@@ -46,7 +46,7 @@ export function isOffered(button: HTMLButtonElement): boolean {
   return button.getAttribute("aria-disabled") !== "true";
 }
 
-/** Lets no press through to a button of the page that is not offered. */
+/** Blocks presses on greyed-out buttons of the page. */
 export function ignoreUnofferedPresses(): void {
   document.addEventListener(
     "click",
@@ -66,7 +66,7 @@ export function save(file: Blob, name: string): void {
   link.href = URL.createObjectURL(file);
   link.download = name;
   link.click();
-  // The download has its own hold of the file once it has begun.
+  // A download that has begun keeps the file alive.
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
@@ -75,7 +75,7 @@ export function reveal(element: Element): void {
   element.scrollIntoView({ block: "nearest" });
 }
 
-/** A word among other text, which may run the other way. */
+/** A word inside other text, which may have the other direction. */
 export function isolate(word: string, className = ""): HTMLElement {
   return make("bdi", className, word);
 }
@@ -97,7 +97,7 @@ export function numberOf(form: HTMLFormElement, name: string): number | undefine
   return value.trim() === "" ? undefined : Number(value);
 }
 
-/** The number of a field that must be filled in; an empty one is NaN, which the library refuses by name. */
+/** The number of a required field. An empty one is NaN: the library's error then names the option. */
 export function requiredNumber(form: HTMLFormElement, name: string): number {
   return numberOf(form, name) ?? Number.NaN;
 }

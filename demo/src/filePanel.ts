@@ -1,4 +1,4 @@
-/** The model as a file: out by a button, in by a button or by dropping it on the page. */
+/** The model as a file: download by a button, open by a button or by dropping it on the page. */
 import type { ExportOptions } from "makemore-web";
 import type { AppState } from "./appState";
 import { find, messageOf, offer, reveal, save } from "./dom";
@@ -40,7 +40,7 @@ export class FilePanel {
     this.#takeDrops();
   }
 
-  /** Chooses a form that the model has: one that joins no characters has no window and no convolution. */
+  /** Chooses a form that the model has. Models that read words have no window and no convolution. */
   #chooseForm(): void {
     const { model } = this.#app;
     if (!model) return;
@@ -79,7 +79,7 @@ export class FilePanel {
     }
   }
 
-  /** Opens what was dropped as what it is, and shows what came of it. */
+  /** Opens a dropped file by its kind, a list or a model, and shows the result. */
   async #openDropped(file: File): Promise<void> {
     const content = await contentOf(file).catch(() => undefined);
     if (content?.kind === "text" && !isNamedModel(file)) {
@@ -100,7 +100,7 @@ export class FilePanel {
       event.preventDefault();
       overlay.hidden = false;
     });
-    // The pointer leaves the window where there is nothing that it goes to.
+    // The pointer left the window if it went to no element.
     addEventListener("dragleave", (event) => {
       if (event.relatedTarget === null) overlay.hidden = true;
     });

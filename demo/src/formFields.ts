@@ -1,8 +1,8 @@
-/** A form's fields as names and values: what a link holds. */
+/** A form's fields as names and values, for links. */
 
 export interface FormField {
   readonly value: string;
-  /** Whether it is not as the page has it at first. */
+  /** Whether it differs from its initial value. */
   readonly isChanged: boolean;
   /** Whether this value could have been chosen or typed. */
   accepts(value: string): boolean;
@@ -26,7 +26,7 @@ export function formFields(form: HTMLFormElement, prefix: string): Map<string, F
   );
 }
 
-/** Sets the fields of a form that are given, and all others to what they are at first. */
+/** Sets the given fields of a form, and resets all others. */
 export function setFields(
   form: HTMLFormElement,
   prefix: string,

@@ -1,6 +1,6 @@
 /**
- * The model of a visit, kept for the next one: the library saves it, and this note says what it is. The note is in
- * localStorage, where reading it fetches and starts nothing.
+ * A note about the model that is kept for the next visit. The library saves the model; the note is in localStorage,
+ * so reading it fetches and starts nothing.
  */
 
 const KEY = "makemore-web demo";
@@ -13,9 +13,9 @@ export const KEPT = "demo";
 export interface Note {
   /** What the page calls its list: "Italian towns". */
   readonly label: string;
-  /** Id of the page's list; without one the words are somebody's own. */
+  /** Id of the page's list; absent for the visitor's own words. */
   readonly list?: string;
-  /** Somebody's own words, unless they are many. */
+  /** The visitor's own words, unless the list is too long. */
   readonly words?: string;
   /** When it was kept, milliseconds since 1970. */
   readonly time: number;
@@ -28,13 +28,13 @@ export function writeNote(note: Note): void {
   localStorage.setItem(KEY, JSON.stringify(words.length > LONGEST_WORDS ? short : note));
 }
 
-/** What was noted; undefined if there is nothing, or nothing that this page wrote. */
+/** Reads the note; undefined if there is none, or if this page did not write it. */
 export function readNote(): Note | undefined {
   try {
     const note: unknown = JSON.parse(localStorage.getItem(KEY) ?? "null");
     return isNote(note) ? note : undefined;
   } catch {
-    // The browser keeps nothing for this page, or what is there is none of ours.
+    // The browser stores nothing for this page, or the note is not ours.
     return undefined;
   }
 }

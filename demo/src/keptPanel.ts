@@ -28,7 +28,7 @@ export class KeptPanel {
     find("kept-forget", HTMLButtonElement).addEventListener("click", () => {
       removeNote();
       this.#place.hidden = true;
-      // The note is gone, so a model that stays behind is offered to nobody.
+      // Without the note, a model that could not be removed is not offered.
       Makemore.remove(KEPT).catch(() => {});
     });
   }
@@ -39,7 +39,7 @@ export class KeptPanel {
     return chosen ? { label, list: chosen.id } : { label, words: this.#words.text };
   }
 
-  /** A browser that keeps nothing is no fault of the visitor's: then nothing is offered next time. */
+  /** Ignore a browser that stores nothing: the next visit is then offered nothing. */
   async #keep(what: Pick<Note, "label" | "list" | "words">): Promise<void> {
     try {
       await this.#app.makemore.save(KEPT);

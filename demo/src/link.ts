@@ -1,4 +1,4 @@
-/** A link to the page with a list and options: what is in its hash. */
+/** The hash of a link that shares a list and options. */
 
 /** Characters of the longest list that goes into a link; some programs cut longer links. */
 const LONGEST_WORDS = 4000;
@@ -6,13 +6,13 @@ const LONGEST_WORDS = 4000;
 export interface Link {
   /** Id of a list of the page. */
   readonly list?: string;
-  /** Somebody's own words, one a line. */
+  /** The visitor's own words, one per line. */
   readonly words?: string;
-  /** The fields that are not as the page has them at first, by name. */
+  /** The fields that were changed, by name. */
   readonly fields: Readonly<Record<string, string>>;
 }
 
-/** The hash, with its `#`; empty if everything is as the page has it at first. */
+/** The hash, with its `#`; empty if nothing was changed. */
 export function hashOf({ list, words, fields }: Link): string {
   const parameters = new URLSearchParams(fields);
   if (list) parameters.set("list", list);
@@ -21,7 +21,7 @@ export function hashOf({ list, words, fields }: Link): string {
   return text && `#${text}`;
 }
 
-/** Reads a hash. A field may come once, and a link has a list or words, not both. */
+/** Reads a hash. Each field may come once. A link has a list or words, not both. */
 export function linkOf(hash: string): Link | { problem: string } {
   const entries = [...new URLSearchParams(hash.replace(/^#/, ""))];
   const fields = new Map(entries);

@@ -1,4 +1,4 @@
-/** The lists of words that the page has; each is fetched when it is chosen. Their sources: demo/words. */
+/** The page's lists of words; each is fetched when it is chosen. Their sources: demo/words. */
 import plants from "../../bench/words/plants.txt?url";
 import creatures from "../words/creatures.txt?url";
 import dinosaurs from "../words/dinosaurs.txt?url";
@@ -10,7 +10,7 @@ import italy from "../words/towns-italy.txt?url";
 import poland from "../words/towns-poland.txt?url";
 
 export interface BuiltInList {
-  /** On its button in the page, in links, and the name of its model's file. */
+  /** Id: on its button, in links, and in the name of its model's file. */
   readonly id: string;
   readonly url: string;
 }

@@ -1,4 +1,4 @@
-/** What the model writes while it trains: a few words, written anew again and again. */
+/** Words that the model writes while it trains, refreshed again and again. */
 import type { SampleOptions } from "makemore-web";
 import { make } from "./dom";
 
@@ -6,14 +6,14 @@ import { make } from "./dom";
 const WORDS = 24;
 /** Milliseconds between two sets of words, at least. */
 const PAUSE = 400;
-/** The same for people who asked their system for less motion. */
+/** The same for visitors who prefer reduced motion. */
 const CALM_PAUSE = 3000;
 /** Training waits while words are written, so the pause is this many times as long as the writing: at most 9 % of the time. */
 const SHARE = 10;
 
 /**
- * The same seed each time, so that a word changes as the model does, not by chance. Untrained models seldom end a
- * word, hence the longest.
+ * The same seed each time: a word then changes with the model, not by chance. Untrained models seldom end a
+ * word, so its length is limited.
  */
 export const LIVE = { seed: 42, maxLength: 20 } as const satisfies SampleOptions;
 
@@ -34,7 +34,7 @@ export class LiveWords {
     const { signal } = this.#writing;
     while (!signal.aborted) {
       const began = performance.now();
-      // What keeps the words from being written keeps no training from going on, and the panel of new words says it.
+      // Ignore failures here: the training goes on, and the panel of new words shows them.
       const words = await sample(WORDS, { ...LIVE, signal }).catch(() => undefined);
       if (signal.aborted) return;
       if (words) this.show(words);
@@ -43,7 +43,7 @@ export class LiveWords {
     }
   }
 
-  /** Writes no more; what stands there stays. */
+  /** Stops refreshing; the last words stay. */
   stop(): void {
     this.#writing.abort();
   }

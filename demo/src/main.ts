@@ -1,6 +1,6 @@
 /**
  * The demo: one `AppState`, and a panel for each section of the page. The panels know that state
- * and the words, not one another.
+ * and the words, but not each other.
  */
 
 import { AppState } from "./appState";
@@ -27,7 +27,7 @@ new TreePanel(app, typed);
 new FilePanel(app, words);
 new KeptPanel(app, words);
 
-/** The list that the model was trained on in this visit: it needs no other model. */
+/** The list that the model was trained on in this visit; the page offers no small model for it. */
 let learnt: BuiltInList | undefined;
 let asked: BuiltInList | undefined;
 app.watch((change) => {

@@ -37,12 +37,12 @@ export class NextBars {
     this.show([]);
   }
 
-  /** Shows the first of these, which are in order, likeliest first. The buttons stay, and so does the focus. */
+  /** Shows the first of these; they are sorted, likeliest first. The buttons are reused, so the focus stays. */
   show(next: readonly NextCharacter[]): void {
     this.#shown = next;
     this.#bars.forEach(({ button, character, bar, chance }, i) => {
       const shown = next[i];
-      // Not `hidden`: the list keeps its height.
+      // Not `hidden`, so that the list keeps its height.
       button.style.visibility = shown ? "" : "hidden";
       if (!shown) return;
       character.textContent = nameOf(shown.character);

@@ -1,4 +1,4 @@
-/** What the form comes to as options of `train`. An empty field is the library's own choice. */
+/** Reads the form into options of `train`. The library chooses the value of an empty field. */
 import type { ModelChoice, Schedule, TrainOptions } from "makemore-web";
 import { field, numberOf, requiredNumber } from "./dom";
 
@@ -17,7 +17,7 @@ const RECIPES: readonly NonNullable<TrainOptions["recipe"]>[] = [
   "microgpt",
 ];
 
-/** Empties the fields: the recipe that is chosen has its own values. */
+/** Clears the fields, because each recipe has values of its own. */
 export function clearRecipe(form: HTMLFormElement): void {
   for (const name of ["steps", "batchSize", "learningRate", "warmup", "optimizer"])
     field(form, name).value = "";
@@ -50,7 +50,7 @@ function scheduleOf(form: HTMLFormElement): Schedule | undefined {
   if (peak === undefined && warmup === undefined) return undefined;
   const chosen = field(form, "decay").value;
   const decay = (["constant", "linear", "cosine", "step"] as const).find((name) => name === chosen);
-  // A warm-up needs a rate: an empty one is for the library to refuse by name.
+  // A warm-up needs a rate: the library refuses an empty one and names it.
   return { peak: peak ?? Number.NaN, warmup, decay };
 }
 
@@ -60,7 +60,7 @@ export function labelOf(form: HTMLFormElement, name: string): string {
   return text?.trim() ?? "";
 }
 
-/** Everything of the form that `train` takes; a wrong number is for the library to refuse. */
+/** All options of the form. The library refuses wrong numbers. */
 export function optionsOf(form: HTMLFormElement): TrainOptions & { steps?: number } {
   const recipe = RECIPES.find((name) => name === field(form, "recipe").value);
   const optimizer = (["adamw", "sgd"] as const).find((name) => name === field(form, "optimizer").value);
@@ -83,12 +83,12 @@ export interface Standing {
 }
 
 /**
- * The steps that `resume` goes on to: the form's, or if it has none or so many are done, those that the training
- * was to have. Undefined if there is nothing to go on to.
+ * The total of steps for `resume`: the form's. If the form has none, or so many are done, the training's original
+ * total. Undefined if there are no steps left.
  */
 export function resumedSteps(form: HTMLFormElement, { step, steps }: Standing): number | undefined {
   const wanted = numberOf(form, "steps") ?? steps;
-  // A wrong number is for Train to show.
+  // Train shows the error of a wrong number.
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > MOST_STEPS) return undefined;
   return [wanted, steps].find((total) => total > step);
 }

@@ -6,7 +6,7 @@ import { count, loss } from "./format";
 /** Colours of runs in the style sheet, `--run-1` on; after the last one they begin again. */
 export const RUN_COLORS = 6;
 
-/** One training, with all that it was resumed for. */
+/** One training, with its resumed parts. */
 export interface Run {
   /** From 1, in the order of the visit. */
   readonly number: number;
@@ -18,7 +18,7 @@ export interface Run {
   readonly curve: LossCurve;
   /** Steps done. */
   steps: number;
-  /** NaN as long as it is not known, as for the losses. */
+  /** NaN until it is known; the same for the losses. */
   seconds: number;
   parameters: number;
   train: number;

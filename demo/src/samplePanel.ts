@@ -1,6 +1,6 @@
 /**
- * The stage: words of a model that was trained before, then what the model writes as it learns, then new words on
- * request, and which of them are not new.
+ * The stage shows words of a model that was trained before, then those of the model as it learns, then new words on
+ * request. Words that are in the list are marked.
  */
 import type { SampleOptions } from "makemore-web";
 import type { AppState, Origin } from "./appState";
@@ -12,7 +12,7 @@ import type { WordsPanel } from "./wordsPanel";
 /** Words that a page lays out in no time. */
 const MOST = 1000;
 
-/** What is to be said of who wrote the words. */
+/** The line that says which model wrote the words. */
 const WRITERS: Readonly<Record<Origin, string>> = {
   trained: "By the model you trained.",
   file: "By the model of the file.",
@@ -31,9 +31,9 @@ export class SamplePanel {
   readonly #live = find("live", HTMLElement);
   readonly #writerText = find("writer", HTMLElement);
   readonly #goOn = find("go-on", HTMLButtonElement);
-  /** Of the model that wrote what stands there. */
+  /** Number of the model that wrote the words on the stage. */
   #writer = 0;
-  /** Whether those are words of a model that is offered, not opened. */
+  /** Whether the words are of a model that is offered, not opened. */
   #showsOffered = false;
   /** The call under way. */
   #writing: AbortController | undefined;
@@ -94,7 +94,7 @@ export class SamplePanel {
     this.#out.scrollTop = 0;
   }
 
-  /** Asks for words; what was asked before is not waited for any more. */
+  /** Asks for words, and cancels the earlier request. */
   async #write(): Promise<void> {
     this.#show("");
     this.#writing?.abort();
@@ -139,7 +139,7 @@ export class SamplePanel {
     this.#goOn.hidden = training || (offered === undefined && origin !== "prepared");
   }
 
-  /** No words: those of another model go, so that nobody takes them for this one's. */
+  /** Clears the stage, so that the words of another model are not taken for this one's. */
   #fail(message: string): void {
     this.#show(message);
     if (this.#writer === this.#app.models) return;

@@ -1,4 +1,4 @@
-/** Takes words and settings elsewhere: the clipboard, a text file, a link. */
+/** Copies and downloads words, and copies a link to list and options. */
 import { find, messageOf, save } from "./dom";
 import { plural } from "./format";
 import { formFields, setFields } from "./formFields";
@@ -33,7 +33,7 @@ export class SharePanel {
     });
   }
 
-  /** Takes over what the page's address says; a bad one changes nothing. Returns the list to begin with. */
+  /** Applies the page's address; an invalid one changes nothing. Returns the list to begin with. */
   read(): { list?: BuiltInList; words?: string } {
     const link = linkOf(location.hash);
     const problem = "problem" in link ? link.problem : this.#problemOf(link.list, link.fields);
@@ -86,7 +86,7 @@ export class SharePanel {
   }
 }
 
-/** The words in the stage, without what is said of them. */
+/** The words on the stage, without their marks. */
 function shownWords(): string[] {
   return [...document.querySelectorAll(".show > :not([hidden]) > li")].map(
     (item) => item.firstChild?.textContent ?? "",

@@ -1,10 +1,10 @@
-/** Long work in slices, so that it never holds the page. */
+/** Runs long work in slices, so that the page stays responsive. */
 
 /** Milliseconds that one slice may take; a frame at 60 Hz is 16.7. */
 const SLICE = 8;
 
 /**
- * Returns a function to await between small pieces of work: it lets the page breathe when the slice is over.
+ * Returns a function to await between small pieces of work: it yields to the page when the slice is over.
  *
  * @param signal ends the work: the function then throws the signal's reason
  */

@@ -8,7 +8,7 @@ import { normalForm, spread } from "./wordList";
 
 /** Nats at which the colour is full: a chance of 1 in 400. */
 const FULL = 6;
-/** Words of the list that the typed one is held against. */
+/** Words of the list that the typed one is compared with. */
 const SAMPLE = 1000;
 const BINS = 48;
 
@@ -20,11 +20,11 @@ export class SurprisePanel {
   readonly #place = find("place", HTMLElement);
   readonly #text = find("place-text", HTMLElement);
   #ranking: Ranking = rankingOf([]);
-  /** What stands there. */
+  /** The word that is shown. */
   #shown: WordScore | undefined;
-  /** Counts the requests, so that an answer that was overtaken is dropped. */
+  /** Counts requests, to drop the answers of earlier ones. */
   #asked = 0;
-  /** Whether the word is somebody's own. */
+  /** Whether the visitor typed the word. */
   #isEdited = false;
   #isSuiting = false;
 
@@ -48,7 +48,7 @@ export class SurprisePanel {
     });
   }
 
-  /** Takes a word of the list, if nobody has typed one and the page's own has characters that the model never saw. */
+  /** Takes a word of the list if nobody typed one and the page's default word has characters that the model never saw. */
   #suit(): void {
     const { model, list } = this.#app;
     const known = new Set(model?.vocabulary);
@@ -61,7 +61,7 @@ export class SurprisePanel {
     this.#isSuiting = false;
   }
 
-  /** Scores a sample of the list by the model as it is now, and shows the word among them. */
+  /** Scores a sample of the list with the current model, and shows the word's rank in it. */
   async #rank(): Promise<void> {
     const { model, list, makemore } = this.#app;
     const words = spread(list, SAMPLE, model?.vocabulary ?? []);
@@ -126,20 +126,20 @@ export class SurprisePanel {
   }
 }
 
-/** 0 and 100 are kept for all or nothing. */
+/** 0 and 100 only if it is none or all. */
 function percent(share: number): string {
   if (share === 0 || share === 1) return `${100 * share}%`;
   return `${Math.min(99, Math.max(1, Math.round(100 * share)))}%`;
 }
 
-/** As a person would round it; 0 and 100 are for what cannot or must be. */
+/** Rounded for reading; 0 and 100 only for the impossible and the certain. */
 function chance(surprise: number): string {
   const percentage = 100 * Math.exp(-surprise);
   if (percentage < 0.1) return "<0.1%";
   return percentage < 10 ? `${percentage.toFixed(1)}%` : `${Math.min(99, Math.round(percentage))}%`;
 }
 
-/** A number, which runs from the left in a word from the right as well. */
+/** A number; it runs left to right in a right-to-left word too. */
 function number(className: string, text: string): HTMLSpanElement {
   const span = make("span", className, text);
   span.dir = "ltr";

@@ -1,6 +1,6 @@
 /**
- * Texts that are not a word a line: a table with columns, a list with commas, JSON. What is meant is for a person
- * to say, so this file makes a question of them, with its answers.
+ * Texts that are not one word per line: a table with columns, a list with commas, JSON. The visitor has to say what
+ * is meant, so this file turns them into a question with its answers.
  */
 import { dsvFormat } from "d3-dsv";
 import { slices } from "./slices";
@@ -16,7 +16,7 @@ export interface Answer {
   /** What the words then are. */
   readonly label: string;
   readonly examples: readonly string[];
-  /** The words, one a line, made of the text that the question is about. */
+  /** Extracts the words from the text, one per line. */
   words(text: string): Promise<string>;
 }
 
@@ -24,7 +24,7 @@ export interface Answer {
 const SAMPLE = 1 << 16;
 /** UTF-16 units of a table that are read at a time. */
 const BLOCK = 1 << 16;
-/** UTF-16 units of JSON that are read in no time. */
+/** UTF-16 units of JSON that are parsed at once, without a visible pause. */
 const JSON_MOST = 1 << 20;
 /** Rows of the sample. */
 const ROWS = 100;
@@ -36,7 +36,7 @@ const DELIMITERS = { "\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars"
 const HEADER =
   /^(id|nr|no|rank|names?|first.?name|words?|title|sex|gender|year|count|n|number|freq(uency)?)$/i;
 
-/** The question that a text raises; undefined for a word a line. */
+/** The question that a text raises; undefined for one word per line. */
 export function questionOf(text: string): Question | undefined {
   const sample = text.slice(0, SAMPLE);
   return jsonQuestion(text) ?? delimitedQuestion(sample, text.length > SAMPLE) ?? spacedQuestion(sample);
@@ -132,7 +132,7 @@ function examplesOf(cells: readonly string[]): string[] {
 }
 
 /**
- * The cells of a long table that `pick` takes out of each row, after the first `skip` rows, one a line. The table
+ * The cells that `pick` takes from each row of a long table, after the first `skip` rows, one per line. The table
  * is read in blocks, each of which ends at the end of a row or, if given, at a character that does as well.
  */
 async function wordsOf(
@@ -161,7 +161,7 @@ function blockEnd(text: string, start: number, endsBlock: string): number {
   let quoted = false;
   let end = start;
   for (let at = start; at < text.length; at++) {
-    // A row longer than any table has: a quote was meant as a character.
+    // Too long for a row: the quote was meant as a character.
     if (at - start >= BLOCK) return end > start ? end : at;
     const character = text[at];
     if (character === '"') quoted = !quoted;
@@ -170,7 +170,7 @@ function blockEnd(text: string, start: number, endsBlock: string): number {
   return text.length;
 }
 
-/** Cells as lines: a break of lines inside of one is a space. */
+/** Joins cells as lines; a line break inside a cell becomes a space. */
 function oneALine(cells: readonly string[]): string {
   return cells
     .map((cell) => cell.replace(/\s+/gu, " ").trim())

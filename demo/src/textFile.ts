@@ -1,6 +1,6 @@
 /**
  * What a file is, by its content and not by its name: a model, text in some encoding, or neither. Files in
- * UTF-16 often have no mark, and older programs still write one byte a letter.
+ * UTF-16 often have no mark, and older programs still write one byte per letter.
  */
 import { slices } from "./slices";
 import { LINE_END } from "./wordList";
@@ -23,7 +23,7 @@ const BLOCK = 1 << 18;
 /** Bytes that the encoding is guessed from. */
 const SAMPLE_BYTES = 1 << 16;
 
-/** One byte or two a letter, in the order in which they are guessed. */
+/** Encodings with one or two bytes per letter, in the order in which they are tried. */
 const OLD_ENCODINGS = [
   "windows-1252",
   "windows-1250",
@@ -150,7 +150,7 @@ function oldContent(lines: readonly Uint8Array[]): Content {
   });
   const [best] = guesses;
   if (!best) return { kind: "other" };
-  // Western Europe writes mostly ASCII letters; who does not is taken for Western by mistake.
+  // Western European words have mostly ASCII letters. With few of them, the guess is wrong.
   const letters = best.lines.join("").match(/\p{L}/gu) ?? [];
   const ascii = letters.filter((letter) => letter < "\x80").length;
   const different = guesses.filter(

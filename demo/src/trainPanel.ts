@@ -21,7 +21,7 @@ import type { WordsPanel } from "./wordsPanel";
 /** Milliseconds between two drawings of the chart. */
 const CHART_PAUSE = 250;
 
-/** Words that a run's row has. */
+/** Words in a run's row. */
 const RUN_WORDS = 5;
 
 /** Words of a list that is learned within a few hundred steps. */
@@ -65,20 +65,20 @@ export class TrainPanel {
   readonly #chart = new Chart(find("chart", HTMLElement), find("chart-values", HTMLElement));
   readonly #liveWords = new LiveWords(find("live", HTMLElement));
   readonly #runs = new Runs();
-  /** The run that is on top in the chart; none of an opened file, until it goes on. */
+  /** The run on top of the chart; none for an opened file until it is trained. */
   #run: Run | undefined;
   #curve = new LossCurve(1);
   #drawnAt = 0;
-  /** What the list's own bigram and a random guess lose, once that is known. */
+  /** Losses of the list's bigram and of a random guess, once they are known. */
   #references = { guess: Number.NaN, bigram: Number.NaN };
   #counting = new AbortController();
   /** Of the call under way, from the click to its end. */
   #running: AbortController | undefined;
   /** Whether the call under way has taken a step. */
   #begun = false;
-  /** What this training got over. */
+  /** Problems that training recovered from. */
   #notices: string[] = [];
-  /** Quarters of the training that were said aloud. */
+  /** Quarters of the training that were announced to screen readers. */
   #said = 0;
 
   constructor(app: AppState, words: WordsPanel) {
@@ -108,7 +108,7 @@ export class TrainPanel {
         find("sizes", HTMLElement).hidden = field(this.#form, "model").value !== "own";
       if (event.target.name === "recipe" || event.target.name === "steps") this.#layOut();
     });
-    // What Resume goes on to is in the form.
+    // The form has the total for Resume.
     for (const event of ["input", "change"]) this.#form.addEventListener(event, () => this.#offerButtons());
     app.watch((change) => {
       if (change === "opened") this.#opened();
@@ -123,7 +123,7 @@ export class TrainPanel {
   /** Goes on from the page's small model for this list, for as many steps again. */
   async #goOn(): Promise<void> {
     if (this.#running || !isOffered(this.#goOnButton)) return;
-    // The button goes away.
+    // The button disappears.
     if (document.activeElement === this.#goOnButton) this.#train.focus({ preventScroll: true });
     offer(this.#goOnButton, false);
     try {
@@ -137,7 +137,7 @@ export class TrainPanel {
   }
 
   /**
-   * Trains, or goes on with what there is; one at a time.
+   * Trains, or goes on from the current model; one training at a time.
    *
    * @param total steps to go on to; by default the form's
    */
@@ -164,7 +164,7 @@ export class TrainPanel {
       const options = optionsOf(this.#form);
       const steps = resume && standing ? (total ?? resumedSteps(this.#form, standing)) : options.steps;
       const done = resume ? (standing?.step ?? 0) : 0;
-      // How many steps the library will choose is known when it begins.
+      // The library's choice of steps is known when it begins.
       const unit = steps === undefined ? (list.words.size < SHORT_LIST ? 50 : 400) : Diary.every(steps);
       const what = {
         model: resume && origin !== "trained" ? LABELS[origin] : labelOf(this.#form, "model"),
@@ -219,7 +219,7 @@ export class TrainPanel {
     if (steps > 0 && !this.#app.training && !this.#app.model) this.#clear(steps);
   }
 
-  /** Nothing yet of a training of so many steps, of which the first `done` are not to be seen. */
+  /** Clears the display for a training of `steps` steps, without the first `done`. */
   #clear(steps: number, done = 0, unit = 1): void {
     this.#curve = new LossCurve(steps, done);
     this.#draw();
@@ -228,7 +228,7 @@ export class TrainPanel {
     this.#showMeasured();
   }
 
-  /** The first step was taken: what stands there of an earlier training goes, unless this goes on with it. */
+  /** At the first step: clears the display of an earlier training, unless this one resumes it. */
   #begin(steps: number, done: number, unit: number, what: Pick<Run, "model" | "recipe" | "words">): void {
     if (done > 0) this.#diary.goOn(steps, done, unit);
     else {
@@ -402,7 +402,7 @@ export class TrainPanel {
     this.#notMeasured.hidden = measured.length > 0;
   }
 
-  /** Words' failures belong to the words, a model's to the model; the rest stands by the button. */
+  /** Shows failures of the words at the words, those of the model at the model, and all others at the button. */
   #showError(message: string, code?: string): void {
     const ofWords = code === "INVALID_WORDS" || code === "NO_WORDS";
     const ofModel = code === "INVALID_MODEL";
@@ -413,13 +413,13 @@ export class TrainPanel {
     for (const details of this.#form.querySelectorAll("details"))
       if (details.querySelector("[aria-invalid]") || (ofModel && details.id === "options"))
         details.open = true;
-    // The words and the sizes may be far from the button.
+    // The words and the sizes may be out of sight.
     if (ofWords) this.#words.revealError();
     if (ofModel) reveal(this.#errors.model);
   }
 }
 
-/** Which weights a training kept, and how many of the words that they write are in the list. */
+/** Says which weights a training kept, and how many of their words are in the list. */
 function whatIsKept({ kept, copies, step }: TrainResult): string[] {
   return [
     ...(kept && kept.step < step
@@ -429,7 +429,7 @@ function whatIsKept({ kept, copies, step }: TrainResult): string[] {
   ];
 }
 
-/** What a training that goes on has its settings from. */
+/** Where a resumed training has its settings from. */
 function whatResumeTakes(fromFile: boolean): string {
   const own = fromFile
     ? "the model and recipe of the file, on the words above"

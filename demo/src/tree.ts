@@ -1,5 +1,5 @@
 /**
- * The context tree, and what one step along a word leaves of it.
+ * The context tree, and which of its nodes are reused one character later.
  *
  * Level 0 is the characters; a node of level l stands at the newest of the characters below it,
  * and joins `fold` nodes of the level below, `dilation` apart. When the window moves on by one
@@ -12,7 +12,7 @@ import type { LayerInfo } from "makemore-web";
 export interface TreeNode {
   /** 0 is the characters. */
   readonly level: number;
-  /** Of its newest character; below 0 is the padding before the word. */
+  /** Position of its newest character; below 0 for the padding before the word. */
   readonly position: number;
   /** `new`: this character's own; `shared`: computed earlier, used again; `idle`: earlier, not used. */
   readonly state: "new" | "shared" | "idle";

@@ -15,7 +15,7 @@ const TOP = 44;
 export class TreePanel {
   readonly #app: AppState;
   readonly #typed: HTMLInputElement;
-  /** Of the model; until there is one, of the default model. */
+  /** Folds of the model; those of the default model until there is one. */
   #folds: readonly number[] = [2, 2, 2];
   readonly #at = find("tree-at", HTMLInputElement);
   readonly #step = find("tree-step", HTMLOutputElement);
@@ -24,7 +24,7 @@ export class TreePanel {
   readonly #nextText = find("next-text", HTMLElement);
   readonly #bars = new NextBars(find("next", HTMLElement), (character) => this.#goTo(character));
   readonly #expect = debounce(120, () => void this.#showNext());
-  /** Counts the questions, so that an answer that was overtaken is dropped. */
+  /** Counts requests, to drop the answers of earlier ones. */
   #asked = 0;
 
   constructor(app: AppState, typed: HTMLInputElement) {
@@ -41,7 +41,7 @@ export class TreePanel {
     this.#typedAnew();
   }
 
-  /** The window goes to the end of the word. */
+  /** Moves the window to the end of the word. */
   #typedAnew(): void {
     const length = [...this.#typed.value.trim()].length;
     this.#at.max = String(length);
@@ -54,7 +54,7 @@ export class TreePanel {
     return [...this.#typed.value.trim()].slice(0, Number(this.#at.value)).join("");
   }
 
-  /** The word goes on with this character from where the window ends; "" ends it. */
+  /** Replaces the word after the window with this character; "" ends the word. */
   #goTo(character: string): void {
     this.#typed.value = this.#prefix() + character;
     this.#typed.dispatchEvent(new Event("input"));

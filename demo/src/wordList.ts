@@ -1,22 +1,22 @@
 /**
- * A list of words as the page needs to know it: how many, of which characters, and whether a
- * word is among them. Think of it as read-only; an edited text is a new list.
+ * A list of words: how many, which characters, and whether it has a given
+ * word. Treat it as read-only; an edited text is a new list.
  */
 import { slices } from "./slices";
 import { WordSet } from "./wordSet";
 
-/** Ends of lines, as Python's `str.splitlines` and the library have them. */
+/** Line ends, as in Python's `str.splitlines` and in the library. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they end lines
 export const LINE_END = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/;
 
 /** UTF-16 units read at a time: a few milliseconds of work. */
 const BLOCK = 1 << 16;
 
-/** UTF-16 units of the longest line that is taken for a word. */
+/** UTF-16 units of the longest line that counts as a word. */
 export const LONGEST = 1000;
 
 export interface WordList {
-  /** What to hand to the library: the text, a word a line, or its lines as they are. */
+  /** What to give the library: the text with a word per line, or its lines unchanged. */
   readonly given: string | Iterable<string>;
   /** Distinct words, trimmed and in NFC, in the order of the text. */
   readonly words: Pick<WordSet, "has" | "at" | "size" | typeof Symbol.iterator>;
@@ -29,7 +29,7 @@ export interface WordList {
 /** Nothing typed yet. */
 export const NO_WORDS: WordList = { given: "", words: new WordSet(), characters: new Set(), tooLong: 0 };
 
-/** A word in the form that lists hold and models learn. */
+/** A word in the form of lists and models: trimmed, in NFC. */
 export function normalForm(word: string): string {
   return word.trim().normalize("NFC");
 }
@@ -42,7 +42,7 @@ export function* lineBatches(text: string): Generator<string[]> {
   let rest = "";
   for (let start = 0; start < text.length; start += BLOCK) {
     const lines = text.slice(start, start + BLOCK).split(LINE_END);
-    // What is known to be too long need not grow.
+    // Already too long: stop collecting.
     lines[0] = rest.length > LONGEST ? rest : rest + (lines[0] ?? "");
     rest = lines.pop() ?? "";
     yield lines.map((line) => line.trim()).filter((line) => line !== "");
@@ -78,10 +78,10 @@ export async function readWordList(text: string, signal?: AbortSignal): Promise<
   return signal?.aborted ? undefined : { given: text, words, characters, tooLong };
 }
 
-/** Lines and UTF-16 units that a text area lays out within a frame or two. */
+/** Lines and UTF-16 units that a text area can lay out within two frames. */
 const PART = { lines: 200, units: 8_000 };
 
-/** Where the part of a text ends that begins at `start`: what a text area lays out in no time. */
+/** End of the part of a text that begins at `start` and that a text area can lay out without a pause. */
 export function partEnd(text: string, start: number): number {
   let end = start;
   for (let i = 0; i < PART.lines && end < text.length; i++) {
@@ -93,7 +93,7 @@ export function partEnd(text: string, start: number): number {
   return end;
 }
 
-/** Where the part of a text begins that ends at `end`. */
+/** Start of the part of a text that ends at `end`. */
 export function partStart(text: string, end: number): number {
   let start = end;
   for (let i = 0; i < PART.lines && start > 0; i++) {
@@ -104,7 +104,7 @@ export function partStart(text: string, end: number): number {
   return start;
 }
 
-/** The same place, or the one before it if that would cut a character in two. */
+/** The same index, or the one before it if it would split a surrogate pair. */
 function betweenCodePoints(text: string, place: number): number {
   return (text.codePointAt(place - 1) ?? 0) > 0xffff ? place - 1 : place;
 }

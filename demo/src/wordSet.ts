@@ -1,6 +1,6 @@
 /**
- * Distinct words in their order. One Set of a million words takes 100 ms whenever it outgrows its table,
- * so the words are spread over many small ones.
+ * Distinct words in insertion order. A Set of a million words takes 100 ms whenever its table grows,
+ * so the words are spread over many small Sets.
  */
 
 /** A power of two. */
@@ -27,7 +27,7 @@ export class WordSet {
     return true;
   }
 
-  /** The word at a place of the order, from 0. */
+  /** The word at an index, from 0. */
   at(place: number): string | undefined {
     return this.#inOrder[place];
   }

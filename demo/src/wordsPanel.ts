@@ -1,6 +1,6 @@
 /**
- * The words. A text area takes seconds to lay out 30,000 lines, and again at each keystroke, so of a long text
- * it shows a part, and the rest is held aside.
+ * The words. A text area takes seconds to lay out 30,000 lines, at each keystroke again. So it shows only a part of
+ * a long text, and this panel keeps the rest.
  */
 import { debounce, find, isolate, make, messageOf, offer, reveal } from "./dom";
 import { count, plural } from "./format";
@@ -23,30 +23,30 @@ export class WordsPanel {
   readonly #details = find("words-list", HTMLDetailsElement);
   readonly #own = find("words-own", HTMLButtonElement);
   readonly #chips = new Map<BuiltInList, HTMLButtonElement>();
-  /** The page's list that the words are, as it came. */
+  /** The page's list, as it was fetched, if the words are one. */
   #chosen: BuiltInList | undefined;
   readonly #watchers: ((chosen: BuiltInList | undefined) => void)[] = [];
   /** The text around the part that the area shows. */
   #before = "";
   #after = "";
-  /** The part that was put into the area, and what the area made of it: its line ends are its own. */
+  /** The part that was put into the area, and the area's version of it, which has other line ends. */
   #part = { text: "", value: "" };
-  /** The whole text: the same string until it changes, so that comparing costs nothing. */
+  /** The whole text: the same string object until it changes, so that comparing is cheap. */
   #text = "";
   /** What `#list` was read from. */
   #listed = "";
   #reading = new AbortController();
   #list: Promise<WordList> = Promise.resolve(NO_WORDS);
-  /** Whether each line is a word, whatever it looks like: somebody said so. */
+  /** Whether each line is a word, whatever it looks like, because the visitor said so. */
   #asLines = false;
-  /** What stood there before other words took its place. */
+  /** The words before the last replacement, for Undo. */
   #replaced: { text: string; source: string; asLines: boolean; chosen: BuiltInList | undefined } = {
     text: "",
     source: "",
     asLines: false,
     chosen: undefined,
   };
-  /** Counts what was written or asked for, so that words that arrive late take nothing newer's place. */
+  /** Counts changes and requests, so that a late answer does not replace newer words. */
   #asked = 0;
 
   constructor() {
@@ -98,14 +98,14 @@ export class WordsPanel {
     });
   }
 
-  /** The words as they stand; what was typed a moment ago is read first. */
+  /** The current words; pending typing is read first. */
   current(): Promise<WordList> {
     const text = this.#whole();
     if (text !== this.#listed) this.#read(text);
     return this.#list;
   }
 
-  /** Whether it must be said first what the words are; brings that question into sight. */
+  /** Whether the visitor must first say what the words are; scrolls to that question. */
   asks(): boolean {
     if (this.#question.hidden) return false;
     this.#details.open = true;
@@ -114,7 +114,7 @@ export class WordsPanel {
     return true;
   }
 
-  /** The page's list that the words are; undefined if they are somebody's own. */
+  /** The page's list that is shown; undefined for the visitor's own words. */
   get chosen(): BuiltInList | undefined {
     return this.#chosen;
   }
@@ -134,7 +134,7 @@ export class WordsPanel {
     return this.#whole();
   }
 
-  /** Takes somebody's own words. */
+  /** Takes the visitor's own words. */
   take(text: string, source: string): void {
     this.#replace(text, source);
   }
@@ -182,7 +182,7 @@ export class WordsPanel {
     else this.#area.removeAttribute("aria-invalid");
   }
 
-  /** Brings the words into sight, or what is asked about them, or wrong with them. */
+  /** Scrolls to the words, or to the question about them, or to their error. */
   reveal(): void {
     if (this.asks()) return;
     this.#details.open = true;
@@ -191,7 +191,7 @@ export class WordsPanel {
     if (this.#error.textContent) reveal(this.#error);
   }
 
-  /** Takes whoever has to mend the words to them, with what is wrong in sight. */
+  /** Moves the focus to the words, and shows their error. */
   revealError(): void {
     this.#area.focus({ preventScroll: true });
     reveal(this.#area);
@@ -223,7 +223,7 @@ export class WordsPanel {
     );
   }
 
-  /** Asks what a text that is not a word a line is meant to be. */
+  /** Asks what a text is meant to be if it is not one word per line. */
   #askForm({ looks, answers }: Question): void {
     this.#ask(`${looks} What are the words?`, [
       ...answers.map(({ label, examples, words }) => ({
@@ -265,7 +265,7 @@ export class WordsPanel {
         );
       button.addEventListener("click", async () => {
         offer(button, false);
-        // A button that goes away under the focus would drop it.
+        // Removing a focused button would drop the focus.
         this.#area.focus({ preventScroll: true });
         this.#question.hidden = true;
         await take();
@@ -290,7 +290,7 @@ export class WordsPanel {
     return this.#text;
   }
 
-  /** Other words; there is a way back to those before them. */
+  /** Replaces the words; Undo brings the old ones back. */
   #replace(text: string, source = "", asLines = false, chosen?: BuiltInList): void {
     this.#asked++;
     const before = this.#whole();
@@ -340,7 +340,7 @@ export class WordsPanel {
     offer(this.#later, this.#after !== "");
   }
 
-  /** A long text goes aside; what is put on the beginning of one replaces it. */
+  /** Keeps a pasted long text outside the area. Pasting at the start of one replaces it. */
   #insert(event: ClipboardEvent | DragEvent, data: DataTransfer | null): void {
     const text = data?.getData("text") ?? "";
     // An image, say, has no text.
@@ -368,7 +368,7 @@ export class WordsPanel {
     } else this.#question.hidden = true;
     const asLines = this.#asLines;
     this.#list = readWordList(text, this.#reading.signal).then((list) => {
-      // Overtaken by a newer text: whoever asked for this one gets that one.
+      // A newer text came meanwhile: return that one.
       if (!list) return this.#list;
       this.#partText.textContent = this.#area.readOnly
         ? `The first ${count(this.#part.text.match(/\n/g)?.length ?? 1)} are shown.`
