@@ -1,7 +1,7 @@
 /**
- * The page's side. Think of a `Makemore` as one model and the worker where it lives: every method
- * is a message to that worker, and this class only sees to it that each one is answered, once.
- * The worker starts at the first call that needs it.
+ * The page's side of the library. A `Makemore` is one model and the worker that holds it: every method sends a message
+ * to the worker, and this class makes sure that each call settles exactly once. The worker starts with the first call
+ * that needs it.
  */
 import { proxy, transfer } from "comlink";
 import { Connection, measurements } from "./connection";
@@ -35,7 +35,7 @@ import type {
 } from "./types";
 import { WordSender } from "./wordSender";
 
-/** How long a call that was stopped waits for the worker to end it, ms. */
+/** How long an aborted call waits for the worker before it rejects, ms. */
 const STOP_MS = 500;
 
 type API = Parameters<Parameters<Connection["race"]>[0]>[0];
@@ -47,11 +47,11 @@ export class Makemore {
   #model: ModelInfo | undefined;
   #disposed = false;
   #calls = 0;
-  /** Each ends a training that is under way. */
+  /** One function per running training; it ends that training. */
   readonly #stops = new Set<() => void>();
 
   /**
-   * Starts nothing yet.
+   * Creates an instance without a model. The worker starts later, with the first call that needs it.
    *
    * @param options which backend trains, and where the package's files are
    *
@@ -70,7 +70,7 @@ export class Makemore {
   }
 
   /**
-   * The model as it stands: architecture, layers with shapes, parameters. Undefined before there is one.
+   * The current model: layers with shapes, vocabulary, parameter count. Undefined before there is one.
    *
    * @example
    * ```ts
@@ -83,15 +83,15 @@ export class Makemore {
   }
 
   /**
-   * Trains a new model on words, in place of the one there was.
+   * Trains a new model on words. It replaces the current model.
    *
-   * @param words any iterable of strings, or one string with a word a line, which costs the page less
-   *   where there are a million. Ends are trimmed, empty words dropped; a character is a Unicode code
-   *   point after NFC. Or several such lists by name, `{ elves: [...], dwarves: [...] }`: one model that knows
-   *   which list a word is of (docs/groups.md)
-   * @throws MakemoreError `INVALID_WORDS`, `INVALID_OPTION`, `INVALID_MODEL` (the old model stays),
-   *   `BUSY` while another training runs, `DIVERGED`, `LOAD_FAILED`, `WORKER_FAILED`, `DISPOSED`;
-   *   the signal's reason when it aborts; what `onProgress` throws
+   * @param words any iterable of strings, or one string with one word per line, which is cheaper for the page if there
+   *   are a million words. Words are trimmed and converted to NFC, and empty ones are left out; a character is a Unicode
+   *   code point. Or several such lists by name, `{ elves: [...], dwarves: [...] }`, for one model that knows which list
+   *   a word belongs to (docs/groups.md)
+   * @throws MakemoreError `INVALID_WORDS`, `INVALID_OPTION` and `INVALID_MODEL` (the current model stays), `BUSY` while
+   *   another training runs, `DIVERGED`, `LOAD_FAILED`, `WORKER_FAILED`, `DISPOSED`; the signal's reason when it aborts;
+   *   whatever `onProgress` throws
    *
    * @example
    * ```ts
@@ -111,10 +111,10 @@ export class Makemore {
   }
 
   /**
-   * Goes on from where training stands: after an abort, after `load` (with the words), or beyond
-   * the end with a new total of `steps`. A resumed training learns what an unbroken one would have.
+   * Continues the training: after an abort or `stop`, after `load` (which needs the words), or beyond the planned end
+   * with a new total of `steps`. A resumed training learns the same as an uninterrupted one.
    *
-   * @throws MakemoreError as `train`, and `NO_MODEL`, `NO_WORDS`
+   * @throws MakemoreError like `train`, and `NO_MODEL`, `NO_WORDS`
    *
    * @example
    * ```ts
@@ -132,9 +132,9 @@ export class Makemore {
   }
 
   /**
-   * Ends the training under way: `train` or `resume` resolves with the result so far and `stopped: true`, and
-   * `resume` goes on from there. A training that is still being set up ends when its engine is ready, at step 0.
-   * Does nothing when no training is under way, or a second time.
+   * Ends the running training: `train` or `resume` resolves with the result so far and `stopped: true`. `resume` can
+   * continue from there. A training that is still starting ends at step 0, once its engine is ready. Does nothing if no
+   * training runs, or if it was called before.
    *
    * @example
    * ```ts
@@ -148,12 +148,12 @@ export class Makemore {
   }
 
   /**
-   * New words from the model, also while it trains.
+   * Samples new words from the model. Also works during a training.
    *
-   * @param count how many. Default 10, at most 1,000,000
-   * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION`, `INVALID_WORDS` for an `avoid` or `novel` that is no list,
-   *   `NO_WORDS`, and `SAMPLING_FAILED` if the conditions leave fewer words than were asked for, with what was found in
-   *   `words`; the signal's reason when it aborts
+   * @param count number of words, 1 to 1,000,000. Default 10
+   * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION`, `INVALID_WORDS` if `avoid` or `novel` is not a list of words,
+   *   `NO_WORDS`, and `SAMPLING_FAILED` if too few words meet the conditions (the error's `words` are those that were
+   *   found); the signal's reason when it aborts
    *
    * @example
    * ```ts
@@ -178,10 +178,11 @@ export class Makemore {
   }
 
   /**
-   * New words without end, as `for await (const word of mm.words())` reads them: the model as it is at the first
-   * word, also while it trains. `break` ends the work. At most 2,000 words are sampled ahead of the reader.
+   * Samples new words without end: `for await (const word of mm.words()) …`. All of them come from the model as it was
+   * at the first word, even during a training. `break` ends the sampling. The worker samples at most 2,000 words ahead
+   * of the reader.
    *
-   * @throws MakemoreError as `sample`; `SAMPLING_FAILED` once the conditions leave no more words
+   * @throws MakemoreError like `sample`; `SAMPLING_FAILED` once no more words meet the conditions
    *
    * @example
    * ```ts
@@ -212,7 +213,7 @@ export class Makemore {
           (error) => controller.error(error),
         );
       },
-      // The part before was read: the worker samples the next one meanwhile.
+      // The previous part was read: let the worker sample the next one meanwhile.
       pull: () => taken(),
       cancel: () => {
         end();
@@ -234,10 +235,12 @@ export class Makemore {
   }
 
   /**
-   * Every character that may come next in a word, with its probability, likeliest first; the end of the word is "".
+   * Returns every character that may come next in a word, with its probability, the likeliest first. The end of the
+   * word is "".
    *
-   * @param prefix how the word begins; in NFC, and without spaces before it. Default "": the first character
-   * @throws MakemoreError `NO_MODEL`, and `INVALID_OPTION` for a character the model never saw; the signal's reason
+   * @param prefix how the word begins; it is converted to NFC, and spaces before it are dropped. Default "": predicts
+   *   the first character
+   * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION` for a character that the model never saw; the signal's reason
    *   when it aborts
    *
    * @example
@@ -253,11 +256,11 @@ export class Makemore {
   }
 
   /**
-   * What the model makes of each word: its log-likelihood in nats, and the surprise of each of its
-   * characters. Words are trimmed and in NFC; empty ones are left out.
+   * Scores words: returns the log-likelihood of each word and the surprise of each of its characters, in nats. Words are
+   * trimmed and converted to NFC, and empty ones are left out.
    *
-   * @throws MakemoreError `NO_MODEL`, `INVALID_WORDS` for a character the model never saw, and `INVALID_OPTION` for a
-   *   group it does not have; the signal's reason when it aborts
+   * @throws MakemoreError `NO_MODEL`, `INVALID_WORDS` for a character that the model never saw, `INVALID_OPTION` for a
+   *   group that it does not have; the signal's reason when it aborts
    *
    * @example
    * ```ts
@@ -279,11 +282,11 @@ export class Makemore {
   }
 
   /**
-   * How likely each word is of each group, for a model that was trained on several lists. By Bayes' rule from `score`'s
-   * log-likelihoods, with every group as likely beforehand, however many words it had.
+   * Returns the probability that each word belongs to each group, for a model that was trained on several lists. Computed
+   * by Bayes' rule from the log-likelihoods of `score`, with equal priors: how many words a group had does not matter.
    *
-   * @param words as for `score`; one word is a list, too
-   * @throws MakemoreError `NO_MODEL`, `INVALID_WORDS` for a character the model never saw, and `INVALID_MODEL` for a
+   * @param words as for `score`; a string with a single word is fine
+   * @throws MakemoreError `NO_MODEL`, `INVALID_WORDS` for a character that the model never saw, `INVALID_MODEL` for a
    *   model without groups; the signal's reason when it aborts
    *
    * @example
@@ -306,10 +309,10 @@ export class Makemore {
   }
 
   /**
-   * Mean cross entropy over whole splits, in evaluation mode, nats per character.
+   * Returns the mean cross entropy of each whole split, in evaluation mode, in nats per character.
    *
-   * @param words default: the words of the training. Others are split as those were; in the same groups, if the
-   *   training had groups, and each word is evaluated as one of its group
+   * @param words default: the words of the training. Other words are split in the same way. If the training had groups,
+   *   give the words in the same groups; each word is evaluated as a member of its group
    * @throws MakemoreError `NO_MODEL`, `NO_WORDS`, `INVALID_WORDS`; the signal's reason when it aborts
    *
    * @example
@@ -327,10 +330,10 @@ export class Makemore {
   }
 
   /**
-   * The model as one self-contained .onnx file: it samples anywhere ONNX runs, and `load` goes on
-   * from it.
+   * Exports the model as one self-contained .onnx file. It runs wherever ONNX runs, and `load` reads it back.
    *
-   * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION`; the signal's reason when it aborts
+   * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION`, `INVALID_MODEL` for a form that the model does not have; the
+   *   signal's reason when it aborts
    *
    * @example
    * ```ts
@@ -344,11 +347,11 @@ export class Makemore {
   }
 
   /**
-   * Takes the model out of a file that `exportONNX` wrote, to sample, score or resume from it.
+   * Loads a model from a file that `exportONNX` wrote, to sample, score or resume. It replaces the current model.
    *
-   * @throws MakemoreError `INVALID_ONNX` for a file that is not ours or is damaged (the current model
-   *   stays), `INVALID_WORDS` for words other than the training's, `BUSY` while a training runs; the
-   *   signal's reason when it aborts
+   * @throws MakemoreError `INVALID_ONNX` for a damaged file or one that `exportONNX` did not write (the current model
+   *   stays), `INVALID_WORDS` for words other than those of the training, `BUSY` while a training runs; the signal's
+   *   reason when it aborts
    *
    * @example
    * ```ts
@@ -363,20 +366,20 @@ export class Makemore {
       const bytes = await copyBytes(onnx, stop.signal);
       stop.signal.throwIfAborted();
       const outcome = await api.load(id, transfer(bytes, [bytes.buffer]), plain, giveAway(sender));
-      // Also if it was stopped too late.
+      // Also if the abort came too late: the worker has the new model by now.
       if ("value" in outcome) this.#model = outcome.value;
       return outcome;
     });
   }
 
   /**
-   * Saves the model in the browser's storage of this origin, with the state of its training and its words: after
-   * `Makemore.open`, `novel`, `evaluate` and `resume` work at once. During a training it saves the weights as they
-   * are. A model that has the name already is replaced, whole; of two tabs, the last one wins.
+   * Saves the model in the browser's storage for this origin, together with its training state and its words, so that
+   * `novel`, `evaluate` and `resume` work right after `Makemore.open`. During a training, it saves the current weights.
+   * A model with the same name is replaced as a whole; if two tabs save under one name, the last one wins.
    *
    * @param name any string that is not empty
-   * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION`, and `STORAGE_FAILED` if the browser stores nothing here or has
-   *   no room left, and then the name keeps the model that it had; the signal's reason when it aborts
+   * @throws MakemoreError `NO_MODEL`, `INVALID_OPTION`, `STORAGE_FAILED` if the browser allows no storage here or has no
+   *   room left (the name keeps its old model); the signal's reason when it aborts
    *
    * @example
    * ```ts
@@ -390,11 +393,11 @@ export class Makemore {
   }
 
   /**
-   * A new `Makemore` with a model that `save` or `saveAs` saved, and its words.
+   * Opens a model that `save` or `saveAs` saved, with its words, in a new `Makemore`.
    *
    * @param options as for the constructor
-   * @throws MakemoreError `NOT_SAVED` if there is none of that name, `STORAGE_FAILED`, `UNSUPPORTED` for one that a
-   *   later version of this package saved, `INVALID_ONNX` for one that is damaged, `INVALID_OPTION`, `LOAD_FAILED`
+   * @throws MakemoreError `NOT_SAVED` if no model has that name, `STORAGE_FAILED`, `UNSUPPORTED` for a model that a later
+   *   version of this package saved, `INVALID_ONNX` for a damaged one, `INVALID_OPTION`, `LOAD_FAILED`
    *
    * @example
    * ```ts
@@ -414,7 +417,7 @@ export class Makemore {
   }
 
   /**
-   * The models that are saved on this origin, by name. Starts a worker for it, and ends it.
+   * Lists the models that are saved on this origin, sorted by name. Starts a worker for the call and ends it after.
    *
    * @param options as for the constructor
    * @throws MakemoreError `STORAGE_FAILED`, `INVALID_OPTION`, `LOAD_FAILED`
@@ -429,10 +432,10 @@ export class Makemore {
   }
 
   /**
-   * Removes a saved model and its words. Starts a worker for it, and ends it.
+   * Removes a saved model and its words. Starts a worker for the call and ends it after.
    *
    * @param options as for the constructor
-   * @returns whether there was one
+   * @returns whether there was a model with that name
    * @throws MakemoreError `STORAGE_FAILED`, `INVALID_OPTION`, `LOAD_FAILED`
    *
    * @example
@@ -459,7 +462,7 @@ export class Makemore {
   }
 
   /**
-   * Stops the worker; calls in flight reject with `DISPOSED`, and so does every later one.
+   * Stops the worker and frees its memory. Calls in flight and all later calls reject with `DISPOSED`.
    *
    * @example
    * ```ts
@@ -475,17 +478,17 @@ export class Makemore {
     this.#connection?.end(disposed());
   }
 
-  /** As `dispose`, for `using`. */
+  /** Same as `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  /** As `dispose`, for `await using`. */
+  /** Same as `dispose`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.dispose();
   }
 
-  /** Refuses a `this` that is a proxy of an instance, or none: it has no private fields. */
+  /** Throws if `this` is missing or is a proxy of an instance: a proxy has no private fields. */
   static #check(self: unknown, member: string): void {
     if (typeof self === "object" && self !== null && #options in self) return;
     throw new MakemoreError(
@@ -507,8 +510,8 @@ export class Makemore {
   }
 
   /**
-   * A call that may be stopped: it is asked to end, and rejects with the reason once it has, or soon after if
-   * the worker is in the middle of something. Its words are sent meanwhile.
+   * Makes a call that can be aborted, and sends its words meanwhile. On abort, the worker is asked to end the call. The
+   * call then rejects with the signal's reason, after `STOP_MS` at the latest, even if the worker is still busy.
    */
   async #stoppable<T>(
     name: string,
@@ -523,7 +526,7 @@ export class Makemore {
     },
     call: (api: API, id: number, stop: AbortController) => Promise<Outcome<T>>,
   ): Promise<T> {
-    // By what it can do: a signal of another realm (an iframe's) is no instance of this one's class.
+    // Check by duck typing: a signal of another realm (an iframe) is not an instance of this realm's class.
     if (
       signal !== undefined &&
       (typeof signal?.aborted !== "boolean" || typeof signal.addEventListener !== "function")
@@ -553,7 +556,7 @@ export class Makemore {
       });
     try {
       const answer = connection.race(async (api) => {
-        // The worker does not know a call that did not come yet.
+        // Aborted before the call was sent: the worker could not have stopped it.
         stop.signal.throwIfAborted();
         return call(api, id, stop);
       });
@@ -563,7 +566,7 @@ export class Makemore {
       sending.abort();
       sender?.close();
       avoid?.close();
-      // Whatever it came to.
+      // Once aborted, reject, even if the call succeeded in the meantime.
       stop.signal.throwIfAborted();
     }
   }
@@ -596,7 +599,7 @@ export class Makemore {
         tell = () => void api.stop(id);
         if (stopped) tell();
         const onEvent = (event: TrainEvent) => {
-          // A message may still be on its way when the worker is gone.
+          // A message may still arrive after the worker is gone.
           if (over || this.#connection !== connection) return;
           if ("model" in event) {
             this.#model = event.model;
@@ -604,11 +607,11 @@ export class Makemore {
             return;
           }
           if (this.#model) this.#model = { ...this.#model, step: event.progress.step };
-          // After the call was stopped nobody is told any more.
+          // Aborted: call `onProgress` no more.
           if (stop.signal.aborted) return;
           try {
             Promise.resolve(onProgress?.(event.progress)).catch((reason) => {
-              // Too late to stop anything: leave it an unhandled rejection.
+              // Too late to stop anything: leave it as an unhandled rejection.
               if (over) throw reason;
               stop.abort(reason);
             });
@@ -630,7 +633,7 @@ export class Makemore {
   }
 }
 
-/** The options of a call that samples, and the words that `novel` and `avoid` leave out. */
+/** Splits the options of a sampling call into plain ones and the word lists of `novel` and `avoid`. */
 function samplingOptions(call: string, options: SampleOptions) {
   const { signal, novel, avoid: parts, pattern, ...plain } = copyOptions(call, options);
   if (pattern !== undefined && kindOf(pattern) !== "RegExp")
@@ -653,7 +656,7 @@ function samplingOptions(call: string, options: SampleOptions) {
   };
 }
 
-/** Marks the words of a call to be moved to the worker. */
+/** Marks the words' message port to be transferred to the worker. */
 function giveAway<Sender extends WordSender | undefined>(
   sender: Sender,
 ): Sender extends WordSender ? EncodedWords : undefined;
@@ -661,12 +664,12 @@ function giveAway(sender: WordSender | undefined): EncodedWords | undefined {
   return sender && transfer(sender.encoded, [sender.encoded.port]);
 }
 
-/** A copy to give away: what the caller holds stays theirs. */
+/** Copies the file, because its bytes are transferred to the worker and the caller keeps theirs. */
 async function copyBytes(
   onnx: Uint8Array | ArrayBuffer | Blob | Response,
   signal: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  // By what it is and can do: objects of another realm (an iframe's) are no instances of this one's classes.
+  // Check by duck typing: objects of another realm (an iframe) are not instances of this realm's classes.
   try {
     if (ArrayBuffer.isView(onnx))
       return await inSlices(copied(new Uint8Array(onnx.buffer, onnx.byteOffset, onnx.byteLength)), signal);

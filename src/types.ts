@@ -1,6 +1,6 @@
 /**
- * The words of the API: what goes into a call and what comes out of it. Types only, so this
- * file costs a page nothing.
+ * The types of the public API: options and results of every call. Types only, so this file adds no bytes to a
+ * page.
  */
 import type { Backend } from "../worker/engines";
 import type { ArchitectureName, ArchitectureSizes } from "../worker/model/architectures";
@@ -21,54 +21,60 @@ export type { SGD } from "../worker/optimizers/sgd";
 export type { Backend, LayerSpec, OptimizerSpec };
 
 /**
- * `"wavenet"`: the lecture's final model, context 8, embedding 24, hidden 128 (76,579
- * parameters for 26 letters). `"mlp"`: where the lecture starts, context 3, embedding 10,
- * hidden 200 (12,097). Both predict a character from a window of those before it.
+ * Which model to train: a name, an object with sizes, or a list of layers.
  *
- * The rest of makemore reads words from left to right, and one example is a whole word: `"bigram"` (729), `"bow"` (a
- * bag of words, 12,827), `"rnn"` (11,803), `"gru"` (28,315), `"lstm"` (36,571), `"transformer"` (204,544), and
- * `"microgpt"` (4,192). `"bow"`, `"transformer"` and `"microgpt"` read words up to their `contextLength`: by default
- * the longest word of the list and one. The others read up to 255 characters.
+ * Two models predict a character from a window of the characters before it. The parameter counts are for 26 letters.
  *
- * Or sizes, whose `type` is one of these names (default `"wavenet"`), or the layers themselves. A list with a layer
- * such as `GRU` or `CausalSelfAttention` reads words.
+ * - `"wavenet"`: the lecture's final model. Context 8, embedding 24, hidden 128; 76,579 parameters.
+ * - `"mlp"`: the lecture's first model. Context 3, embedding 10, hidden 200; 12,097 parameters.
+ *
+ * The other models of makemore read a word from left to right, and one example is a whole word: `"bigram"` (729
+ * parameters), `"bow"` (a bag of words, 12,827), `"rnn"` (11,803), `"gru"` (28,315), `"lstm"` (36,571),
+ * `"transformer"` (204,544) and `"microgpt"` (4,192).
+ *
+ * `"bow"`, `"transformer"` and `"microgpt"` read words of at most `contextLength - 1` characters; by default,
+ * `contextLength` fits the longest word of the list. The others read up to 255 characters.
+ *
+ * An object with sizes names its model in `type` (default `"wavenet"`). A list of layers reads words if it has a layer
+ * such as `GRU` or `CausalSelfAttention`.
  */
 export type ModelChoice = ArchitectureName | ArchitectureSizes | readonly LayerSpec[];
 
-/** Words of one list: any iterable of strings, or one string with a word a line. */
+/** Words of one list: any iterable of strings, or one string with one word per line. */
 export type Words = Iterable<string> | string;
 
-/** The lists of a model with groups, by name: `{ elves: [...], dwarves: [...] }`. */
+/** Several lists by name, for a model with groups: `{ elves: [...], dwarves: [...] }`. */
 export type WordGroups = Readonly<Record<string, Words>>;
 
-/** One group by its name, or weights above 0 for some of them, such as `{ elves: 0.7, dwarves: 0.3 }`. */
+/** The name of one group, or weights above 0 for several, such as `{ elves: 0.7, dwarves: 0.3 }`. */
 export type GroupChoice = string | Readonly<Record<string, number>>;
 
-/** See `TrainOptions.recipe`. */
+/** The name of a recipe: see `TrainOptions.recipe`. */
 export type RecipeName = "default" | "thorough" | "best" | "lecture" | "makemore" | "microgpt";
 
 /**
- * A learning rate over the training: `warmup` steps of linear growth to `peak`, then `decay`
- * towards `final`, which it reaches as the training ends. Linear and cosine decay begin after `hold`. Decay `"step"` holds `peak` until `at` (a
- * fraction of the steps) and `final` from there on.
+ * The learning rate over the training. It grows linearly to `peak` for `warmup` steps. Then `"linear"` and `"cosine"`
+ * stay at `peak` for `hold`, and fall to `final` by the end of the training. `"step"` stays at `peak` until `at`, and
+ * then is `final`.
  */
 export interface Schedule {
+  /** The highest rate, above 0. */
   peak: number;
-  /** Steps. Default 0. */
+  /** Steps of linear growth to `peak`. Default 0. */
   warmup?: number | undefined;
-  /** Default `"constant"`. */
+  /** How the rate falls after the warm-up. Default `"constant"`: it stays at `peak`. */
   decay?: "constant" | "linear" | "cosine" | "step" | undefined;
-  /** Default 0; a tenth of `peak` for `"step"`. */
+  /** The rate at the end. Default 0; a tenth of `peak` for `"step"`. */
   final?: number | undefined;
-  /** Where `"step"` steps down, as a fraction of the steps. Default 0.75. */
+  /** When `"step"` steps down, as a fraction of the steps. Default 0.75. */
   at?: number | undefined;
   /** How long `"linear"` and `"cosine"` stay at `peak`, as a fraction of the steps after warm-up. Default 0. */
   hold?: number | undefined;
 }
 
 /**
- * Mean cross entropy in nats per character (the boundary after a word counts as one), in
- * evaluation mode; NaN for a split without words.
+ * Mean cross entropy per split, in evaluation mode, in nats per character. The end of a word counts as a character.
+ * NaN for a split without words.
  */
 export interface Losses {
   train: number;
@@ -76,349 +82,368 @@ export interface Losses {
   test: number;
 }
 
-/** How training stands; given to `onProgress` at most about 20 times a second. */
+/** The progress of a training. `onProgress` gets it at most about 20 times per second. */
 export interface Progress {
-  /** Steps done since the training began, those before a `resume` included. */
+  /** Steps done since the training began, including those before a `resume`. */
   step: number;
-  /** Steps the training will have when it is finished. */
+  /** Steps of the whole training. */
   steps: number;
   /**
-   * Mean training loss since the last call, nats per character. With soft targets it is the cross entropy
-   * against them: the same expectation as with hard ones, less noise. A teacher's share counts as well.
+   * Mean training loss since the last call, in nats per character. With soft targets, this is the cross entropy with
+   * them: it has the same expectation as with hard targets, but less noise. With a teacher, the targets include its
+   * share.
    */
   loss: number;
-  /** Over about the last second. */
+  /** Steps per second, over about the last second. */
   stepsPerSecond: number;
-  /** At that pace. */
+  /** Seconds left at the current pace. */
   secondsLeft: number;
-  /** What is training, and on what: `"relaxed-simd"`, `"simd"`, an adapter's name, … */
+  /** The engine that trains. */
   backend: Backend;
+  /** What the engine runs on, such as `"relaxed-simd"`, `"simd"` or the name of a GPU. */
   device: string;
   /**
-   * Where `evalEvery` fell due: the validation split whole, and as many characters of the training
+   * Present when `evalEvery` is due: losses on the whole validation split, and on as many characters of the training
    * split, so that an evaluation stays short.
    */
   evaluation?: Pick<Losses, "train" | "validation">;
-  /** Where `sampleEvery` fell due: a few words of the model as it is. */
+  /** Present when `sampleEvery` is due: a few words from the current model. */
   samples?: string[];
-  /** Something the training got over, such as a lost GPU; said once. */
+  /** A problem that training recovered from, such as a lost GPU. Each one is reported once. */
   notice?: string;
 }
 
 export interface TrainOptions {
-  /** Default: `"wavenet"`, or a smaller one of its kind for a list of less than about 3,000 words. */
+  /** The model to train. Default: `"wavenet"`, or a smaller WaveNet for a list of fewer than about 3,000 words. */
   model?: ModelChoice | undefined;
   /**
-   * - `"default"`: 3,400 steps of 128 examples with AdamW at 4.5e-3 (betas 0.8 and 0.99, decay 0.003), 50
-   *   steps of warm-up (a tenth of a run below 500), the peak until 70 %, then linear to 0; soft targets in
-   *   even order. A list shorter than the lecture's takes fewer steps, more decay, and below about 3,000 words
-   *   a smaller model.
-   * - `"thorough"`: the same for 5,000 steps, with decay 0.01.
-   * - `"best"`: 8,000 steps with the n-gram teacher and decay 0.05, the peak until 60 %.
-   * - `"lecture"`: SGD at 0.1, then 0.01 for the last quarter, 200,000 steps of 32; hard targets in random
-   *   order.
-   * - `"makemore"`: makemore.py's AdamW at 5e-4 (betas 0.9 and 0.99, decay 0.01), 10,000 steps of 32; hard
-   *   targets in random order. Its model is the Transformer, unless another is given.
-   * - `"microgpt"`: microGPT's Adam at 0.01 (betas 0.85 and 0.99), linear to 0, 1,000 steps of one word; hard
-   *   targets in random order. Its model is microGPT, unless another is given.
+   * A set of training options that were tuned together. Any option that you give replaces the recipe's.
    *
-   * A model that reads words takes `"default"`, `"makemore"` or `"microgpt"`. Its default is 6,000 steps of 32 words
-   * (2,000 for the bigram) with AdamW (betas 0.9 and 0.99, decay 0.01) at 3e-3 (2e-3 for the Transformer, 0.01 for
-   * microGPT, 0.05 for the bigram), with warm-up as above, the peak until half of the steps, then linear to 0; soft
-   * targets in even order. The Transformer takes decay 0.1 and the n-gram teacher, unless the latter would need more than
-   * 256 MB, or the words have groups. Other models take all but `"microgpt"`.
+   * - `"default"`: 3,400 steps of 128 examples with AdamW (betas 0.8 and 0.99, weight decay 0.003). The learning rate
+   *   warms up for 50 steps (a tenth of a run shorter than 500), stays at 4.5e-3 until 70 % of the steps after the
+   *   warm-up, and then falls linearly to 0. Soft targets, even order. A list shorter than the lecture's gets fewer
+   *   steps and more weight decay; below about 3,000 words it also gets a smaller model.
+   * - `"thorough"`: as `"default"`, for 5,000 steps with weight decay 0.01.
+   * - `"best"`: as `"default"`, for 8,000 steps with the n-gram teacher and weight decay 0.05; the learning rate stays
+   *   at its peak until 60 %.
+   * - `"lecture"`: 200,000 steps of 32 examples with SGD at 0.1, and at 0.01 for the last quarter. Hard targets,
+   *   random order.
+   * - `"makemore"`: as makemore.py, 10,000 steps of 32 examples with AdamW at 5e-4 (betas 0.9 and 0.99, weight decay
+   *   0.01). Hard targets, random order. Its default model is the Transformer.
+   * - `"microgpt"`: as microGPT, 1,000 steps of one word with Adam at 0.01 (betas 0.85 and 0.99), falling linearly to
+   *   0. Hard targets, random order. Its default model is microGPT.
    *
-   * Any option beside it wins. Default `"default"`.
+   * A model that reads words takes `"default"`, `"makemore"` or `"microgpt"`; the other models take all but
+   * `"microgpt"`. For a model that reads words, `"default"` is 6,000 steps of 32 words (2,000 for the bigram) with AdamW
+   * (betas 0.9 and 0.99, weight decay 0.01). The learning rate's peak is 3e-3 (2e-3 for the Transformer, 0.01 for
+   * microGPT, 0.05 for the bigram); it warms up as above, stays at the peak for half of the steps, and then falls
+   * linearly to 0. Soft targets, even order. The Transformer has weight decay 0.1 and the n-gram teacher; it has no
+   * teacher if that would need more than 256 MB, or if the words have groups.
+   *
+   * Default `"default"`.
    */
   recipe?: RecipeName | undefined;
   /**
-   * Gradient steps, 1 to 10,000,000. `"auto"`, the default of the default recipe, takes them from the length of
-   * the list, and ends earlier when the validation loss has not come down for half of them. The other
-   * recipes have their own by default. More steps than `"auto"` would take come with more weight decay, up to 0.1.
+   * Gradient steps, 1 to 10,000,000. `"auto"` chooses them by the length of the list, and ends the training early if the
+   * validation loss has not improved for half of them. Default: `"auto"` for the default recipe, otherwise the recipe's
+   * number. With the default recipe, more steps than `"auto"` would choose raise the weight decay, up to 0.1.
    */
   steps?: number | "auto" | undefined;
   /**
-   * Examples a step, 1 to 4,096. An example is a character to predict, or a whole word for a model that reads words.
-   * At least 2 where a BatchNorm1d would see one row. Default: the recipe's.
+   * Examples per step, 1 to 4,096. An example is one character to predict, or a whole word for a model that reads words.
+   * At least 2 if a BatchNorm1d would otherwise see a single row. Default: the recipe's.
    */
   batchSize?: number | undefined;
-  /** A number is a constant rate. Default: the recipe's. An optimiser of another type brings its own peak: 0.1 for SGD, 2e-3 for AdamW. */
+  /**
+   * The learning rate: a number for a constant rate, or a schedule. Default: the recipe's. If `optimizer` is of another
+   * type than the recipe's, its default peak is that type's own: 0.1 for SGD, 2e-3 for AdamW, 2e-4 for Lion.
+   */
   learningRate?: number | Schedule | undefined;
-  /** A name stands for its defaults. Default: the recipe's. */
+  /** The optimiser, with its options, or its name for the defaults. Default: the recipe's. */
   optimizer?: OptimizerSpec["type"] | OptimizerSpec | undefined;
   /**
-   * How examples are drawn. `"even"`: each batch is an even sample of the examples sorted by context (of the words in
-   * their order, for a model that reads words), and no
-   * example comes twice before most others came once. `"random"`: with replacement, as in the lecture. Default:
-   * the recipe's.
+   * The order in which examples are drawn. `"even"`: each batch is spread evenly over the examples, which are sorted by
+   * context (words are sorted alphabetically), and hardly any example repeats before the others have had their turn.
+   * `"random"`: with replacement, as in the lecture. Default: the recipe's.
    */
   order?: "even" | "random" | undefined;
   /**
-   * What an example is to predict. `"soft"`: the distribution of the characters that follow the same context
-   * in the training split. The expected gradient is that of `"hard"`, the example's own next character, but less
-   * noisy. Needs at most 8 bytes an example. Default: the recipe's.
+   * What an example has to predict. `"hard"`: its own next character. `"soft"`: the distribution of all characters that
+   * follow the same context in the training split. The expected gradient is the same, but `"soft"` has less noise. Soft
+   * targets need at most 8 bytes per example. Default: the recipe's.
    */
   targets?: "soft" | "hard" | undefined;
   /**
-   * `"ngram"`: the network first learns a smoothed n-gram of the training split, then the data: soft
-   * targets are mixed with the n-gram's, whose weight falls from 0.9 to 0 over the training, or to 0.3 for a model that
-   * reads words. Gives a lower loss to a model that would learn its words by heart, such as the Transformer. Needs 4
-   * bytes a context (or beginning of a word) and vocabulary entry, 5 MB for 30,000 names, at most 256 MB.
-   * Default: the recipe's, `"none"` with hard targets.
+   * `"ngram"` mixes the soft targets with the predictions of a smoothed n-gram of the training split. The n-gram's
+   * weight falls from 0.9 at the first step to 0 at the last (to 0.3 for a model that reads words). This lowers the
+   * validation loss of models that overfit, such as the Transformer. It needs 4 bytes per vocabulary entry and context
+   * (for a model that reads words: per distinct prefix), which is 5 MB for 30,000 names, and at most 256 MB. Default:
+   * the recipe's; `"none"` with hard targets.
    */
   teacher?: "ngram" | "none" | undefined;
   /**
-   * A whole number, 0 to 4,294,967,295, or any string. Default 42. Same seed, words and backend: same weights.
+   * A whole number, 0 to 4,294,967,295, or any string. The same seed, words, options, backend and device give the same
+   * weights. Default 42.
    *
-   * A string stands for its 32-bit FNV-1a hash, over the UTF-8 bytes of its NFC; files keep that number.
+   * A string becomes its 32-bit FNV-1a hash, over the UTF-8 bytes of its NFC form; files store that number.
    */
   seed?: number | string | undefined;
-  /** Shares of train, validation and test; of each group, if there are groups. Default [0.8, 0.1, 0.1]. */
+  /** Shares of train, validation and test, of every group if there are groups. Default [0.8, 0.1, 0.1]. */
   split?: readonly [train: number, validation: number, test: number] | undefined;
-  /** Shuffle the words by the seed before the split. Default true. */
+  /** Whether to shuffle the words, by the seed, before the split. Default true. */
   shuffle?: boolean | undefined;
   /**
-   * For words as one CSV text: the column with the words, by its name in the first line, or by its number from 0, and
-   * then the first line counts as data.
+   * For words that are one CSV text: the column that holds the words. Give its name in the first line, or its number
+   * from 0; with a number, the first line counts as data.
    */
   column?: string | number | undefined;
   /**
-   * Keep the weights that did best on the validation split, not the last ones: short lists are soon
-   * learned by heart. Nothing is kept if there is no validation split. `resume` goes on from the last
-   * weights all the same; a file holds the kept ones. Default true, for the recipes `"lecture"` and `"microgpt"`
-   * false.
+   * Whether the model gets the weights with the best validation loss, instead of the last ones, because a short list is
+   * soon overfitted. Has no effect without a validation split. `resume` still continues from the last weights; a saved
+   * or exported file holds the best ones. Default true; false for the recipes `"lecture"` and `"microgpt"`.
    */
   keepBest?: boolean | undefined;
   /**
-   * Steps without a better validation loss after which training ends; 0 is never. Takes `keepBest`.
-   * Default: half of the steps with `steps: "auto"`, otherwise 0.
+   * Ends the training after this many steps without a better validation loss; 0 is never. Needs `keepBest`. Default: half
+   * of the steps with `steps: "auto"`, otherwise 0.
    */
   patience?: number | undefined;
-  /** Steps between evaluations in `onProgress`; 0, the default, is never. No file is fetched for them. */
+  /** Steps between evaluations in `onProgress`; 0 is never. Evaluations download nothing. Default 0. */
   evalEvery?: number | undefined;
-  /** Steps between samples in `onProgress`; 0, the default, is never. No file is fetched for them. */
+  /** Steps between samples in `onProgress`; 0 is never. These samples download nothing. Default 0. */
   sampleEvery?: number | undefined;
   /**
-   * Fetches and starts ONNX Runtime (3.7 MB) while the training runs, so that the first `sample` after it is quick.
-   * Default false: the first call that needs ONNX Runtime fetches it.
+   * Whether to download and start ONNX Runtime (3.7 MB) during the training, so that the first `sample` after it is fast.
+   * Default false: the first call that needs ONNX Runtime downloads it.
    */
   prefetch?: boolean | undefined;
   /**
-   * Saves the model and its words under this name, as `save` does: about every two seconds, and at the end also
-   * of a training that was stopped. A save that fails is a notice, not the end of the training. Default: not saved.
+   * Saves the model and its words under this name, as `save` does: about every two seconds, and when the training ends
+   * or is stopped. A failed save adds a notice and does not end the training. Default: not saved.
    */
   saveAs?: string | undefined;
   /**
-   * If it throws, or returns a promise that rejects, training stops and `train` rejects with that. Training does
-   * not wait for the promise.
+   * Called with the progress. If it throws, or returns a promise that rejects, training stops and `train` rejects with
+   * the same error. Training does not wait for the promise.
    */
   onProgress?: ((progress: Progress) => void) | undefined;
-  /** Stops training as `fetch` does; what was learned stays. */
+  /** Aborts the training: `train` rejects with the signal's reason, and the model keeps what it has learned so far. */
   signal?: AbortSignal | undefined;
 }
 
-/** Options of `resume`; what is not given stays as the training had it. */
+/** Options of `resume`. Options that are not given keep the value that the training had. */
 export interface ResumeOptions {
-  /** After `load`: the words that the training had, in the same groups if it had groups. */
+  /** After `load`: the words of the training, in the same groups if it had groups. */
   words?: Words | WordGroups | undefined;
   /** As in `TrainOptions`, for these words. */
   column?: string | number | undefined;
-  /** A new total, for going on beyond the end. */
+  /** A new total number of steps, to train longer than planned. */
   steps?: number | undefined;
-  /** A new rate or schedule, over the whole training, from its first step on. */
+  /** A new rate or schedule. A schedule spans the whole training, from its first step. */
   learningRate?: number | Schedule | undefined;
-  /** Steps between evaluations in `onProgress`; 0, the default, is never. */
+  /** Steps between evaluations in `onProgress`; 0 is never. Default 0. */
   evalEvery?: number | undefined;
-  /** Steps between samples in `onProgress`; 0, the default, is never. */
+  /** Steps between samples in `onProgress`; 0 is never. Default 0. */
   sampleEvery?: number | undefined;
   /** As in `TrainOptions`. Default false. */
   prefetch?: boolean | undefined;
   /** As in `TrainOptions`. Default: not saved. */
   saveAs?: string | undefined;
   /**
-   * If it throws, or returns a promise that rejects, training stops and `resume` rejects with that. Training does
-   * not wait for the promise.
+   * Called with the progress. If it throws, or returns a promise that rejects, training stops and `resume` rejects with
+   * the same error. Training does not wait for the promise.
    */
   onProgress?: ((progress: Progress) => void) | undefined;
-  /** Stops training as `fetch` does; what was learned stays. */
+  /** Aborts the training: `resume` rejects with the signal's reason, and the model keeps what it has learned so far. */
   signal?: AbortSignal | undefined;
 }
 
 /** Options of `score`. */
 export interface ScoreOptions {
   /**
-   * For a model with groups: the group that words are taken to be of. Weights mix the groups at every character, as
-   * for `sample`. Default: the word may be of any group, each as likely as another.
+   * For a model with groups: the group to score the words as. Weights mix the groups at every character, as in `sample`.
+   * Default: any group, all equally likely.
    */
   group?: GroupChoice | undefined;
-  /** Stops scoring as `fetch` does. */
+  /** Aborts the call, which rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
 /** Options of `evaluate`. */
 export interface EvaluateOptions {
-  /** Stops the evaluation as `fetch` does. */
+  /** Aborts the call, which rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
 /** Options of `load`. */
 export interface LoadOptions {
   /**
-   * The words that the training had, for `novel`, `evaluate` and `resume`. For `novel` alone, give them to
-   * `sample` instead. In the same groups, if the training had groups.
+   * The words of the training, which `novel`, `evaluate` and `resume` need; in the same groups if it had groups. If you
+   * only need `novel`, give the words to `sample` instead.
    */
   words?: Words | WordGroups | undefined;
   /** As in `TrainOptions`, for these words. */
   column?: string | number | undefined;
-  /** Stops loading as `fetch` does; the model stays as it was. */
+  /** Aborts the call, which rejects with the signal's reason. The current model stays. */
   signal?: AbortSignal | undefined;
 }
 
-/** What the words came to. */
+/** Counts of the words after reading and splitting them. */
 export interface WordStats {
-  /** Words trained, validated and tested on, repeats included. */
+  /** Words in all splits, including repeats. */
   count: number;
-  /** Words left out because nothing was left of them after trimming. */
+  /** Words that were left out because they are empty once trimmed. */
   dropped: number;
-  /** Words that had occurred before. */
+  /** Words that occurred before in the list. */
   repeated: number;
   /** Words in each split. */
   split: { train: number; validation: number; test: number };
 }
 
-/** What `backend: "auto"` found: milliseconds a step, or why an engine was not in question. */
+/** What `backend: "auto"` measured: the milliseconds per step of an engine, or why the engine was skipped. */
 export interface BackendMeasurement {
   backend: Backend;
+  /** What the engine runs on: see `Progress.device`. */
   device: string;
-  /** Median of a few throw-away steps. */
+  /** Milliseconds per step: the median of a few steps that are thrown away. */
   msPerStep?: number;
-  /** Why it was not measured. */
+  /** Why the engine was not measured. */
   skipped?: string;
 }
 
-/** Which weights a training kept. */
+/** The weights that `keepBest` kept. */
 export interface Kept {
-  /** Steps that they were trained for. */
+  /** The step after which the weights were kept. */
   step: number;
-  /** Their mean cross entropy on the validation split (its first 32,768 characters), nats per character. */
+  /** Their mean cross entropy on the validation split (at most its first 32,768 characters), in nats per character. */
   validation: number;
 }
 
+/** The result of `train` and `resume`. */
 export interface TrainResult {
   /** Steps done since the training began. */
   step: number;
-  /** Steps of the whole training; as many as were done if it ended early. */
+  /** Steps of the whole training; equal to `step` if the training ended early. */
   steps: number;
-  /** Whether `stop()` ended it before its last step. */
+  /** Whether `stop()` ended the training before its last step. */
   stopped: boolean;
-  /** The weights that the model has now; absent without `keepBest` or without a validation split. */
+  /** Which weights the model has now; absent without `keepBest` or without a validation split. */
   kept?: Kept;
   /** Share of 1,000 samples at temperature 1 that are words of the list, 0 to 1. */
   copies: number;
+  /** The engine that trained. */
   backend: Backend;
+  /** What the engine ran on: see `Progress.device`. */
   device: string;
-  /** Wall time of this call in the worker, seconds, evaluation and sampling included. */
+  /** Wall time of this call in the worker, in seconds, including evaluation and sampling. */
   seconds: number;
   /**
-   * The loss of every step of this call, in order: `losses[0]` is step `step - losses.length`. See
-   * `Progress.loss`; the plain loss of a whole split is `evaluate`'s.
+   * The loss of every step of this call, in order: `losses[0]` is the loss of step `step - losses.length`. See
+   * `Progress.loss`; for the loss of a whole split, call `evaluate`.
    */
   losses: Float32Array;
-  /** As the lecture smooths it: means over buckets of `size` steps (1,000, or fewer for a short run). */
+  /** The losses smoothed as in the lecture: means over buckets of `size` steps (1,000, or fewer for a short run). */
   smoothed: { size: number; losses: Float32Array };
   words: WordStats;
   model: ModelInfo;
-  /** What `auto` measured; absent where a backend was asked for. */
+  /** What `"auto"` measured; absent if a backend was chosen. */
   measured?: BackendMeasurement[];
-  /** What the training got over on its way. */
+  /** Problems that training recovered from, and warnings about the words or the result. */
   notices: string[];
 }
 
-/** One layer of a model as it stands. */
+/** One layer of the current model. */
 export interface LayerInfo {
   name: string;
   type: LayerSpec["type"];
-  /** [positions, channels] going in and out, without the batch. */
+  /** [positions, channels] of the input, without the batch. */
   inputShape: readonly number[];
+  /** [positions, channels] of the output, without the batch. */
   outputShape: readonly number[];
-  /** Trainable numbers. */
+  /** Number of trainable parameters. */
   parameters: number;
 }
 
-/** What the current model is. */
+/** A description of the current model. */
 export interface ModelInfo {
-  /** Characters before the one to predict; for a model that reads words, those of its longest word and one. */
+  /**
+   * Characters before the one to predict. For a model that reads words: one more than the characters of the longest word
+   * that it can read.
+   */
   contextLength: number;
-  /** Characters in order of their ids, from 1; id 0 is the boundary of words. */
+  /** The characters in the order of their ids, from 1; id 0 is the boundary between words. */
   vocabulary: readonly string[];
-  /** Names of the lists that it was trained on, in order of their ids, which follow the characters'; absent for one list. */
+  /**
+   * Names of the groups, in the order of their ids, which follow those of the characters. Absent if the model was trained
+   * on one list.
+   */
   groups?: readonly string[];
   layers: readonly LayerInfo[];
-  /** Trainable numbers in all. */
+  /** Number of trainable parameters. */
   parameters: number;
-  /** Steps it was trained for; during training, as of the last progress. */
+  /** Steps that the model was trained for; during a training, as of the last progress. */
   step: number;
-  /** Steps its training will have when it is finished. */
+  /** Steps of the whole training. */
   steps: number;
 }
 
+/** Options of `sample` and `words`. */
 export interface SampleOptions {
-  /** Divides the logits. Default 1; below 1 is safer, above is wilder. Above 0, at most 100. */
+  /** Divides the logits: below 1 the words are safer, above 1 wilder. Above 0, at most 100. Default 1. */
   temperature?: number | undefined;
-  /** Only the k likeliest characters. Default: all. */
+  /** Choose among the k likeliest characters only. Default: all. */
   topK?: number | undefined;
-  /** Only the likeliest characters that together have this probability. Default 1. */
+  /** Choose among the likeliest characters that together reach this probability. Default 1. */
   topP?: number | undefined;
   /** How each word begins. Default "". */
   prefix?: string | undefined;
   /**
-   * How each word ends. The search is led to such words, so that a rare suffix is found as well; docs/sampling.md says
-   * how. Default: anything.
+   * How each word ends. The search is guided to such words, so that it also finds a rare suffix: see docs/sampling.md.
+   * Default: anything.
    */
   suffix?: string | undefined;
-  /** What each word has somewhere. The search is led to it, if there is no `suffix`. Default: anything. */
+  /** A part that each word must contain. The search is guided to it if there is no `suffix`. Default: anything. */
   contains?: string | undefined;
   /**
-   * What each word matches somewhere: use `^` and `$` for all of it. `lastIndex` is taken as 0. A pattern that takes
-   * more than 100 ms for a word is refused. Default: anything.
+   * A pattern that some part of each word must match; `^` and `$` match the word's ends. `lastIndex` is ignored. A
+   * pattern that takes more than 100 ms for one word is an error. Default: anything.
    */
   pattern?: RegExp | undefined;
   /**
-   * Words and parts of words that no word has in it: any iterable of strings, or one string with one per line. They
-   * are trimmed and in NFC, and compared by character, upper and lower case as they stand. Default: none.
+   * Words and parts of words that no word may contain: any iterable of strings, or one string with one per line. Each is
+   * trimmed and converted to NFC. The comparison is case-sensitive. Default: none.
    */
   avoid?: Iterable<string> | string | undefined;
-  /** In characters, the prefix included. Default 1. */
+  /** Least number of characters, including the prefix. Default 1. */
   minLength?: number | undefined;
-  /** A word that reaches it ends there. Default 100. */
+  /** Most characters, including the prefix: a word that reaches this length ends there. Default 100. */
   maxLength?: number | undefined;
   /**
-   * For a model with groups: the group that words are of. Weights mix the groups at every character: they need not
-   * add up to 1, and a group without one has no part. Default: each group has its turn, word by word.
+   * For a model with groups: the group of the words. Weights mix the groups at every character; they need not add up to
+   * 1, and groups that are not named take no part. Default: the groups take turns, word by word.
    */
   group?: GroupChoice | undefined;
-  /** As in `TrainOptions`. Same seed, same model: same words. Default: a new one each call. */
+  /** As in `TrainOptions`. The same seed and model give the same words. Default: a new random seed for each call. */
   seed?: number | string | undefined;
-  /** `true` leaves out words of the training list; a list of words leaves out those. Default false. */
+  /** `true` excludes the words of the training list; a list excludes its own words instead. Default false. */
   novel?: boolean | Iterable<string> | string | undefined;
   /**
-   * Edits to the nearest word of the training list, at the least: the Damerau-Levenshtein distance, in characters
-   * inserted, deleted, replaced, or swapped with their neighbour. 1 is the same as `novel: true`; at most 1,000.
-   * Default 0.
+   * Least number of edits to the nearest word of the training list (Damerau-Levenshtein distance). An edit inserts,
+   * deletes or replaces one character, or swaps two neighbours. 1 is the same as `novel: true`; at most 1,000. Default 0.
    */
   minDistance?: number | undefined;
-  /** No word twice. Default false. */
+  /** Whether no word may come twice. Default false. */
   unique?: boolean | undefined;
   /**
-   * `"likelihood"`: the words that were sampled, the likeliest first, by the `logLikelihood` that `score` gives. Only
+   * `"likelihood"` returns the sampled words sorted by the `logLikelihood` that `score` gives, the likeliest first. Only
    * for `sample`. Default: in the order in which they were sampled.
    */
   orderBy?: "likelihood" | undefined;
-  /** Stops sampling as `fetch` does. */
+  /** Aborts the call, which rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
-/** A condition on sampled words: the option's name. */
+/** The option behind a condition on sampled words: which one could not be met. */
 export type SampleCondition =
   | "suffix"
   | "contains"
@@ -428,29 +453,29 @@ export type SampleCondition =
   | "minDistance"
   | "unique";
 
-/** What the model makes of a word. */
+/** How likely a word is under the model. */
 export interface WordScore {
   word: string;
-  /** Sum over the characters and the boundary after them, nats; at most 0. */
+  /** Log-likelihood of the characters and of the word's end, in nats; at most 0. */
   logLikelihood: number;
-  /** `logLikelihood` divided by the characters, the boundary included. */
+  /** `logLikelihood` divided by the number of characters, counting the word's end as one. */
   perCharacter: number;
-  /** -log p of each character given those before it, nats; the last is the boundary's. */
+  /** -log p of each character given those before it, in nats. The last entry is the word's end, with character "". */
   surprises: { character: string; surprise: number }[];
 }
 
-/** What the model makes of a word's group. */
+/** Which group a word belongs to, according to the model. */
 export interface Classification {
   word: string;
   /** The group with the highest probability. */
   group: string;
-  /** 0 to 1; those of all groups add up to 1. */
+  /** The probability of each group, 0 to 1; they add up to 1. */
   probabilities: Record<string, number>;
 }
 
 /** Options of `classify`. */
 export interface ClassifyOptions {
-  /** Stops the call as `fetch` does. */
+  /** Aborts the call, which rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
@@ -458,40 +483,43 @@ export interface ClassifyOptions {
 export interface NextOptions {
   /** As in `ScoreOptions`. */
   group?: GroupChoice | undefined;
-  /** Stops the call as `fetch` does. */
+  /** Aborts the call, which rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
 /** A character that may come next. */
 export interface NextCharacter {
-  /** The end of the word is "". */
+  /** The character, or "" for the end of the word. */
   character: string;
-  /** 0 to 1; those of all characters add up to 1. */
+  /** Its probability, 0 to 1; those of all characters add up to 1. */
   probability: number;
 }
 
+/** Options of `exportONNX`. */
 export interface ExportOptions {
   /**
-   * `"window"`: `context` int32 [batch, contextLength] to `logits` [batch, vocabulary]. `"convolution"`:
-   * `tokens` int32 [batch, time], plain words, to `logits` [batch, time + 1, vocabulary] of each
-   * character given those before it, and of what follows the last. `"sequence"`, for models that read
-   * words: `tokens` int32 [batch, time], 0 and then a word, to `logits` [batch, time, vocabulary] of what
-   * follows each token; for other models it is the same as `"convolution"`. `"incremental"`: one character
-   * at a time, with the state as named inputs and outputs.
+   * The form of the graph: its inputs and outputs.
    *
-   * Default: `"sequence"` for models that read words (bigram, bow, rnn, gru, lstm, transformer, microgpt),
-   * which have no window and no convolution; otherwise `"window"`.
+   * - `"window"`: `context` int32 [batch, contextLength] to `logits` [batch, vocabulary].
+   * - `"convolution"`: `tokens` int32 [batch, time], the characters of words, to `logits` [batch, time + 1, vocabulary]:
+   *   one prediction for each character from those before it, and one for what follows the last.
+   * - `"sequence"`: for models that read words, `tokens` int32 [batch, time], 0 and then the characters of a word, to
+   *   `logits` [batch, time, vocabulary]: what follows each token. For other models, the same as `"convolution"`.
+   * - `"incremental"`: one character at a time, with the state as named inputs and outputs.
+   *
+   * Models that read words (bigram, bow, rnn, gru, lstm, transformer, microgpt) have no `"window"` and no
+   * `"convolution"`. Default: `"sequence"` for them, otherwise `"window"`.
    */
   form?: "window" | "convolution" | "sequence" | "incremental" | undefined;
-  /** Leave out what only `resume` needs (optimiser moments). Default true: keep it. */
+  /** Whether the file includes the optimiser's state, which only `resume` needs. Default true. */
   trainingState?: boolean | undefined;
-  /** Stops the export as `fetch` does. */
+  /** Aborts the call, which rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
 /** Options of `save`. */
 export interface SaveOptions {
-  /** Stops the save as `fetch` does; the name keeps the model that it had, unless the new one is already there. */
+  /** Aborts the save: the name keeps its old model, unless the new one is already stored. */
   signal?: AbortSignal | undefined;
 }
 
@@ -500,32 +528,35 @@ export interface SavedModel {
   name: string;
   /** When it was saved. */
   date: Date;
-  /** Words saved with it, repeats included; 0 if it was loaded without its words. */
+  /** Words saved with it, including repeats; 0 if the model was loaded without its words. */
   words: number;
-  /** Trainable numbers in all. */
+  /** Number of trainable parameters. */
   parameters: number;
-  /** Steps it was trained for. */
+  /** Steps that the model was trained for. */
   step: number;
-  /** Steps its training will have when it is finished. */
+  /** Steps of the whole training. */
   steps: number;
-  /** What it takes in the browser's storage, about. */
+  /** About how many bytes it takes in the browser's storage. */
   bytes: number;
 }
 
+/** Options of `new Makemore`, `Makemore.open`, `Makemore.saved` and `Makemore.remove`. */
 export interface MakemoreOptions {
   /**
-   * `"auto"`, the default, measures what is fastest here. `"webgpu"` and `"wasm"` are this
-   * package's own engines; `"tfjs"` trains any model by automatic differentiation. Models that read words
-   * have no WebGPU kernels yet: `"webgpu"` trains them with tfjs on WebGPU, and `device` ends in `(tfjs)`. One that cannot
-   * train the model here gives way to the next, and the result's `notices` say so.
+   * The engine that trains. `"auto"` measures which is fastest on this device. `"webgpu"` and `"wasm"` are this package's
+   * own engines; `"tfjs"` trains any model by automatic differentiation. An engine that cannot train the model here is
+   * replaced by the next one, and the result's `notices` say so. Default `"auto"`.
+   *
+   * Models that read words have no WebGPU kernels yet: `"webgpu"` trains them with tfjs on WebGPU, and `device` then ends
+   * in `(tfjs)`.
    */
   backend?: "auto" | Backend | undefined;
   /**
-   * The folder that the package's other files are served from, for pages whose bundler does not copy
-   * them; absolute, or relative to the page, with or without a last slash. Default: `makemore-web/`
-   * beside the main file. In Node, a file: URL or a path relative to the working directory.
+   * The folder that serves the package's other files, for pages whose bundler does not copy them. An absolute URL, or one
+   * relative to the page, with or without a trailing slash. Default: `makemore-web/` beside the main file. In Node: a
+   * file: URL, or a path relative to the working directory.
    */
   assetsURL?: string | URL | undefined;
-  /** The worker file, where it is not in that folder. */
+  /** URL of the worker file, if it is not in that folder. */
   workerURL?: string | URL | undefined;
 }

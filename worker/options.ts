@@ -1,7 +1,7 @@
 /**
- * Options as a caller gives them, checked, with every default filled in: the one place that knows
- * either. A schema's message says what would be right; `check` puts the value before it. It lives
- * on this side of the thread so that the page does not carry a schema library.
+ * Checks the options of every call and fills in their defaults. A schema's message says what would be right; `check`
+ * puts the name and the wrong value before it. This runs in the worker, so that the page does not carry a schema
+ * library.
  */
 import * as v from "valibot";
 import { MakemoreError } from "../src/errors";
@@ -41,7 +41,7 @@ export interface TrainSettings extends Recipe {
   readonly saveAs: string | undefined;
 }
 
-/** `resume`'s options; what is absent stays as the training had it. */
+/** `resume`'s options. Absent ones keep the value that the training had. */
 export interface ResumeSettings extends Partial<Pick<Recipe, "steps" | "learningRate" | "patience">> {
   readonly evalEvery: number;
   readonly sampleEvery: number;
@@ -49,7 +49,7 @@ export interface ResumeSettings extends Partial<Pick<Recipe, "steps" | "learning
   readonly saveAs: string | undefined;
 }
 
-/** `steps: "auto"` waits this part of the steps for a better validation loss. */
+/** Default `patience` with `steps: "auto"`, as a fraction of the steps. */
 const PATIENCE = 1 / 2;
 
 const NOT_EMPTY = "a string that is not empty";
@@ -103,7 +103,7 @@ const resumeOptions = v.strictObject({
   ...during,
 });
 
-/** A group's name, or weights by name. Which groups there are is the model's to say. */
+/** A group's name, or weights by name. Whether the groups exist is checked later, against the model. */
 const group = v.optional(
   v.lazy((value) =>
     typeof value === "object" && value !== null && Object.keys(value).length > 0
@@ -124,7 +124,7 @@ const streamOptions = v.strictObject({
   prefix: v.optional(v.string("a string")),
   suffix: filled("a string that is not empty once trimmed", (text) => text.trim() !== ""),
   contains: filled(NOT_EMPTY, (text) => text !== ""),
-  // The page takes it out of a RegExp.
+  // The page made this from a RegExp.
   pattern: v.optional(v.object({ source: v.string(), flags: v.string() })),
   minLength: v.optional(whole(0, 1000)),
   maxLength: v.optional(whole(1, 1000)),
@@ -143,7 +143,7 @@ const exportOptions = v.strictObject({
 });
 
 const loadOptions = v.strictObject({ column });
-/** Of calls whose options all stay on the page. */
+/** For calls whose options all stay on the page, such as `signal`. */
 const noOptions = v.strictObject({});
 
 const makemoreOptions = v.strictObject({
@@ -151,8 +151,8 @@ const makemoreOptions = v.strictObject({
 });
 
 /**
- * Throws `INVALID_OPTION` with the first thing that is wrong. The schemas only check: they change
- * nothing, so the caller goes on with its own, typed, value.
+ * Throws `INVALID_OPTION` for the first mistake. It returns nothing, so that the caller keeps using its own, typed
+ * value.
  */
 function check(schema: v.GenericSchema, value: unknown, call: string): void {
   if (typeof value !== "object" || value === null)
@@ -169,7 +169,7 @@ function check(schema: v.GenericSchema, value: unknown, call: string): void {
   if (wrong) throw new MakemoreError("INVALID_OPTION", `${call}: ${wrong}`);
 }
 
-/** The names that a call knows. */
+/** The option names of a call, for messages. */
 function optionNames(schema: v.GenericSchema, call: string): string {
   const entries = "entries" in schema ? Object.keys(Object(schema.entries)) : [];
   return [...new Set([...entries, ...(pageOptions[call] ?? [])])].join(", ");
@@ -181,10 +181,11 @@ export function checkMakemoreOptions(options: Omit<MakemoreOptions, "workerURL" 
 }
 
 /**
- * Checks the options of `train`, once. Recipes: see `TrainOptions.recipe`.
+ * Checks the options of `train`. The recipes are described in `TrainOptions.recipe`.
  *
- * @returns the settings by how many characters to predict the training split has, and how many different ones;
- *   without them, those of a long list. The seed, `split` and `shuffle` do not depend on it
+ * @returns a function that completes the settings, given how many characters the training split has to predict and the
+ *   size of the vocabulary. Without them, it returns the settings for a long list; seed, `split` and `shuffle` are the
+ *   same either way
  */
 export function checkTrainOptions(
   options: PlainTrainOptions,
@@ -212,12 +213,12 @@ export function checkTrainOptions(
     completeSettings({ ...options, recipe, targets, optimizer, example }, examples, vocabularySize);
 }
 
-/** Options of `train` that were checked, with the defaults that do not depend on the list. */
+/** Checked options of `train`, with the defaults that do not depend on the list. */
 interface CheckedTrainOptions extends Omit<PlainTrainOptions, "optimizer"> {
   readonly recipe: RecipeName;
   readonly targets: Targets;
   readonly optimizer: Optimizer | undefined;
-  /** The model's. */
+  /** What one example is for the model. */
   readonly example: Example;
 }
 
@@ -230,7 +231,7 @@ function completeSettings(
   const recipe = recipeOf(options, examples, vocabularySize);
   const batchSize = options.batchSize ?? recipe.batchSize;
   const { steps = name === "default" ? "auto" : recipe.steps } = options;
-  // As many examples, whatever the batch.
+  // With another batch size, train on as many examples in all.
   const autoSteps = Math.ceil((recipe.steps * recipe.batchSize) / batchSize);
   const total = steps === "auto" ? autoSteps : steps;
   const {
@@ -258,7 +259,7 @@ function completeSettings(
   };
 }
 
-/** The recipe that options name, for a training split with so many examples. */
+/** The recipe that the options name, for a training split of this many examples. */
 function recipeOf(
   { recipe, model, example }: CheckedTrainOptions,
   examples: number,
@@ -270,12 +271,12 @@ function recipeOf(
     : autoRecipe(examples);
 }
 
-/** The settings of a training that goes on. */
+/** The settings of a `resume` call. */
 export function resumeSettings(options: PlainResumeOptions): ResumeSettings {
   check(resumeOptions, options, "resume");
   const { steps, learningRate, evalEvery = 0, sampleEvery = 0, prefetch = false, saveAs } = options;
   return {
-    // Whoever says how many does not want to be stopped before.
+    // A caller who asks for a number of steps does not want to stop early.
     ...(steps === undefined ? {} : { steps, patience: 0 }),
     ...(learningRate === undefined ? {} : { learningRate: resolveSchedule(learningRate) }),
     evalEvery,
@@ -319,12 +320,12 @@ export function samplingSettings(call: SamplingCall, options: PlainSampleOptions
   };
 }
 
-/** Checks the options of `load`; the words come beside them. */
+/** Checks the options of `load`, without its words. */
 export function checkLoadOptions(options: PlainLoadOptions): void {
   check(loadOptions, options, "load");
 }
 
-/** Checks the options of a call that has none but what stays on the page, such as its signal. */
+/** Checks that a call has no options beyond those that stay on the page, such as `signal`. */
 export function checkNoOptions(options: object, call: "classify" | "evaluate" | "save"): void {
   check(noOptions, options, call);
 }
@@ -334,7 +335,7 @@ export function checkGroupOptions(options: PlainGroupOptions, call: "score" | "n
   check(groupOptions, options, call);
 }
 
-/** Checks what a call of `next` is given. */
+/** Checks the prefix and the options of `next`. */
 export function checkNext(options: object, prefix: string): void {
   checkGroupOptions(options, "next");
   check(v.object({ prefix: v.string("a string") }), { prefix }, "next");
@@ -345,7 +346,7 @@ export function checkSavedName(name: string, call: "save" | "open" | "remove"): 
   check(v.object({ name: savedName }), { name }, call);
 }
 
-/** The settings of an `exportONNX` call; without a form, the model has one. */
+/** The settings of an `exportONNX` call. An absent form means the model's default. */
 export function exportSettings(options: PlainExportOptions): ExportSettings {
   check(exportOptions, options, "exportONNX");
   return { form: options.form, trainingState: options.trainingState ?? true };

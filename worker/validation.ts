@@ -1,6 +1,6 @@
 /**
- * The building blocks of every valibot schema in this folder. A message completes the sentence
- * "`path` is `value`; it must be …".
+ * Building blocks for the valibot schemas of this folder. Each message completes the sentence "`path` is `value`; it
+ * must be …".
  */
 import * as v from "valibot";
 import { formatValue } from "../src/formatValue";
@@ -32,12 +32,11 @@ export function oneOf<const T extends string>(...names: readonly T[]) {
 export const boolean = v.boolean("true or false");
 
 /**
- * An object whose `type` says which schema it must follow, so that a wrong field is reported as such
- * and not as "no member of a union".
+ * An object whose `type` selects its schema. A wrong field is then reported as such, and not as "no member of a union".
  *
- * @param schemas by type
- * @param message what a value of any of the types is
- * @param byDefault the type of an object without one. Default: there is none.
+ * @param schemas the schemas, by type
+ * @param message describes a right value of any type
+ * @param byDefault the type of an object without `type`. Default: such an object is an error
  */
 export function byType<T>(
   schemas: ReadonlyMap<string, v.GenericSchema<unknown, T>>,
@@ -45,7 +44,7 @@ export function byType<T>(
   byDefault?: string,
 ): v.GenericSchema<unknown, T> {
   const other = v.custom<T>(() => false, message);
-  // The issue's path is to name the field; the value never passes.
+  // Never passes: it only makes the error's path name the field `type`.
   const otherType = v.pipe(
     v.looseObject({ type: other }),
     v.transform(({ type }) => type),
@@ -57,9 +56,9 @@ export function byType<T>(
 }
 
 /**
- * The first thing that is wrong with a value, as a sentence, or undefined if nothing is.
+ * Describes the first mistake in a value in one sentence; undefined if the value is right.
  *
- * @param names what to call an unknown field, with those that there are
+ * @param names makes the sentence for an unknown field
  */
 export function fault(
   schema: v.GenericSchema,

@@ -1,7 +1,6 @@
 /**
- * The distinct contexts of a split. Examples are sorted by context, the last token first, so that equal
- * contexts are neighbours; each context then has its place in a table with what follows it. Read
- * examples.ts first.
+ * The table of the distinct contexts of a split, with the tokens that follow each. It is built from the examples sorted
+ * by context, last token first, so that equal contexts are neighbours. Read examples.ts first.
  */
 import { ITEMS, type Work } from "../../src/slices";
 import { exampleCount, type TokenStream } from "./dataset";
@@ -10,18 +9,18 @@ import { BOUNDARY } from "./vocabulary";
 /** The distinct contexts of a split, in sorted order, and what follows each. */
 export interface ContextTable {
   /**
-   * Finds the context of an example. For each 32 examples in sorted order: how many contexts begin
-   * before them, and a bit for each of the 32 that is the first of its context. u32 [ceil(N / 32), 2].
+   * Maps an example to its context. For each block of 32 examples in sorted order: the number of contexts that begin
+   * before the block, and a bitmask of the examples that begin a context. u32 [ceil(N / 32), 2].
    */
   readonly ranks: Uint32Array<ArrayBuffer>;
   /**
-   * For each context, the position of one of its examples, and the index of its first pair. One more
-   * entry closes the last context. u32 [contexts + 1, 2].
+   * For each context: the position of one of its examples, and the index of its first pair. One extra entry marks the
+   * end of the last context's pairs. u32 [contexts + 1, 2].
    */
   readonly contexts: Uint32Array<ArrayBuffer>;
   /**
-   * Tokens that follow a context, each with the bits of its share, a float32. The token at the context's
-   * position is left out. u32 [pairs, 2].
+   * Tokens that follow a context, each with its share (the bits of a float32). The token at the context's own position
+   * is left out: its share is what remains of 1. u32 [pairs, 2].
    */
   readonly pairs: Uint32Array<ArrayBuffer>;
   /** Examples: N. */
@@ -29,8 +28,8 @@ export interface ContextTable {
 }
 
 /**
- * Sorts the positions of all examples by context, the last token first, ties by target: a radix sort.
- * Padding sorts as the boundary that it is.
+ * Sorts the positions of all examples by context, last token first, then by target. A radix sort; padding counts as
+ * the boundary.
  */
 export function* sortWork(
   stream: TokenStream,
@@ -41,20 +40,20 @@ export function* sortWork(
   const end = exampleCount(stream);
   let from = yield* positionsWork(stream, firstGroup);
   const count = from.length;
-  // Least significant first: the target, then the tokens from the farthest to the nearest.
+  // Least significant first: the target, then the context's tokens from the farthest to the nearest.
   const distanceOf = (place: number) => (place === 0 ? 0 : contextLength + 1 - place);
-  // Two tokens a pass while their pairs are few: a pass costs one cache miss an example.
+  // Two tokens per pass if the vocabulary is small, because each pass costs one cache miss per example.
   const tokens = vocabularySize <= 256 ? 2 : 1;
   const starts = new Uint32Array(vocabularySize ** tokens + 1);
-  // What a pass sorts by, in the order of the stream. The misses are then in one array only.
+  // The digits of a pass, in stream order, so that only this array is read out of order.
   const digits = new Uint16Array(end + 1);
   let to = new Uint32Array(count);
   for (let place = 0; place <= contextLength; place += tokens) {
     const low = distanceOf(place);
-    // Beyond the context all is padding.
+    // Tokens beyond the context count as padding.
     const high = tokens === 2 && place < contextLength ? distanceOf(place + 1) : Number.POSITIVE_INFINITY;
     starts.fill(0);
-    // Characters of the word before the position.
+    // Number of the word's characters before the position.
     let written = 0;
     for (let position = 1; position <= end; position++) {
       if ((position & (ITEMS - 1)) === 0) yield;
@@ -65,7 +64,7 @@ export function* sortWork(
       if ((stream[position] ?? 0) < firstGroup) starts[digit + 1] = (starts[digit + 1] ?? 0) + 1;
       written = stream[position] === BOUNDARY ? 0 : written + 1;
     }
-    // No word is that long.
+    // All digits are padding: no word is this long, so there is nothing to sort.
     if (starts[BOUNDARY + 1] === count) continue;
     for (let digit = 1; digit < starts.length; digit++)
       starts[digit] = (starts[digit] ?? 0) + (starts[digit - 1] ?? 0);
@@ -82,7 +81,7 @@ export function* sortWork(
   return from;
 }
 
-/** The positions of all examples, in the stream's order: a group's token is read, but never to be predicted. */
+/** Lists the positions of all examples in stream order, without those of group tokens, which are never predicted. */
 export function* positionsWork(stream: TokenStream, firstGroup: number): Work<Uint32Array<ArrayBuffer>> {
   const positions = new Uint32Array(exampleCount(stream));
   let count = 0;
@@ -98,13 +97,13 @@ export function commonSuffix(stream: TokenStream, a: number, b: number, contextL
   for (let depth = 1; depth <= contextLength; depth++) {
     const token = stream[a - depth];
     if (token !== stream[b - depth]) return depth - 1;
-    // All padding from here on.
+    // Both contexts are padding from here on.
     if (token === BOUNDARY) return contextLength;
   }
   return contextLength;
 }
 
-/** The distinct contexts of examples in sorted order, and what follows each. */
+/** Builds the table of distinct contexts from sorted examples. */
 export function* contextTableWork(
   stream: TokenStream,
   contextLength: number,
@@ -135,7 +134,7 @@ export function* contextTableWork(
     const end = contextEnd(ranks, start, count);
     entries[2 * context] = sorted[start] ?? 0;
     entries[2 * context + 1] = pair;
-    // Runs of equal targets; the first is the one of the context's position.
+    // Runs of equal targets. The first run is left out: it is the target at the context's position.
     for (let run = start; run < end; ) {
       const target = stream[sorted[run] ?? 0] ?? BOUNDARY;
       let next = run + 1;

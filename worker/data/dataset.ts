@@ -1,12 +1,13 @@
 /**
- * Words become one flat stream of tokens a split: `0 e m m a 0 o l i v i a 0 …`.
+ * The words of each split as one flat stream of tokens: `0 e m m a 0 o l i v i a 0 …`.
  *
- * Every position from 1 on is an example: its token is the target, and its context the tokens
- * before it, back to the last 0, padded with 0 on the left. No table of contexts is built, so a
- * million words cost about 8 MB where the lecture's `X` would cost 280.
+ * Every position from 1 on is an example. Its token is the target; its context is the tokens before it, back to the
+ * last 0, padded with 0 on the left. No table of contexts is built, so a million words need about 8 MB, where the
+ * lecture's `X` would need 280 MB.
  *
- * Words of several lists have the token of their group before their first character: `0 g e m m a 0 h k i l i 0 …`.
- * It is read as a character is, but it is never a target: its position is no example.
+ * If words have groups, the token of the group (here g and h) is before a word's first character:
+ * `0 g e m m a 0 h k i l i 0 …`. The model reads it like a character, but it is never a target, so its position is not
+ * an example.
  */
 import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
@@ -16,15 +17,15 @@ import { eachWord, endsLine } from "./normalization";
 import { randomBelow, randomBits, Stream } from "./random";
 import { BOUNDARY, Vocabulary } from "./vocabulary";
 
-/** Tokens of one split, beginning and ending with a boundary; one byte a token up to id 255. */
+/** Tokens of one split. It begins and ends with a boundary. One byte per token if no id is above 255, otherwise two. */
 export type TokenStream = Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
 
-/** The examples of a stream without groups: every position but the first. */
+/** Counts the examples of a stream without groups: every position but the first. */
 export function exampleCount(stream: TokenStream): number {
   return Math.max(0, stream.length - 1);
 }
 
-/** The examples of the training split. */
+/** Counts the examples of the training split. */
 export function trainingExamples({ vocabulary, train, stats }: Dataset): number {
   return exampleCount(train) - (vocabulary.groups.length > 0 ? stats.split.train : 0);
 }
@@ -34,7 +35,7 @@ export function wordStart(stream: TokenStream, at: number, firstGroup = Number.P
   return (stream[at] ?? BOUNDARY) >= firstGroup ? at + 1 : at;
 }
 
-/** The first of the longest words of a stream, characters alone; empty if there are no words. */
+/** The characters of the longest word of a stream (the first one, of several); empty if there are no words. */
 export function longestWord(stream: TokenStream, firstGroup?: number): TokenStream {
   let [first, last] = [1, 1];
   for (let at = 1; at < stream.length; ) {
@@ -63,8 +64,8 @@ export function readContext(
 }
 
 /**
- * The positions of a minibatch: `batchSize` draws with replacement, as `torch.randint` makes
- * them. Every engine draws the same ones by the same key.
+ * Draws the positions of a minibatch with replacement, as `torch.randint` does. Every engine draws the same positions
+ * from the same seed and step.
  */
 export function drawBatch(
   stream: TokenStream,
@@ -79,10 +80,10 @@ export function drawBatch(
   return positions;
 }
 
-/** Words, one a line; by the name of their group if there is more than one list. */
+/** Words, one per line: one text, or a text per group name. */
 export type Lists = string | ReadonlyMap<string, string>;
 
-/** A text's words as token streams, with what there is to say about them. */
+/** Words as token streams, with their vocabulary and their counts. */
 export interface Dataset {
   readonly vocabulary: Vocabulary;
   readonly train: TokenStream;
@@ -96,25 +97,23 @@ export interface DatasetOptions {
   /** Shares of train, validation and test; they add up to 1. */
   split: readonly [number, number, number];
   shuffle: boolean;
-  /** Ids to use instead of the words' own: those of a loaded model. */
+  /** Vocabulary of a loaded model. Default: it is made from the words. */
   vocabulary?: Vocabulary;
 }
 
 /**
- * Builds the dataset.
+ * Builds the dataset. Every group is split by the same shares.
  *
- * Each group is split by the same shares.
- *
- * @throws MakemoreError `INVALID_WORDS` where there is nothing to learn from
+ * @throws MakemoreError `INVALID_WORDS` if there is nothing to learn from
  */
 export function buildDataset(lists: Lists, options: DatasetOptions): Dataset {
   return runToEnd(datasetWork(lists, options));
 }
 
-/** As `buildDataset`, in slices: a million words take seconds. */
+/** Same as `buildDataset`, in slices, because a million words take seconds. */
 export function* datasetWork(lists: Lists, options: DatasetOptions): Work<Dataset> {
   let dropped = 0;
-  // Counts words and characters: either may be many.
+  // Counts words and characters, because there may be many of either.
   let ticks = 0;
   const isDue = () => (++ticks & (ITEMS - 1)) === 0;
   const characters = new Set<string>();
@@ -136,7 +135,7 @@ export function* datasetWork(lists: Lists, options: DatasetOptions): Work<Datase
         if (isDue()) yield;
       }
     }
-    // A text that ends with a line break, or is empty, has no word after it: not a dropped one.
+    // The empty rest after a last line break, and an empty text, do not count as dropped words.
     if (text === "" || endsLine(text)) dropped--;
     counts.push(count);
     if (count > 0) continue;
@@ -172,7 +171,7 @@ export function* datasetWork(lists: Lists, options: DatasetOptions): Work<Datase
   const ends = counts.map((words) => {
     const trainEnd = Math.floor(options.split[0] * words + 1e-9);
     const validationEnd = Math.floor((options.split[0] + options.split[1]) * words + 1e-9);
-    // One or two words still train: the first share never rounds to nothing.
+    // At least one word trains, even if its share rounds down to 0.
     const first = Math.max(1, trainEnd);
     return [first, Math.max(first, validationEnd)] as const;
   });
@@ -197,11 +196,11 @@ export function* datasetWork(lists: Lists, options: DatasetOptions): Work<Datase
 }
 
 /**
- * The words of a text as one stream, in the ids of a vocabulary.
+ * Encodes the words of a text as one stream.
  *
- * @param lenient leave out words with a character that the vocabulary does not have
- * @param group id of the group that the words are of
- * @throws MakemoreError `INVALID_WORDS` for such a word, if not `lenient`
+ * @param lenient leaves out words with a character that is not in the vocabulary
+ * @param group token of the words' group
+ * @throws MakemoreError `INVALID_WORDS` for a word with an unknown character, unless `lenient`
  */
 export function* encodeText(
   text: string,
@@ -217,7 +216,7 @@ export function* encodeText(
     if (word === "") continue;
     const start = at;
     let isKnown = true;
-    // NFC may have made it longer.
+    // NFC may have made the word longer than the text.
     if (at + word.length + 1 >= stream.length) stream = grown(stream, at + word.length + 2);
     if (group !== undefined) stream[at++] = group;
     for (const character of word) {
@@ -233,13 +232,13 @@ export function* encodeText(
   return stream.slice(0, at > 1 ? at : 0);
 }
 
-/** As `encodeText`; each word of a group with the group's token before it. */
+/** Encodes one or several lists as one stream. Words of a group get the group's token in front. */
 export function* encodeLists(lists: Lists, vocabulary: Vocabulary): Work<TokenStream> {
   if (typeof lists === "string") return yield* encodeText(lists, vocabulary);
   const streams: TokenStream[] = [];
   for (const [group, text] of lists)
     streams.push(yield* encodeText(text, vocabulary, { group: vocabulary.groupId(group) }));
-  // The boundary at the end of one stands for the one at the beginning of the next.
+  // Neighbouring streams share one boundary.
   const parts = streams.map((stream, i) => (i > 0 ? stream.subarray(1) : stream));
   const TokenArray = parts[0] instanceof Uint16Array ? Uint16Array : Uint8Array;
   const all = new TokenArray(parts.reduce((sum, part) => sum + part.length, 0));
@@ -251,21 +250,21 @@ export function* encodeLists(lists: Lists, vocabulary: Vocabulary): Work<TokenSt
   return all;
 }
 
-/** The words of groups, which stand one group after the other, evenly mixed. */
+/** Mixes the words of groups evenly; `starts` has them one group after the other. */
 function interleave(starts: Uint32Array, counts: readonly number[]): Uint32Array<ArrayBuffer> {
   const places = new Float64Array(starts.length);
   let at = 0;
   for (const count of counts) for (let i = 0; i < count; i++) places[at++] = (i + 0.5) / count;
   const order = Uint32Array.from(starts.keys());
-  // Ties in the order of the groups.
+  // Break ties by the order of the groups.
   order.sort((a, b) => (places[a] ?? 0) - (places[b] ?? 0) || a - b);
   return order.map((word) => starts[word] ?? 0);
 }
 
 /**
- * The words of groups in the order of their splits: training, validation, test. Within a split they stay in order.
+ * Sorts the words of groups by split: training, validation, test. Within a split, the words keep their order.
  *
- * @param ends of each group: its training words, and those with its validation words
+ * @param ends for each group, the number of its training words, and of its training and validation words together
  */
 function* splitGroups(
   all: TokenStream,
@@ -293,7 +292,7 @@ function grown(stream: TokenStream, length: number): TokenStream {
   return larger;
 }
 
-/** Fisher-Yates, from the shuffle stream. */
+/** Shuffles in place (Fisher-Yates), with the random stream `shuffle`. */
 function* shuffle(starts: Uint32Array, seed: number): Work<void> {
   for (let i = starts.length - 1; i > 0; i--) {
     const j = randomBelow(randomBits(seed, Stream.shuffle, 0, i), i + 1);
@@ -304,7 +303,7 @@ function* shuffle(starts: Uint32Array, seed: number): Work<void> {
   }
 }
 
-/** The words at `starts`, in that order, as a stream of their own. Empty where there are none. */
+/** Copies the words at `starts`, in that order, to a new stream. It is empty if there are no words. */
 function* gather(all: TokenStream, starts: Uint32Array): Work<TokenStream> {
   const TokenArray = all instanceof Uint16Array ? Uint16Array : Uint8Array;
   if (starts.length === 0) return new TokenArray(0);
@@ -335,27 +334,27 @@ function* countRepeats(all: TokenStream, starts: Uint32Array): Work<number> {
 }
 
 /**
- * A set of words that are held as slices of a stream, not as strings: 8 bytes a word, where a
- * `Set<string>` costs about 60. An open-addressing table of start positions.
+ * A set of words of a stream. It stores start positions in an open-addressing table: 8 bytes per word, where a
+ * `Set<string>` needs about 60.
  */
 export class WordSet {
   readonly #table: Uint32Array;
   readonly #mask: number;
   #stream: TokenStream = new Uint8Array(0);
 
-  /** @param capacity the most words it will hold */
+  /** @param capacity the most words that the set will hold */
   constructor(capacity: number) {
     const slots = 2 ** Math.ceil(Math.log2(Math.max(2, capacity * 2)));
     this.#table = new Uint32Array(slots);
     this.#mask = slots - 1;
   }
 
-  /** All words of a stream, of whichever group. */
+  /** The set of all words of a stream, without groups. */
   static of(stream: TokenStream): WordSet {
     return runToEnd(WordSet.work(stream));
   }
 
-  /** As `of`, in slices. */
+  /** Same as `of`, in slices. With `firstGroup`, the words' group tokens are ignored. */
   static *work(stream: TokenStream, firstGroup?: number): Work<WordSet> {
     let words = 0;
     for (let i = 1; i < stream.length; i++) if (stream[i] === BOUNDARY) words++;
@@ -369,7 +368,7 @@ export class WordSet {
     return set;
   }
 
-  /** Adds the word at [start, end) of the set's one stream; false where it was there already. */
+  /** Adds the word at [start, end) of the stream, which must be the same each time; false if the set has the word. */
   add(stream: TokenStream, start: number, end: number): boolean {
     this.#stream = stream;
     const slot = this.#find(stream, start, end);
@@ -378,12 +377,12 @@ export class WordSet {
     return true;
   }
 
-  /** Whether a word, given as its ids without boundaries, is in the set; or the part of one at [start, end). */
+  /** Whether the ids at [start, end), which have no boundaries, are a word of the set. */
   has(ids: ArrayLike<number>, start = 0, end = ids.length): boolean {
     return this.#table[this.#find(ids, start, end)] !== 0;
   }
 
-  /** The slot of an equal word, or the free one where it belongs. Position 0 marks a free slot. */
+  /** Finds the slot of an equal word, or else the free slot for this one. Free slots hold 0. */
   #find(ids: ArrayLike<number>, start: number, end: number): number {
     let hash = 0x811c9dc5;
     for (let i = start; i < end; i++) hash = Math.imul(hash ^ (ids[i] ?? 0), 0x01000193);

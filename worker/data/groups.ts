@@ -1,21 +1,21 @@
-/** What a call says of groups, held against those that the model was trained on. */
+/** Checks the groups of a call against those that the model was trained on. */
 import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
 import type { GroupChoice } from "../../src/types";
 import type { Lists } from "./dataset";
 import type { Vocabulary } from "./vocabulary";
 
-/** A group's token, and its part in a mixture. */
+/** A group's token, and its weight in a mixture. */
 export interface Share {
   readonly token: number;
-  /** Above 0; those of a mixture add up to 1. */
+  /** Above 0; the weights of a mixture add up to 1. */
   readonly weight: number;
 }
 
 /**
- * The lists of a call, in the order of the model's groups.
+ * Puts the lists of a call in the order of the model's groups.
  *
- * @throws MakemoreError `INVALID_WORDS` if they have other groups
+ * @throws MakemoreError `INVALID_WORDS` if they are not lists of exactly the model's groups
  */
 export function sameGroups(call: string, { groups }: Vocabulary, lists: Lists): Lists {
   const given = typeof lists === "string" ? [] : [...lists.keys()];
@@ -31,7 +31,7 @@ export function sameGroups(call: string, { groups }: Vocabulary, lists: Lists): 
 }
 
 /**
- * What `group` asks for; undefined if it is not given.
+ * The groups and weights that the option `group` asks for; undefined without the option.
  *
  * @throws MakemoreError `INVALID_OPTION` for a group that the model does not have
  */
@@ -56,7 +56,7 @@ export function mixture(
   });
 }
 
-/** Groups that a message shows at most. */
+/** Most groups that a message lists. */
 const SHOWN = 20;
 
 function quoted(names: readonly string[]): string {

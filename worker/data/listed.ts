@@ -1,12 +1,12 @@
-/** What is looked up in a list of words: made once for a list, one for each split, and kept as long as the list is. */
+/** Look-up structures for a list of words, one per split. They are made once per list, and cached as long as it lives. */
 import { inSlices, type Work } from "../../src/slices";
 import { type Dataset, type TokenStream, WordSet } from "./dataset";
 import { NearWords } from "./nearWords";
 
-/** Every word of the list. */
+/** The set of all words, per split. */
 export const wordSets = ofEachSplit(WordSet.work);
 
-/** The words by what is near to them. */
+/** The index for `minDistance`, per split. */
 export const nearWords = ofEachSplit(NearWords.work);
 
 function ofEachSplit<T>(
@@ -21,7 +21,7 @@ function ofEachSplit<T>(
       [train, validation, test].map((stream) => inSlices(work(stream, vocabulary.firstGroup))),
     );
     kept.set(dataset, made);
-    // A failure is not kept.
+    // Do not cache a failure.
     made.catch(() => kept.delete(dataset));
     return made;
   };

@@ -1,8 +1,7 @@
 /**
- * Whether some listed word is within a few edits of another: the Damerau-Levenshtein distance, which counts
- * insertions, deletions, substitutions and swaps of neighbours. Of a million words, most are ruled out by their
- * length or by their set of characters, which takes a few instructions a word; the rest take the bounded
- * algorithm of Lowrance and Wagner (JACM 22(2), 1975).
+ * Finds out whether a list has a word within a few edits of a given one. The Damerau-Levenshtein distance counts
+ * insertions, deletions, substitutions and swaps of neighbours. A length check and a comparison of character sets rule
+ * out most words in a few instructions; the rest need the bounded algorithm of Lowrance and Wagner (JACM 22(2), 1975).
  */
 import { ITEMS, type Work } from "../../src/slices";
 import { type TokenStream, wordStart } from "./dataset";
@@ -10,10 +9,10 @@ import { BOUNDARY, MAX_VOCABULARY } from "./vocabulary";
 
 export class NearWords {
   readonly #stream: TokenStream;
-  /** Where each word starts in the stream, and its set of characters; shortest words first. */
+  /** Start of each word in the stream, shortest words first; `#sets` has their character sets in the same order. */
   readonly #starts: Uint32Array;
   readonly #sets: Uint32Array;
-  /** Words that are shorter than each length. */
+  /** For each length, the number of words that are shorter. */
   readonly #shorter: Uint32Array;
 
   private constructor(stream: TokenStream, starts: Uint32Array, sets: Uint32Array, shorter: Uint32Array) {
@@ -23,7 +22,7 @@ export class NearWords {
     this.#shorter = shorter;
   }
 
-  /** Of the words of a stream, in slices. */
+  /** Builds the index of a stream's words, in slices. */
   static *work(stream: TokenStream, firstGroup?: number): Work<NearWords> {
     let words = 0;
     let longest = 0;
@@ -65,7 +64,7 @@ export class NearWords {
   hasWithin(word: ArrayLike<number>, distance: number): boolean {
     const own = charactersOf(word, 0, word.length);
     const longest = this.#shorter.length - 2;
-    // Words of the same length first: they are the likeliest to be near.
+    // Words of the same length first, because they are the most likely to be near.
     for (let difference = 0; difference <= distance; difference++)
       for (const length of difference === 0
         ? [word.length]
@@ -74,7 +73,7 @@ export class NearWords {
         const end = this.#shorter[length + 1] ?? 0;
         for (let i = this.#shorter[length] ?? 0; i < end; i++) {
           const set = this.#sets[i] ?? 0;
-          // An edit takes away at most one character, and adds at most one.
+          // An edit removes at most one character from the set, and adds at most one.
           if (bits(own & ~set) > distance || bits(set & ~own) > distance) continue;
           if (isWithin(word, this.#stream, this.#starts[i] ?? 0, length, distance)) return true;
         }
@@ -83,28 +82,28 @@ export class NearWords {
   }
 }
 
-/** The characters between two positions as a set of 32 bits, which several may share. */
+/** The set of the ids at [start, end) as 32 bits. Ids that are equal modulo 32 share a bit. */
 function charactersOf(ids: ArrayLike<number>, start: number, end: number): number {
   let set = 0;
   for (let i = start; i < end; i++) set |= 1 << ((ids[i] ?? 0) & 31);
   return set;
 }
 
-/** How many bits are set. */
+/** Counts the bits that are set. */
 function bits(set: number): number {
   let x = set - ((set >>> 1) & 0x55555555);
   x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
   return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
-/** The last row where each id was seen; 0 outside of `isWithin`. */
+/** For each id, the last row that has it. All 0 between calls of `isWithin`. */
 const rowOf = new Uint32Array(MAX_VOCABULARY + 1);
-/** Distances between beginnings, [word + 1, other + 2]; kept from call to call. */
+/** Distances between prefixes of the two words, [word + 1, other + 2]. Reused from call to call. */
 let distances = new Uint32Array(0);
 
 /**
- * Whether the Damerau-Levenshtein distance of two words is at most `most`; the other one is a slice of a stream.
- * Only cells within `most` of the diagonal are filled in, because any other is farther.
+ * Whether the Damerau-Levenshtein distance of two words is at most `most`. The second word is a slice of a stream. Only
+ * cells within `most` of the diagonal are computed, because all others are farther.
  */
 function isWithin(
   word: ArrayLike<number>,
@@ -129,7 +128,7 @@ function isWithin(
     const last = Math.min(length, row + most);
     d[at + first - 1] = first === 1 ? row : far;
     nearest = d[at + first - 1] ?? 0;
-    // The last column before this one with the row's character.
+    // Last column so far that has the row's character.
     let column = 0;
     for (let j = first; j <= last; j++) {
       const other = stream[start + j - 1] ?? 0;
@@ -150,6 +149,6 @@ function isWithin(
     rowOf[id] = row;
   }
   for (let i = 0; i < row - 1; i++) rowOf[word[i] ?? 0] = 0;
-  // A row whose cells are all too far was the last one.
+  // `nearest` is above `most` if the loop ended early, because all cells of a row were too far.
   return nearest <= most && (d[word.length * width + length] ?? far) <= most;
 }

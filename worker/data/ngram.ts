@@ -1,18 +1,19 @@
 /**
  * The n-gram teacher: a hierarchical Dirichlet n-gram of the training split, of orders 0 to 8.
  *
- * With n_k the counts of the tokens that follow the last k tokens of a context, each example left out of its own
- * counts, and N_k their sum:
+ * For an example, n_k counts the tokens that follow the last k tokens of its context in all other examples (the example
+ * itself is left out), and N_k is the sum of n_k. The prediction of order k smooths these counts with that of order
+ * k - 1:
  *
  *     P_k = (n_k + a_k P_(k-1)) / (N_k + a_k),   P_-1 uniform
  *
- * An order that looks beyond the word's beginning leaves P as it is. What the teacher says of a context is
- * the mean over its examples.
+ * Orders that would look beyond the word's beginning are skipped. The teacher's prediction for a context is the mean of
+ * P over the context's examples.
  *
- * Leaving one example out takes 1 from the same sum whatever its target is. So P is linear in that
- * target, and the mean over a context's examples is A_k - B_k q: q the context's own distribution, A_k the
- * recursion above without leaving anything out of n_k, and B_k the same with 1 for n_k and B_-1 = 0. A_k
- * and B_k belong to the last k tokens, and all contexts with the same ones stand together.
+ * The mean needs no loop over examples. Leaving an example out lowers N_k by 1, whatever its target is, so P is linear
+ * in the target, and the mean is A_k - B_k q. Here q is the context's own distribution. A_k is the recursion above with
+ * n_k counting all examples (but N_k still lower by 1). B_k is the same recursion with 1 for n_k, and B_-1 = 0. Both
+ * depend only on the last k tokens, and contexts that share them are neighbours in sorted order.
  */
 import { ITEMS, type Work } from "../../src/slices";
 import { type ContextTable, commonSuffix, contextEnd } from "./contexts";
@@ -23,7 +24,7 @@ import { BOUNDARY } from "./vocabulary";
 const CONCENTRATIONS = [30, 146, 72, 36, 13, 13, 36, 5000, 5000];
 
 /**
- * What follows each context, float32 [contexts, vocabulary].
+ * Predicts what follows each context, float32 [contexts, vocabulary].
  *
  * @param sorted positions of the examples in sorted order
  */
@@ -37,7 +38,7 @@ export function* ngramWork(
   const count = sorted.length;
   const orders = Math.min(contextLength + 1, CONCENTRATIONS.length);
   const out = new Float32Array((contexts.length / 2 - 1) * vocabularySize);
-  // A_k and B_k of the group that the walk is in, by order.
+  // A_k and B_k by order, for the current context.
   const A = Array.from({ length: orders }, () => new Float64Array(vocabularySize));
   const B = new Float64Array(orders);
   const ends = new Uint32Array(orders);
@@ -85,7 +86,7 @@ function sharesSuffix(stream: TokenStream, a: number, b: number, length: number)
   return commonSuffix(stream, a, b, length) === length;
 }
 
-/** Characters of the word before a position, at most `most`. */
+/** Number of the word's characters before a position, at most `most`. */
 function charactersBefore(stream: TokenStream, position: number, most: number): number {
   let written = 0;
   while (written < most && stream[position - 1 - written] !== BOUNDARY) written++;

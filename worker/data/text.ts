@@ -1,7 +1,6 @@
 /**
- * What a caller gave as words, read as words. One string may turn out to be something else: a CSV file, JSON,
- * a web page, an address. Whatever cannot be meant as a list of words is refused with the fix; an array of
- * strings is always taken word by word.
+ * Reads the words that a caller gave. One string may be something else by mistake: a CSV file, JSON, a web page, a URL.
+ * Such a string is refused with a hint at the fix. An array of strings is always read word by word.
  */
 import { dsvFormat } from "d3-dsv";
 import { MakemoreError } from "../../src/errors";
@@ -11,21 +10,21 @@ import { type Dataset, longestWord } from "./dataset";
 import { eachWord, isOneLine, isReadable } from "./normalization";
 import type { ReceivedWords } from "./receive";
 
-/** Lines that are looked at to tell what a text is. */
+/** Number of lines that are read to find out what a text is. */
 const LINES_LOOKED_AT = 1000;
-/** Share of the lines that must look alike. */
+/** Share of the lines that must have the same form. */
 const MOST = 0.9;
-/** Characters; names, towns and titles are shorter. */
+/** Length of a suspiciously long word, in characters: names, towns and titles are shorter. */
 const LONG_WORD = 200;
 
-/** Of two that fit, the first: "a;1,5" has a decimal comma. */
+/** Tried in this order, because "a;1,5" has a decimal comma. */
 const DELIMITERS = ["\t", ";", "|", ","];
 
-/** How words are to be read. */
+/** How to read the words of a call. */
 export interface Reading {
-  /** The method they were given to, for messages. */
+  /** The method that was called, for messages. */
   readonly call: string;
-  /** Whether they are a training's list, which has more than one word. */
+  /** Whether they are the list of a training, which must have more than one line. */
   readonly isTraining?: boolean;
   /** Column of a CSV text: its name in the first line, or its number from 0. */
   readonly column?: string | number | undefined;
@@ -34,15 +33,15 @@ export interface Reading {
 /** Words, one per line. */
 export interface WordList {
   readonly text: string;
-  /** Suspicions that a caller should hear of. */
+  /** Warnings for the caller. */
   readonly notices: readonly string[];
 }
 
 /**
- * Checks words, and takes a column out of a CSV text.
+ * Checks words, and extracts a column of a CSV text.
  *
- * @throws MakemoreError `INVALID_WORDS` for what cannot be meant as words, `INVALID_OPTION` for a column that
- *   is not there
+ * @throws MakemoreError `INVALID_WORDS` for a text that cannot be a list of words, `INVALID_OPTION` for a column that
+ *   does not exist
  */
 export function* wordsWork({ text, isText }: ReceivedWords, reading: Reading): Work<WordList> {
   const { call, column, isTraining = false } = reading;
@@ -69,7 +68,7 @@ export function* wordsWork({ text, isText }: ReceivedWords, reading: Reading): W
   return { text, notices: [] };
 }
 
-/** What a training's caller should hear of its words. */
+/** Warnings about the words of a training. */
 export function wordNotices({ stats, train, vocabulary }: Dataset, shares: readonly number[]): string[] {
   const { count, split } = stats;
   const notices: string[] = [];
@@ -86,7 +85,7 @@ export function wordNotices({ stats, train, vocabulary }: Dataset, shares: reado
 }
 
 function* refuseUnreadable(text: string, call: string): Work<void> {
-  // Two native searches: a text may have millions of characters.
+  // Native searches first, because a text may have millions of characters.
   const nul = text.indexOf("\0");
   const at = nul >= 0 ? nul : text.indexOf("\ufffd");
   if (at < 0) return;
@@ -103,7 +102,7 @@ function* refuseUnreadable(text: string, call: string): Work<void> {
   }
 }
 
-/** Refuses what is a document of another kind. */
+/** Refuses HTML, XML and JSON. */
 function refuseDocument(text: string, call: string): void {
   const start = text.slice(0, 1000).trimStart();
   const refuse = (what: string) => new MakemoreError("INVALID_WORDS", `${call}: the words are ${what}`);
@@ -124,7 +123,7 @@ function isJSON(text: string): boolean {
   }
 }
 
-/** The first lines that are not empty. */
+/** The first lines of a text that are not empty. */
 function firstLines(text: string): string[] {
   const lines: string[] = [];
   for (const line of eachWord(text)) {
@@ -134,20 +133,20 @@ function firstLines(text: string): string[] {
   return lines;
 }
 
-/** What the lines of a text have in common. */
+/** A CSV-like text. */
 interface Table {
   readonly delimiter: string;
   /** The first cell of the first line: a column's name, if the text has a header. */
   readonly name: string;
   /** The second line. */
   readonly example: string;
-  /** Columns that most rows have; undefined if rows differ. */
+  /** Number of columns of most rows; undefined if rows differ. */
   readonly columns: number | undefined;
-  /** Whether a column holds numbers, as no list of words does. */
+  /** Whether a column holds numbers: no list of words does. */
   readonly hasNumbers: boolean;
 }
 
-/** The delimiter that most lines have, or quotes around most lines. */
+/** Finds a delimiter in most lines, or quotes around most lines; undefined if the text is not a table. */
 function findTable(lines: readonly string[]): Table | undefined {
   const [first = "", example = first] = lines;
   const enough = Math.ceil(MOST * lines.length);
@@ -159,7 +158,7 @@ function findTable(lines: readonly string[]): Table | undefined {
     for (const { length } of rows) widths.set(length, (widths.get(length) ?? 0) + 1);
     const [columns] = [...widths].find(([, count]) => count >= enough) ?? [];
     const isNumber = (cell = "") => /^-?[\d.,\s]*\d%?$/.test(cell.trim());
-    // All but the header's.
+    // One row may be the header.
     const hasNumbers = Array.from({ length: columns ?? 0 }, (_, column) =>
       rows.filter((row) => isNumber(row[column])),
     ).some(({ length }) => length >= enough - 1);
@@ -190,7 +189,7 @@ function tableNotice({ example }: Table): string {
   return `The words look like lines of a CSV file, such as ${formatValue(example)}; to train on one column, give the text as one string with { column }.`;
 }
 
-/** The likely mistake behind one line. */
+/** The fix for a text of one line, by the likely mistake; "" if there is no guess. */
 function lineFix(line: string): string {
   if (/^([a-z][a-z+.-]*:\/\/|\.{0,2}\/)\S+$/i.test(line) || /^\S+\.[a-z]\w{1,4}$/i.test(line))
     return ": if it is an address, give what is there, await (await fetch(address)).text()";
@@ -200,7 +199,7 @@ function lineFix(line: string): string {
     : `: if words are between ${formatValue(delimiter)}, give text.split(${formatValue(delimiter)})`;
 }
 
-/** One column of a CSV text, a cell per line. */
+/** Extracts one column of a CSV text, one cell per line. */
 function* readColumn(text: string, column: string | number, call: string): Work<string> {
   const delimiter = findTable(firstLines(text))?.delimiter ?? ",";
   const lines: string[] = [];
@@ -222,10 +221,10 @@ function* readColumn(text: string, column: string | number, call: string): Work<
   return lines.join("");
 }
 
-/** Characters of a CSV text that are parsed at once, if no row is longer. */
+/** Characters of a CSV text to parse at once. */
 const PIECE = 1 << 16;
 
-/** The rows of a CSV text, some at a time. */
+/** Parses a CSV text piece by piece. */
 function* parsePieces(text: string, delimiter: string): Generator<string[][]> {
   const format = dsvFormat(delimiter);
   let from = 0;
@@ -234,8 +233,8 @@ function* parsePieces(text: string, delimiter: string): Generator<string[][]> {
     while (to < text.length && /[\r\n]/.test(text.charAt(to - 1))) to++;
     if (to === text.length) break;
     const rows = format.parseRows(text.slice(from, to));
-    // The last row may go on after the piece. Where the last line begins, it begins as well, unless the
-    // line break is in one of its cells, within quotes.
+    // The last row may continue in the next piece, so parse it again from the start of its line. If one of its cells has
+    // a line break within quotes, its start is unknown: parse a larger piece instead.
     const last = rows.pop();
     const isOpen = last?.some((cell) => cell.includes("\n"));
     if (isOpen || rows.length === 0) size *= 2;
@@ -248,7 +247,7 @@ function* parsePieces(text: string, delimiter: string): Generator<string[][]> {
   yield format.parseRows(text.slice(from));
 }
 
-/** Position of a column in the rows of a CSV text. */
+/** Index of a column in the rows of a CSV text. */
 function findColumn(header: readonly string[], column: string | number, call: string): number {
   const names = header.map((name) => name.trim());
   const index = typeof column === "number" ? column : names.indexOf(column.trim());

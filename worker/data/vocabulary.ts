@@ -1,15 +1,15 @@
 import { MakemoreError } from "../../src/errors";
 
-/** The id of the boundary: before, after and between words. No character has it. */
+/** Id of the boundary, which is before, between and after words. No character has this id. */
 export const BOUNDARY = 0;
 
 /** Ids must fit the two bytes of a token. */
 export const MAX_VOCABULARY = 65_535;
 
 /**
- * Characters (Unicode code points) and their ids. Id 0 is the boundary; the characters follow
- * from 1 in code point order, so the same words give the same ids in any order. Each group has an id after those of
- * the characters: it stands before a word's first character, and tells which list the word is of.
+ * Characters (Unicode code points) and their ids. Id 0 is the boundary. The characters have ids from 1, in code point
+ * order, so the order of the words does not matter. The groups have the ids after the characters; a group's token is
+ * before a word's first character, and tells which list the word belongs to.
  */
 export class Vocabulary {
   readonly #ids = new Map<string, number>();
@@ -35,7 +35,7 @@ export class Vocabulary {
     for (const [i, character] of characters.entries()) this.#ids.set(character, i + 1);
   }
 
-  /** Of these words (already trimmed and in NFC). */
+  /** The vocabulary of words, which must be trimmed and in NFC. */
   static of(words: Iterable<string>, groups: readonly string[] = []): Vocabulary {
     const codePoints = new Set<number>();
     for (const word of words) for (const character of word) codePoints.add(character.codePointAt(0) ?? 0);
@@ -46,17 +46,17 @@ export class Vocabulary {
     );
   }
 
-  /** Ids in all, the boundary's and the groups' included: the width of the logits. */
+  /** Number of ids, including the boundary and the groups: the width of the logits. */
   get size(): number {
     return this.firstGroup + this.groups.length;
   }
 
-  /** Ids from this one on begin words of a group; the size if there are no groups. */
+  /** The first group's id. Equal to `size` if there are no groups. */
   get firstGroup(): number {
     return this.characters.length + 1;
   }
 
-  /** The id of a character, or undefined where it is not in the vocabulary. */
+  /** The id of a character; undefined if it is not in the vocabulary. */
   id(character: string): number | undefined {
     return this.#ids.get(character);
   }
@@ -68,7 +68,7 @@ export class Vocabulary {
     return this.firstGroup + index;
   }
 
-  /** The ids of a word's characters, without boundaries. Throws on the first unknown one. */
+  /** The ids of a word's characters, without boundaries. Throws for the first unknown character. */
   encode(word: string): number[] {
     return Array.from(word.normalize("NFC"), (character) => {
       const id = this.#ids.get(character);
@@ -81,14 +81,14 @@ export class Vocabulary {
     });
   }
 
-  /** The word that ids spell; boundaries and groups are left out. */
+  /** The word for some ids. Ignores boundaries and groups. */
   decode(ids: Iterable<number>): string {
     let word = "";
     for (const id of ids) word += this.characters[id - 1] ?? "";
     return word;
   }
 
-  /** For messages: the characters, shortened. */
+  /** The characters for messages, at most 60 of them. */
   describe(): string {
     const shown = this.characters.slice(0, 60).join("");
     return this.characters.length > 60 ? `"${shown}…" (${this.characters.length} in all)` : `"${shown}"`;
