@@ -1,7 +1,7 @@
 /** Saved models in a real browser's storage, across reloads. */
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
 import type { Makemore } from "../../src";
 import { type StaticServer, serve } from "../server";
@@ -85,4 +85,49 @@ test("saved, remove and a refused open end their workers and leave the database 
   });
   expect(got).toEqual({ removed: [true, false], code: "NOT_SAVED", deleted: true, saved: [] });
   await workersEnd();
+});
+
+test("where the disk is full, a save fails, a training goes on, and what was saved stays", async () => {
+  // Storage of its own, because Chromium remembers for a while how much room there was.
+  const context = await browser.newContext();
+  onTestFinished(() => context.close());
+  const full = await context.newPage();
+  await full.goto(server.origin);
+  await full.waitForFunction("globalThis.Makemore");
+  // More than the small model takes, and less than the large one.
+  const client = await context.newCDPSession(full);
+  await client.send("Storage.overrideQuotaForOrigin", { origin: server.origin, quotaSize: 1_000_000 });
+  const run = async ({ Makemore, words }: Globals) => {
+    const mm = new Makemore({ backend: "wasm" });
+    const small = await mm.train(words, { steps: 5, model: { hidden: 16 }, saveAs: "towns" });
+    const large = await mm.train(words, { steps: 5, model: { hidden: 512 }, saveAs: "towns" });
+    const error = await mm.save("others").catch((reason) => reason);
+    const saved = await Makemore.saved();
+    const reopened = await Makemore.open("towns");
+    return {
+      step: large.step,
+      notices: [small.notices, large.notices],
+      sampled: (await mm.sample(2)).length,
+      error: error && { code: error.code, message: error.message },
+      saved: saved.map(({ name, parameters }) => ({ name, parameters })),
+      parameters: [small.model.parameters, reopened.model?.parameters],
+    };
+  };
+  const got = (await full.evaluate(`(${run})(globalThis)`)) as Awaited<ReturnType<typeof run>>;
+  const [parameters] = got.parameters;
+  const isFull = /^The model of step 5 was not saved: saveAs: there is no room left/;
+  expect(got).toMatchObject({
+    step: 5,
+    notices: [
+      expect.not.arrayContaining([expect.stringMatching(isFull)]),
+      expect.arrayContaining([expect.stringMatching(isFull)]),
+    ],
+    sampled: 2,
+    error: {
+      code: "STORAGE_FAILED",
+      message: expect.stringMatching(/^save: there is no room left.*remove a saved model/),
+    },
+    saved: [{ name: "towns", parameters }],
+    parameters: [parameters, parameters],
+  });
 });
