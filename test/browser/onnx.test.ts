@@ -33,7 +33,7 @@ describe.each(["mlp", "wavenet"] as const)("%s in onnxruntime-web", (name) => {
     const width = checkpoint.vocabulary.size;
     const values = output?.data instanceof Float32Array ? [...output.data] : [];
     const perWord = values.length / contexts.length;
-    // Of the convolution's positions, the last sees the whole context.
+    // The last position of the convolution sees the whole context.
     const last = contexts.flatMap((_, row) => values.slice((row + 1) * perWord - width, (row + 1) * perWord));
     expect(largestDifference(last, logits.flat())).toBeLessThan(1e-4);
     await session.release();
@@ -47,7 +47,7 @@ describe.each(["mlp", "wavenet"] as const)("%s in onnxruntime-web", (name) => {
     const file = writeONNX(checkpoint, { form: "incremental", trainingState: true });
     const session = await ort.InferenceSession.create(file);
     const batch = contexts.length;
-    // All contexts side by side, and before them boundaries, until every queue is full.
+    // All contexts as one batch, with enough boundaries in front to fill every queue.
     const past = contexts.map((context) => [
       ...new Array<number>(2 * network.contextLength).fill(0),
       ...context,

@@ -24,7 +24,7 @@ const setup = {
 
 describe("wasm", () => {
   test("an address without the file is refused by its name, and the right one still works", async () => {
-    // Vite answers an unknown address with its page, as many servers do.
+    // Vite answers an unknown URL with its HTML page, as many servers do.
     const wrong = new URL("/nowhere/tfjs.wasm", location.href);
     await expect(openBackend("wasm", wrong)).rejects.toThrow(MakemoreError);
     await expect(openBackend("wasm", wrong)).rejects.toMatchObject({ code: "LOAD_FAILED" });
@@ -93,7 +93,7 @@ describe("webgpu", () => {
     const engine = await createTfjsEngine(setup, { backend: "webgpu" });
     const { device } = await openWebGPU();
     const run = engine.run(0, new Float32Array(20).fill(0.1));
-    // The run gives way to this once its steps are under way on the device.
+    // This runs while the run's steps are on the device.
     queueMicrotask(() => queueMicrotask(() => device.destroy()));
     await expect(run).rejects.toMatchObject({ name: "EngineLost" });
     engine.dispose();

@@ -143,7 +143,7 @@ const webgpu = {
   says: { backend: "webgpu" },
   runs: ["mlp", "wavenet"],
 } as const;
-/** What a software adapter gets: both shapes compute the same, up to rounding. */
+/** The shape for a software adapter: both shapes compute the same numbers, up to rounding. */
 const onSoftware: EngineUnderTest & RepeatedRuns = {
   ...webgpu,
   name: "webgpu, as on a software adapter",
@@ -171,7 +171,7 @@ const onGPU: EngineUnderTest = {
   cases: smallCases,
   examplesWith: [],
 };
-/** Levels of these sizes would never take tiles by themselves. */
+/** These levels are too small to take tiles unless they are forced to. */
 const allTiled = (tiles: Tiles): Shape => ({
   ...SOFTWARE_SHAPE,
   tiles: { ...tiles, from: { rows: 0, multiplyAdds: 0 } },
@@ -206,7 +206,7 @@ const inTiles: EngineUnderTest = {
   ],
   examplesWith: [],
 };
-/** Only the products are as on a GPU: they are what tiles change. */
+/** Only the products have the GPU's shape, because tiles change nothing else. */
 const inLargeTiles: EngineUnderTest = {
   ...inTiles,
   name: "webgpu in tiles, as on a GPU",
@@ -244,17 +244,17 @@ test("tfjs evaluates and goes on from the engine's own buffers", async () => {
   expect(largestDifference(await logits.data(), reference.logits(contexts))).toBeLessThan(1e-5);
   logits.dispose();
 
-  // Commands that tfjs has not sent yet see the numbers of before the next run.
+  // Commands that tfjs has queued must read the weights from before the next run.
   const before = (await engine.read()).parameters;
   const weight = held.get("linear2.weight");
   const copy = weight?.clone().add(0);
   await engine.run(4, rates);
   expect(await copy?.data()).toEqual(before.get("linear2.weight"));
-  // A tensor over the buffer is what the buffer has now.
+  // A tensor over the buffer has the buffer's current numbers.
   const { parameters } = await engine.read();
   for (const name of ["embedding.weight", "linear1.weight", "linear2.weight"])
     expect(await held.get(name)?.data(), name).toEqual(parameters.get(name));
-  // The others are copies, of then and of now.
+  // The others are copies, one from before the run and one from after it.
   expect(await held.get("linear3.weight")?.data()).toEqual(before.get("linear3.weight"));
   const now = await engine.tensors();
   expect(new Set(now.keys())).toEqual(new Set(parameters.keys()));

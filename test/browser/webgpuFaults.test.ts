@@ -1,6 +1,6 @@
 /**
  * What the fused WebGPU engine asks of the browser, and what it does when the GPU fails. The
- * browser's own classes are wrapped, as one would for any library.
+ * browser's own classes are wrapped, which would work for any library.
  */
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { MakemoreError } from "../../src/errors";
@@ -94,8 +94,8 @@ const sizes: readonly [name: string, network: Network, batchSize: number][] = [
 ];
 
 /**
- * A kernel with a second entry point that has its workgroup's size and touches all its memory, and no more. The browser
- * holds it to the same limits as `main`, and SwiftShader compiles it in no time; `main` would take seconds.
+ * Adds a second entry point to a kernel, with the same workgroup size, that only touches all its memory. The browser
+ * checks it against the same limits as `main`. SwiftShader compiles it at once; `main` would take seconds.
  */
 function withLimits(code: string, bindings: readonly Binding[]): string {
   const entry = "@compute @workgroup_size(LANES)\nfn main(";
@@ -141,7 +141,7 @@ test.each(
   const { network, batchSize, shape } = size;
   const chain = network.chain ?? expect.fail("no chain of blocks");
   const { stream, seed } = someSetup(network);
-  // The most that kernels are bound to: soft targets with a teacher, and AdamW.
+  // The most bindings that kernels have: soft targets with a teacher, and AdamW.
   const tables = {
     order: "even",
     soft: true,
@@ -194,9 +194,9 @@ test("the default training has workgroups for the cores of a GPU", () => {
     (kernel) => kernel.workgroups,
   );
   expect(workgroups).toHaveLength(8);
-  // Two for each of the 8 cores of an integrated GPU.
+  // Two workgroups for each of the 8 cores of an integrated GPU.
   expect(workgroups.filter((count) => count >= 16)).toHaveLength(8);
-  // All but the head, which has little to do: one for each of a discrete GPU's 28.
+  // All kernels but the head, which has little work: one for each of a discrete GPU's 28 cores.
   expect(workgroups.filter((count) => count >= 28)).toHaveLength(7);
 });
 
@@ -252,7 +252,7 @@ test("a device that is destroyed in mid-run rejects the run; a new engine goes o
   await expect(engine.run(10, rates.subarray(10))).rejects.toBe(error);
   await expect(engine.read()).rejects.toBe(error);
   await expect(engine.tensors()).rejects.toBe(error);
-  // It was on the same device, and hears of it as well.
+  // It used the same device, so its run rejects too.
   await expect(unbroken.read()).rejects.toSatisfy(isEngineLost);
   engine.dispose();
 

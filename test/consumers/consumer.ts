@@ -1,7 +1,7 @@
 /**
- * What the consumers share. Each is a small app in apps/, as its author would write it; it is
- * installed with the packed package, built by its own tool, served by a plain file server, and
- * driven in a browser until `scenario` has left its outcome.
+ * Helpers of the consumer tests. Each consumer is a small app in apps/, written as a user would write it. A test installs
+ * it with the packed package, builds it with its own tool, serves it from a plain file server, and
+ * drives it in a browser until `scenario` has left its outcome.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -17,21 +17,21 @@ import { type StaticServer, serve } from "../server";
 const here = fileURLToPath(new URL(".", import.meta.url));
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Every version of every tool, as `npm run test:consumers -- --all` has it; without, a sample of them. */
+/** Whether to test every version of every tool (`npm run test:consumers -- --all`) or a sample. */
 export const all = process.env.CONSUMERS === "all";
 
-/** A few hundred names, a name a line. */
+/** A few hundred names, one per line. */
 export const words = (await readFile(`${root}demo/words/names.txt`, "utf8"))
   .split("\n")
   .slice(0, 400)
   .join("\n");
 
-/** What npm, Vite and Vitest set for this process: with it, tools would build as for a test. */
+/** Variables that npm, Vite and Vitest set for this process; with them, tools would build in test mode. */
 const ours = /^(npm_.*|VITEST.*|NODE_ENV|TEST|MODE|DEV|PROD|SSR|BASE_URL)$/;
 
 const env = {
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name))),
-  // No tool may ask questions or tell its makers.
+  // Tools must not ask questions or send telemetry.
   CI: "1",
   NEXT_TELEMETRY_DISABLED: "1",
   ASTRO_TELEMETRY_DISABLED: "1",
@@ -41,17 +41,17 @@ const env = {
 };
 
 /**
- * A tool that takes longer hangs, s. Two of these, two attempts to start and a scenario are less
- * than the limits of vitest.config.ts, so that the failure shows what the tool said.
+ * Seconds after which a tool counts as hanging. Two of these, two attempts to start and a scenario take less
+ * than the limits of vitest.config.ts, so that a failure shows the tool's output.
  */
 const RUN_SECONDS = 180;
-/** A server that does not answer by then does not start, s. */
+/** Seconds after which a server that does not answer counts as failed. */
 const START_SECONDS = 60;
 
 /** An installed app. */
 export interface Consumer {
   readonly folder: string;
-  /** Runs a shell command in the app's folder; rejects with its output where it fails. */
+  /** Runs a shell command in the app's folder; rejects with its output if it fails. */
   run(command: string): Promise<void>;
   /**
    * Runs a command that serves on the `port` it is given, for as long as the test takes; gives its URL.
@@ -139,7 +139,7 @@ async function installFrom(original: string, prepare?: (folder: string) => Promi
 
 /** A shell command that runs. */
 interface Running {
-  /** What it said so far. */
+  /** Its output so far. */
   output(): string;
   running(): boolean;
   /** Its exit code, or null and the signal that ended it. */
@@ -149,7 +149,7 @@ interface Running {
 }
 
 function launch(command: string, folder: string): Running {
-  // Detached: a group of its own, because the shell's end is not that of the tools it started.
+  // Detached, in a process group of its own: ending the shell does not end the tools that it started.
   const child = spawn(command, {
     cwd: folder,
     env,
@@ -230,8 +230,8 @@ afterAll(async () => {
  * A page in Chromium, until the test is finished. Without `gpu` there is no WebGPU, so that
  * tfjs runs on its WebAssembly.
  *
- * @param profile one on disk, as visitors have: in memory, as in a private window, there is no
- *   caching a file as large as ort.wasm
+ * @param profile on disk, as visitors have. In memory, as in a private window, a file as large as ort.wasm is
+ *   not cached
  */
 export async function openPage({ gpu = false, profile = false } = {}): Promise<Page> {
   const args = chromiumArgs.filter((arg) => gpu || !arg.includes("webgpu"));
@@ -249,7 +249,7 @@ export async function openPage({ gpu = false, profile = false } = {}): Promise<P
   }
 }
 
-/** Opens a page and waits for the outcome of its scenario, which must be as it should. */
+/** Opens a page, waits for the outcome of its scenario, and checks it. */
 export async function expectScenario(url: string): Promise<Page> {
   const page = await openPage();
   const log: string[] = [];
@@ -260,7 +260,7 @@ export async function expectScenario(url: string): Promise<Page> {
   return page;
 }
 
-/** What the scenario of a page left. */
+/** The outcome that a page's scenario left. */
 export function outcome(page: Page, log: string[] = []): Promise<object> {
   return poll(() => page.evaluate<object | undefined>(() => Reflect.get(globalThis, "outcome")), log);
 }
@@ -272,7 +272,7 @@ export function outcome(page: Page, log: string[] = []): Promise<object> {
 export async function poll<T>(ask: () => Promise<T>, log: string[] = []): Promise<NonNullable<T>> {
   for (let i = 0; i < 900; i++) {
     const answer = await ask().catch((error) => {
-      // The page is loaded anew, as Vite does once it knows what the app imports.
+      // The page is reloading: Vite does so once it knows the app's imports.
       if (!String(error).includes("Execution context was destroyed")) throw error;
     });
     if (answer !== undefined && answer !== null) return answer;
@@ -281,7 +281,7 @@ export async function poll<T>(ask: () => Promise<T>, log: string[] = []): Promis
   throw new Error(`No answer in 90 seconds. The console says:\n${log.join("\n")}`);
 }
 
-/** That training learned, samples came, the file gave them again, and tfjs ran. */
+/** Checks that the training learned, that samples came, that the file gave them again, and that tfjs ran. */
 export function expectOutcome(outcome: unknown, log: string[] = []): void {
   expect(outcome, log.join("\n")).toMatchObject({
     step: 200,

@@ -10,17 +10,17 @@ const inDist = (file: string) => `/dist/makemore-web/${file}`;
 interface Fault {
   /** A file that is answered with status 404. */
   missing?: string;
-  /** A file that is answered with a page of HTML and status 200, as many hosts do for one that is missing. */
+  /** A file that is answered with an HTML page and status 200, as many hosts do for a missing file. */
   html?: string;
   /** The Content-Security-Policy of every response. */
   csp?: string;
-  /** Taken from the worker's global object before its script runs. */
+  /** A global that is deleted in the worker before its script runs. */
   without?: string;
-  /** Of the `Makemore`. */
+  /** Options of the `Makemore`. */
   options?: { backend?: "wasm" | "tfjs"; assetsURL?: string };
 }
 
-/** What a page of such a site ends in, where it trains, and samples if it comes that far. */
+/** The outcome of a page of such a site, which trains, and samples if it gets that far. */
 async function failure({ missing, html, csp, without, options = {} }: Fault): Promise<string> {
   const dist = join(inject("packed"), "dist");
   const worker = join(await mkdtemp(join(inject("folder"), "worker-")), "worker.js");
@@ -53,7 +53,7 @@ async function failure({ missing, html, csp, without, options = {} }: Fault): Pr
   return message.replaceAll(site.origin, "");
 }
 
-/** @param message what it says of the reason and the fix */
+/** @param message pattern of the reason and the fix */
 function expectFailure(got: string, code: "LOAD_FAILED" | "UNSUPPORTED", url: string, message: RegExp): void {
   expect(got).toMatch(new RegExp(`^MakemoreError ${code}: `));
   expect(got).toContain(url);

@@ -107,7 +107,7 @@ test("network: nothing from a third party", async () => {
   await opened.goto(site.origin);
   expectOutcome(await outcome(opened));
   expect(urls.filter((url) => !url.startsWith(`${site.origin}/`))).toEqual([]);
-  // The log has what workers ask for, too, or it would prove nothing.
+  // The log must contain the worker's requests too, or this test would prove nothing.
   for (const file of ["worker.js", "ort.wasm", "tfjs.wasm"])
     expect(urls).toContain(`${site.origin}/dist/makemore-web/${file}`);
 });

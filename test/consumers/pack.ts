@@ -1,6 +1,6 @@
 /**
- * Before all consumers: packs the package as npm would publish it, once. They install that file,
- * in folders of their own under one temporary folder, which goes when they are done.
+ * Packs the package once, as npm would publish it, before all consumer tests. They install that file in folders of
+ * their own under one temporary folder, which is deleted at the end.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";

@@ -14,7 +14,7 @@ const recipes = [
 let app: Consumer;
 beforeAll(async () => {
   app = await install("recipes");
-  // Enough words that no training ends by itself before it is stopped.
+  // So many words that no training ends before it is stopped.
   const all = await readFile(new URL("../../demo/words/names.txt", import.meta.url), "utf8");
   await writeFile(join(app.folder, "src", "words.js"), `export default ${JSON.stringify(all.trim())};\n`);
   for (const { heading, language, file } of recipes) {
@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 
 test("recipe: all four are strict TypeScript", async () => {
-  // TypeScript knows .tsx and .ts; the frameworks' own checkers know their files.
+  // TypeScript checks .tsx and .ts; the frameworks' own checkers check their files.
   await app.run("npx tsc -p . && npx vue-tsc -p . && npx svelte-check --fail-on-warnings");
 });
 
@@ -44,7 +44,7 @@ test.each(recipes)(
     const progress = () =>
       page.locator("progress").evaluate((bar: HTMLProgressElement) => ({ value: bar.value, max: bar.max }));
 
-    // The second click neither replaces what stops the training nor shows that there is one already.
+    // The second click must neither replace the training's AbortController nor show an error.
     await train.dblclick();
     await poll(async () => (await progress()).value || undefined);
     await train.click();
@@ -56,7 +56,7 @@ test.each(recipes)(
     const { value, max } = await progress();
     expect(value).toBeLessThan(max);
 
-    // It goes while it trains: the worker goes with it, and nothing is left to complain.
+    // Unmounted while it trains: the worker ends with it, and nothing reports an error.
     await train.click();
     await poll(async () => (await progress()).value !== value || undefined);
     await page.evaluate("unmount()");

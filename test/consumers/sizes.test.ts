@@ -1,6 +1,6 @@
 /**
- * What a visitor downloads, from the server's own list of requests: enforces the budgets, that
- * the README says what is so, and that the page asks nobody else.
+ * What a visitor downloads, by the server's list of requests. Checks the budgets, the README's
+ * table, and that nothing comes from a third party.
  */
 import { readFileSync } from "node:fs";
 import { mkdtemp, writeFile } from "node:fs/promises";
@@ -21,16 +21,16 @@ interface Size {
 }
 
 interface Visit {
-  /** Its words in the first column of the README's table. */
+  /** Its text in the first column of the README's table. */
   row: string;
   backend: NonNullable<MakemoreOptions["backend"]>;
-  /** What the browser has: SwiftShader, or the same under a name that `auto` takes for a GPU. */
+  /** The browser's adapter: SwiftShader, or SwiftShader under a name that `auto` takes for a GPU. */
   gpu?: "software" | "disguised";
   /** What is fetched before the first progress. */
   files: string[];
 }
 
-/** Before the worker's script: `auto` knows software adapters by what they say of themselves. */
+/** Runs before the worker's script. `auto` recognizes software adapters by what they report. */
 const disguise = `
   for (const name of ["vendor", "architecture", "device", "description", "isFallbackAdapter"])
     Object.defineProperty(GPUAdapterInfo.prototype, name, { value: "" });
@@ -53,7 +53,7 @@ async function measure({ backend, gpu }: Visit): Promise<{ progress: Size; sampl
   site.requests.length = 0;
   const run = (code: string) => page.evaluate(`(async () => { ${code} })()`);
   const since = (): Size => {
-    // Chromium asks for an icon when it likes.
+    // Chromium requests an icon at any time.
     const files = site.requests.splice(0).filter((file) => file !== "/favicon.ico");
     const bytes = files.map((file) => gzipSync(readFileSync(join(packed, file)), { level: 9 }).length);
     return { files, kB: bytes.reduce((a, b) => a + b, 0) / 1000 };
@@ -63,13 +63,13 @@ async function measure({ backend, gpu }: Visit): Promise<{ progress: Size; sampl
     globalThis.maker = new Makemore({ backend: ${JSON.stringify(backend)} });
     const result = await maker.train(${JSON.stringify(words)}, { steps: 2, evalEvery: 1, sampleEvery: 1, model: { hidden: 16 } });
     return result.backend;`);
-  // With a GPU, which is faster is not this test's business.
+  // With a GPU, either engine may be faster; this test does not care.
   if (gpu !== "disguised") expect(trained).toBe(backend === "auto" ? "wasm" : backend);
   const progress = since();
   await run("await maker.sample(1)");
   const sample = since();
   expect(urls.filter((url) => !url.startsWith(`${site.origin}/`))).toEqual([]);
-  // The page's log has what the worker asks for, too, or it would prove nothing.
+  // The page's log must contain the worker's requests too, or this test would prove nothing.
   for (const fetched of [...progress.files, ...sample.files]) expect(urls).toContain(site.origin + fetched);
   return { progress, sample };
 }
@@ -102,14 +102,14 @@ test.each<Visit>([
     const { progress, sample } = await measure(visit);
     expect(progress.files).toEqual(visit.files);
     expect(sample.files.sort()).toEqual(ort);
-    // The promise for the engine that most visitors get: ONNX Runtime untouched.
+    // The limit for the engine that most visitors get: without ONNX Runtime.
     if (visit.files === first) expect(progress.kB).toBeLessThan(100);
 
     const total = progress.kB + sample.kB;
     const documented = await markdownTable("README.md", visit.row);
     const measured = `${visit.row}: ${progress.kB.toFixed(0)} kB, ${total.toFixed(0)} kB`;
     expect(documented, measured).toHaveLength(2);
-    // A tenth: the table is there to be believed, not to be changed with every commit.
+    // Within a tenth, so that the table is right without a change at every commit.
     for (const [i, kB] of [progress.kB, total].entries()) {
       expect(documented[i], measured).toBeGreaterThan(kB * 0.9);
       expect(documented[i], measured).toBeLessThan(kB * 1.1);

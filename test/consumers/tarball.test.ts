@@ -57,7 +57,7 @@ test("tarball: the README's links and pictures work on npm's page, which knows n
     expect(link.startsWith(own), `${link} should start with ${own}`).toBe(true);
     expect(files()).toContain(link.slice(own.length).replace(/#.*/, ""));
   }
-  // npm's page would resolve a relative link against a repository.
+  // npm's page would resolve relative links against a repository.
   expect(links.filter((link) => !/^(https:|#)/.test(link))).toEqual([]);
   expect(files()).toContain(unpkg.replace("./", ""));
   expect(jsdelivr).toBe(unpkg);
@@ -86,6 +86,6 @@ test("tarball: publint", () => {
 });
 
 test("tarball: are the types wrong", () => {
-  // It ends with an error where it finds a problem.
+  // It exits with an error if it finds a problem.
   expect(tool("attw", "--profile", "esm-only", inject("tarball"))).toContain("makemore-web");
 });

@@ -33,9 +33,9 @@ beforeAll(async () => {
   await mkdir(join(folder, "node_modules"), { recursive: true });
   await symlink(inject("packed"), join(folder, "node_modules/makemore-web"));
   await writeFile(join(folder, "package.json"), '{ "type": "module" }');
-  // What the examples take for given.
+  // Variables that the examples assume.
   await writeFile(join(folder, "given.d.ts"), "declare const words: string[];\n");
-  // An option that is undefined is one that is not given.
+  // An option that is undefined counts as not given.
   await writeFile(join(folder, "undefined.ts"), optional);
   const examples = [...(await fenced("README.md", "ts")), ...(await fenced("docs/sampling.md", "ts"))];
   for (const [i, example] of examples.entries()) await writeFile(join(folder, `example${i + 1}.ts`), example);

@@ -1,6 +1,6 @@
 /**
- * WebKit, the engine of every browser on iPhones, as WebKitGTK has it: driven over WebDriver on a display of its own.
- * It has no WebGPU, and of the kernels it runs the baseline build.
+ * WebKit, the engine of every browser on iPhones, as WebKitGTK: driven over WebDriver on a virtual display.
+ * It has no WebGPU, and runs the baseline build of the kernels.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";

@@ -14,8 +14,8 @@ const names = readFileSync(new URL("../../demo/words/names.txt", import.meta.url
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 /**
- * What the page's own fonts are replaced by: a narrow family, which is given to the page, and a wide one, which
- * every machine has. Which ones a machine has besides is not known.
+ * Replacements for the page's fonts: a narrow family, which the test brings, and a wide one, which every machine has.
+ * Other fonts differ from machine to machine.
  */
 const families = { own: "", narrow: "narrow", wide: "monospace" };
 const familyNames = ["own", "narrow", "wide"] as const;
@@ -33,7 +33,7 @@ const narrow = [400, 600, 700].map((weight) => ({
 let browser: Browser;
 let server: StaticServer;
 let page: Page;
-/** What the browser complained of. */
+/** Errors and warnings of the browser. */
 let complaints: string[];
 
 beforeAll(async () => {
@@ -50,7 +50,7 @@ afterEach(async () => {
   expect(complaints).toEqual([]);
 });
 
-/** Opens the demo anew and waits for its names, which come so many milliseconds late. */
+/** Reloads the demo and waits for its names, which arrive with this delay in milliseconds. */
 async function open(
   options: Parameters<Browser["newPage"]>[0] = {},
   late = 0,
@@ -79,7 +79,7 @@ async function open(
     const own = name ? `:root { --sans: ${name}; --serif: ${name}; }` : "";
     await route.fulfill({ response, body: `${await response.text()}${own}` });
   });
-  // Fonts from bytes are there at once; one from an address would come after the first drawing.
+  // Fonts from bytes are ready at once; a font from a URL would arrive after the first paint.
   if (family === "narrow")
     await page.addInitScript((fonts) => {
       for (const { weight, bytes } of fonts)
@@ -90,7 +90,7 @@ async function open(
   await unfold();
 }
 
-/** Opens the list and the options, as somebody does who changes them; what moves by that is not counted. */
+/** Opens the list and the options, as a visitor does to change them. Layout shifts that this causes do not count. */
 const unfold = () =>
   page.evaluate(async () => {
     const before = [...globalThis.moved];
@@ -101,11 +101,11 @@ const unfold = () =>
   });
 
 declare global {
-  /** What has moved by itself since the page began to load. */
+  /** Layout shifts without user input since the page began to load. */
   var moved: string[];
 }
 
-/** Runs in the page, before it. */
+/** Runs in the page before its own scripts. */
 function watchLayout(): void {
   globalThis.moved = [];
   new PerformanceObserver((list) => {
@@ -121,10 +121,10 @@ const movements = () => page.evaluate(() => globalThis.moved);
 
 const text = async (selector: string) => (await page.locator(selector).textContent()) ?? "";
 
-/** Waits for what training and sampling lead to; generously, because machines differ. */
+/** Waits for results of training and sampling; with a long limit, because machines differ. */
 const eventually = <T>(read: () => Promise<T>) => expect.poll(read, { timeout: 120_000 });
 
-/** Sets every option's field that is given, on the engine that every machine has. */
+/** Sets the given fields, and the wasm backend, which every machine has. */
 async function set(fields: Record<string, string>): Promise<void> {
   await page.locator("#every-option").evaluate((details) => details.setAttribute("open", ""));
   await page.selectOption("[name=backend]", "wasm");
@@ -147,7 +147,7 @@ test.each(familyNames)("nothing moves while it trains, with the %s fonts", async
   await page.click("#train");
   await eventually(() => text("#train-note")).toContain("Loss over all words");
   await eventually(() => text("#sample-status")).toMatch(/^24 words/);
-  // Nothing has moved for the names, the progress, the chart, the samples and the words.
+  // The names, the progress, the chart, the samples and the words have moved nothing.
   expect(await height()).toBe(before);
   expect(await movements()).toEqual([]);
 });
@@ -207,7 +207,7 @@ test.each([
   "has Train in sight at $width px, words from the start, and the results on a desktop",
   async (viewport) => {
     await open({ viewport });
-    // As a visitor finds it: nothing unfolded.
+    // As on a first visit: every section is folded.
     await page.reload();
     await eventually(() => page.locator("#samples li").count()).toBe(24);
     const bottom = async (selector: string) => {
@@ -216,7 +216,7 @@ test.each([
     };
     expect(await bottom("#train")).toBeLessThanOrEqual(viewport.height);
     if (viewport.width > 1000) expect(await bottom("#chart")).toBeLessThanOrEqual(viewport.height);
-    // The generator is as near.
+    // The generator is in sight too.
     expect(await bottom("#sample")).toBeLessThanOrEqual(viewport.height);
     await unfold();
     await page.check("[value=small]");
@@ -255,7 +255,7 @@ test("has words of a list that was never trained here, from a model that writes 
   expect(await text("#runs th")).toBe("1 The small model of this page");
   expect(await page.locator("#go-on").isVisible()).toBe(false);
 
-  // Words of one's own have no such model.
+  // The visitor's own words have no prepared model.
   await page.click("#words-own");
   await page.fill("#words", "abba\nbaab\nabab");
   await eventually(() => text("#words-count")).toMatch(/^3 words/);
@@ -372,7 +372,7 @@ test("keeps the runs of a visit, with their losses and words", async () => {
     expect(await text(error)).toBe("");
 });
 
-/** Trains more steps than can be done by then, and stops after some. */
+/** Starts a training of more steps than it can finish, and stops it after some. */
 async function trainAndStop(): Promise<number> {
   await page.check("[value=small]");
   await set({ steps: "1000000" });
@@ -391,7 +391,7 @@ test("stops, and resumes to another total, which its diary is laid out for", asy
   expect(await page.locator("#diary li:not(.written)").count()).toBe(0);
   expect(await page.locator("#diary li").count()).toBeGreaterThan(0);
 
-  // As many as are done: Resume is offered again when there is something to go on to.
+  // As many as are done: Resume is enabled again only with a larger total.
   const resume = page.locator("#resume");
   expect(await resume.isEnabled()).toBe(false);
   await resume.click({ force: true });
@@ -413,7 +413,7 @@ test("leaves everything as it was by a training that is stopped before its first
       ),
     );
   const before = await shown();
-  // The steps that it takes to find the fastest engine are none of the training's.
+  // The steps that measure the engines do not count as steps of the training.
   await page.selectOption("[name=backend]", "auto");
   await page.check("[value=wavenet]");
   await page.click("#train");
@@ -432,7 +432,7 @@ test("writes words, downloads and takes other words while it trains", async () =
   await eventually(() => text("#figure-step")).toMatch(/\d \/ 1,000,000/);
   await page.click("#sample");
   await eventually(() => text("#sample-status")).toMatch(/^24 words/);
-  // What is under the focus keeps it.
+  // The focused element keeps the focus.
   expect(await page.evaluate(() => document.activeElement?.id)).toBe("sample");
   const download = page.waitForEvent("download");
   await page.click("#download");
@@ -452,7 +452,7 @@ test("trains and stops by the keyboard alone, held keys included", async () => {
   await set({ steps: "1000000" });
   const focus = () => page.evaluate(() => document.activeElement?.id);
   await page.locator("#train").focus();
-  // Enter, held: the second press of the same key is a repeat.
+  // Enter is held: its second press is a key repeat.
   await page.keyboard.down("Enter");
   await eventually(focus).toBe("stop");
   await page.keyboard.down("Enter");
@@ -471,7 +471,7 @@ test("trains and stops by the keyboard alone, held keys included", async () => {
 
 test("has the library's own recipe chosen: as many steps as a list needs", async () => {
   expect(await page.locator("[name=recipe]:checked").inputValue()).toBe("default");
-  // Words of few letters, of which any training soon has enough.
+  // Words of few letters: any training soon stops improving on them.
   await page.click("#words-own");
   await page.fill(
     "#words",
@@ -497,7 +497,7 @@ test("shows each error where it belongs, and keeps the model", async () => {
   await eventually(() => text("#train-error")).toMatch(/steps is -3/);
   expect(await page.locator("[name=steps]").getAttribute("aria-invalid")).toBe("true");
 
-  // An empty number is none, where the library has no choice of its own.
+  // An empty field is an error if the library has no default for it.
   await set({ steps: "40", seed: "" });
   await page.click("#train");
   await eventually(() => text("#train-error")).toMatch(/^train: seed/);
@@ -579,7 +579,7 @@ test("shows the surprise of a typed word, its place, and its tree", async () => 
   expect(shares[1]).toBeLessThan(5);
   expect(shares[0]).toBeGreaterThan(shares[1] ?? 0);
 
-  // Folds of 2, 2, 2: a tree of 4 + 2 + 1 nodes, of which one a level is new.
+  // Folds of 2, 2, 2: a tree of 4 + 2 + 1 nodes, with one new node per level.
   expect(await page.locator("#tree circle.new").count()).toBe(3);
   expect(await page.locator("#tree circle.shared").count()).toBe(4);
   expect(await text("#tree-text")).toContain("a tree of 7 nodes");
@@ -593,7 +593,7 @@ test("shows the surprise of a typed word, its place, and its tree", async () => 
   await page.keyboard.press("ArrowLeft");
   expect(await text("#tree-text")).toContain("“k” after “xqzvv”");
 
-  // The likeliest characters after that, as bars; one of them goes there.
+  // Bars of the likeliest next characters; a press on one goes to it.
   await eventually(() => text("#next-text")).toBe("After “xqzvv”:");
   const bars = await page.locator("#next .chance").allTextContents();
   expect(bars).toHaveLength(8);
@@ -694,7 +694,7 @@ test("has words that run from the right run so everywhere", async () => {
     "#diary .written .words",
   ])
     expect([selector, await directions(selector)]).toEqual([selector, ["rtl"]]);
-  // Each direction by the first letter that has one.
+  // The first letter with a direction decides.
   await page.fill("#typed", "emma");
   await eventually(() => page.locator("#tiles .character").allInnerTexts()).toEqual([..."emma", "end"]);
   const drawn = await lefts("#tiles li");
@@ -724,7 +724,7 @@ test("breaks no word where it fits on a line", async () => {
 });
 
 declare global {
-  /** Milliseconds of each task of the page that was long. */
+  /** Milliseconds of each long task of the page. */
   var longTasks: number[];
 }
 
@@ -744,7 +744,7 @@ test.each([
         const data = new DataTransfer();
         if (way === "drop") data.items.add(new File([text], "long.txt"));
         else data.setData("text", text);
-        // What it took to make the text is none of the page's.
+        // The time that the test took to make the text does not count.
         await new Promise((resolve) => setTimeout(resolve, 500));
         globalThis.longTasks = [];
         new PerformanceObserver((list) => {
@@ -760,7 +760,7 @@ test.each([
       { part, times, way },
     );
     await eventually(() => text("#words-count")).not.toMatch(/^30,294/);
-    // Four times what took 260 to 410 ms in one piece: that would be well over a second.
+    // Four times a list that took 260 to 410 ms in one task: in one task this would be over a second.
     const longTasks = await page.evaluate(() => globalThis.longTasks);
     expect(longTasks.filter((duration) => duration > 500)).toEqual([]);
   }
@@ -804,7 +804,7 @@ test.each(familyNames.flatMap((family) => [360, 1280].map((width) => ({ family, 
     await open({ viewport: { width: given.width, height: 800 } }, 0, given.family);
     const before = await controls();
     expect(before.length).toBeGreaterThan(30);
-    // Each state that a control has, whether the page has shown it yet or not.
+    // Each state of a control, also those that the page has not shown yet.
     for (const state of ["disabled", "aria-disabled", "aria-invalid"]) {
       await page.evaluate((state) => {
         for (const element of document.querySelectorAll("button, input, select, textarea"))
@@ -826,7 +826,7 @@ test.each(familyNames.flatMap((family) => [360, 1280].map((width) => ({ family, 
 test.each(familyNames)(
   "fits a phone, and nothing moves while it trains, with the %s fonts",
   async (family) => {
-    // Late enough that the page is drawn without them.
+    // Late enough that the page is painted without them.
     await open({ viewport: { width: 360, height: 740 } }, 500, family);
     const size = () =>
       page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]);

@@ -201,7 +201,7 @@ test("webgpu is tfjs on the GPU, on the minibatches of wasm, and the device says
   expect(got.devices).toEqual([got.device]);
   expect(got.notices).toEqual([]);
   expect(got.losses).toHaveLength(3);
-  // The same numbers in another order of summation.
+  // Both sum the same numbers, in different orders.
   for (const [i, loss] of got.losses.entries())
     expect(Math.abs(loss - (got.expected[i] ?? Number.NaN))).toBeLessThan(1e-4);
 });

@@ -41,7 +41,7 @@ beforeEach(async () => {
   page = await browser.newPage();
   await page.goto(server.origin);
   await page.waitForFunction("globalThis.mm");
-  // The first call starts the worker, so that the test can put its hands on it.
+  // The first call starts the worker, so that the test can reach it.
   await page.evaluate((words) => {
     const globals = Object.assign(globalThis, { names: words }) as unknown as Globals;
     return globals.mm.sample().catch(() => {});
@@ -53,7 +53,7 @@ function inPage<T>(run: (globals: Globals) => Promise<T>): Promise<T> {
   return page.evaluate(`(${run})(globalThis)`) as Promise<T>;
 }
 
-/** The worker's own devices, as they are made. */
+/** Collects the worker's devices as they are created. */
 async function watchDevices(): Promise<void> {
   await page.workers()[0]?.evaluate(() => {
     const devices: GPUDevice[] = [];
@@ -78,7 +78,7 @@ test("trains as the wasm engine does, on the same minibatches, and samples", asy
   });
   expect(got.backend).toBe("webgpu");
   expect(got.notices).toEqual([]);
-  // The same numbers in another order of summation: float32 rounding, grown over 40 steps.
+  // Both sum the same numbers in different orders: float32 rounding, amplified over 40 steps.
   for (const [i, loss] of got.losses.entries())
     expect(Math.abs(loss - (got.wasm[i] ?? 0))).toBeLessThan(1e-4);
   expect(got.samples).toHaveLength(3);
@@ -111,7 +111,7 @@ test("a device that is lost in mid-run costs a pause: training goes on, and says
   const got = await training;
   expect(got.step).toBe(900);
   expect(got.count).toBe(900);
-  // What an untrained model does is 3.3.
+  // An untrained model has 3.3.
   expect(got.last).toBeLessThan(2.9);
   expect(got.told).toEqual([
     expect.stringMatching(/webgpu engine was lost at step \d+.*went on from step \d+ on webgpu/),
@@ -133,7 +133,7 @@ test("where every device is lost, the wasm engine ends the training", async () =
     return { backend, step, notices };
   });
   await page.waitForFunction("globalThis.steps > 20", undefined, { timeout: 60_000 });
-  // From now on a device goes as soon as it is given work.
+  // From now on every device is lost at its first submit.
   await page.workers()[0]?.evaluate(() => {
     const { submit } = GPUQueue.prototype;
     GPUQueue.prototype.submit = function (commands) {
@@ -206,8 +206,8 @@ test("auto takes wasm on a GPU that is slower, because it measures", async () =>
     globals.auto = new globals.Makemore();
     await globals.auto.sample().catch(() => {});
   });
-  // The software adapter in disguise, so that it is not passed over for its name. The engine that is then
-  // made for it is told the truth: for a GPU it would be compiled so that software takes many seconds.
+  // Disguises the software adapter, so that "auto" does not skip it. The engine still sees its real name, because
+  // kernels in a GPU's shape would take many seconds to compile in software.
   await page
     .workers()
     .at(-1)

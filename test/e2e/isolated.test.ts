@@ -32,7 +32,7 @@ const folder = mkdtempSync(join(tmpdir(), "makemore-"));
 let browser: Browser;
 let server: StaticServer;
 beforeAll(async () => {
-  // Whatever this machine has, the worker sees four.
+  // The worker sees four cores, whatever this machine has.
   const cores = "Object.defineProperty(WorkerNavigator.prototype, 'hardwareConcurrency', { value: 4 });";
   const worker = join(folder, "worker.js");
   writeFileSync(worker, cores + readFileSync(`${dist}makemore-web/worker.js`, "utf8"));

@@ -23,7 +23,7 @@ interface Globals {
   mm: Makemore;
   Makemore: typeof Makemore;
   names: string;
-  /** A settled promise as something to compare. */
+  /** A settled promise, in a form that can be compared. */
   failure(promise: Promise<unknown>): Promise<{ name: string; code: string; message: string }>;
 }
 
@@ -105,7 +105,7 @@ test("from words to new words: train, sample, score, evaluate", async () => {
   expect(got.samples).toHaveLength(5);
   expect(got.again).toEqual(got.samples);
   expect(got.streamed).toEqual(got.same);
-  // What `score` says of the same character.
+  // `score` gives the same for this character.
   expect(got.next.find(({ character }) => character === "a")?.probability).toBeCloseTo(
     Math.exp(-(got.score?.surprises[3]?.surprise ?? Number.NaN)),
     5,
@@ -138,7 +138,7 @@ test("ONNX Runtime is not fetched before the first sample, tfjs not at all, and 
 
 test("a training stopped and resumed, or exported, loaded and resumed, ends as an unbroken one, bit for bit", async () => {
   const got = await inPage(async ({ mm, Makemore, names, failure }) => {
-    // With the last weights: the best may be from before the stop, and a file has only one model.
+    // With the last weights: the best ones may be from before the stop, and a file holds one model only.
     const options = { steps: 20_000, model: { embedding: 4, hidden: 8 }, seed: 3, keepBest: false } as const;
     const hash = async (of: Makemore) => {
       const bytes = new Uint8Array(await of.exportONNX());
@@ -238,7 +238,7 @@ test("a callback that throws ends the training with what it threw, and a signal 
     );
     const step = mm.model?.step;
     const controller = new AbortController();
-    // More than it could have found by then.
+    // More words than it can find in that time.
     const sampling = failure(mm.sample(1_000_000, { unique: true, signal: controller.signal }));
     setTimeout(() => controller.abort(new Error("too many")), 100);
     return { thrown, step, sampling: await sampling, after: await mm.sample(2) };
@@ -560,7 +560,7 @@ test.each([
   for (const failed of got.ends)
     expect(failed).toMatchObject({ name: "MakemoreError", code: "WORKER_FAILED" });
   expect(got.model).toBeUndefined();
-  // The next call starts another worker, which the news of the first one's death does not touch.
+  // The next call starts another worker; a late report of the first one's death does not affect it.
   const after = await inPage(async ({ mm, names }) => {
     await mm.train(names, { steps: 5, model: { hidden: 16 } });
     return { samples: await mm.sample(2), step: mm.model?.step };

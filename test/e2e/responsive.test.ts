@@ -1,4 +1,4 @@
-/** Long lists and the page: nothing holds its thread, calls end soon after their signal, short calls pass long ones. */
+/** Long lists: the page's thread stays free, calls end soon after their signal, short calls overtake long ones. */
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -81,7 +81,7 @@ function inPage<T>(run: (globals: Globals) => Promise<T>): Promise<T> {
   return page.evaluate(`(${run})(globalThis)`) as Promise<T>;
 }
 
-/** Of a browser's trace. */
+/** An event of a browser's trace. */
 interface TraceEvent {
   readonly name: string;
   readonly pid: number;
@@ -147,7 +147,7 @@ test.each<[name: string, run: (globals: Globals) => Promise<unknown>]>([
   ["export 52 MB", ({ large }) => large.exportONNX()],
   ["load 52 MB", ({ large, file }) => large.load(file)],
 ])("the page is never held up: %s", async (_, run) => {
-  // A virtual machine counts what is stolen from it as CPU time, but not each time.
+  // A virtual machine sometimes counts stolen time as CPU time.
   let longest = Number.POSITIVE_INFINITY;
   for (let i = 0; i < 3 && longest >= LONG; i++) longest = Math.min(longest, await longestTask(run));
   expect(longest).toBeLessThan(LONG);
@@ -207,7 +207,7 @@ test("every call ends soon after its signal, the worker is free soon after, and 
       export: (signal?: AbortSignal) => large.exportONNX({ signal }),
       load: (signal?: AbortSignal) => large.load(file, { signal }),
     };
-    // In the middle, however fast the machine is.
+    // In the middle of the call on any machine.
     for (const [name, call] of Object.entries(files))
       await abort(name, large, call, (await duration(call)) / 4);
     return { ends, free, short };
