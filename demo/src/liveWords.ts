@@ -32,14 +32,15 @@ export class LiveWords {
     this.stop();
     this.#writing = new AbortController();
     const { signal } = this.#writing;
-    while (!signal.aborted) {
+    // The first call also loads ONNX Runtime, which the training does not wait for.
+    for (let share = 0; !signal.aborted; share = SHARE) {
       const began = performance.now();
       // Ignore failures here: the training goes on, and the panel of new words shows them.
       const words = await sample(WORDS, { ...LIVE, signal }).catch(() => undefined);
       if (signal.aborted) return;
       if (words) this.show(words);
       const pause = matchMedia("(prefers-reduced-motion: reduce)").matches ? CALM_PAUSE : PAUSE;
-      await sleep(Math.max(pause, SHARE * (performance.now() - began)));
+      await sleep(Math.max(pause, share * (performance.now() - began)));
     }
   }
 

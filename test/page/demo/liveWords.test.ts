@@ -55,3 +55,14 @@ it("leaves the training at least nine tenths of the time, and goes on after a fa
   expect(calls - 1).toBeLessThanOrEqual(7);
   expect(calls - 1).toBeGreaterThanOrEqual(5);
 });
+
+it("does not make the second words wait for the time that the first took to load", async () => {
+  let calls = 0;
+  void live.start(async () => {
+    calls++;
+    await new Promise((resolve) => setTimeout(resolve, calls === 1 ? 5000 : 10));
+    return [`word${calls}`];
+  });
+  await vi.advanceTimersByTimeAsync(6000);
+  expect(shown()).not.toEqual(["word1"]);
+});
