@@ -1,20 +1,20 @@
 /**
- * Which examples a step trains on, and what each is to predict.
+ * Which examples a step trains on, and what each one has to predict.
  *
- * An example is a position of the token stream: the context before it, and its token as the target.
+ * An example is a position of the token stream: the context is the tokens before it, and its own token is the target.
  * Two settings change how examples are used:
  *
- * - `order`: `"random"` draws with replacement, as the lecture does. `"even"` walks through the examples
- *   sorted by context, in strides of the golden ratio. Each minibatch is then an even sample of all
- *   contexts, and no example comes twice before most others came once.
- * - `targets`: `"hard"` is the example's own token. `"soft"` is the distribution of all tokens that follow
- *   the same context in the split. The expected gradient is the same, without the noise of one target.
+ * - `order`: `"random"` draws with replacement, as the lecture does. `"even"` walks through the examples sorted by
+ *   context, in strides of the golden ratio. Each minibatch is then an even sample of all contexts, and hardly any
+ *   example repeats before the others have had their turn.
+ * - `targets`: `"hard"` is the example's own token. `"soft"` is the distribution of all tokens that follow the same
+ *   context in the split. The expected gradient is the same, but without the noise of a single target.
  *
- * Examples are sorted by context: the last token first, then the one before it, and so on, ties by
- * target. So equal contexts are neighbours, and similar ones are near.
+ * Examples are sorted by context, last token first, then the one before it, and so on; ties are sorted by target. So
+ * equal contexts are neighbours, and similar ones are close.
  *
- * Every engine draws the same examples. With N examples, `step` from 0, `row` of the batch, and all
- * arithmetic in unsigned 32 bits (mulhi is the high word of the 64-bit product):
+ * Every engine draws the same examples. There are N examples, `step` counts from 0, `row` is the row in the batch, and
+ * all arithmetic is in unsigned 32 bits (mulhi is the high word of the 64-bit product):
  *
  *     bits  = randomBits(seed, Stream.minibatch, step, row)                   random
  *     bits  = (step * batchSize + row) * 2654435769
@@ -28,13 +28,12 @@
  *                + popcount(ranks[2 block + 1] & (0xffffffff >> (31 - index % 32)))      soft
  *     position = contexts[2 context]                                          soft
  *
- * If words have groups, the positions of the groups' tokens are no examples. Then random order with hard targets has
- * `sorted`, too: the positions of the others in the stream's order.
+ * If words have groups, the positions of group tokens are not examples. Random order with hard targets then needs
+ * `sorted` as well: it lists the other positions in stream order, and `position = sorted[index]`.
  *
- * The tokens before `position` are the example's context. The target is the token at `position` if it is
- * hard. A soft one is the token and share of each pair from `contexts[2 context + 1]` to
- * `contexts[2 context + 3]` (excluded) of `pairs`; the token at `position`, which is none of them, has what
- * they leave of 1. A teacher with weight w changes the target to (1 - w) target + w teacher.
+ * The tokens before `position` are the example's context. A hard target is the token at `position`. A soft target gives
+ * each token in `pairs`, from index `contexts[2 context + 1]` to `contexts[2 context + 3]` (excluded), its share, and the
+ * token at `position` the rest up to 1. A teacher with weight w changes the target to (1 - w) target + w teacher.
  */
 import { MakemoreError } from "../../src/errors";
 import { runToEnd, type Work } from "../../src/slices";
@@ -46,19 +45,19 @@ import { randomBelow, randomBits, Stream } from "./random";
 import { BOUNDARY } from "./vocabulary";
 import type { WordExamples } from "./wordExamples";
 
-/** How examples are drawn. */
+/** The order in which examples are drawn. */
 export type Order = "even" | "random";
 
-/** What an example is to predict. */
+/** What an example has to predict. */
 export type Targets = "soft" | "hard";
 
-/** What else a target is made of, and loses as training goes on. */
+/** What is mixed into the soft targets, with a weight that falls during the training. */
 export type Teacher = "ngram" | "none";
 
 /**
- * The examples of a split, as an engine draws them for a network that reads windows; `WordExamples` are those of
- * one that reads words. It never changes. Random order and hard targets need
- * no table without groups: then an engine's setup has none.
+ * The examples of a split, in the form in which an engine draws them, for a network that reads windows. (For a network
+ * that reads words, see `WordExamples`.) Immutable. Random order with hard targets and no groups needs no table, so an
+ * engine's setup then has no examples.
  */
 export type Examples =
   | {
@@ -66,8 +65,7 @@ export type Examples =
       readonly targets: "hard";
       readonly order: Order;
       /**
-       * Positions of the examples, u32 [N]: 4 bytes an example. In sorted order, or, if the order is random, in the
-       * stream's.
+       * Positions of the examples, u32 [N]. Sorted by context; for random order, in stream order.
        */
       readonly sorted: Uint32Array<ArrayBuffer>;
     }
@@ -79,39 +77,39 @@ export type Examples =
       readonly teacher?: TeacherTargets;
     };
 
-/** What the teacher expects after each context. */
+/** The teacher's prediction for each context. */
 export interface TeacherTargets {
   /** float32 [contexts, vocabulary]; each row adds up to 1. */
   readonly shares: Float32Array<ArrayBuffer>;
   /** Steps of the whole training; see `teacherWeight`. */
   readonly steps: number;
-  /** The teacher's weight from then on. */
+  /** The teacher's weight at the last step. */
   readonly end: number;
 }
 
-/** A minibatch, written out. */
+/** A minibatch of a network that reads windows. */
 export interface Minibatch {
-  /** Positions whose contexts are the batch's, and whose tokens are its targets if they are hard. [batchSize] */
+  /** Positions of the examples: the tokens before each are its context, and its token is the hard target. [batchSize] */
   readonly positions: Uint32Array<ArrayBuffer>;
   /** Soft targets, float32 [batchSize, vocabulary]; absent if they are hard. */
   readonly targets?: Float32Array<ArrayBuffer>;
 }
 
-/** Bits of 2^32 times the golden ratio's fraction: the stride of even order. */
+/** The stride of even order: 2^32 times the fractional part of the golden ratio. */
 export const STRIDE = 2654435769;
 
 /** The teacher's weight at the first step. */
 const TEACHER_START = 0.9;
 
-/** A teacher's shares are refused above this size, bytes. */
+/** Most bytes that the teacher's predictions may need. */
 const MOST_TEACHER_BYTES = 2 ** 28;
 
-/** What the tables depend on, of a network. */
+/** The sizes of a network that the tables depend on. */
 export interface NetworkSizes {
   readonly contextLength: number;
-  /** Ids, the boundary's included. */
+  /** Number of ids, including the boundary and the groups. */
   readonly vocabularySize: number;
-  /** Ids from this one on begin words of a group. */
+  /** The first id of a group; equal to `vocabularySize` if there are no groups. */
   readonly firstGroup: number;
 }
 
@@ -139,7 +137,7 @@ export function prepareExamples(
   return runToEnd(examplesWork(stream, sizes, choice));
 }
 
-/** As `prepareExamples`, in slices. */
+/** Same as `prepareExamples`, in slices. */
 export function* examplesWork(
   stream: TokenStream,
   { contextLength, vocabularySize, firstGroup }: NetworkSizes,
@@ -159,12 +157,12 @@ export function* examplesWork(
   return { unit: "window", targets, order, table, teacher: { shares, steps: choice.steps, end: 0 } };
 }
 
-/** Whether a teacher is allowed the memory that it needs. */
+/** Whether a teacher would stay within the memory limit. */
 export function isTeachable(contexts: number, vocabularySize: number): boolean {
   return 4 * contexts * vocabularySize <= MOST_TEACHER_BYTES;
 }
 
-/** Refuses a teacher of too many bytes. */
+/** Throws `INVALID_OPTION` for a teacher that would need too much memory. */
 export function checkTeacher(contexts: number, vocabularySize: number): void {
   const bytes = 4 * contexts * vocabularySize;
   if (!isTeachable(contexts, vocabularySize))
@@ -179,18 +177,18 @@ export function teacherOf(examples: Examples | WordExamples | undefined): Teache
   return examples?.targets === "soft" ? examples.teacher : undefined;
 }
 
-/** The teacher's weight at a step: from 0.9 in a straight line to `end`; 0 without a teacher. */
+/** The teacher's weight at a step. It falls linearly from 0.9 to `end`; 0 without a teacher. */
 export function teacherWeight(teacher: TeacherTargets | undefined, step: number): number {
   if (!teacher) return 0;
   return TEACHER_START + (teacher.end - TEACHER_START) * Math.min(1, step / teacher.steps);
 }
 
-/** The examples of a network that reads windows; undefined without any, and for words. */
+/** The examples, if they are for a network that reads windows; otherwise undefined. */
 export function windowExamples(examples: Examples | WordExamples | undefined): Examples | undefined {
   return examples?.unit === "window" ? examples : undefined;
 }
 
-/** What decides which examples a step draws. */
+/** The part of an engine's setup that decides which examples a step draws. */
 interface Drawing {
   readonly stream: TokenStream;
   readonly examples?: Examples | WordExamples;
@@ -199,7 +197,7 @@ interface Drawing {
   readonly network: { readonly vocabularySize: number };
 }
 
-/** Writes out the minibatch of a step. */
+/** Draws the minibatch of a step. */
 export function drawMinibatch(
   { stream, seed, batchSize, network, ...setup }: Drawing,
   step: number,
@@ -225,13 +223,13 @@ export function drawMinibatch(
   return { positions, targets };
 }
 
-/** Examples to draw from: N. */
+/** The number of examples to draw from: N above. */
 export function drawnCount(examples: Examples | undefined, stream: TokenStream): number {
   if (!examples) return exampleCount(stream);
   return examples.targets === "hard" ? examples.sorted.length : examples.table.count;
 }
 
-/** The index of a row's example: into the sorted examples, or into the stream's for random and hard. */
+/** Draws the example for a row: `index` above. */
 export function drawIndex(
   order: Order,
   seed: number,
@@ -246,14 +244,14 @@ export function drawIndex(
   return randomBelow((Math.imul(drawn, STRIDE) + offset) >>> 0, count);
 }
 
-/** The context of an example, by its index in sorted order. */
+/** The context of an example, given its index in sorted order. */
 export function contextOf({ ranks }: ContextTable, index: number): number {
   const block = index >>> 5;
   const first = (ranks[2 * block + 1] ?? 0) & (0xffffffff >>> (31 - (index & 31)));
   return (ranks[2 * block] ?? 0) + bitCount(first) - 1;
 }
 
-/** Adds the target of a context to `out`, float32 [vocabulary] of zeros. */
+/** Writes the soft target of a context to `out`, float32 [vocabulary], which must be all 0. */
 function writeTarget(
   { contexts, pairs }: ContextTable,
   stream: TokenStream,
@@ -271,7 +269,7 @@ function writeTarget(
   out[stream[contexts[2 * context] ?? 0] ?? BOUNDARY] = rest;
 }
 
-/** Moves a target of a context towards the teacher's. */
+/** Mixes the teacher's prediction into the target of a context. */
 export function mixTeacher(
   teacher: TeacherTargets,
   context: number,
@@ -283,7 +281,7 @@ export function mixTeacher(
     target[token] = (1 - weight) * share + weight * (teacher.shares[context * target.length + token] ?? 0);
 }
 
-/** Bits that are set. */
+/** Counts the bits that are set. */
 function bitCount(bits: number): number {
   let x = bits - ((bits >>> 1) & 0x55555555);
   x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);

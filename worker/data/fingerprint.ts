@@ -1,7 +1,7 @@
 /**
- * Which words a training had, and in which split each of them is, in three numbers. An .onnx file has no
- * words, but with these `resume` notices others: words in another order are split in another way, and
- * those that the model is validated on would be trained on.
+ * Identifies the words of a training and their splits by three numbers. An .onnx file does not store the words, so
+ * `resume` uses the fingerprint to reject other words, and the same words in another order: they would be split
+ * differently, and the training would see words of the validation split.
  */
 import { MakemoreError } from "../../src/errors";
 import { ITEMS, type Work } from "../../src/slices";
@@ -9,15 +9,15 @@ import type { Dataset, TokenStream } from "./dataset";
 import { BOUNDARY } from "./vocabulary";
 
 export interface Fingerprint {
-  /** Words, repeats included. */
+  /** Number of words, including repeats. */
   readonly count: number;
-  /** Hash of the words in their order and splits, 32 bits. */
+  /** 32-bit hash of the words with their order and splits. */
   readonly order: number;
-  /** Hash of the words in any order, 32 bits. */
+  /** 32-bit hash of the words that does not depend on their order. */
   readonly set: number;
 }
 
-/** The fingerprint of a dataset. */
+/** Computes the fingerprint of a dataset. */
 export function* fingerprintWork({ train, validation, test, stats }: Dataset): Work<Fingerprint> {
   let words = 0;
   let order = 0;
@@ -28,16 +28,16 @@ export function* fingerprintWork({ train, validation, test, stats }: Dataset): W
       set = (set + hash) >>> 0;
       if (++words % ITEMS === 0) yield;
     }
-    // The end of a split; no word is empty.
+    // Marks the end of a split.
     order = mix(order ^ FNV_OFFSET);
   }
   return { count: stats.count, order, set };
 }
 
 /**
- * Refuses words that are not those of the training.
+ * Throws for words that are not those of the training.
  *
- * @param call the method they were given to, for messages
+ * @param call the method that was called, for messages
  * @throws MakemoreError `INVALID_WORDS`
  */
 export function refuseOtherWords(call: string, expected: Fingerprint, given: Fingerprint): void {
@@ -49,7 +49,7 @@ export function refuseOtherWords(call: string, expected: Fingerprint, given: Fin
   );
 }
 
-/** As `refuseOtherWords`, but takes words that the training did not have. */
+/** Throws only if the words are those of the training in another order; other words are accepted. */
 export function refuseOtherOrder(call: string, expected: Fingerprint, given: Fingerprint): void {
   if (given.set !== expected.set || given.count !== expected.count || given.order === expected.order) return;
   throw new MakemoreError(
@@ -63,7 +63,7 @@ const FNV_PRIME = 0x01000193;
 
 function* wordHashes(stream: TokenStream): Generator<number> {
   let hash = FNV_OFFSET;
-  // Every word ends with a boundary; the first one is before the first word.
+  // Every word ends with a boundary. Skip the one before the first word.
   for (let i = 1; i < stream.length; i++) {
     const token = stream[i] ?? BOUNDARY;
     if (token !== BOUNDARY) hash = Math.imul(hash ^ token, FNV_PRIME);
@@ -74,7 +74,7 @@ function* wordHashes(stream: TokenStream): Generator<number> {
   }
 }
 
-/** Spreads 32 bits over 32 bits: the finalizer of MurmurHash3. */
+/** Mixes the bits of a hash: the finalizer of MurmurHash3. */
 function mix(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

@@ -1,7 +1,7 @@
 /**
- * The one form of a word: what comes in and what goes out has it. The page joins the words with line
- * breaks and hands over one UTF-8 buffer, so that a million words cross the thread as a transfer, not as
- * a million clones; `eachWord` walks them one at a time, without ever holding them all.
+ * The normalized form of words: all input is brought into it, and all sampled words have it. The page joins words with
+ * line breaks and transfers them to the worker as UTF-8, because cloning a million strings is slow. `eachWord` reads
+ * them one at a time, so that they are never all in memory as strings.
  */
 
 /** The line separators of Python's `str.splitlines`. */
@@ -9,15 +9,15 @@
 const LINE_SEPARATOR = /\r\n|[\n\r\v\f\u001c-\u001e\u0085\u2028\u2029]/;
 const LINE_SEPARATORS = new RegExp(LINE_SEPARATOR, "g");
 
-/** NUL shows that UTF-16 was read as something else; U+FFFD stands for bytes that could not be read. */
+/** NUL means that UTF-16 was decoded as something else; U+FFFD stands for bytes that could not be decoded. */
 const UNREADABLE = /[\0\ufffd]|\p{Surrogate}/u;
 
-/** A word as it is learned, scored, compared and sampled: trimmed, in NFC. */
+/** Trims a word and converts it to NFC, the form in which words are learned, scored, compared and sampled. */
 export function normalizeWord(word: string): string {
   return word.trim().normalize("NFC");
 }
 
-/** Whether a normalized word would come in again as itself: on one line, with characters that can be read. */
+/** Whether a normalized word is on one line and has only readable characters, so that it can be read back unchanged. */
 export function isReadable(word: string): boolean {
   return isOneLine(word) && !UNREADABLE.test(word);
 }
@@ -32,7 +32,7 @@ export function endsLine(text: string): boolean {
   return LINE_SEPARATOR.test(text.slice(-1));
 }
 
-/** The words of a text, one per line, normalized; empty ones come as "". */
+/** Yields the words of a text, one per line, normalized. Empty lines yield "". */
 export function* eachWord(text: string): Generator<string> {
   let start = 0;
   for (const { index, 0: separator } of text.matchAll(LINE_SEPARATORS)) {

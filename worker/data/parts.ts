@@ -5,7 +5,7 @@ import { BOUNDARY } from "./vocabulary";
 /** Words and parts of words to look for inside other words. */
 export class Parts {
   readonly #set: WordSet;
-  /** Lengths that some part has, shortest first. */
+  /** The distinct lengths of the parts, shortest first. */
   readonly #lengths: readonly number[];
 
   private constructor(set: WordSet, lengths: readonly number[]) {
@@ -13,7 +13,7 @@ export class Parts {
     this.#lengths = lengths;
   }
 
-  /** All words of a stream, in slices. */
+  /** Makes parts of all words of a stream, in slices. */
   static *work(stream: TokenStream): Work<Parts> {
     const set = yield* WordSet.work(stream);
     const lengths = new Set<number>();
@@ -39,7 +39,7 @@ export class Parts {
     return 0;
   }
 
-  /** The first part to end inside a word; undefined if it has none. */
+  /** The part that ends first within a word; undefined if the word has none. */
   in(ids: readonly number[]): readonly number[] | undefined {
     for (let end = 1; end <= ids.length; end++) {
       const length = this.endingAt(ids, end);

@@ -1,17 +1,16 @@
 /**
- * The one source of chance. Think of it as a function, not a generator: a number belongs to
- * its key (seed, stream, step, index) and to nothing else. So any engine, on any thread or GPU
- * lane, draws the same minibatch without a message, and a resumed training draws what the
- * unbroken one would have.
+ * The source of all random numbers. It is a hash function, not a generator: each number depends only on its key (seed,
+ * stream, step, index). So every engine, thread and GPU lane draws the same minibatch without communication, and a
+ * resumed training draws the same numbers as an uninterrupted one.
  *
- * The hash is pcg4d (M. Jarzynski and M. Olano, "Hash Functions for GPU Rendering", JCGT 9(3),
- * 2020): 32-bit multiplies, adds and shifts only, so JavaScript, WebAssembly and WGSL agree bit
- * for bit. The engines carry it in their own languages; `test/unit/random.test.ts` pins it.
+ * The hash is pcg4d (M. Jarzynski and M. Olano, "Hash Functions for GPU Rendering", JCGT 9(3), 2020). It uses 32-bit
+ * multiplies, adds and shifts only, so JavaScript, WebAssembly and WGSL give the same bits. The engines have their own
+ * versions of it; `test/unit/random.test.ts` pins the results.
  */
 
 /**
- * A seed as a number. A string stands for its hash: FNV-1a (Fowler, Noll and Vo), 32 bits, over the
- * UTF-8 bytes of its NFC.
+ * Converts a seed to a number. A string becomes its 32-bit FNV-1a hash (Fowler, Noll and Vo), over the UTF-8 bytes of
+ * its NFC form.
  */
 export function seedNumber(seed: number | string): number {
   if (typeof seed === "number") return seed;
@@ -21,9 +20,9 @@ export function seedNumber(seed: number | string): number {
   return hash >>> 0;
 }
 
-/** What a draw is for. Streams with different ids are independent of one another. */
+/** What a random number is for. Different streams are independent of each other. */
 export const Stream = {
-  /** The order of the words before the split; step 0, index = position in the shuffle. */
+  /** Shuffling the words before the split; step 0, index = position in the shuffle. */
   shuffle: 0,
   /** Initial weights; step = the parameter's place in the model, index = pair of elements. */
   weights: 1,
@@ -31,13 +30,12 @@ export const Stream = {
   minibatch: 2,
   /** Sampling; step = which word of the call, index = which character of the word. */
   sampling: 3,
-  /** Which endings that are tried are kept; step = which word of the call, index = characters of the word. */
+  /** Keeping or rejecting the words that `Guide` tries; step = which word of the call, index = length of the word. */
   conditions: 4,
 } as const;
 
 /**
- * 32 random bits for a key: the first of pcg4d's four outputs. All arguments are taken as
- * unsigned 32-bit integers.
+ * Returns 32 random bits for a key: the first of pcg4d's four outputs. All arguments are unsigned 32-bit integers.
  */
 export function randomBits(seed: number, stream: number, step: number, index: number): number {
   let x = (Math.imul(seed, 1664525) + 1013904223) | 0;
@@ -56,9 +54,9 @@ export function randomBits(seed: number, stream: number, step: number, index: nu
 }
 
 /**
- * An integer in [0, n), n at most 2^32: the high word of bits x n (Lemire's multiply-shift,
- * whose bias of n / 2^32 is far below what a training could show). 16-bit halves, because the
- * full product does not fit a double and WGSL has no 64-bit integers.
+ * Maps random bits to an integer in [0, n), n at most 2^32: the high word of bits * n (Lemire's multiply-shift). Its
+ * bias of n / 2^32 is too small to affect a training. Computed from 16-bit halves, because the full product does not fit
+ * into a double, and WGSL has no 64-bit integers.
  */
 export function randomBelow(bits: number, n: number): number {
   const aLow = bits & 0xffff;
@@ -70,14 +68,14 @@ export function randomBelow(bits: number, n: number): number {
   return aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(carry / 0x10000);
 }
 
-/** A double in [0, 1) from 32 bits. */
+/** Maps 32 random bits to a double in [0, 1). */
 export function randomUnit(bits: number): number {
   return bits / 0x1_0000_0000;
 }
 
 /**
- * Standard normal numbers (Box-Muller), as float32: element pair k of parameter `parameter`
- * comes from indices 2k and 2k + 1 of the weights stream.
+ * Standard normal numbers (Box-Muller), as float32. Elements 2k and 2k + 1 are made from the random bits with the same
+ * indices of the stream `weights`.
  */
 export function randomNormal(seed: number, parameter: number, length: number): Float32Array<ArrayBuffer> {
   const out = new Float32Array(length);

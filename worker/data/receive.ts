@@ -1,7 +1,7 @@
 import { MakemoreError } from "../../src/errors";
 import type { EncodedWords, WordsPiece } from "../../src/protocol";
 
-/** Words as the page sent them, not looked at yet. */
+/** Words as the page sent them, unchecked. */
 export interface ReceivedWords extends Pick<EncodedWords, "isText"> {
   readonly text: string;
 }
@@ -21,7 +21,7 @@ export async function receiveWords(words: EncodedWords, signal: AbortSignal): Pr
   return { text: list?.text ?? "", isText: words.isText };
 }
 
-/** As `receiveWords`, for lists by group; one list is that of the group "". */
+/** Same as `receiveWords`, for lists by group. A list without groups has the name "". */
 export async function receiveLists(
   { port, isText, groups = [{ name: "", isText }] }: EncodedWords,
   signal: AbortSignal,

@@ -1,37 +1,36 @@
 /**
- * The examples of a network that reads words from left to right. Here an example is a whole word, known by
- * the position of its first token in the stream. Read examples.ts first.
+ * The examples of a network that reads words from left to right. An example is a whole word, given by the position of
+ * its first character in the stream: its `start`. Read examples.ts first.
  *
- * A word of n characters has n + 1 places. Place k reads the token at `start - 1 + k`, which is the boundary
- * for k = 0, and is to predict the token at `start + k`, which is the boundary for k = n. Its prefix, all that the
- * network has read of the word, is the k tokens from `start` on.
+ * A word of n characters has n + 1 places. Place k reads the token at `start - 1 + k` and predicts the token at
+ * `start + k`. So place 0 reads the boundary before the word, and place n predicts the boundary after it. The prefix of
+ * place k is the k tokens from `start` on: the characters that the network has read so far.
  *
- * If words have groups, `start` is after the group's token, so that place 0 reads that in place of the boundary. Words
- * are sorted by group first.
+ * If words have groups, place 0 reads the group's token instead of the boundary, and words are sorted by group first.
  *
- * Words are sorted from their first character on, a word before those that it begins, ties in the stream's order.
- * So words with equal prefixes are neighbours, and an even cut through them is an even cut through all prefixes.
+ * Words are sorted alphabetically by token, with ties in stream order, so that words with the same prefix are
+ * neighbours. An even sample of the sorted words is therefore an even sample of all prefixes.
  *
- * Every engine draws the same words. With W words, `step` from 0, `row` of the batch, and all arithmetic in
- * unsigned 32 bits (mulhi is the high word of the 64-bit product):
+ * Every engine draws the same words. There are W words, `step` counts from 0, `row` is the row in the batch, and all
+ * arithmetic is in unsigned 32 bits (mulhi is the high word of the 64-bit product):
  *
  *     bits  = randomBits(seed, Stream.minibatch, step, row)                   random
  *     bits  = (step * batchSize + row) * 2654435769
  *             + randomBits(seed, Stream.minibatch, 0, 0)                      even
  *     start = starts[mulhi(bits, W)]
  *
- * Without examples, `starts` are the words in the stream's order, the order is random, and targets are hard.
+ * An engine's setup without examples means: `starts` in stream order, drawn at random, with hard targets.
  *
- * The soft target of a place is the distribution of the tokens that follow its very prefix in the split. For most
- * prefixes only one token does: then it is the hard target. The others are numbered from 1. With
+ * The soft target of a place is the distribution of the tokens that follow the same prefix in the split. Most prefixes
+ * are followed by one token only, so their soft target is the hard one. The other prefixes have ids from 1. With
  * `id = prefixOf[start + k]`, the target is
  *
  *     the token at start + k                                                  id = 0
  *     token pairs[2 j] with share pairs[2 j + 1] (the bits of a float32)
  *     for j from firstPair[id] to firstPair[id + 1] (excluded)                id > 0
  *
- * A teacher with weight w changes the target to (1 - w) target + w teacher. It is the n-gram of ngram.ts, whose
- * contexts are then whole prefixes, and all prefixes are numbered.
+ * A teacher with weight w changes the target to (1 - w) target + w teacher. The teacher is the n-gram of ngram.ts, with
+ * whole prefixes as its contexts. With a teacher, all prefixes have ids.
  */
 import { ITEMS, runToEnd, type Work } from "../../src/slices";
 import { contextEnd, contextTableWork, sortWork as sortContextsWork } from "./contexts";
@@ -49,15 +48,15 @@ import { ngramWork } from "./ngram";
 import { BOUNDARY } from "./vocabulary";
 
 /**
- * The words of a split, as an engine draws them. It never changes. Random order and hard targets need no table:
- * then an engine's setup has none.
+ * The words of a split, in the form in which an engine draws them. Immutable. Random order with hard targets needs no
+ * table, so an engine's setup then has no examples.
  */
 export type WordExamples =
   | {
       readonly unit: "word";
       readonly targets: "hard";
       readonly order: "even";
-      /** Positions of the words' first tokens, in sorted order, u32 [W]. */
+      /** Positions of the words' first characters, in sorted order. u32 [W]. */
       readonly starts: Uint32Array<ArrayBuffer>;
     }
   | {
@@ -66,37 +65,37 @@ export type WordExamples =
       readonly order: Order;
       readonly starts: Uint32Array<ArrayBuffer>;
       readonly prefixes: PrefixTable;
-      /** What it expects after each prefix, from prefix 1 on. */
+      /** The teacher's predictions; row i is for the prefix with id i + 1. */
       readonly teacher?: TeacherTargets;
     };
 
 /**
- * What follows each prefix of a split that several tokens follow, or of all prefixes if there is a teacher: 4 bytes a
- * token and about 20 a word, with a teacher at most 16 a token.
+ * The tokens that follow each prefix, for the prefixes with several next tokens, or for all prefixes if there is a
+ * teacher. It needs 4 bytes per token of the stream and about 20 per word; with a teacher, at most 16 per token.
  */
 export interface PrefixTable {
-  /** For each position of the stream, the prefix before it; 0 if only one token follows that. u32 [stream] */
+  /** For each position of the stream, the id of the prefix before it; 0 if only one token follows it. u32 [stream] */
   readonly prefixOf: Uint32Array<ArrayBuffer>;
   /**
-   * The index of each prefix's first pair. Prefix 0 has none, and one more entry closes the last prefix. u32
-   * [prefixes + 2], `prefixes` without prefix 0.
+   * For each prefix id, the index of its first pair. Id 0 has no pairs, and one extra entry marks the end of the last
+   * prefix's pairs. u32 [prefixes + 2], where `prefixes` does not count id 0.
    */
   readonly firstPair: Uint32Array<ArrayBuffer>;
-  /** Tokens that follow a prefix, each with the bits of its share, a float32. u32 [pairs, 2] */
+  /** Tokens that follow a prefix, each with its share (the bits of a float32). u32 [pairs, 2] */
   readonly pairs: Uint32Array<ArrayBuffer>;
 }
 
-/** What the words of a step depend on, of an engine's setup. */
+/** The part of an engine's setup that decides which words a step draws. */
 interface WordSetup {
   readonly network: { readonly vocabularySize: number; readonly firstGroup?: number };
   readonly stream: TokenStream;
-  /** Those of a network that reads windows are taken for none. */
+  /** Examples of a network that reads windows are ignored. */
   readonly examples?: Examples | WordExamples;
   readonly seed: number;
   readonly batchSize: number;
 }
 
-/** The first positions of the words to draw from: `starts` above, to be worked out once. */
+/** The first positions of the words to draw from: `starts` above. Call it once per training, because it takes time. */
 export function wordStarts({
   stream,
   examples,
@@ -105,7 +104,7 @@ export function wordStarts({
   return examples?.unit === "word" ? examples.starts : runToEnd(wordStartsWork(stream, network?.firstGroup));
 }
 
-/** The first positions of a stream's words, in the stream's order. */
+/** The first positions of a stream's words, in stream order. */
 function* wordStartsWork(
   stream: TokenStream,
   firstGroup = Number.POSITIVE_INFINITY,
@@ -125,8 +124,8 @@ function* wordStartsWork(
 }
 
 /**
- * The teacher's weight at the end of a training. A network of windows forgets its teacher; one that reads whole
- * words would soon learn them by heart.
+ * The teacher's weight at the end of a training. For networks that read windows it falls to 0; a network that reads
+ * whole words would then overfit.
  */
 const TEACHER_END = 0.3;
 
@@ -151,8 +150,8 @@ export function* wordExamplesWork(
 }
 
 /**
- * Sorts words from their first token on: a radix sort, which takes the last tokens first. A word takes part from
- * its own last token on, so that the work is one step per token however long the longest word is.
+ * Sorts words alphabetically by token: a radix sort that begins with the last tokens. Each word joins at its own last
+ * token, so the work is proportional to the number of tokens, not to the longest word.
  */
 function* sortWork(
   stream: TokenStream,
@@ -164,7 +163,7 @@ function* sortWork(
   const lengthOf = (word: number) => stream.indexOf(BOUNDARY, starts[word]) - (starts[word] ?? 0);
   let longest = 0;
   for (let word = 0; word < count; word++) longest = Math.max(longest, lengthOf(word));
-  // The longest words first.
+  // Longest words first.
   const ends = new Uint32Array(longest + 2);
   for (let word = 0; word < count; word++) {
     const place = longest - lengthOf(word) + 1;
@@ -183,9 +182,9 @@ function* sortWork(
   let to = new Uint32Array(count);
   const next = new Uint32Array(vocabularySize + 1);
   let sorted = 0;
-  // Last of all by what is before the word: its group. Without groups this is the boundary for all.
+  // The last pass sorts by the group's token, which is before the word; it is skipped without groups.
   for (let depth = longest - 1; depth >= (firstGroup < vocabularySize ? -1 : 0); depth--) {
-    // Words of depth + 1 tokens come before those that they begin.
+    // Words of exactly depth + 1 tokens go first, so that a word comes before longer words that begin with it.
     const all = depth < 0 ? count : (ends[longest - depth - 1] ?? 0);
     const added = all - sorted;
     const word = (i: number): number => (i < added ? byLength[sorted + i] : from[i - added]) ?? 0;
@@ -211,12 +210,12 @@ function* sortWork(
   return from;
 }
 
-/** The prefixes of words in sorted order. */
+/** Builds the table of prefixes from sorted words. */
 function* prefixTableWork(stream: TokenStream, starts: Uint32Array): Work<PrefixTable> {
   const words = starts.length;
   const prefixOf = new Uint32Array(exampleCount(stream) + 1);
-  // Each of several tokens after a prefix leads to another word. So there are fewer such prefixes than words,
-  // and at most twice as many pairs.
+  // A prefix with several next tokens is a branch of a tree whose leaves are words. So there are fewer such prefixes
+  // than words, and at most twice as many pairs as words.
   const firstPair = new Uint32Array(words + 1);
   const pairs = new Uint32Array(4 * words);
   const shares = new Float32Array(pairs.buffer);
@@ -226,7 +225,7 @@ function* prefixTableWork(stream: TokenStream, starts: Uint32Array): Work<Prefix
   // Words from `first` to `end` (excluded) begin with the same `depth` tokens.
   const open: { first: number; end: number; depth: number }[] = [];
   const groupOf = (word: number) => stream[(starts[word] ?? 0) - 1];
-  // Words of one group.
+  // Begin with the words of each group.
   for (let end = words, first = words - 1; first >= 0; first--)
     if (first === 0 || groupOf(first - 1) !== groupOf(first)) {
       open.push({ first, end, depth: 0 });
@@ -246,7 +245,7 @@ function* prefixTableWork(stream: TokenStream, starts: Uint32Array): Work<Prefix
       if (token !== BOUNDARY && word - run > 1) open.push({ first: run, end: word, depth: depth + 1 });
       run = word;
     }
-    // One token alone is the hard target.
+    // Only one next token: the hard target will do.
     if (pair === before + 1) {
       pair = before;
       continue;
@@ -260,7 +259,7 @@ function* prefixTableWork(stream: TokenStream, starts: Uint32Array): Work<Prefix
   return { prefixOf, firstPair: firstPair.slice(0, prefix + 1), pairs: pairs.slice(0, 2 * pair) };
 }
 
-/** All prefixes, and what the teacher expects after them. A prefix is a context as long as the longest word. */
+/** Builds the table of all prefixes with the teacher's predictions: prefixes are contexts as long as the longest word. */
 function* taughtTableWork(
   stream: TokenStream,
   vocabularySize: number,
@@ -274,7 +273,7 @@ function* taughtTableWork(
   const shares = yield* ngramWork(stream, sorted, table, length, vocabularySize);
   const prefixOf = new Uint32Array(exampleCount(stream) + 1);
   const firstPair = new Uint32Array(count + 2);
-  // One pair more for each context, because its table leaves one token out.
+  // One more pair per context, because the context table leaves one token out.
   const pairs = new Uint32Array(table.pairs.length + 2 * count);
   const theirs = new Float32Array(table.pairs.buffer);
   const ours = new Float32Array(pairs.buffer);
@@ -299,7 +298,7 @@ function* taughtTableWork(
 }
 
 /**
- * The first positions of the words that a step trains on, [batchSize].
+ * Draws the first positions of the words of a step, [batchSize].
  *
  * @param starts see `wordStarts`
  */
@@ -315,22 +314,22 @@ export function drawWords(
   );
 }
 
-/** Words, written out as a minibatch: padded at their ends to the longest of them. */
+/** Words as a minibatch, padded at their ends to the longest one. */
 export interface PaddedWords {
   /** Places of the longest word. */
   readonly time: number;
-  /** Places of all words, padding left out: what the loss is the mean over. */
+  /** Number of places of all words, without padding: the loss is the mean over these. */
   readonly places: number;
-  /** What each place reads, [words, time]; the boundary for padding. */
+  /** The token that each place reads, [words, time]; the boundary for padding. */
   readonly tokens: Int32Array<ArrayBuffer>;
   /**
-   * What each place is to predict, [words, time, vocabulary]: a distribution, with all of it on one token if the
-   * target is hard. Zeros for padding, so that `-sum(targets * logSoftmax(logits)) / places` is the loss.
+   * The target distribution of each place, [words, time, vocabulary]; one-hot if the target is hard. All 0 for padding,
+   * so that the loss is `-sum(targets * logSoftmax(logits)) / places`.
    */
   readonly targets: Float32Array<ArrayBuffer>;
 }
 
-/** Writes out the words that begin at `starts`, with the targets of `examples`; without examples, hard ones. */
+/** Makes a minibatch of the words that begin at `starts`. The targets are hard if there are no examples. */
 export function padWords(
   { network: { vocabularySize }, stream, examples }: Pick<WordSetup, "network" | "stream" | "examples">,
   starts: Uint32Array,

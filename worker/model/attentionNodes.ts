@@ -1,14 +1,14 @@
-/** The ONNX nodes of attention that its forms have in common. Heads are [batch, heads, time, size] each. */
+/** The ONNX nodes of attention that several forms share. */
 import type { NodeWriter } from "./layer";
 
-/** What every place looks for, what it is found by, and what it gives. */
+/** Queries, keys and values, [batch, heads, time, size] each unless said otherwise. */
 export interface Heads {
   readonly q: string;
   readonly k: string;
   readonly values: string;
 }
 
-/** What the heads find: softmax(q @ k.T / sqrt(size) + mask) @ values. */
+/** Writes softmax(q @ k.T / sqrt(size) + mask) @ values. */
 export function attentionNodes(
   graph: NodeWriter,
   name: string,

@@ -1,26 +1,27 @@
 /**
- * The shape that the fast engines and the convolutional form know: an Embedding, then blocks of
+ * The kind of network that the wasm and WebGPU engines for windows and the convolutional form can run: an Embedding,
+ * then blocks of
  *
  *     fold neighbours -> Linear -> BatchNorm1d? -> Tanh?
  *
- * of which the last, the head, is a bare Linear that leaves one position. Every model of the
- * lecture is of this shape, and so is any list that only leaves out norms, biases or tanhs. A
- * list of another shape (a Tanh before a BatchNorm1d, say) is left to the tfjs engine.
+ * The last block, the head, is only a Linear, with one position left. Every model of the lecture is of this kind, also
+ * without norms, biases or tanhs. The tfjs engine trains other networks of windows, such as one with a Tanh before a
+ * BatchNorm1d.
  */
 import type { BlockNorm, Layer } from "./layer";
 
-/** One level. Its input is [positions * fold, fanIn / fold], its output [positions, fanOut]. */
+/** One level of the tree, from [positions * fold, fanIn / fold] to [positions, fanOut]. */
 export interface Block {
-  /** The Linear's layer name. */
+  /** Name of the Linear. */
   readonly name: string;
-  /** Neighbouring positions that are joined; 1 where there is nothing to join. */
+  /** Number of neighbouring positions to join; 1 if none are joined. */
   readonly fold: number;
   /** Positions of the output; 1 at the head. */
   readonly positions: number;
-  /** fold times the channels below. Row j * channels + c of the weight is channel c of neighbour j. */
+  /** fold times the channels below. Row j * channels + c of the weight is for channel c of neighbour j. */
   readonly fanIn: number;
   readonly fanOut: number;
-  /** Names of parameters. `weight` is [fanIn, fanOut]. */
+  /** Name of the weight parameter, [fanIn, fanOut]. */
   readonly weight: string;
   readonly bias?: string;
   readonly norm?: BlockNorm;
@@ -32,13 +33,13 @@ export interface BlockChain {
   readonly vocabularySize: number;
   /** `weight` is [vocabularySize, dimensions]. */
   readonly embedding: { readonly weight: string; readonly dimensions: number };
-  /** From the characters up; the last is the head: fanOut is vocabularySize, no norm, no tanh. */
+  /** From the characters up. The last one is the head: fanOut is vocabularySize, no norm, no tanh. */
   readonly blocks: readonly Block[];
 }
 
 /**
- * Layers as blocks, or undefined if they are not of that shape. A layer without a part in a block
- * makes them so: it is never left out. Ask `Network.chain`, which holds the answer.
+ * Groups layers into blocks; undefined if that is not possible, for example because a layer has no role in a block. The
+ * result is in `Network.chain`.
  */
 export function asBlocks(
   layers: readonly Layer[],

@@ -1,4 +1,4 @@
-/** From logits to a character. */
+/** Chooses the next character from logits. */
 import { BOUNDARY } from "../data/vocabulary";
 
 export interface ChoiceOptions {
@@ -7,10 +7,10 @@ export interface ChoiceOptions {
   readonly topP: number;
 }
 
-/** Chooses characters by their logits; keeps its scratch memory from one choice to the next. */
+/** Chooses characters by their logits. Reuses its scratch memory from call to call. */
 export class Chooser {
   readonly #weights: Float64Array;
-  /** Ids, likeliest first, where only the likeliest count. */
+  /** Ids, likeliest first; only needed for topK and topP. */
   readonly #order: Uint32Array | undefined;
 
   constructor(
@@ -23,12 +23,12 @@ export class Chooser {
   }
 
   /**
-   * The character at `unit` of the cumulative distribution.
+   * Chooses the character at `unit` of the cumulative distribution.
    *
-   * @param logits of which those from `offset` on count
-   * @param unit in [0, 1)
-   * @param mayEnd false where the boundary is not to be chosen
-   * @returns its id, or -1 where the logits are not numbers
+   * @param logits logits, from index `offset` on
+   * @param unit random number in [0, 1)
+   * @param mayEnd whether the boundary may be chosen
+   * @returns the character's id, or -1 if the logits are NaN
    */
   choose(logits: Float32Array, offset: number, unit: number, mayEnd: boolean): number {
     const weights = this.#weights;
@@ -45,11 +45,11 @@ export class Chooser {
       rest -= weight;
       last = id;
     }
-    // Rounding may leave a rest.
+    // Rounding errors may lead here.
     return last;
   }
 
-  /** The probability that `choose` gives a character; NaN or 0 where the logits are not numbers. */
+  /** The probability that `choose` returns this character; NaN or 0 if the logits are NaN. */
   probability(logits: Float32Array, offset: number, id: number, mayEnd: boolean): number {
     const first = mayEnd ? BOUNDARY : BOUNDARY + 1;
     if (id < first) return 0;
@@ -62,7 +62,7 @@ export class Chooser {
     return (this.#weights[id] ?? 0) / total;
   }
 
-  /** Fills in the weights of the ids from `first` on. @returns their sum */
+  /** Computes the weights of the ids from `first` on. @returns their sum */
   #weigh(logits: Float32Array, offset: number, first: number): number {
     const weights = this.#weights;
     const { temperature } = this.options;
@@ -89,12 +89,12 @@ export class Chooser {
     return order[count - 1] ?? first;
   }
 
-  /** Puts the ids that may be chosen first in `order`. @returns how many they are, and the sum of their weights */
+  /** Sorts the ids by weight into `order`. @returns how many of the first may be chosen, and the sum of their weights */
   #keepLikely(order: Uint32Array, first: number, total: number): { count: number; sum: number } {
     const weights = this.#weights;
     const all = weights.length - first;
     for (let i = 0; i < all; i++) order[i] = first + i;
-    // Of equals, the lower id comes first.
+    // Break ties by id.
     order.subarray(0, all).sort((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0) || a - b);
     const { topK, topP } = this.options;
     let count = 0;

@@ -1,11 +1,10 @@
 /**
- * What a layer is. Think of one as the lecture's class of the same name, with its sizes filled
- * in: it knows its shapes, its parameters and how each begins, its forward pass in tfjs, and its
- * nodes in ONNX. All of that is in the layer's own file under `layers/`; docs/extending.md says how
- * to add one.
+ * What a layer is: like the lecture's class of the same name, with its sizes filled in. A layer knows its shapes, its
+ * parameters with their initial values, its forward pass in tfjs, and its nodes in ONNX. All of this is in the layer's
+ * own file under `layers/`; docs/extending.md explains how to add one.
  *
- * Layers hold no numbers. The values live in `Parameters`, by name, so an engine may keep them in
- * WebAssembly memory or on a GPU.
+ * Layers hold no numbers. The values are in `Parameters`, by name, so an engine may keep them in WebAssembly memory or on
+ * a GPU.
  */
 import type * as tf from "@tensorflow/tfjs";
 import type * as v from "valibot";
@@ -14,14 +13,14 @@ import type { Heads } from "./attentionNodes";
 import type { LayerSpec } from "./layers";
 
 /**
- * What a network learns from. `"window"`: the characters before one, and that one to predict. `"word"`: a whole
- * word, read from left to right, with every character and the word's end to predict.
+ * What one training example is. `"window"`: the characters before a position, to predict the next one. `"word"`: a whole
+ * word, read from left to right, to predict each of its characters and its end.
  */
 export type Example = "window" | "word";
 
 /**
- * [positions, channels] of one example; before the Embedding, [positions]. If an example is a word, `positions`
- * is the most that it may have; the tensors have as many as the longest word of their minibatch.
+ * [positions, channels] of one example; [positions] before the Embedding. If an example is a word, `positions` is the
+ * most that a word may have; the actual tensors have as many as the longest word of their minibatch.
  */
 export type Shape = readonly number[];
 
@@ -30,22 +29,22 @@ export interface Parameter {
   /** `layer.parameter`, such as `linear1.weight`. */
   readonly name: string;
   readonly shape: readonly number[];
-  /** False for running statistics: they move with the forward pass, not with the gradient. */
+  /** False for running statistics: the forward pass updates them, not the gradient. */
   readonly trainable: boolean;
-  /** How it begins: a constant, or normal numbers times `normal`. */
+  /** Initial values: a constant, or normal numbers with standard deviation `normal`. */
   readonly initial: { readonly fill: number } | { readonly normal: number };
-  /** True for variances: a file with a negative one is damaged. */
+  /** True for variances: a file with a negative value is damaged. */
   readonly nonNegative?: true;
 }
 
 /** Values by parameter name, row-major float32. */
 export type Parameters = Map<string, Float32Array<ArrayBuffer>>;
 
-/** What a layer's tfjs forward pass may ask of the engine that runs it. */
+/** What the engine offers to a layer's tfjs forward pass. */
 export interface ForwardContext {
-  /** The namespace of tfjs, so that no layer loads it. */
+  /** The namespace of tfjs, so that layers need not load it. */
   readonly tf: typeof tf;
-  /** True: batch statistics, and the running ones move. False: evaluation mode. */
+  /** True: use batch statistics and update the running ones. False: evaluation mode. */
   readonly training: boolean;
   /** The tensor of a parameter. */
   value(name: string): tf.Tensor;
@@ -59,12 +58,12 @@ export type Attribute =
   | { readonly int: number }
   | { readonly ints: readonly number[] };
 
-/** What a layer writes its ONNX nodes with. Values are known by name; `worker/onnx/graph.ts` implements it. */
+/** Writes a layer's ONNX nodes. Values are referred to by name. Implemented by `worker/onnx/graph.ts`. */
 export interface NodeWriter {
   /**
    * Adds a node and returns the name of its output.
    *
-   * @param group the layer that it belongs to: the node's name begins with it
+   * @param group name of the layer; the node's name begins with it
    */
   node(
     operator: string,
@@ -72,11 +71,11 @@ export interface NodeWriter {
     attributes: Record<string, Attribute>,
     group: string,
   ): string;
-  /** The value of a parameter, as trained. */
+  /** Adds a parameter with its trained values, and returns its name. */
   initializer(name: string): string;
-  /** An int64 constant [n], which is how operators take shapes and positions. */
+  /** Adds an int64 constant [n]: operators take shapes and positions in this form. */
   integers(values: readonly number[], group: string): string;
-  /** A constant of a few numbers. */
+  /** Adds a constant of a few numbers. */
   constant(
     type: "float" | "int32" | "int64",
     values: readonly number[],
@@ -86,34 +85,33 @@ export interface NodeWriter {
 }
 
 /**
- * What a layer writes the nodes of one token with. All values are [batch, channels]: each row is a word of
- * its own. `worker/onnx/wordStep.ts` implements it.
+ * Writes the nodes of a layer for one token at a time. All values are [batch, channels]; each row belongs to another
+ * word. Implemented by `worker/onnx/wordStep.ts`.
  */
 export interface StepWriter extends NodeWriter {
   /** int32 [batch]: how many tokens of the word came before this one. */
   position(): string;
   /**
-   * The value that was remembered under this name one token earlier, [batch, channels].
+   * Returns the value that was remembered under this name at the previous token, [batch, channels].
    *
-   * @param initial a value [channels] to use at a word's first token; 0 by default
+   * @param initial a value [channels] to use at a word's first token. Default: 0
    */
   recall(name: string, channels: number, initial?: string): string;
-  /** Keeps a value [batch, channels] for the next token's `recall`. */
+  /** Stores a value [batch, channels] for the `recall` of the next token. */
   remember(name: string, value: string): void;
   /**
-   * Attention of this token to itself and to all earlier ones of its word: what each head finds. Keeps `k` and
-   * `values` for later tokens.
+   * Attention of this token to itself and to all earlier tokens of its word. Stores `k` and `values` for later tokens.
    *
-   * @param name the layer's
-   * @param token [batch, channels] each, as is the result
-   * @param heads each has channels / heads channels
+   * @param name name of the layer
+   * @param token query, key and values of this token, [batch, channels] each, like the result
+   * @param heads number of heads, of channels / heads channels each
    */
   attend(name: string, token: Heads, channels: number, heads: number): string;
 }
 
 /**
- * What the fused engines and the convolutional form may know of a layer: its part in a block
- * (blocks.ts). They take a network only if each of its layers has one.
+ * A layer's role in a block (blocks.ts). The fused engines and the convolutional form can only run networks in which
+ * every layer has a role.
  */
 export type BlockPart =
   | { readonly role: "embedding"; readonly weight: string; readonly dimensions: number }
@@ -128,7 +126,7 @@ export type BlockPart =
   | ({ readonly role: "norm" } & BlockNorm)
   | { readonly role: "tanh" };
 
-/** A BatchNorm1d by the names of its parameters. */
+/** The options and parameter names of a BatchNorm1d. */
 export interface BlockNorm {
   readonly gamma: string;
   readonly beta: string;
@@ -138,54 +136,54 @@ export interface BlockNorm {
   readonly epsilon: number;
 }
 
-/** @template Spec what describes the layer, with nothing left out */
+/** @template Spec the layer's description, with all defaults filled in */
 export interface Layer<Spec extends { type: string } = { type: string }> {
-  /** Unique in its model: the type in lower case, and a number where it may occur twice. */
+  /** Unique in its model: the type in lower camel case, with a number if the type may occur twice. */
   readonly name: string;
   readonly spec: Spec;
   readonly inputShape: Shape;
   readonly outputShape: Shape;
   readonly parameters: readonly Parameter[];
-  /** Its part in a block. Default: none, so that only tfjs trains it. */
+  /** The layer's role in a block. Without one, networks of windows with this layer are trained by tfjs. */
   readonly block?: BlockPart;
-  /** Rows (examples times positions) that training needs at the least. Default 1. */
+  /** Least number of rows (examples times positions) for training. Default 1. */
   readonly minimumRows?: number;
-  /** The layers that it is made of. Default: none. */
+  /** Layers inside this one. Default: none. */
   readonly layers?: readonly InnerLayer[];
-  /** Numbers that its forward pass keeps beside its output, for an example of so many positions. Default: none. */
+  /** Count of the numbers that the forward pass keeps besides its output, per example. Default: none. */
   scratch?(positions: number): number;
-  /** x: [batch, ...inputShape] to [batch, ...outputShape]; see `Shape` on the positions of words. */
+  /** Maps x, [batch, ...inputShape], to [batch, ...outputShape]. For words, see `Shape` about positions. */
   forward(x: tf.Tensor, context: ForwardContext): tf.Tensor;
-  /** Adds this layer's nodes in evaluation mode; takes and returns names of values. */
+  /** Adds this layer's nodes, in evaluation mode. Takes the name of the input and returns the name of the output. */
   onnx(graph: NodeWriter, input: string): string;
   /**
-   * The same for one token of a word after the other, [batch, channels]: for a layer whose output depends on
-   * earlier tokens. Default: `onnx`, which then must work on the last axis alone.
+   * Same as `onnx`, but for one token at a time, [batch, channels]. Needed by layers whose output depends on earlier
+   * tokens. Default: `onnx`, which must then work on the last axis only.
    */
   step?(graph: StepWriter, input: string): string;
 }
 
-// Interfaces, because the compiler looks into them later than into other types: `LayerSpec` is made from the kinds
-// of layers, and the two below are part of a kind.
-/** A layer inside another. */
+// These are interfaces, because TypeScript resolves them lazily: `LayerSpec` is derived from the kinds of layers, which
+// use these two types.
+/** A layer inside another one. */
 export interface InnerLayer extends Layer<LayerSpec> {}
-/** The descriptions of the layers inside another. */
+/** The descriptions of the layers inside another one. */
 export interface InnerSpecs extends ReadonlyArray<LayerSpec> {}
 
-/** What a layer is made in: the place it gets in its model. */
+/** The place of a new layer in its model. */
 export interface Placement {
-  /** Its name, for its parameters and for messages. */
+  /** The layer's name, for its parameters and for messages. */
   readonly name: string;
   readonly inputShape: Shape;
-  /** Ids in all: what an Embedding looks up and the last Linear predicts. */
+  /** Number of ids: the rows of the Embedding, and the outputs of the last Linear. */
   readonly vocabularySize: number;
-  /** Whether this is the model's last layer, whose Linear makes the logits. */
+  /** Whether this is the model's last layer, which gives the logits. */
   readonly last: boolean;
-  /** Makes a layer inside this one; its name counts on in the whole model. */
+  /** Makes a layer inside this one. Layers of a type are numbered across the whole model. */
   inner(spec: LayerSpec, inputShape: Shape): Layer<LayerSpec>;
 }
 
-/** What a schema may check options with that hold layers. */
+/** Schemas for options that contain layers. */
 export interface InnerSchemas {
   readonly layer: v.GenericSchema<unknown, LayerSpec>;
 }
@@ -194,40 +192,40 @@ export interface InnerSchemas {
  * A kind of layer: what a file under `layers/` defines.
  *
  * @template Spec how a caller describes such a layer
- * @template Options the same with every default filled in
+ * @template Options the same with all defaults filled in
  */
 export interface LayerKind<Spec extends { type: string } = { type: string }, Options extends Spec = Spec> {
-  /** Checks a description and fills in its defaults, which stand nowhere else. A function if it holds layers. */
+  /** Checks a description and fills in its defaults. A function if the options contain layers. */
   readonly schema:
     | v.GenericSchema<Spec, Options>
     | ((schemas: InnerSchemas) => v.GenericSchema<unknown, Options>);
-  /** A model has only one of these, so its name has no number. */
+  /** A model should have only one of these, so the first one's name has no number. */
   readonly once?: true;
-  /** How many neighbouring positions become one. Default 1. */
+  /** How many neighbouring positions the layer joins into one. Default 1. */
   joins?(options: Options): number;
-  /** Whether it makes the network read words, each position after those before it. Default: no. */
+  /** Whether a network with this layer reads words from left to right. Default: no. */
   readsWords?(options: Options): boolean;
-  /** Most positions of a word that it can take. Default: any number. */
+  /** Most positions of a word that the layer can take. Default: any number. */
   mostPositions?(options: Options): number;
-  /** The layers inside it. Default: none. */
+  /** The layers inside this one. Default: none. */
   inside?(options: Options): InnerSpecs;
-  /** Why it cannot be in a network that reads words, or undefined if it can. Default: it can. */
+  /** Why the layer cannot be in a network that reads words. Default: it can. */
   readonly windowsOnly?: string;
   /**
-   * The layer in its place.
+   * Makes the layer for a place in a model.
    *
-   * @throws MakemoreError `INVALID_MODEL` with the layer's name and both shapes where it does not fit
+   * @throws MakemoreError `INVALID_MODEL` with the layer's name and both shapes if it does not fit
    */
   make(options: Options, place: Placement): Layer<Options>;
 }
 
-/** A shape for messages. */
+/** Formats a shape for messages. */
 export function showShape(shape: Shape): string {
   return `[${shape.join(", ")}]`;
 }
 
 /**
- * The channels of a layer's input.
+ * Returns the channels of a layer's input.
  *
  * @throws MakemoreError `INVALID_MODEL` if the input is not [positions, channels]
  */
@@ -241,7 +239,7 @@ export function channelsOf(name: string, inputShape: Shape): number {
   return channels;
 }
 
-/** The nodes of one token of a layer; one that reads no other tokens has the same as for all. */
+/** Writes the nodes of a layer for one token: `step`, or `onnx` if the layer has no `step`. */
 export function stepOf(layer: Pick<Layer, "onnx" | "step">, graph: StepWriter, input: string): string {
   return layer.step ? layer.step(graph, input) : layer.onnx(graph, input);
 }

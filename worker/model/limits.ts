@@ -1,20 +1,20 @@
-/** What a network needs of a training, and what none can have. */
+/** Limits on what can be trained: parameters, memory and batch size. */
 import { MakemoreError } from "../../src/errors";
 import type { Layer } from "./layer";
 import { elements, type Network } from "./network";
 
-/** With AdamW's moments and the copies between threads, about 1 GB. */
+/** About 1 GB with AdamW's moments and the copies between threads. */
 const MAX_PARAMETERS = 50_000_000;
-/** Numbers of all layers' outputs for one minibatch; an engine keeps several such, 1 GB at most. */
+/** Most numbers in all layers' outputs for one minibatch. Engines keep several such sets, 1 GB in all. */
 const MAX_ACTIVATIONS = 1 << 26;
 
 /**
- * Refuses, before any memory is taken, what cannot be trained.
+ * Throws for what cannot be trained, before any memory is allocated.
  *
- * @param call the method that is to train, for messages
- * @param longest positions of the longest word, for a network that reads words. Default: as many as it can read
- * @throws MakemoreError `INVALID_MODEL` for too many parameters, `INVALID_OPTION` for a batch that is too
- *   small for a BatchNorm1d or too large for the model
+ * @param call the method that was called, for messages
+ * @param longest for a network that reads words, the positions of the longest word. Default: the most it can read
+ * @throws MakemoreError `INVALID_MODEL` for too many parameters, `INVALID_OPTION` for a batch that is too small for a
+ *   BatchNorm1d or too large for the model
  */
 export function checkTrainable(
   { example, contextLength, layers, parameters }: Network,
@@ -46,7 +46,7 @@ export function checkTrainable(
   }
 }
 
-/** Numbers that the layers make of an example; of a word with so many positions, if they read words. */
+/** Counts the numbers in the layers' outputs for one example, or for a word of `positions` if they read words. */
 function activations(layers: readonly Layer[], positions: number | undefined): number {
   return layers.reduce((sum, layer) => {
     const [length = 1, ...channels] = layer.outputShape;

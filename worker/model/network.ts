@@ -1,6 +1,6 @@
 /**
- * A network is the lecture's `Sequential`: layers in a row, each fed by the one before. It is a
- * description (shapes and names); the numbers are `Parameters`.
+ * A network is the lecture's `Sequential`: a list of layers, where each gets the output of the one before. It holds
+ * shapes and names; the numbers are in `Parameters`.
  */
 import { MakemoreError } from "../../src/errors";
 import { ITEMS, runToEnd, type Work } from "../../src/slices";
@@ -17,25 +17,25 @@ import {
 } from "./layer";
 import { type LayerSpec, layerKind, makeLayer } from "./layers";
 
-/** Characters a model may see: each costs memory in every example of a minibatch. */
+/** Longest context, because each of its positions needs memory for every example of a minibatch. */
 export const MAX_CONTEXT_LENGTH = 256;
 
 export interface Network {
   readonly example: Example;
-  /** Characters before the one to predict, or, if an example is a word, its most positions: its characters and one. */
+  /** Characters before the one to predict. If an example is a word: most positions of a word, its characters plus one. */
   readonly contextLength: number;
-  /** Ids in all, the boundary's and those of groups included. */
+  /** Number of ids, including the boundary and the groups. */
   readonly vocabularySize: number;
-  /** Ids from this one on begin words of a group and are never predicted; `vocabularySize` if there are no groups. */
+  /** The first id of a group; groups are never predicted. Equal to `vocabularySize` if there are no groups. */
   readonly firstGroup: number;
   readonly layers: readonly Layer<LayerSpec>[];
-  /** Of all layers, in order; running statistics included. */
+  /** Parameters of all layers, in order, including running statistics. */
   readonly parameters: readonly Parameter[];
-  /** The same as blocks, for the fused engines and the forms made of blocks; undefined if it is no chain. */
+  /** The layers as blocks, for the fused engines and the ONNX forms that need blocks; undefined if they are not blocks. */
   readonly chain: BlockChain | undefined;
 }
 
-/** A network of layers that fit together. */
+/** Makes a network of layers that already fit together. */
 export function sequential(
   layers: readonly Layer<LayerSpec>[],
   contextLength: number,
@@ -49,22 +49,22 @@ export function sequential(
   return { example, contextLength, vocabularySize, firstGroup, layers, parameters, chain };
 }
 
-/** What one example is: a word if any layer, inside others or not, reads words. */
+/** Returns what one example is: a word if any layer, even one inside another, reads words. */
 export function exampleOf(specs: readonly LayerSpec[]): Example {
   return everySpec(specs).some((spec) => layerKind(spec).readsWords?.(spec)) ? "word" : "window";
 }
 
-/** Specs and all that are inside them, in order. */
+/** All specs in order, including those inside others. */
 function everySpec(specs: readonly LayerSpec[]): LayerSpec[] {
   return specs.flatMap((spec) => [spec, ...everySpec(layerKind(spec).inside?.(spec) ?? [])]);
 }
 
 /**
- * Builds a network and checks that its shapes fit, from [contextLength] to [1, vocabularySize], or to
- * [contextLength, vocabularySize] if it reads words. The context length is the product of the folds: what the layers
- * can merge into one position. For words it is what every layer can take.
+ * Builds a network and checks that its shapes fit: it maps [contextLength] to [1, vocabularySize], or to
+ * [contextLength, vocabularySize] if it reads words. The context length is the product of the folds. For a network that
+ * reads words, it is the most positions that every layer can take.
  *
- * @param groups how many of the ids, the last ones, are those of groups
+ * @param groups number of groups; they have the last ids
  * @throws MakemoreError `INVALID_MODEL` that names the layer and both shapes
  */
 export function buildNetwork(specs: readonly LayerSpec[], vocabularySize: number, groups = 0): Network {
@@ -106,38 +106,38 @@ export function buildNetwork(specs: readonly LayerSpec[], vocabularySize: number
   return sequential(layers, contextLength, vocabularySize, groups);
 }
 
-/** The type with its first word, or its abbreviation, in lower case: `rnn`, `rmsNorm`, `batchNorm1d`. */
+/** The type in lower camel case: `rnn`, `rmsNorm`, `batchNorm1d`. */
 function baseName({ type }: LayerSpec): string {
   return type.replace(/^(?:[A-Z]+(?![a-z])|[A-Z])/, (start) => start.toLowerCase());
 }
 
-/** Positions that the layers join into one. */
+/** Number of positions that the layers join into one. */
 function joinedPositions(specs: readonly LayerSpec[]): number {
   return specs.reduce((product, spec) => product * (layerKind(spec).joins?.(spec) ?? 1), 1);
 }
 
-/** Positions of a word that every layer can take. */
+/** Most positions of a word that every layer can take. */
 function mostPositions(specs: readonly LayerSpec[]): number {
   const limits = everySpec(specs).map((spec) => layerKind(spec).mostPositions?.(spec) ?? MAX_CONTEXT_LENGTH);
   return Math.min(MAX_CONTEXT_LENGTH, ...limits);
 }
 
-/** Trainable numbers of a network. */
+/** Counts the trainable numbers. */
 export function parameterCount(parameters: readonly Parameter[]): number {
   return parameters.filter((p) => p.trainable).reduce((sum, p) => sum + elements(p), 0);
 }
 
-/** Numbers in a parameter. */
+/** Counts the numbers in a parameter. */
 export function elements(parameter: Pick<Parameter, "shape">): number {
   return parameter.shape.reduce((product, n) => product * n, 1);
 }
 
-/** The values a training begins with: a function of the seed and of each parameter's place. */
+/** Makes the initial values. They depend on the seed and on each parameter's index in the network. */
 export function initialParameters(network: Network, seed: number): Parameters {
   return runToEnd(initialParametersWork(network, seed));
 }
 
-/** As `initialParameters`, in slices: 50 million normal numbers take seconds. */
+/** Same as `initialParameters`, in slices, because 50 million normal numbers take seconds. */
 export function* initialParametersWork(network: Network, seed: number): Work<Parameters> {
   const parameters: Parameters = new Map();
   for (const [place, parameter] of network.parameters.entries()) {

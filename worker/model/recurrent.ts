@@ -1,33 +1,34 @@
-/** What the recurrent layers have in common: a cell that reads a word position by position. */
+/** What RNN, GRU and LSTM have in common: a cell that reads a word position by position. */
 import type * as tf from "@tensorflow/tfjs";
 import { channelsOf, type Layer, type Parameter, type Placement } from "./layer";
 import { type CellNodes, type RecurrentNames, sequenceNodes, stepNodes } from "./recurrentNodes";
 
-/** What a cell carries from a position to the next, [batch, hidden] each. */
+/** What a cell carries from one position to the next, [batch, hidden] each. */
 export interface CellState {
-  /** The output. It begins at the learned `start`. */
+  /** The output. Its initial value is the learned `start`. */
   readonly h: tf.Tensor;
-  /** A memory beside it, from 0. A cell without one leaves it as it is. */
+  /** The LSTM's memory, initially 0. Other cells leave it unchanged. */
   readonly c: tf.Tensor;
 }
 
 /** How a cell computes. */
 export interface Cell {
-  /** Channels that each weight makes, by its name; a cell's only weight has the name "". */
+  /** Output channels of each weight, by name. A cell with a single weight names it "". */
   readonly weights: Readonly<Record<string, number>>;
   /**
-   * The state after a position.
+   * Computes the state after a position.
    *
-   * @param gate [x, h] @ weight + bias, of the weight with this name, for the position's x
+   * @param gate computes [x, h] @ weight + bias for the named weight and the position's x
    */
   step(state: CellState, gate: (weight: string, h: tf.Tensor) => tf.Tensor, tfjs: typeof tf): CellState;
-  /** The same in ONNX. */
+  /** The same cell in ONNX. */
   readonly nodes: CellNodes;
 }
 
 /**
- * A layer that gives the h of its cell at each position. Each weight is [channels + hidden, made channels], the
- * rows of x first; it begins normal times 1 / sqrt(channels + hidden), biases and `start` begin at 0.
+ * Makes a layer whose output at each position is the h of its cell. Each weight is [channels + hidden, output channels],
+ * with the rows for x first. Initial weights are normal with standard deviation 1 / sqrt(channels + hidden); biases and
+ * `start` are 0.
  */
 export function recurrentLayer<Spec extends { type: string; hidden: number }>(
   spec: Spec,
@@ -68,7 +69,7 @@ export function recurrentLayer<Spec extends { type: string; hidden: number }>(
     forward: (x, { tf, value }) => {
       const [batch = 0, time = 0] = x.shape;
       const rows = x.reshape([batch * time, channels]);
-      // The part of x is one product for all positions; that of h waits for the position before.
+      // The products with x are computed for all positions at once; those with h need the previous position.
       const parts = new Map(
         weights.map(({ key, width, weight, bias }) => {
           const ofX = tf.matMul(rows, value(weight).slice([0, 0], [channels, width])).add(value(bias));

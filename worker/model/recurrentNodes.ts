@@ -1,27 +1,28 @@
-/** The ONNX nodes of the recurrent layers: ONNX's own operator for whole words, plain operators for one token. */
+/** The ONNX nodes of the recurrent layers: ONNX's own operator for whole words, basic operators for a single token. */
 import type { NodeWriter, StepWriter } from "./layer";
 
-/** How a cell is written in ONNX. */
+/** How to write a cell in ONNX. */
 export interface CellNodes {
-  /** ONNX's operator over all positions, and how many times `hidden` channels its gates make. */
+  /** ONNX's operator over all positions. */
   readonly operator: "RNN" | "GRU" | "LSTM";
+  /** Number of gates, of `hidden` channels each. */
   readonly gates: number;
   /**
-   * All gates side by side, in the operator's order.
+   * Concatenates all gates in the operator's order.
    *
-   * @param part the weight, or the bias, of a weight's name
-   * @param axis where the gates stand side by side: 1 for weights, 0 for biases
+   * @param part returns the weight (or the bias) with a name
+   * @param axis the axis to concatenate: 1 for weights, 0 for biases
    */
   arrange(write: Write, part: (weight: string) => string, axis: number): string;
   /**
-   * The cell's h after a token; what it carries besides h, it recalls and remembers itself.
+   * Computes the cell's h after a token. A cell with more state than h recalls and remembers it itself.
    *
-   * @param gate [x, h] @ weight + bias, of the weight with this name, for the token's x
+   * @param gate computes [x, h] @ weight + bias for the named weight and the token's x
    */
   step(write: Write, h: string, gate: (weight: string, h: string) => string, graph: StepWriter): string;
 }
 
-/** A recurrent layer, by what its nodes need. */
+/** Names and sizes of a recurrent layer. */
 export interface RecurrentNames {
   readonly name: string;
   readonly channels: number;
@@ -31,16 +32,16 @@ export interface RecurrentNames {
   bias(key: string): string;
 }
 
-/** Writes nodes of one layer. */
+/** Helpers that write the nodes of one layer. */
 export interface Write {
   readonly hidden: number;
   node(operator: string, ...inputs: string[]): string;
   concat(axis: number, ...parts: string[]): string;
-  /** The `i`th `hidden` channels of an axis. */
+  /** Slices an axis: channels i * hidden to (i + 1) * hidden. */
   part(value: string, i: number, axis: number): string;
 }
 
-/** All positions of words at once: [batch, time, channels] to [batch, time, hidden]. */
+/** Writes the layer for whole words: [batch, time, channels] to [batch, time, hidden]. */
 export function sequenceNodes(
   graph: NodeWriter,
   input: string,
@@ -53,7 +54,7 @@ export function sequenceNodes(
   const first = graph.integers([0], name);
   const weights = cell.arrange(write, (key) => graph.initializer(layer.weight(key)), 1);
   const biases = cell.arrange(write, (key) => graph.initializer(layer.bias(key)), 0);
-  // The operator takes the rows of x and of h apart, each as [1, gates, rows].
+  // The operator takes the rows for x and those for h separately, each as [1, gates, rows].
   const rows = (from: number, to: number) => {
     const slice = write.node(
       "Slice",
@@ -65,7 +66,7 @@ export function sequenceNodes(
     return write.node("Unsqueeze", graph.node("Transpose", [slice], {}, name), first);
   };
   const gates = cell.gates * hidden;
-  // It has biases for x and for h.
+  // The operator adds one bias for x and one for h; ours is the first.
   const none = graph.constant("float", new Array(gates).fill(0), [gates], name);
   const batch = graph.node("Shape", [input], { start: { int: 0 }, end: { int: 1 } }, name);
   const shape = write.concat(0, graph.integers([1], name), batch, graph.integers([hidden], name));
@@ -82,11 +83,11 @@ export function sequenceNodes(
     { hidden_size: { int: hidden } },
     name,
   );
-  // [time, directions, batch, hidden], of which there is one direction.
+  // The output is [time, directions, batch, hidden], with one direction.
   return swap(write.node("Squeeze", y, graph.integers([1], name)));
 }
 
-/** One token: [batch, channels] to [batch, hidden]. */
+/** Writes the layer for one token: [batch, channels] to [batch, hidden]. */
 export function stepNodes(graph: StepWriter, input: string, layer: RecurrentNames, cell: CellNodes): string {
   const { name, hidden, start } = layer;
   const write = writer(graph, name, hidden);

@@ -5,13 +5,13 @@ import type { OptimizerKind } from "./optimizer";
 /** AdamW (Loshchilov and Hutter, 2019): Adam with decoupled weight decay. */
 export interface AdamW {
   type: "adamw";
-  /** Default 0.9. */
+  /** Decay of the mean of the gradients. Default 0.9. */
   beta1?: number | undefined;
-  /** Default 0.99. */
+  /** Decay of the mean of the squared gradients. Default 0.99. */
   beta2?: number | undefined;
-  /** Default 1e-8. */
+  /** Added to the denominator. Default 1e-8. */
   epsilon?: number | undefined;
-  /** Default 0.01. */
+  /** Weight decay. Default 0.01. */
   weightDecay?: number | undefined;
 }
 
@@ -22,7 +22,7 @@ const beta = between(0, 0.99999);
  * v = beta2 v + (1 - beta2) g^2
  * p = keep p - rate m / (root sqrt(v) + epsilon)
  *
- * which is PyTorch's AdamW with its bias corrections folded into `rate` and `root`.
+ * This is PyTorch's AdamW, with the bias corrections folded into `rate` and `root`.
  */
 export const adamw: OptimizerKind<AdamW, Complete<AdamW>, "m" | "v"> = {
   schema: v.strictObject({

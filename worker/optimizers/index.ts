@@ -1,4 +1,4 @@
-/** What is derived from the optimisers of `list.ts`. */
+/** Schemas, types and look-ups, derived from the optimisers of `list.ts`. */
 import * as v from "valibot";
 import { byType, oneOf } from "../validation";
 import * as kinds from "./list";
@@ -8,10 +8,10 @@ type Kinds = (typeof kinds)[keyof typeof kinds];
 type SpecOf<Kind> = Kind extends OptimizerKind<infer Spec, infer _, infer __> ? Spec : never;
 type OptionsOf<Kind> = Kind extends OptimizerKind<infer _, infer Options, infer __> ? Options : never;
 
-/** An optimiser with nothing left out. */
+/** An optimiser with all defaults filled in. */
 export type Optimizer = OptionsOf<Kinds>;
 
-/** A kind that is listed under another name than its own type does not compile. */
+/** The `satisfies` makes sure that each kind is listed under its own type. */
 const byName: ReadonlyMap<string, OptimizerKind<SpecOf<Kinds>, Optimizer>> = new Map(
   Object.entries(kinds satisfies { [Type in keyof typeof kinds]: OptimizerKind<{ type: Type }> }),
 );
@@ -34,18 +34,18 @@ const spec: v.GenericSchema<unknown, SpecOf<Kinds>> = described;
 function parseSpec(value: unknown) {
   return v.parse(spec, value);
 }
-// Taken from a function, because the compiler writes out what a function returns: see LayerSpec.
+// The return type of a function, because TypeScript writes it out in declarations: see LayerSpec.
 /** How a caller describes an optimiser. */
 export type OptimizerSpec = ReturnType<typeof parseSpec>;
 
-/** All that is known of an optimiser's kind. */
+/** Returns the kind of an optimiser. */
 export function optimizerKind({ type }: Optimizer): OptimizerKind<SpecOf<Kinds>, Optimizer> {
   const kind = byName.get(type);
   if (!kind) throw new Error(`There is no optimiser ${type}.`);
   return kind;
 }
 
-/** The names and facts of an optimiser's state, in the order the engines keep it; none for SGD. */
+/** Returns an optimiser's state, in the order in which engines store it; empty for SGD. */
 export function stateOf(optimizer: Optimizer): [name: string, facts: StateFacts][] {
   return Object.entries(optimizerKind(optimizer).state);
 }

@@ -2,14 +2,14 @@ import * as v from "valibot";
 import { between, type Complete } from "../validation";
 import type { OptimizerKind } from "./optimizer";
 
-/** Lion (Chen et al., 2023): every number moves by the rate itself, in the direction of its momentum. */
+/** Lion (Chen et al., 2023): every number moves by exactly the learning rate, by the sign of its momentum. */
 export interface Lion {
   type: "lion";
-  /** Share of the momentum in the direction. Default 0.9. */
+  /** Weight of the momentum, against the gradient, in the direction of the step. Default 0.9. */
   beta1?: number | undefined;
-  /** Share of the momentum that stays. Default 0.99. */
+  /** Share of the momentum that stays after a step. Default 0.99. */
   beta2?: number | undefined;
-  /** Default 0.1, ten times AdamW's, as the paper advises for its lower rate. */
+  /** Weight decay. Default 0.1, ten times AdamW's, as the paper advises, because Lion's learning rate is lower. */
   weightDecay?: number | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** The optimisers there are, each under its `type`. To add one: its file, and a line here. */
+/** All optimisers, each under its `type`. To add one, write its file and add a line here. */
 export { adamw } from "./adamw";
 export { lion } from "./lion";
 export { sgd } from "./sgd";

@@ -1,24 +1,24 @@
 /**
- * What an optimiser is. Think of one as a rule that moves each trainable parameter along its
- * gradient, and of its state as tensors beside that parameter, of the same shape. All that is known
- * of a rule is in its own file in this folder; docs/extending.md says how to add one.
+ * What an optimiser is: a rule that updates each trainable parameter from its gradient and from its own state, which is
+ * a set of tensors of the parameter's shape. Each rule is in its own file in this folder; docs/extending.md explains how
+ * to add one.
  *
- * Running statistics are not trained; every trainable parameter is treated alike, as PyTorch does.
+ * All trainable parameters follow the same rule, as in PyTorch. Running statistics are not trained.
  */
 import type * as TF from "@tensorflow/tfjs";
 import type * as v from "valibot";
 import type { Parameters } from "../model/layer";
 
-/** An optimiser's state: for each of its names, a tensor for each trainable parameter. */
+/** An optimiser's state: for each state name, a tensor per trainable parameter. */
 export type OptimizerState = ReadonlyMap<string, Parameters>;
 
-/** What is to be known of a state's numbers. */
+/** Properties of a state's numbers. */
 export interface StateFacts {
-  /** True for means of squares: a file with a negative one is damaged. */
+  /** True for means of squares: a file with a negative value is damaged. */
   readonly nonNegative?: true;
 }
 
-/** What the rules of the wasm engine are switched on with: kernels/optimizer.ts. */
+/** Selects the rule of the wasm engine (kernels/optimizer.ts). */
 export interface WasmRules {
   useSGD(): void;
   useAdamW(beta1: number, beta2: number, epsilon: number): void;
@@ -27,35 +27,34 @@ export interface WasmRules {
 /**
  * A kind of optimiser: what a file of this folder defines.
  *
- * @template Spec how a caller describes one
- * @template Options the same with every default filled in
- * @template State names of its state
+ * @template Spec how a caller describes such an optimiser
+ * @template Options the same with all defaults filled in
+ * @template State the names of its state
  */
 export interface OptimizerKind<
   Spec extends { type: string } = { type: string },
   Options extends Spec = Spec,
   State extends string = string,
 > {
-  /** Checks a description and fills in its defaults, which stand nowhere else. */
+  /** Checks a description and fills in its defaults. */
   readonly schema: v.GenericSchema<Spec, Options>;
-  /** Peak learning rate if the caller gives none. */
+  /** Default peak of the learning rate. */
   readonly learningRate: number;
-  /** Its state, in the order the engines keep it; every number begins at 0. */
+  /** Its state, in the order in which engines store it; initially all 0. */
   readonly state: Readonly<Record<State, StateFacts>>;
   /**
-   * What changes from step to step, at most four numbers, worked out in double precision for every
-   * engine alike.
+   * Computes the numbers that change from step to step, at most four, in double precision for all engines.
    *
    * @param t steps since the training began, this one included
-   * @param rate learning rate of this step
+   * @param rate learning rate of the step
    */
   factors(options: Options, t: number, rate: number): readonly number[];
   /**
-   * One step in tfjs, for all parameters: numbers that they share are made tensors once, because a
-   * bare number would be sent to the device for each of them.
+   * Makes one step in tfjs. Shared numbers become tensors once per step, because tfjs would send a plain number to the
+   * device again for each parameter.
    *
-   * @param factors those of the step
-   * @returns the rule for one parameter `p` with gradient `g`: its new value and state
+   * @param factors the factors of the step
+   * @returns a function that computes the new value and state of a parameter `p` with gradient `g`
    */
   tfjs(
     options: Options,
@@ -66,12 +65,12 @@ export interface OptimizerKind<
     g: TF.Tensor,
     state: Readonly<Record<State, TF.Tensor>>,
   ) => { readonly [Name in State | "p"]: TF.Tensor };
-  /** Switches the wasm engine's rule on. Without it, that engine refuses the optimiser. */
+  /** Selects the wasm engine's rule. Without it, the wasm engine refuses the optimiser. */
   wasm?(options: Options, rules: WasmRules): void;
   /**
-   * The WGSL expressions of a step, or none: then the webgpu engine refuses the optimiser. They may use
-   * `p`, `g`, the state by its names (vec4f each), and the factors `step.rate`, `step.root`,
-   * `step.keep`; the new state comes first, in its order, and can be used in `p`.
+   * Returns the WGSL expressions of a step. Without it, the WebGPU engine refuses the optimiser. They may use `p`, `g`
+   * and the state by name (vec4f each), and the factors `step.rate`, `step.root` and `step.keep`. The state is updated
+   * first, in order, so that `p` can use the new values.
    */
   wgsl?(options: Options): { readonly [Name in State | "p"]: string };
 }

@@ -5,22 +5,22 @@ import type { LayerSpec } from "../layers";
 /**
  * A family of models: what a file of this folder defines.
  *
- * @template Sizes how a caller gives its sizes; `type` is the name in `list.ts`
- * @template Resolved the same with every default filled in
+ * @template Sizes the sizes that a caller gives; `type` is the name in `list.ts`
+ * @template Resolved the same with all defaults filled in
  */
 export interface Architecture<
   Sizes extends { type?: string | undefined } = { type?: string | undefined },
   Resolved extends Sizes = Sizes,
 > {
-  /** What one example is. The layers decide it; this says so beforehand. */
+  /** What one example is. It follows from the layers; here it is known before they are made. */
   readonly example: Example;
-  /** Checks sizes and fills in their defaults, which stand nowhere else. */
+  /** Checks sizes and fills in their defaults. */
   readonly sizes: v.GenericSchema<Sizes, Resolved>;
   /**
-   * The layers that sizes come to.
+   * Makes the layers for some sizes.
    *
-   * @param longest positions of the longest word: the context length of a family that reads words, by default
-   * @throws MakemoreError `INVALID_MODEL` if they do not fit together
+   * @param longest positions of the longest word: the default context length of models that read words
+   * @throws MakemoreError `INVALID_MODEL` if the sizes do not fit together
    */
   layers(sizes: Resolved, longest: number): readonly LayerSpec[];
 }

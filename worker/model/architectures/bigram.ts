@@ -7,8 +7,8 @@ export interface BigramSizes {
 }
 
 /**
- * A table of logits for each character, and nothing else: 729 parameters for 26 letters. It learns how often each
- * character follows another. makemore's `Bigram`.
+ * A table with a row of logits for each character: 729 parameters for 26 letters. It learns how often each character
+ * follows each other one. makemore's `Bigram`.
  */
 export const bigram: Architecture<BigramSizes> = {
   example: "word",

@@ -2,20 +2,20 @@ import * as v from "valibot";
 import { whole } from "../../validation";
 import type { Architecture } from "./architecture";
 
-/** The sizes of a bag of words; every field has makemore's value as its default. */
+/** The sizes of a bag of words. The defaults are makemore's. */
 export interface BoWSizes {
   type: "bow";
-  /** Most positions of a word: its characters and one. Default: those of the longest word. */
+  /** Longest word that it can read, in characters plus one. Default: to fit the longest word of the list. */
   contextLength?: number | undefined;
-  /** Numbers a character is embedded in. Default 64. */
+  /** Length of each character's embedding vector. Default 64. */
   embedding?: number | undefined;
   /** Channels of the hidden layer. Default 64. */
   hidden?: number | undefined;
 }
 
 /**
- * Adds to each character the mean of those before it, then a small MLP: 12,827 parameters for 26 letters and
- * context 16. makemore's `BoW`.
+ * Adds to each position the mean of the positions up to it, and then applies a small MLP: 12,827 parameters for 26
+ * letters and context 16. makemore's `BoW`.
  */
 export const bow: Architecture<BoWSizes, BoWSizes & { embedding: number; hidden: number }> = {
   example: "word",

@@ -1,6 +1,6 @@
 /**
- * What the Transformer and microGPT share: GPT-2's blocks. Each adds to its input what attention makes of it, and then
- * what an MLP makes of that:
+ * What the Transformer and microGPT share: GPT-2's blocks. Each block adds the output of attention to its input, and then
+ * the output of an MLP:
  *
  *     x = x + attention(norm(x))
  *     x = x + linear(activation(linear(norm(x))))
@@ -10,26 +10,26 @@ import { whole } from "../../validation";
 import type { LayerSpec } from "../layers";
 
 export interface DecoderSizes {
-  /** Blocks of attention and MLP. Default 4; microGPT's is 1. */
+  /** Number of blocks. Default 4; 1 for microGPT. */
   layers?: number | undefined;
-  /** Heads of each attention; they divide `embedding`. Default 4. */
+  /** Attention heads per block; must divide `embedding`. Default 4. */
   heads?: number | undefined;
-  /** Numbers a character is embedded in, and channels of each block. Default 64; microGPT's is 16. */
+  /** Length of each character's embedding vector, and channels of each block. Default 64; 16 for microGPT. */
   embedding?: number | undefined;
   /** Channels of the hidden layer of each block's MLP. Default: four times `embedding`. */
   hidden?: number | undefined;
-  /** Most positions of a word: its characters and one. Default: those of the longest word. */
+  /** Longest word that it can read, in characters plus one. Default: to fit the longest word of the list. */
   contextLength?: number | undefined;
 }
 
-/** Sizes with their defaults; the two that are left depend on others and on the words. */
+/** Sizes with their defaults; those of `hidden` and `contextLength` depend on other sizes and on the words. */
 export type ResolvedDecoder<Sizes extends DecoderSizes> = Sizes & {
   layers: number;
   heads: number;
   embedding: number;
 };
 
-/** Standard deviation of all weights before training, as GPT-2 has it. */
+/** Standard deviation of all initial weights, as in GPT-2. */
 export const STD = 0.02;
 
 /** The schema of `DecoderSizes`, without its type. */
@@ -43,7 +43,7 @@ export function decoderSizes(layers: number, embedding: number) {
   };
 }
 
-/** The blocks, one after the other. */
+/** The layers of all blocks. */
 export function decoderBlocks(
   { layers, heads, embedding, hidden = 4 * embedding }: ResolvedDecoder<DecoderSizes>,
   { norm, activation, bias }: { norm: LayerSpec; activation: LayerSpec; bias: boolean },

@@ -2,12 +2,12 @@ import * as v from "valibot";
 import { whole } from "../../validation";
 import type { Architecture } from "./architecture";
 
-/** The sizes of a gated recurrent network; every field has makemore's value as its default. */
+/** The sizes of a gated recurrent network. The defaults are makemore's. */
 export interface GRUSizes {
   type: "gru";
-  /** Numbers a character is embedded in. Default 64. */
+  /** Length of each character's embedding vector. Default 64. */
   embedding?: number | undefined;
-  /** Numbers that the cell carries from character to character. Default 64. */
+  /** Size of the state that the cell carries from character to character. Default 64. */
   hidden?: number | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** What is derived from the architectures of `list.ts`. */
+/** Schemas, types and look-ups, derived from the architectures of `list.ts`. */
 import * as v from "valibot";
 import { byType } from "../../validation";
 import type { Example } from "../layer";
@@ -10,11 +10,11 @@ import * as kinds from "./list";
 type Kinds = (typeof kinds)[keyof typeof kinds];
 type SizesOf<Kind> = Kind extends Architecture<infer Sizes, infer _> ? Sizes : never;
 
-/** An architecture that is listed under another name than its own type does not compile. */
+/** The `satisfies` makes sure that each architecture is listed under its own type. */
 const byName: ReadonlyMap<string, Architecture<SizesOf<Kinds>>> = new Map(
   Object.entries(kinds satisfies { [Name in keyof typeof kinds]: Architecture<{ type?: Name | undefined }> }),
 );
-/** The architecture of sizes without a type. */
+/** The architecture for sizes without a type. */
 const DEFAULT: keyof typeof kinds = "wavenet";
 
 const quoted = [...byName.keys()].reverse().map((name) => `"${name}"`);
@@ -29,8 +29,8 @@ const described = byType(
 );
 
 /**
- * Checks a choice of model. Its schema is chosen by the value's kind, so that a wrong size is reported as
- * such and not as "no member of a union".
+ * Checks the option `model`. The kind of value selects the schema, so that a wrong size is reported as such, and not as
+ * "no member of a union".
  */
 export const modelSchema = v.lazy((value) =>
   Array.isArray(value)
@@ -47,7 +47,7 @@ function parseName(name: unknown) {
 function parseSizes(sizes: unknown) {
   return v.parse(sized, sizes);
 }
-// Taken from functions, because the compiler writes out what a function returns: see LayerSpec.
+// Return types of functions, because TypeScript writes these out in declarations: see LayerSpec.
 /** The name of an architecture, for its default sizes. */
 export type ArchitectureName = ReturnType<typeof parseName>;
 /** The sizes of an architecture. */
@@ -55,13 +55,13 @@ export type ArchitectureSizes = ReturnType<typeof parseSizes>;
 
 type Choice = ArchitectureName | ArchitectureSizes | readonly LayerSpec[];
 
-/** Positions of makemore's names, the longest of which has 15 characters. */
+/** Positions for makemore's names: the longest one has 15 characters. */
 const NAMES_POSITIONS = 16;
 
 /**
- * The layers of a choice of model.
+ * Returns the layers for a choice of model.
  *
- * @param longest positions of the longest word, for a family that reads words and is not told its context length
+ * @param longest positions of the longest word: the default context length of models that read words
  */
 export function architecture(choice: Choice, longest: number = NAMES_POSITIONS): readonly LayerSpec[] {
   if (isLayerList(choice)) return choice;
@@ -69,7 +69,7 @@ export function architecture(choice: Choice, longest: number = NAMES_POSITIONS):
   return kindOf(sizes).layers(sizes, longest);
 }
 
-/** What one example is for a choice of model. */
+/** Returns what one example is for a choice of model. */
 export function exampleOfChoice(choice: Choice): Example {
   if (isLayerList(choice)) return exampleOf(choice);
   return kindOf(typeof choice === "string" ? { type: choice } : choice).example;

@@ -1,4 +1,4 @@
-/** The architectures there are, each under the name that `model` takes. To add one: its file, and a line here. */
+/** All architectures, each under its name in the option `model`. To add one, write its file and add a line here. */
 export { bigram } from "./bigram";
 export { bow } from "./bow";
 export { gru } from "./gru";

@@ -2,16 +2,16 @@ import * as v from "valibot";
 import { whole } from "../../validation";
 import type { Architecture } from "./architecture";
 
-/** The sizes of a long short-term memory; every field has makemore's value as its default. */
+/** The sizes of an LSTM (long short-term memory). The defaults are those of makemore's RNN. */
 export interface LSTMSizes {
   type: "lstm";
-  /** Numbers a character is embedded in. Default 64. */
+  /** Length of each character's embedding vector. Default 64. */
   embedding?: number | undefined;
-  /** Numbers that the cell carries from character to character. Default 64. */
+  /** Size of the output and of the memory that the cell carries from character to character. Default 64. */
   hidden?: number | undefined;
 }
 
-/** A recurrent cell with a memory beside its output: 36,571 parameters for 26 letters. makemore's `RNN` with an LSTM for its cell. */
+/** A recurrent cell with a memory besides its output: 36,571 parameters for 26 letters. makemore's `RNN` with an LSTM cell. */
 export const lstm: Architecture<LSTMSizes, LSTMSizes & { embedding: number; hidden: number }> = {
   example: "word",
   sizes: v.strictObject({

@@ -2,14 +2,14 @@ import * as v from "valibot";
 import type { Architecture } from "./architecture";
 import { type DecoderSizes, decoderBlocks, decoderSizes, type ResolvedDecoder, STD } from "./decoder";
 
-/** The sizes of a microGPT; every field has the original's value as its default. */
+/** The sizes of microGPT. The defaults are those of the original. */
 export interface MicroGPTSizes extends DecoderSizes {
   type: "microgpt";
 }
 
 /**
- * Karpathy's microGPT: 4,192 parameters for 26 letters and context 16. A Transformer with RMSNorm, also after the
- * embeddings and not before the head, with ReLU, and without biases.
+ * Karpathy's microGPT: 4,192 parameters for 26 letters and context 16. A Transformer with RMSNorm and ReLU and without
+ * biases. It also normalises after the embeddings, but not before the head.
  */
 export const microgpt: Architecture<MicroGPTSizes, ResolvedDecoder<MicroGPTSizes>> = {
   example: "word",

@@ -3,20 +3,20 @@ import { whole } from "../../validation";
 import type { Architecture } from "./architecture";
 import { wavenet } from "./wavenet";
 
-/** The sizes of the lecture's MLP; every field has the lecture's value as its default. */
+/** The sizes of the lecture's MLP. The defaults are the lecture's. */
 export interface MLPSizes {
   type: "mlp";
-  /** Characters the model sees. Default 3. */
+  /** Characters that the model sees. Default 3. */
   contextLength?: number | undefined;
-  /** Numbers a character is embedded in. Default 10. */
+  /** Length of each character's embedding vector. Default 10. */
   embedding?: number | undefined;
   /** Channels of the hidden layer. Default 200. */
   hidden?: number | undefined;
 }
 
 /**
- * Where the lecture starts: the whole context in one fold, context 3, embedding 10, hidden 200 (12,097
- * parameters for 26 letters). Bengio et al., 2003.
+ * The lecture's first model (Bengio et al., 2003), which joins the whole context at once: 12,097 parameters for 26
+ * letters.
  */
 export const mlp: Architecture<
   MLPSizes,

@@ -2,14 +2,14 @@ import * as v from "valibot";
 import type { Architecture } from "./architecture";
 import { type DecoderSizes, decoderBlocks, decoderSizes, type ResolvedDecoder, STD } from "./decoder";
 
-/** The sizes of a Transformer; every field has makemore's value as its default. */
+/** The sizes of a Transformer. The defaults are makemore's. */
 export interface TransformerSizes extends DecoderSizes {
   type: "transformer";
 }
 
 /**
- * GPT-2 in small, which makemore.py trains by default: 204,544 parameters for 26 letters and context 16, its head
- * counted. In each block, attention and then an MLP of four times the channels; a LayerNorm before each.
+ * A small GPT-2, the model that makemore.py trains by default: 204,544 parameters for 26 letters and context 16,
+ * including the head. Each block is attention, then an MLP with four times the channels, each after a LayerNorm.
  */
 export const transformer: Architecture<TransformerSizes, ResolvedDecoder<TransformerSizes>> = {
   example: "word",

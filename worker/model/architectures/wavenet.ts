@@ -4,28 +4,26 @@ import { whole } from "../../validation";
 import type { LayerSpec } from "../layers";
 import type { Architecture } from "./architecture";
 
-/** The sizes of a WaveNet tree; every field has the lecture's value as its default. */
+/** The sizes of a WaveNet tree. The defaults are the lecture's. */
 export interface ModelSizes {
   /** Default `"wavenet"`. */
   type?: "wavenet" | undefined;
-  /** Characters the model sees. Default 8. */
+  /** Characters that the model sees. Default 8. */
   contextLength?: number | undefined;
-  /** Numbers a character is embedded in. Default 24. */
+  /** Length of each character's embedding vector. Default 24. */
   embedding?: number | undefined;
   /** Channels of each level. Default 128. */
   hidden?: number | undefined;
   /**
-   * Positions joined at each level, from the characters up; their product must be
-   * `contextLength`. Default: its prime factors, smallest first (8 is 2, 2, 2). One fold of
-   * the whole context is the lecture's MLP.
+   * Positions that each level joins, from the characters up; their product must be `contextLength`. Default: its prime
+   * factors, smallest first (2, 2, 2 for 8). A single fold of the whole context is the lecture's MLP.
    */
   folds?: readonly number[] | undefined;
 }
 
 /**
- * A tree: each level joins `fold` neighbours, then Linear, BatchNorm1d and Tanh; a last Linear
- * makes the logits. Lecture, "WaveNet: hierarchical fusion" (van den Oord et al., 2016). Its defaults
- * are the lecture's final model, 76,579 parameters on a 27-symbol vocabulary.
+ * A tree: each level joins `fold` neighbours and applies Linear, BatchNorm1d and Tanh; a last Linear gives the logits.
+ * WaveNet is by van den Oord et al. (2016). The defaults are the lecture's final model: 76,579 parameters for 26 letters.
  */
 export const wavenet: Architecture<
   ModelSizes,
@@ -60,7 +58,7 @@ export const wavenet: Architecture<
   },
 };
 
-/** Smallest first: 8 is [2, 2, 2], 12 is [2, 2, 3], 7 is [7], 1 is [1]. */
+/** Prime factors, smallest first: [2, 2, 2] for 8, [2, 2, 3] for 12, [7] for 7; [1] for 1. */
 function primeFactors(n: number): number[] {
   const factors: number[] = [];
   for (let factor = 2; n > 1; factor++) for (; n % factor === 0; n /= factor) factors.push(factor);

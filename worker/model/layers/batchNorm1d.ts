@@ -6,18 +6,18 @@ import { type BlockNorm, type LayerKind, type Parameter, showShape } from "../la
 /** Normalises each channel over batch and positions, then scales and shifts it by learned numbers. */
 export interface BatchNorm1dSpec {
   type: "BatchNorm1d";
-  /** Channels; checked if given. */
+  /** Number of channels. Optional; checked if given. */
   features?: number | undefined;
-  /** Share of the minibatch in the running statistics, 0 to 1. Default 0.1. */
+  /** Weight of the current minibatch in the running statistics, 0 to 1. Default 0.1. */
   momentum?: number | undefined;
   /** Added to the variance, above 0 to 1. Default 1e-5. */
   epsilon?: number | undefined;
 }
 
 /**
- * Normalises each channel over batch and positions, then scales by `gamma` and shifts by `beta`.
- * The lecture's `BatchNorm1d`, which takes the *unbiased* variance (N - 1), both to normalise and
- * for the running estimate; `running = (1 - momentum) running + momentum batch`.
+ * Normalises each channel over batch and positions, then scales by `gamma` and shifts by `beta`. Like the lecture's
+ * `BatchNorm1d`, it uses the *unbiased* variance (N - 1), both to normalise and for the running estimate;
+ * `running = (1 - momentum) running + momentum batch`.
  */
 export const BatchNorm1d: LayerKind<
   BatchNorm1dSpec,
@@ -94,7 +94,7 @@ export const BatchNorm1d: LayerKind<
         return tf.add(rows.sub(mean).mul(scale), value(beta.name)).reshape(x.shape);
       },
       onnx: (graph, input) => {
-        // BatchNormalization takes channels second: [batch, positions, channels] is laid out as rows.
+        // BatchNormalization needs channels as the second axis, so make [batch, positions, channels] a list of rows.
         const rows = graph.node("Reshape", [input, graph.integers([-1, channels], name)], {}, name);
         const normal = graph.node(
           "BatchNormalization",

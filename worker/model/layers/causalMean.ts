@@ -20,7 +20,7 @@ export const CausalMean: LayerKind<CausalMeanSpec> = {
       parameters: [],
       forward: (x, { tf }) => {
         const [batch = 0, time = 0, channels = 0] = x.shape;
-        // A product, because the gradient of tfjs's cumsum is wrong for all but the last axis.
+        // A matrix product, because tfjs's gradient of cumsum is right for the last axis only.
         const shares = Float32Array.from({ length: time * time }, (_, i) => {
           const position = i % time;
           return Math.floor(i / time) <= position ? 1 / (position + 1) : 0;

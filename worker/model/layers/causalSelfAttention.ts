@@ -4,24 +4,24 @@ import { between, boolean, whole } from "../../validation";
 import { attentionNodes } from "../attentionNodes";
 import { channelsOf, type LayerKind, type NodeWriter, type Parameter } from "../layer";
 
-/** Lets each position of a word take numbers from itself and from those before it. */
+/** Lets each position of a word combine information from itself and from the positions before it. */
 export interface CausalSelfAttentionSpec {
   type: "CausalSelfAttention";
-  /** Heads that look separately; they must divide the channels. */
+  /** Number of heads; must divide the channels. */
   heads: number;
-  /** Whether its two Linears have a bias. Default true. */
+  /** Whether its two linear layers have a bias. Default true. */
   bias?: boolean | undefined;
-  /** Standard deviation of the weights it begins with, 0 to 100. Default 1 / sqrt(channels). */
+  /** Standard deviation of the initial weights, 0 to 100. Default 1 / sqrt(channels). */
   std?: number | undefined;
 }
 
-/** Added to the scores of later positions: their shares are 0 in float32. */
+/** Added to the scores of later positions, so that their softmax is 0 in float32. */
 const LATER = -1e9;
 
 /**
- * Scaled dot-product attention over this and all earlier positions (Vaswani et al., 2017), as GPT's
- * `CausalSelfAttention`: `qkv` [channels, 3 channels] makes queries, keys and values in this order, and `proj`
- * [channels, channels] mixes what the heads found. Biases begin at 0.
+ * Scaled dot-product attention to this and all earlier positions (Vaswani et al., 2017), like GPT's
+ * `CausalSelfAttention`. `qkv` [channels, 3 channels] makes queries, keys and values, in this order; `proj`
+ * [channels, channels] combines the results of the heads. Biases are initially 0.
  */
 export const CausalSelfAttention: LayerKind<
   CausalSelfAttentionSpec,
@@ -52,7 +52,7 @@ export const CausalSelfAttention: LayerKind<
       },
       bias: { name: `${name}.${part}.bias`, shape: [fanOut], trainable: true, initial: { fill: 0 } },
     });
-    /** Nodes of `qkv` or `proj`. */
+    /** Writes the nodes of `qkv` or `proj`. */
     const linearNodes = (graph: NodeWriter, input: string, part: "qkv" | "proj") => {
       const product = graph.node("MatMul", [input, graph.initializer(`${name}.${part}.weight`)], {}, name);
       return bias
@@ -67,7 +67,7 @@ export const CausalSelfAttention: LayerKind<
       inputShape,
       outputShape: inputShape,
       parameters: [qkv, proj].flatMap(({ weight, bias: offset }) => (bias ? [weight, offset] : [weight])),
-      // Queries, keys, values, what the heads found, and the shares of each position in each.
+      // Queries, keys, values, the heads' results, and the attention weights of each pair of positions.
       scratch: (positions) => positions * (4 * channels + heads * positions),
       forward: (x, { tf, value }) => {
         const [batch = 0, time = 0] = x.shape;

@@ -3,22 +3,22 @@ import { MakemoreError } from "../../../src/errors";
 import { between, whole } from "../../validation";
 import { type LayerKind, showShape } from "../layer";
 
-/** A vector of numbers for each character. Must come first. */
+/** A learned vector for each character. Must be the first layer. */
 export interface EmbeddingSpec {
   type: "Embedding";
-  /** Numbers per character, 1 to 4,096; `"vocabulary"`: as many as there are ids, which makes logits of them. */
+  /** Length of each vector, 1 to 4,096. `"vocabulary"`: as many numbers as there are ids, to be used as logits. */
   dimensions: number | "vocabulary";
-  /** Standard deviation of the numbers it begins with, 0 to 100. Default 1. */
+  /** Standard deviation of the initial numbers, 0 to 100. Default 1. */
   std?: number | undefined;
-  /** `"word"`: one example is a word even if no other layer reads earlier characters, as in the bigram. */
+  /** `"word"` makes the model read words even if no other layer does, as in the bigram. */
   reads?: "word" | undefined;
 }
 
 const DIMENSIONS = 'a whole number from 1 to 4096, or "vocabulary"';
 
 /**
- * A vector for each character: row `token` of `weight` [vocabulary, dimensions], which begins
- * normal times `std`. The lecture's `Embedding`.
+ * Maps each token to its row of `weight` [vocabulary, dimensions], which is initially normal with standard deviation
+ * `std`. The lecture's `Embedding`.
  */
 export const Embedding: LayerKind<EmbeddingSpec> = {
   schema: v.strictObject({
@@ -50,7 +50,7 @@ export const Embedding: LayerKind<EmbeddingSpec> = {
         { name: weight, shape: [vocabularySize, dimensions], trainable: true, initial: { normal: std } },
       ],
       block: { role: "embedding", weight, dimensions },
-      // A one-hot product, because the gradient of gather is slow or missing on some backends.
+      // A one-hot product, because the gradient of gather is slow or missing on some tfjs backends.
       forward: (x, { tf, value }) => {
         const oneHot = tf.oneHot(x.flatten().toInt(), vocabularySize).toFloat();
         return tf.matMul(oneHot, value(weight)).reshape([...x.shape, dimensions]);

@@ -6,13 +6,13 @@ import { type LayerKind, showShape } from "../layer";
 /** Joins every `n` neighbouring positions into one, as `FlattenConsecutive(n)` does. */
 export interface FlattenConsecutiveSpec {
   type: "FlattenConsecutive";
-  /** Positions joined, 1 to 256. */
+  /** Number of positions to join, 1 to 256. */
   n: number;
 }
 
 /**
- * Joins every `n` neighbouring positions into one of `n` times the channels: the step by which
- * WaveNet's tree merges its context. The lecture's `FlattenConsecutive`.
+ * Joins every `n` neighbouring positions into one with `n` times the channels: one level of WaveNet's tree. The lecture's
+ * `FlattenConsecutive`.
  */
 export const FlattenConsecutive: LayerKind<FlattenConsecutiveSpec> = {
   schema: v.strictObject({ type: v.literal("FlattenConsecutive"), n: whole(1, 256) }),

@@ -26,7 +26,7 @@ export const GELU: LayerKind<GELUSpec> = {
     onnx: (graph, input) => {
       const number = (value: number) => graph.constant("float", [value], [], name);
       const node = (operator: string, ...inputs: string[]) => graph.node(operator, inputs, {}, name);
-      // In the order that ONNX Runtime knows as one operator, FastGelu.
+      // ONNX Runtime fuses this order of operators into FastGelu.
       const square = node("Mul", node("Mul", input, number(CUBIC)), input);
       const inner = node("Mul", node("Mul", input, number(SCALE)), node("Add", square, number(1)));
       return node("Mul", node("Mul", input, number(0.5)), node("Add", node("Tanh", inner), number(1)));

@@ -3,16 +3,16 @@ import { whole } from "../../validation";
 import type { LayerKind } from "../layer";
 import { recurrentLayer } from "../recurrent";
 
-/** An RNN whose gates decide how much of what it carries is replaced. */
+/** An RNN with gates that decide how much of its state is replaced. */
 export interface GRUSpec {
   type: "GRU";
-  /** Numbers that it carries, and channels of its output, 1 to 4,096. */
+  /** Size of its state and its output, 1 to 4,096. */
   hidden: number;
 }
 
 /**
- * z = sigmoid([x, h] @ update), r = sigmoid([x, h] @ reset), n = tanh([x, r * h] @ candidate), each plus its bias,
- * and h = (1 - z) * h + z * n, with h from a learned `start`: makemore's `GRUCell` (Cho et al., 2014).
+ * z = sigmoid([x, h] @ update), r = sigmoid([x, h] @ reset), n = tanh([x, r * h] @ candidate), with a bias added to each
+ * product, and h = (1 - z) * h + z * n. The initial h is the learned `start`. makemore's `GRUCell` (Cho et al., 2014).
  */
 export const GRU: LayerKind<GRUSpec> = {
   schema: v.strictObject({ type: v.literal("GRU"), hidden: whole(1, 4096) }),
@@ -29,7 +29,7 @@ export const GRU: LayerKind<GRUSpec> = {
       nodes: {
         operator: "GRU",
         gates: 3,
-        // ONNX's z is how much of h stays, which is 1 - z: the sigmoid of the negative.
+        // ONNX's z is the share of h that stays: 1 - sigmoid(x) = sigmoid(-x).
         arrange: (write, part, axis) =>
           write.concat(axis, write.node("Neg", part("update")), part("reset"), part("candidate")),
         step: (write, h, gate) => {

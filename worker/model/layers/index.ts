@@ -1,4 +1,4 @@
-/** What is derived from the layers of `list.ts`. */
+/** Schemas, types and look-ups, derived from the layers of `list.ts`. */
 import * as v from "valibot";
 import { byType, fault } from "../../validation";
 import type { InnerSchemas, Layer, LayerKind, Placement } from "../layer";
@@ -6,7 +6,7 @@ import * as kinds from "./list";
 
 type SpecOf<Kind> = Kind extends LayerKind<infer Spec, infer _> ? Spec : never;
 
-/** A kind whose name is not its own type does not compile. */
+/** The `satisfies` makes sure that each kind is listed under its own type. */
 const byName: ReadonlyMap<string, LayerKind<LayerSpec>> = new Map(
   Object.entries(kinds satisfies { [Type in keyof typeof kinds]: LayerKind<{ type: Type }> }),
 );
@@ -24,16 +24,16 @@ function parseLayer(spec: unknown) {
   return v.parse(layerSchema, spec);
 }
 
-// Taken from a function, because the compiler writes out what a function returns: the package's declarations have
-// the union of the specs, and no trace of the kinds.
+// The return type of a function, because TypeScript writes it out in declarations: the package's declarations then have
+// the union of the specs, without the kinds.
 /**
- * One layer of an explicit model, in the lecture's terms. Shapes are [positions, channels], without the batch. A
- * model of windows starts from [contextLength] characters and must end at [1, vocabulary]. One that reads words, by
- * a layer such as a GRU, ends at [positions, vocabulary].
+ * One layer of a model, in the lecture's terms. Shapes are [positions, channels], without the batch. A model of windows
+ * maps [contextLength] characters to [1, vocabulary]. A model that reads words, because of a layer such as a GRU, ends
+ * with [positions, vocabulary].
  */
 export type LayerSpec = ReturnType<typeof parseLayer>;
 
-/** What is known of a kind before its layers are made. */
+/** Returns the kind of a layer. */
 export function layerKind({ type }: LayerSpec): LayerKind<LayerSpec> {
   const kind = byName.get(type);
   if (!kind) throw new Error(`There is no layer ${type}.`);
@@ -41,18 +41,18 @@ export function layerKind({ type }: LayerSpec): LayerKind<LayerSpec> {
 }
 
 /**
- * The layer that a spec describes, in its place.
+ * Makes the layer that a spec describes.
  *
- * @throws MakemoreError `INVALID_MODEL` with the layer's name and both shapes where it does not fit
+ * @throws MakemoreError `INVALID_MODEL` with the layer's name and both shapes if it does not fit
  */
 export function makeLayer(spec: LayerSpec, place: Placement): Layer<LayerSpec> {
   return layerKind(spec).make(parseLayer(spec), place);
 }
 
 /**
- * The layers that a file describes.
+ * Checks the descriptions of layers in a file.
  *
- * @throws Error that names the first that is wrong
+ * @throws Error that names the first wrong one
  */
 export function parseLayers(list: readonly unknown[]): LayerSpec[] {
   const wrong = fault(v.object({ layers: v.array(layerSchema) }), { layers: list });

@@ -10,8 +10,8 @@ export interface LayerNormSpec {
 }
 
 /**
- * (x - mean) / sqrt(variance + epsilon) * weight + bias, over the channels of each position, with
- * the biased variance (Ba et al., 2016). As PyTorch's `LayerNorm`, weight begins at 1 and bias at 0.
+ * (x - mean) / sqrt(variance + epsilon) * weight + bias, over the channels of each position, with the biased variance
+ * (Ba et al., 2016). Like PyTorch's `LayerNorm`; the initial weight is 1 and the initial bias is 0.
  */
 export const LayerNorm: LayerKind<LayerNormSpec, LayerNormSpec & { epsilon: number }> = {
   schema: v.strictObject({ type: v.literal("LayerNorm"), epsilon: v.optional(between(0, 1, true), 1e-5) }),

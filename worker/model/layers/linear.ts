@@ -6,23 +6,23 @@ import { type LayerKind, type Parameter, showShape } from "../layer";
 /** `x @ W + b` over the channels of every position; W is [fanIn, fanOut]. */
 export interface LinearSpec {
   type: "Linear";
-  /** Channels of the input; checked if given. */
+  /** Channels of the input. Optional; checked if given. */
   fanIn?: number | undefined;
-  /** Channels of the output. Leave it out for the last Linear: there it is the vocabulary. */
+  /** Channels of the output. Optional for the last layer: its default is the size of the vocabulary. */
   fanOut?: number | undefined;
-  /** Whether b is added. Default true. */
+  /** Whether to add b. Default true. */
   bias?: boolean | undefined;
-  /** Standard deviation of the weights it begins with, 0 to 100. Default 1 / sqrt(fanIn), for the last Linear 0.1 of that. */
+  /** Standard deviation of the initial weights, 0 to 100. Default 1 / sqrt(fanIn), and a tenth of it for the last layer. */
   std?: number | undefined;
 }
 
-/** The last layer's weight is this much smaller, so that the first predictions are near uniform. */
+/** Scales the last layer's initial weight down, so that the first predictions are almost uniform. */
 const LAST_LAYER_SCALE = 0.1;
 
 /**
- * `x @ W + b` over the channels of every position; W is [fanIn, fanOut] and begins normal times
- * 1 / sqrt(fanIn) (Kaiming's rule with gain 1), b begins at 0. The lecture's `Linear`, which
- * leaves the bias out (`bias: false`) where a BatchNorm1d, which has its own, follows.
+ * `x @ W + b` over the channels of every position. W is [fanIn, fanOut], initially normal with standard deviation
+ * 1 / sqrt(fanIn) (Kaiming's rule with gain 1); b is initially 0. The lecture's `Linear`; the lecture sets `bias: false`
+ * before a BatchNorm1d, which has a bias of its own.
  */
 export const Linear: LayerKind<LinearSpec, LinearSpec & { bias: boolean }> = {
   schema: v.strictObject({

@@ -1,4 +1,4 @@
-/** The layers there are, each under its `type`. To add one: its file, and a line here. */
+/** All layers, each under its `type`. To add one, write its file and add a line here. */
 export * from "./batchNorm1d";
 export * from "./causalMean";
 export * from "./causalSelfAttention";

@@ -3,16 +3,16 @@ import { whole } from "../../validation";
 import type { LayerKind } from "../layer";
 import { recurrentLayer } from "../recurrent";
 
-/** An RNN with a memory beside its output, and gates that decide what is kept, written and shown of it. */
+/** An RNN with a separate memory, and gates that decide what the memory keeps, takes in and outputs. */
 export interface LSTMSpec {
   type: "LSTM";
-  /** Numbers of its output and of its memory each, 1 to 4,096. */
+  /** Size of its output and of its memory, 1 to 4,096. */
   hidden: number;
 }
 
 /**
  * i, f, g, o = the four parts of [x, h] @ weight + bias, c = sigmoid(f) * c + sigmoid(i) * tanh(g), and
- * h = sigmoid(o) * tanh(c), with h from a learned `start` and c from 0 (Hochreiter and Schmidhuber, 1997).
+ * h = sigmoid(o) * tanh(c). The initial h is the learned `start`, the initial c is 0 (Hochreiter and Schmidhuber, 1997).
  */
 export const LSTM: LayerKind<LSTMSpec> = {
   schema: v.strictObject({ type: v.literal("LSTM"), hidden: whole(1, 4096) }),

@@ -2,18 +2,18 @@ import * as v from "valibot";
 import { between, whole } from "../../validation";
 import { channelsOf, type LayerKind } from "../layer";
 
-/** Adds a vector of numbers for each position of a word, so that later layers know where they are. */
+/** Adds a learned vector for each position of a word, so that later layers know the position. */
 export interface PositionEmbeddingSpec {
   type: "PositionEmbedding";
   /** Most positions of a word, 1 to 256: its characters and the boundary before them. */
   positions: number;
-  /** Standard deviation of the numbers it begins with, 0 to 100. Default 1. */
+  /** Standard deviation of the initial numbers, 0 to 100. Default 1. */
   std?: number | undefined;
 }
 
 /**
- * x + `weight`[position], of which `weight` is [positions, channels]. GPT's `wpe`. The model reads words from left
- * to right, and none with more positions than this.
+ * x + `weight`[position], where `weight` is [positions, channels]. GPT's `wpe`. It makes the model read words, of at most
+ * this many positions.
  */
 export const PositionEmbedding: LayerKind<PositionEmbeddingSpec, PositionEmbeddingSpec & { std: number }> = {
   schema: v.strictObject({

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { LayerKind } from "../layer";
 
-/** Negative numbers become 0. */
+/** Replaces negative numbers by 0. */
 export interface ReLUSpec {
   type: "ReLU";
 }

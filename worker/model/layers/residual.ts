@@ -3,14 +3,14 @@ import { MakemoreError } from "../../../src/errors";
 import { type Layer, type LayerKind, showShape, stepOf } from "../layer";
 import type { LayerSpec } from "./index";
 
-/** Adds what a list of layers makes of its input to the input: x + layers(x). */
+/** Adds the output of a list of layers to their input: x + layers(x). */
 export interface ResidualSpec {
   type: "Residual";
-  /** The layers, at least one; their last output has the shape of their first input. */
+  /** At least one layer; the last output must have the shape of the first input. */
   layers: readonly LayerSpec[];
 }
 
-/** x + layers(x) (He et al., 2015). The names of its layers count on in the whole model. */
+/** x + layers(x) (He et al., 2015). Its layers are numbered together with those of the whole model. */
 export const Residual: LayerKind<ResidualSpec> = {
   schema: ({ layer }) =>
     v.strictObject({

@@ -3,14 +3,14 @@ import { whole } from "../../validation";
 import type { LayerKind } from "../layer";
 import { recurrentLayer } from "../recurrent";
 
-/** Reads a word position by position, and carries what it has read in `hidden` numbers. */
+/** Reads a word position by position, and carries a state of `hidden` numbers. */
 export interface RNNSpec {
   type: "RNN";
-  /** Numbers that it carries, and channels of its output, 1 to 4,096. */
+  /** Size of its state and its output, 1 to 4,096. */
   hidden: number;
 }
 
-/** h = tanh([x, h] @ weight + bias), with h from a learned `start`: makemore's `RNNCell` (Elman, 1990). */
+/** h = tanh([x, h] @ weight + bias); the initial h is the learned `start`. makemore's `RNNCell` (Elman, 1990). */
 export const RNN: LayerKind<RNNSpec> = {
   schema: v.strictObject({ type: v.literal("RNN"), hidden: whole(1, 4096) }),
   readsWords: () => true,
