@@ -1,6 +1,6 @@
 /**
- * The package's files that the worker loads only when something needs them. The page says where
- * they are; nothing here is ever fetched from anywhere else.
+ * Loads the package's other files on first use. The page passes their URLs; nothing is fetched from
+ * anywhere else.
  */
 import type * as ORT from "onnxruntime-web/wasm";
 import type { AssetURLs } from "../src/assetURLs";
@@ -13,15 +13,15 @@ import { GraphBuilder } from "./onnx/graph";
 import { GraphSession } from "./sampling/runtime";
 
 /**
- * What a chunk leaves for the worker: a bundler that copies a module may drop its exports, but not
- * what it does.
+ * Global in which a chunk stores its module: bundlers that copy a module may drop its exports, but not
+ * its side effects.
  */
 declare global {
   var makemoreWebChunks: { tfjs?: typeof TfjsChunk; ort?: typeof ORT } | undefined;
 }
 
 let files: AssetURLs | undefined;
-/** Told once, at the start. */
+/** Sets the URLs; called once, at the start. */
 export function setAssetURLs(told: AssetURLs): void {
   files = told;
 }
@@ -37,7 +37,7 @@ async function loadChunk<Name extends "tfjs" | "ort">(
   name: Name,
 ): Promise<NonNullable<NonNullable<typeof globalThis.makemoreWebChunks>[Name]>> {
   const url = address(name);
-  // Browsers keep a module that failed to arrive, by its whole address.
+  // Browsers cache a module that failed to load by its full URL, so a retry needs another URL.
   const failed = failures.get(name) ?? 0;
   const attempt = failed === 0 ? url : `${url}#${failed}`;
   let reason: unknown = "it is not the package's file";
@@ -56,13 +56,13 @@ const engineFiles: EngineFiles = {
   tfjs: () => loadChunk("tfjs"),
   tfjsWasmURL: () => address("tfjsWasm"),
 };
-/** The engines, of which the large ones load their code when they are first asked for. */
+/** The engines; the large ones load their code on first use. */
 export const engines = enginesFrom(engineFiles);
-/** Watches a training: the fast predictor, or tfjs's if that cannot be, because then tfjs trains, too. */
+/** Opens the predictor that watches a training: the wasm one, or tfjs's if wasm does not run here. */
 export const openPredictor = predictorFrom(engineFiles);
 
 let ort: Promise<typeof ORT> | undefined;
-/** ONNX Runtime, started. Loaded once; a failure is not kept. */
+/** Loads and starts ONNX Runtime once; does not cache a failure. */
 export function loadONNXRuntime(): Promise<typeof ORT> {
   ort ??= startONNXRuntime().catch((error) => {
     ort = undefined;
@@ -74,12 +74,12 @@ export function loadONNXRuntime(): Promise<typeof ORT> {
 async function startONNXRuntime(): Promise<typeof ORT> {
   if (typeof WebAssembly !== "object") throw cannotRun("there is no WebAssembly");
   const [runtime, wasmBinary] = await Promise.all([loadChunk("ort"), fetchWasm(address("ortWasm"))]);
-  // Also where the page is isolated. ONNX Runtime would start its threads from this worker's own
-  // script, which answers the page and not it. docs/wavenet.md says what threads are worth.
+  // One thread, also on isolated pages: ONNX Runtime would start its threads from this worker's script, which
+  // only answers the page. docs/wavenet.md has the gain that threads would bring.
   runtime.env.wasm.numThreads = 1;
   runtime.env.wasm.wasmBinary = wasmBinary;
   runtime.env.logLevel = "error";
-  // It starts with its first session. Then the binary is compiled, and would still be kept: 14 MB.
+  // ONNX Runtime starts with its first session. Afterwards, drop the compiled binary's 14 MB of bytes.
   const graph = new GraphBuilder([], new Map());
   const value = { type: "float", dimensions: [1], description: "" } as const;
   graph.node("Identity", [graph.input({ name: "in", ...value })], {}, "identity", "out");

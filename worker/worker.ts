@@ -1,4 +1,4 @@
-/** The worker file: one session, answered over comlink. */
+/** The worker script: exposes one session to the page over comlink. */
 import { type Endpoint, expose, type TransferHandler, transferHandlers } from "comlink";
 import { Session } from "./session";
 

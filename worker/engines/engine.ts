@@ -1,12 +1,11 @@
 /**
- * What trains. Think of an engine as a place where a model's numbers live while they learn:
- * WebAssembly memory, GPU buffers, tfjs tensors. It is handed everything at the start, runs steps
- * by the chunk, and gives the numbers back when asked. Nothing above this file knows which engine
- * runs, or how: the trainer sizes the chunks, keeps the schedule, and decides what happens
- * between two of them.
+ * The interface of an engine, which trains. An engine holds a model's numbers while they learn, in
+ * WebAssembly memory, GPU buffers or tfjs tensors. It gets everything at the start, runs steps in
+ * chunks, and returns the numbers on request. The code above this file does not depend on which
+ * engine runs: it sizes the chunks, keeps the schedule, and decides what happens between chunks.
  *
- * An engine is right when it follows PyTorch to float32 rounding (test/fixtures), and draws its
- * minibatches as `drawMinibatch` in worker/data/examples.ts does, or `drawWords` in wordExamples.ts.
+ * A correct engine follows PyTorch to float32 rounding (test/fixtures), and draws the same
+ * minibatches as `drawMinibatch` (worker/data/examples.ts) or `drawWords` (wordExamples.ts).
  */
 import type { TokenStream } from "../data/dataset";
 import type { Examples } from "../data/examples";
@@ -19,26 +18,26 @@ import type { Backend } from "./index";
 import type { Predictor } from "./predictor";
 import type * as TfjsChunk from "./tfjsChunk";
 
-/** All that an engine needs to know, once. It copies what it keeps. */
+/** Everything that an engine gets at the start. It copies what it keeps. */
 export interface EngineSetup {
   readonly network: Network;
   /** Values of every parameter of the network, running statistics included. */
   readonly parameters: Parameters;
   readonly optimizer: Optimizer;
-  /** Absent at the start of a training (all zeros), and for an optimiser without state. */
+  /** Absent at step 0 (all zeros), and for an optimiser without state. */
   readonly optimizerState?: OptimizerState;
   /** The training split. */
   readonly stream: TokenStream;
   /**
-   * How its examples are drawn (worker/data/examples.ts, and wordExamples.ts for a network that reads words);
-   * absent for random order and hard targets.
+   * How to draw the examples: worker/data/examples.ts, or wordExamples.ts for a network that reads words.
+   * Absent for random order and hard targets.
    */
   readonly examples?: Examples | WordExamples;
   readonly seed: number;
   readonly batchSize: number;
 }
 
-/** The numbers that learn, as copies that belong to the caller. */
+/** The trained numbers, as copies that belong to the caller. */
 export interface EngineState {
   readonly parameters: Parameters;
   /** Absent for an optimiser without state. */
@@ -47,76 +46,75 @@ export interface EngineState {
 
 export interface Engine {
   readonly backend: Backend;
-  /** What it runs on, for people: `"relaxed-simd"`, an adapter's name, … */
+  /** What it runs on, as readable text: `"relaxed-simd"`, an adapter's name, … */
   readonly device: string;
   /**
    * Runs one step for each learning rate.
    *
-   * @param firstStep steps done since the training began: the key of the minibatches
-   * @param learningRates one a step; the chunk's length
-   * @param positions the minibatches as positions in the stream (of the words' first tokens, for a network that
-   *   reads words), [steps, batchSize], instead of drawing them, with hard targets: how tests feed PyTorch's own
-   *   batches
+   * @param firstStep steps done since the training began; it also seeds the minibatches
+   * @param learningRates one per step; its length is the number of steps
+   * @param positions the minibatches to use instead of drawn ones, with hard targets, [steps, batchSize]:
+   *   positions in the stream, or of the words' first tokens if the network reads words. Tests pass PyTorch's
+   *   batches here.
    * @returns the loss of each step: mean cross entropy against the targets, nats. Soft targets give the
-   *   same expectation as hard ones, with less noise.
+   *   same expected loss as hard ones, with less noise.
    */
   run(firstStep: number, learningRates: Float32Array, positions?: Uint32Array): Promise<Float32Array>;
-  /** Where the numbers stand. Not to be called while `run` is under way. */
+  /** Copies the current numbers. Do not call it while `run` is running. */
   read(): Promise<EngineState>;
-  /** Gives back all memory, on every device. Safe to call twice. */
+  /** Frees all memory, on every device. Safe to call twice. */
   dispose(): void;
 }
 
-/** The package's other files, for engines whose code or data is large. */
+/** The package's other files, which hold the code and data of the large engines. */
 export interface EngineFiles {
-  /** Loads the chunk, once. */
+  /** Loads the chunk on the first call. */
   tfjs(): Promise<typeof TfjsChunk>;
-  /** Where tfjs's own WebAssembly is served. */
+  /** URL of tfjs's own WebAssembly. */
   tfjsWasmURL(): string;
 }
 
 /**
- * What a folder of this room defines: an engine as it is known before its code is loaded. Its name is that
- * in `list.ts`.
+ * What each engine's `kind.ts` defines: everything known before the engine's code is loaded. Its name is its
+ * export name in `list.ts`.
  */
 export interface EngineKind {
   /**
-   * An engine that cannot go on gives way to the one of the next lower rank. The one of the lowest trains
-   * what the others refuse, and is never measured.
+   * An engine that cannot go on is replaced by the one of the next lower rank. The engine of the lowest rank
+   * trains what the others refuse, and is never benchmarked.
    */
   readonly rank: number;
-  /** Why it does not train this on any machine, or undefined if it does. */
+  /** Returns why it cannot train this setup on any machine, or undefined if it can. */
   refuses(setup: Pick<EngineSetup, "network" | "optimizer" | "examples">): string | undefined;
-  /** What it would run on here, and why it is not worth measuring. Default: it is. */
+  /** Returns its device on this machine, and `skipped` if it is not worth a benchmark. Default: it is. */
   look?(): Promise<{ readonly device: string; readonly skipped?: string }>;
-  /** Milliseconds within which it must have been measured. Default: no limit. */
+  /** Timeout of its benchmark, ms. Default: no limit. */
   readonly patience?: number;
   /**
    * Makes the engine.
    *
-   * @throws MakemoreError `UNSUPPORTED` if this network or this machine is not for it
+   * @throws MakemoreError `UNSUPPORTED` if it cannot run this network or does not run on this machine
    */
   open(setup: EngineSetup, files: EngineFiles): Promise<Engine>;
-  /** Makes a predictor, as a `PredictorFactory` does. Default: the next engine's by rank is taken. */
+  /** Makes a predictor, as a `PredictorFactory` does. Default: the engine of the next lower rank makes it. */
   openPredictor?(network: Network, most: number, files: EngineFiles): Promise<Predictor>;
 }
 
 /**
- * Makes an engine, or throws `MakemoreError` `UNSUPPORTED` where this network or this machine is
- * not for it.
+ * Makes an engine, or throws `MakemoreError` `UNSUPPORTED` if it cannot run this network or does not run on
+ * this machine.
  */
 export type EngineFactory = (setup: EngineSetup) => Promise<Engine>;
 
 /**
- * What `run` and `read` reject with when the engine's device is gone (a GPU reset, its memory
- * exhausted): the numbers of the last `read` are good, the engine is not, and another one can go on
- * from them.
+ * Rejection of `run` and `read` when the engine's device is lost (a GPU reset, or out of memory). The engine
+ * is unusable then, but another one can go on from the numbers of the last `read`.
  */
 export class EngineLost extends Error {
   override readonly name = "EngineLost";
 }
 
-/** By name, because the engines come in files of their own, each with its own copy of the class. */
+/** Compares the name, because each chunk has its own copy of the class. */
 export function isEngineLost(error: unknown): error is EngineLost {
   return error instanceof Error && error.name === "EngineLost";
 }

@@ -1,4 +1,4 @@
-/** What is derived from the engines of `list.ts`. */
+/** Types and functions derived from the engines of `list.ts`. */
 import * as v from "valibot";
 import { MakemoreError } from "../../src/errors";
 import type { EngineFactory, EngineFiles, EngineKind } from "./engine";
@@ -13,11 +13,11 @@ const named = v.picklist(ranked.map(([name]) => name));
 function parseName(name: unknown) {
   return v.parse(named, name);
 }
-// Taken from a function, because the compiler writes out what a function returns: see LayerSpec.
-/** The name of an engine, which is what trains: see `MakemoreOptions.backend`. */
+// From a function's return type, which TypeScript spells out in the .d.ts file: see LayerSpec.
+/** The name of an engine that can train: see `MakemoreOptions.backend`. */
 export type Backend = ReturnType<typeof parseName>;
 
-/** The engines by rank: from the most particular to the one that trains anything. */
+/** The engines by rank: from the most specialised to the one that trains anything. */
 export const byRank: readonly { readonly backend: Backend; readonly kind: EngineKind }[] = ranked.map(
   ([backend, kind]) => ({ backend, kind }),
 );
@@ -25,9 +25,9 @@ export const byRank: readonly { readonly backend: Backend; readonly kind: Engine
 /** How each engine is opened. */
 export type Engines = Record<Backend, EngineFactory>;
 
-/** The engines, with the files that some of them load when they are first asked for. */
+/** Returns the engines; some load one of `files` on first use. */
 export function enginesFrom(files: EngineFiles): Engines {
-  // The names are those of `kinds`, every one.
+  // Has exactly the names of `kinds`.
   return Object.fromEntries(
     byRank.map(({ backend, kind }): [Backend, EngineFactory] => [
       backend,
@@ -36,7 +36,7 @@ export function enginesFrom(files: EngineFiles): Engines {
   ) as Engines;
 }
 
-/** The predictor of the first engine by rank that has one for the network and for this machine. */
+/** Opens the predictor of the first engine, by rank, that has one for the network and this machine. */
 export function predictorFrom(files: EngineFiles): PredictorFactory {
   return async (network, most) => {
     let refusal = new MakemoreError("UNSUPPORTED", "No engine has a predictor.");

@@ -1,4 +1,4 @@
-/** The engines there are, each under the name that `backend` takes. To add one: its folder, and a line here. */
+/** All engines, each under its name for the `backend` option. To add one, add its folder and a line here. */
 export { tfjs } from "./tfjs/kind";
 export { wasm } from "./wasm/kind";
 export { webgpu } from "./webgpu/kind";

@@ -1,11 +1,11 @@
 /** The optimiser's part of a chunk of steps, the same for every engine. */
 import { type Optimizer, optimizerKind } from "../optimizers";
 
-/** Numbers per step in the table of `stepFactors`; an optimiser that has fewer leaves the rest 0. */
+/** Numbers per step in the table of `stepFactors`; an optimiser with fewer factors leaves the rest 0. */
 export const FACTORS = 4;
 
 /**
- * The optimiser's factors (see `OptimizerKind.factors`) of each step from `firstStep` on.
+ * Computes the optimiser's factors (see `OptimizerKind.factors`) for each step from `firstStep` on.
  *
  * @param firstStep steps already done
  * @param learningRates one per step

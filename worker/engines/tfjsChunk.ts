@@ -1,6 +1,6 @@
 /**
- * What dist/makemore-web/tfjs.js has: the engines that are large or need tfjs, and tfjs's predictor. Their `kind.ts` loads it
- * when it is first asked for; nothing that is loaded early imports more than this file's type.
+ * Contents of dist/makemore-web/tfjs.js: the engines that are large or need tfjs, and tfjs's predictor. Their
+ * `kind.ts` loads it on first use. Code outside this chunk may import only this file's type.
  */
 export { createTfjsEngine } from "./tfjs";
 export { createTfjsPredictor } from "./tfjs/predictor";

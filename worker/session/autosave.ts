@@ -1,9 +1,9 @@
-/** Saves a training under a name as it goes, so that a closed tab loses seconds. */
+/** Saves a running training under a name, so that a closed tab loses only seconds of it. */
 import type { Dataset } from "../data/dataset";
 import type { Checkpoint } from "../training/checkpoint";
 import { saveModel } from "./storage";
 
-/** From the end of one save to the beginning of the next at the least, ms. */
+/** Minimum time from the end of one save to the start of the next, ms. */
 const PAUSE_MS = 2000;
 
 export class Autosave {
@@ -15,14 +15,14 @@ export class Autosave {
   #isWriting = false;
   #savedAt = performance.now();
 
-  /** @param say is told once of each reason for which a save failed */
+  /** @param say called once per distinct reason for a failed save */
   constructor(name: string, dataset: Dataset, say: (notice: string) => void) {
     this.#name = name;
     this.#dataset = dataset;
     this.#say = say;
   }
 
-  /** Saves a checkpoint, unless the last one was saved just now. */
+  /** Saves a checkpoint, unless another was saved less than `PAUSE_MS` ago. */
   offer(checkpoint: Checkpoint): void {
     if (!this.#isWriting && performance.now() - this.#savedAt >= PAUSE_MS)
       this.#writing = this.#save(checkpoint);

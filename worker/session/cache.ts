@@ -1,19 +1,19 @@
-/** What is cached: ONNX Runtime's graphs of the newest checkpoint. */
+/** Caches ONNX Runtime's graphs of the newest checkpoint. */
 import { loadONNXRuntime } from "../assets";
 import { Inference } from "../sampling/inference";
 import type { Checkpoint } from "../training/checkpoint";
 
 export class Cache {
-  /** Runs the newest checkpoint that was asked for. */
+  /** Inference for the checkpoint that was requested last. */
   #inference: { readonly of: Checkpoint; readonly inference: Inference } | undefined;
 
-  /** Sampling and scoring for a checkpoint; those for the checkpoint before are disposed of. */
+  /** Returns the inference for a checkpoint, and disposes of the previous checkpoint's. */
   async inference(checkpoint: Checkpoint): Promise<Inference> {
     if (this.#inference?.of === checkpoint) return this.#inference.inference;
     const previous = this.#inference;
     const inference = new Inference(loadONNXRuntime, checkpoint);
     this.#inference = { of: checkpoint, inference };
-    // A failed release does not concern the new checkpoint.
+    // Ignore a failed release: it does not affect the new checkpoint.
     await previous?.inference.dispose().catch(() => {});
     return inference;
   }

@@ -1,20 +1,20 @@
-/** Calls that run: each can be aborted by its id, and ends with its outcome. */
+/** Running calls. Each can be aborted by its id, and ends with an `Outcome`. */
 import { type ProxyMarked, type Remote, releaseProxy } from "comlink";
 import type { MakemoreError } from "../../src/errors";
 import type { Outcome } from "../../src/protocol";
 
 export class Calls {
-  /** By call. */
+  /** Abort controllers by call id. */
   readonly #stops = new Map<number, AbortController>();
-  /** As `#stops`, for trainings that end softly; one may be asked to end before it begins. */
+  /** Like `#stops`, for trainings that end softly. A stop may arrive before the training starts. */
   readonly #softStops = new Map<number, AbortController>();
-  /** Under way beside a training. */
+  /** Calls that run beside a training. */
   readonly #beside = new Set<Promise<unknown>>();
 
   /**
-   * Runs a call; its first part at once.
+   * Runs a call; its synchronous part runs at once.
    *
-   * @param proxy the page's function that the call answers to, released at its end
+   * @param proxy comlink proxy of the page's callback; released when the call ends
    */
   async run<T>(
     id: number,
@@ -32,7 +32,7 @@ export class Calls {
     }
   }
 
-  /** As `run`, for a call that a training gives way to. */
+  /** Like `run`, for a call that a training pauses for. */
   async runBeside<T>(
     id: number,
     proxy: object | undefined,
@@ -47,13 +47,13 @@ export class Calls {
     }
   }
 
-  /** Settles when the calls that now run beside a training have ended; undefined if there are none. */
+  /** Settles when the calls that currently run beside a training have ended; undefined if there are none. */
   others(): Promise<unknown> | undefined {
     return this.#beside.size > 0 ? Promise.allSettled(this.#beside) : undefined;
   }
 
   abort(id: number): void {
-    // The page rejects with its signal's reason; this one is for the worker's own traces.
+    // Only for the worker's own stack traces; the page rejects with its signal's reason.
     this.#stops.get(id)?.abort(new Error("The call was aborted."));
   }
 
@@ -61,7 +61,7 @@ export class Calls {
     this.#softStop(id).abort();
   }
 
-  /** Aborts when the training is asked to end softly. */
+  /** Returns a signal that aborts when the training should end softly. */
   softStop(id: number): AbortSignal {
     return this.#softStop(id).signal;
   }
@@ -73,12 +73,12 @@ export class Calls {
   }
 }
 
-/** Runs a call and packs what it came to. */
+/** Runs a call and returns its result or error as data. */
 export async function outcome<T>(call: () => Promise<T>): Promise<Outcome<T>> {
   try {
     return { value: await call() };
   } catch (error) {
-    // By name: a chunk has its own copy of the class.
+    // Compare the name, because each chunk has its own copy of the class.
     if (error instanceof Error && error.name === "MakemoreError" && "code" in error) {
       const { code, message, condition } = error as MakemoreError;
       return { error: { code, message, condition } };
@@ -89,7 +89,7 @@ export async function outcome<T>(call: () => Promise<T>): Promise<Outcome<T>> {
 }
 
 /**
- * What is promised.
+ * Waits for a promise, or until the signal aborts.
  *
  * @throws the signal's reason if it aborts first
  */

@@ -1,28 +1,28 @@
-/** Calls that wait: those that change the model run one after another, and readers wait for its setup. */
+/** Queues calls: those that change the model run one after another, and those that read it wait for its setup. */
 import { MakemoreError } from "../../src/errors";
 import { orAborted } from "./calls";
 
-/** A call that changes the model, from when it is asked for until it has ended. */
+/** A waiting or running call that changes the model. */
 interface Change {
-  /** The method, for messages. */
+  /** Method name, for messages. */
   readonly call: string;
   readonly isTraining: boolean;
   readonly signal: AbortSignal;
 }
 
-/** Sets a model up, once the change before has ended; readers of the model wait until it is done. */
+/** Sets a model up after the previous change has ended; calls that read the model wait until it is done. */
 export type Open = <T>(setUp: () => Promise<T>) => Promise<T>;
 
 export class Changes {
-  /** The last change, if it has not ended. */
+  /** The latest change, until it has ended. */
   #last: { readonly change: Change; readonly ended: Promise<void> } | undefined;
-  /** Settles when the model that was last asked for is there, or could not be had. */
+  /** Settles when the latest requested model is set up, or its setup has failed. */
   #opening: Promise<unknown> = Promise.resolve();
 
   /**
-   * Runs a call that changes the model; its first part at once, `open` when the one before has ended.
+   * Runs a call that changes the model. It starts at once, but `open` waits until the previous change has ended.
    *
-   * @throws MakemoreError `BUSY` if the one before is a training that nobody stops
+   * @throws MakemoreError `BUSY` if the previous change is a training that was not stopped
    */
   async run<T>(change: Change, work: (open: Open) => Promise<T>): Promise<T> {
     const { call, signal } = change;
@@ -30,7 +30,7 @@ export class Changes {
     if (before?.change.isTraining && !before.change.signal.aborted)
       throw new MakemoreError(
         "BUSY",
-        `${call}: a training is under way; wait for it, or stop it with its signal first.`,
+        `${call}: a training is running; wait for it, or stop it with its signal first.`,
       );
     let resolve = () => {};
     const ended = new Promise<void>((r) => {
@@ -38,7 +38,7 @@ export class Changes {
     });
     this.#last = { change, ended };
     const end = async () => {
-      // This change may have been stopped before its turn.
+      // This change may have ended before its turn; the next one must still wait for the previous one.
       if (before) await before.ended;
       if (this.#last?.change === change) this.#last = undefined;
       resolve();
@@ -57,7 +57,7 @@ export class Changes {
     }
   }
 
-  /** Waits until the model that was last asked for is there, or could not be had. */
+  /** Waits until the latest requested model is set up, or its setup has failed. */
   async opened(signal: AbortSignal): Promise<void> {
     await orAborted(this.#opening, signal);
   }

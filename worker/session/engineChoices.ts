@@ -9,7 +9,7 @@ import { orAborted } from "./calls";
 export class EngineChoices {
   #backend: NonNullable<MakemoreOptions["backend"]> = "auto";
   #measurements: Measurements = new Map();
-  /** Settles when the last choice is made, also one that nobody waits for any more. */
+  /** Settles when the latest choice is made, even if its caller has aborted. */
   #last: Promise<unknown> = Promise.resolve();
 
   configure(backend: MakemoreOptions["backend"], measurements: Measurements): void {
@@ -17,7 +17,7 @@ export class EngineChoices {
     this.#measurements = measurements;
   }
 
-  /** Everything that was measured so far. */
+  /** All benchmark results so far. */
   get measurements(): Measurements {
     return this.#measurements;
   }
@@ -25,7 +25,7 @@ export class EngineChoices {
   /**
    * Opens an engine for a training.
    *
-   * @throws the signal's reason if it aborts before the choice is made; the engine is disposed of
+   * @throws the signal's reason if it aborts before the choice is made; the engine is then disposed of
    */
   async choose(setup: EngineSetup, signal: AbortSignal): Promise<Choice> {
     // A cancelled benchmark may still be running and would skew this one.

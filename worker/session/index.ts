@@ -1,9 +1,8 @@
 /**
- * The worker's side of one `Makemore`: the model there is, the words it learned from, and the
- * training under way, if any. Think of it as the table on which the rooms of `worker/` are laid
- * out in the order the data flows: words -> dataset -> network -> engine -> checkpoint -> ONNX and
- * sampling. All the work is done in those rooms. A file beside this one each holds the calls that run,
- * the calls that wait, and what is cached.
+ * The worker's side of one `Makemore`: its model, the words that the model learned from, and the running
+ * training, if any. It connects the folders of `worker/` in the order of the data: words -> dataset ->
+ * network -> engine -> checkpoint -> ONNX and sampling. The files next to this one hold the running calls,
+ * the waiting calls, and the caches.
  */
 import { transfer } from "comlink";
 import { version } from "../../package.json";
@@ -60,13 +59,13 @@ import { prepareResume, prepareTrain, type Start } from "./prepare";
 import { readWords, State } from "./state";
 import { type ModelAndWords, openModel, removeModel, savedModels, saveModel } from "./storage";
 
-/** Sampled words of one message: a few milliseconds of the page's time. */
+/** Sampled words per message: they take the page a few milliseconds. */
 const PART = 5000;
 
-/** Takes sampled words to the page, and waits until they are taken. */
+/** Sends sampled words to the page, and waits until it has read them. */
 type Hand = (words: readonly string[]) => Promise<void>;
 
-/** A call that samples. */
+/** What a sampling call needs. */
 interface SamplingOf {
   readonly call: SamplingCall;
   readonly settings: SampleSettings;
@@ -89,7 +88,7 @@ export class Session implements WorkerAPI {
       if (configuration.version !== version)
         throw new MakemoreError(
           "LOAD_FAILED",
-          `The worker ${files.worker} is of makemore-web ${version}, and the page's part of ${configuration.version}; serve the files of one version together.`,
+          `The worker ${files.worker} is of makemore-web ${version}, but the page runs version ${configuration.version}; serve the files of one version together.`,
         );
       checkMakemoreOptions(options);
       this.#choices.configure(options.backend, measurements);
@@ -141,7 +140,7 @@ export class Session implements WorkerAPI {
     onPart: OnPart<string[]>,
     avoid?: EncodedWords,
   ): Promise<Outcome<void>> {
-    // Not beside a training: that would give way for as long as the page takes to read the words.
+    // Not `runBeside`: a training would pause for as long as the page takes to read the words.
     return this.#calls.run(id, onPart, async (signal) => {
       const settings = samplingSettings("words", options);
       await this.#sample(
@@ -235,10 +234,10 @@ export class Session implements WorkerAPI {
             words || options.column !== undefined
               ? await this.#state.words("load", checkpoint, words, signal, options.column)
               : undefined;
-          // A file of 0.1.0 has none; of the others, these are the words.
+          // Files of 0.1.0 have no fingerprint. For later ones, the words were checked against it.
           const fingerprint =
             checkpoint.words ?? (dataset && (await inSlices(fingerprintWork(dataset), signal)));
-          // The words may have been the last to come.
+          // The call may have been aborted while the words arrived.
           signal.throwIfAborted();
           return this.#replace({
             checkpoint: fingerprint ? { ...checkpoint, words: fingerprint } : checkpoint,
@@ -305,7 +304,7 @@ export class Session implements WorkerAPI {
     );
   }
 
-  /** Puts another model in place of the one there is. */
+  /** Replaces the current model. */
   #replace({ checkpoint, dataset }: ModelAndWords): ModelInfo {
     this.#state.checkpoint = checkpoint;
     this.#state.dataset = dataset;
@@ -313,13 +312,13 @@ export class Session implements WorkerAPI {
     return modelInfo(checkpoint);
   }
 
-  /** The model as it is now; while one is being set up, as it begins. */
+  /** Returns the current model; while one is being set up, waits for its initial state. */
   async #snapshot(call: string, signal: AbortSignal): Promise<Checkpoint> {
     await this.#changes.opened(signal);
     return this.#state.snapshot(call, signal);
   }
 
-  /** Samples words and hands them to the page, also those that were found before it failed. */
+  /** Samples words and sends them to the page, including those found before a failure. */
   async #sample(
     { call, settings, novel, avoid, onPart, signal }: SamplingOf,
     find: (inference: Inference, lists: ConditionLists, hand: Hand) => Promise<void>,
@@ -346,7 +345,7 @@ export class Session implements WorkerAPI {
     }
   }
 
-  /** What `novel` leaves out: the list that was given, or every word of the model's own. */
+  /** Returns the words that `novel` excludes: the list that was passed, or all words that the model learned from. */
   async #knownWords(
     call: SamplingCall,
     vocabulary: Vocabulary,
@@ -355,12 +354,12 @@ export class Session implements WorkerAPI {
   ): Promise<WordSet[]> {
     if (!novel) return orAborted(wordSets(this.#listedWords(call, "novel")), signal);
     const { text } = await readWords(novel, { call: `${call}: novel` }, signal);
-    // A word that the model cannot spell is never sampled.
+    // Skip words that the model cannot spell: it never samples them.
     const stream = await inSlices(encodeText(text, vocabulary, { lenient: true }), signal);
     return [await inSlices(WordSet.work(stream), signal)];
   }
 
-  /** What no word may have in it; what the model cannot spell is never sampled. */
+  /** Returns the substrings that no sampled word may contain, without those that the model cannot spell. */
   async #parts(
     call: SamplingCall,
     vocabulary: Vocabulary,
@@ -374,7 +373,7 @@ export class Session implements WorkerAPI {
     );
   }
 
-  /** The list that the model learned. */
+  /** Returns the list that the model learned from. */
   #listedWords(call: SamplingCall, option: "novel" | "minDistance"): Dataset {
     if (this.#state.dataset) return this.#state.dataset;
     const given =
@@ -386,7 +385,7 @@ export class Session implements WorkerAPI {
   }
 }
 
-/** Words to score; those that the model cannot read are refused before ONNX Runtime is fetched for them. */
+/** Encodes words to score. Words that the model cannot read are refused before ONNX Runtime is fetched. */
 async function scoredStream(
   call: string,
   { vocabulary }: Checkpoint,
@@ -400,9 +399,9 @@ async function scoredStream(
   return stream;
 }
 
-/** Holds a lock until this worker ends, however it ends, so that the page learns of it. */
+/** Holds a lock until this worker ends for any reason, so that the page notices. */
 async function holdLock(name: string): Promise<void> {
-  // Only secure contexts have locks, and not all: a browser refuses them where it refuses storage.
+  // Only secure contexts have locks, and browsers that block storage refuse them.
   if (!navigator.locks) return;
   await new Promise<void>((resolve) => {
     navigator.locks

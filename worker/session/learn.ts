@@ -23,7 +23,7 @@ import type { EngineChoices } from "./engineChoices";
 import type { Start } from "./prepare";
 import type { State } from "./state";
 
-/** Words shown where `sampleEvery` falls due. */
+/** Words sampled every `sampleEvery` steps. */
 const PROGRESS_SAMPLES = 5;
 
 /** How long the page may take to hear of the model that a training came to, ms. */
@@ -34,15 +34,15 @@ export type OnEvent = Parameters<WorkerAPI["train"]>[3];
 /** A call of `train` or `resume`. */
 interface Learn {
   readonly open: Open;
-  /** Checks everything and changes nothing. */
+  /** Checks all options and words; changes nothing. */
   readonly prepare: () => Promise<Start>;
   readonly onEvent: OnEvent;
   readonly signal: AbortSignal;
-  /** Ends the training with its result so far. */
+  /** Ends the training early, with its result so far. */
   readonly softStop: AbortSignal;
 }
 
-/** What a training shares with the other calls of its session. */
+/** Parts of the session that a training uses. */
 interface Shared {
   readonly state: State;
   readonly choices: EngineChoices;
@@ -67,7 +67,7 @@ export async function learn(shared: Shared, call: Learn): Promise<TrainResult> {
   try {
     const { checkpoint, dataset } = start;
     const { kept, best, engine } = await run(shared, call, ready);
-    // Aborted meanwhile: nobody hears of the result.
+    // Aborted meanwhile: do not return the result.
     signal.throwIfAborted();
     const losses = training.losses.slice(0, training.step - checkpoint.step);
     const { network, recipe, vocabulary } = checkpoint;
@@ -97,7 +97,7 @@ export async function learn(shared: Shared, call: Learn): Promise<TrainResult> {
   }
 }
 
-/** Prepares, chooses an engine, and only then replaces the session's model. */
+/** Prepares and chooses an engine first, and only then replaces the session's model. */
 async function setUp(
   { state, choices, calls }: Shared,
   { prepare, onEvent, signal, softStop }: Learn,
@@ -115,7 +115,7 @@ async function setUp(
   const setupFrom = (from: Checkpoint) => engineSetup(from, dataset, examples);
   const forecast = new Forecast(openPredictor, network, dataset, recipe.batchSize);
   const watch = forecast.watch(checkpoint, start.watch);
-  // Not before the first progress, so that the training is not delayed.
+  // Prefetch only after the first progress report, so that it does not delay the training.
   let loading = !prefetch;
   const training = new Training(checkpoint, dataset, {
     evalEvery,
@@ -129,7 +129,7 @@ async function setUp(
       tellPage(onEvent, { progress });
       if (!loading) {
         loading = true;
-        // The first call that needs it tries again, and tells of its failure.
+        // Ignore a failed prefetch: the first call that needs the file retries and reports the failure.
         loadONNXRuntime().catch(() => {});
       }
       autosave?.offer(training.checkpoint);
@@ -152,7 +152,7 @@ async function setUp(
   return { start, choice, forecast, watch, training, autosave };
 }
 
-/** Trains to the end. The session's model is then the best one that was seen, or the last. */
+/** Trains to the end. The session's model is then the best one by validation loss, or the last one. */
 async function run(
   { state, choices: { measurements } }: Shared,
   { onEvent }: Learn,
@@ -175,7 +175,7 @@ async function run(
       if (best) kept = state.checkpoint = best.checkpoint;
     } finally {
       await autosave?.end(kept);
-      // A call that was aborted ends without its result, and the page's `model` moves on all the same.
+      // An aborted call returns no result, so this updates the page's `model`.
       await Promise.race([tell(kept), delay(ANSWER_MS)]);
     }
   }
@@ -191,7 +191,7 @@ async function tellPage(onEvent: OnEvent, event: TrainEvent): Promise<void> {
   }
 }
 
-/** What an engine needs to go on from a checkpoint of a training. */
+/** Returns the setup of an engine that continues from a checkpoint. */
 function engineSetup(
   { network, parameters, recipe, optimizerState }: Checkpoint,
   dataset: Dataset,

@@ -1,4 +1,4 @@
-/** What `train` and `resume` check and build before anything changes. */
+/** Everything that `train` and `resume` check and build before anything changes. */
 import { MakemoreError } from "../../src/errors";
 import type { EncodedWords, PlainResumeOptions, PlainTrainOptions } from "../../src/protocol";
 import { inSlices } from "../../src/slices";
@@ -13,26 +13,26 @@ import type { Checkpoint } from "../training/checkpoint";
 import type { Watch } from "../training/watch";
 import { readLists, type State } from "./state";
 
-/** Characters of a long word that a message shows. */
+/** Maximum number of a word's characters in a message. */
 const SHOWN = 40;
 
-/** What a training starts from, and how it is to be watched. */
+/** The initial state of a training, and how to watch it. */
 export interface Start {
   readonly checkpoint: Checkpoint;
-  /** The watch of the training that it goes on from. */
+  /** The watch of the training that this one resumes. */
   readonly watch?: Watch | undefined;
   readonly dataset: Dataset;
   readonly evalEvery: number;
   readonly sampleEvery: number;
   /** Load ONNX Runtime while the training runs. */
   readonly prefetch: boolean;
-  /** Name to save it under as it goes. */
+  /** Name for saving it while it runs. */
   readonly saveAs: string | undefined;
-  /** What the words gave reason to say. */
+  /** Notices about the words. */
   readonly notices?: readonly string[];
 }
 
-/** The start of a new training. */
+/** Prepares a new training. */
 export async function prepareTrain(
   options: PlainTrainOptions,
   words: EncodedWords,
@@ -44,7 +44,7 @@ export async function prepareTrain(
   const dataset = await inSlices(datasetWork(lists, settingsFor()), signal);
   const settings = settingsFor(trainingExamples(dataset), dataset.vocabulary.size);
   const longest = longestOf(dataset);
-  // The word and the boundary before it; what no model can read is refused below.
+  // The longest word and the boundary before it. Words that are too long for any model are refused below.
   const positions = Math.min(longest.length + 1, MAX_CONTEXT_LENGTH);
   const network = buildNetwork(
     architecture(settings.model, positions),
@@ -54,7 +54,7 @@ export async function prepareTrain(
   refuseLongWords(network, dataset, longest);
   checkTrainable(network, settings.batchSize, "train", longest.length + 1);
   const { model: _, evalEvery, sampleEvery, prefetch, saveAs, ...chosen } = settings;
-  // What the n-gram says after few characters is of all groups, and a model of words keeps its teacher to the end.
+  // The n-gram mixes all groups after few characters, and a model that reads words keeps its teacher to the end.
   const mixes = network.example === "word" && dataset.vocabulary.groups.length > 0;
   const recipe = { ...chosen, teacher: options.teacher ?? (mixes ? "none" : chosen.teacher) };
   const parameters = await inSlices(initialParametersWork(network, recipe.seed), signal);
@@ -77,13 +77,13 @@ export async function prepareTrain(
   };
 }
 
-/** The longest word of all splits, without boundaries. */
+/** Returns the longest word of all splits, without boundaries. */
 function longestOf({ train, validation, test, vocabulary }: Dataset): TokenStream {
   const longest = (stream: TokenStream) => longestWord(stream, vocabulary.firstGroup);
   return [train, validation, test].map(longest).reduce((a, b) => (b.length > a.length ? b : a));
 }
 
-/** Refuses a word that the model cannot read to its end; windows have no such end. */
+/** Refuses words that are longer than the model can read; a model that reads windows has no such limit. */
 function refuseLongWords(
   { example, contextLength }: Network,
   { vocabulary }: Dataset,
@@ -103,7 +103,7 @@ function refuseLongWords(
   );
 }
 
-/** The start of a training that goes on. */
+/** Prepares a resumed training. */
 export async function prepareResume(
   state: State,
   options: PlainResumeOptions,

@@ -1,4 +1,4 @@
-/** What a session has: its model, how far its training got, and the words that it learned from. */
+/** State of a session: its model, how far the training got, and the words that the model learned from. */
 import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
 import type { EncodedWords } from "../../src/protocol";
@@ -13,20 +13,20 @@ import type { Training } from "../training/training";
 import type { Watch } from "../training/watch";
 import { orAborted } from "./calls";
 
-/** Where `resume` goes on. */
+/** The point from which `resume` continues. */
 export interface Standing {
-  /** The last weights, which need not be the ones that were kept. */
+  /** The last weights; the kept model may be an earlier one. */
   readonly last: Checkpoint;
-  /** What the training knew of its validation loss. */
+  /** The training's watch over the validation loss. */
   readonly watch?: Watch | undefined;
 }
 
 export class State {
-  /** The model: what is sampled, scored and exported. */
+  /** The model that is sampled, scored and exported. */
   checkpoint: Checkpoint | undefined;
   standing: Standing | undefined;
   dataset: Dataset | undefined;
-  /** The training under way, once it is set up. */
+  /** The running training, once it is set up. */
   training: Training | undefined;
 
   /** @throws MakemoreError `NO_MODEL` */
@@ -35,13 +35,13 @@ export class State {
     throw new MakemoreError("NO_MODEL", `${call}: there is no model yet; call train or load first.`);
   }
 
-  /** The model as it is now, also in the middle of a training. */
+  /** Returns the current model, also in the middle of a training. */
   async snapshot(call: string, signal: AbortSignal): Promise<Checkpoint> {
     return this.training ? orAborted(this.training.snapshot(), signal) : this.model(call);
   }
 
   /**
-   * The words a call is about: those given, split as the training splits them, or the training's own.
+   * Returns the words for a call: those passed, split like the training's words, or the training's own words.
    *
    * @throws MakemoreError `NO_WORDS`, `INVALID_WORDS`, `INVALID_OPTION`
    */
@@ -74,7 +74,7 @@ export class State {
   }
 }
 
-/** Receives the words of a call, and reads them as words. */
+/** Receives the words of a call and parses them. */
 export async function readWords(
   words: EncodedWords,
   reading: Reading,
@@ -85,7 +85,7 @@ export async function readWords(
   return inSlices(wordsWork(await receiveWords(words, signal), reading), signal);
 }
 
-/** As `readWords`; the words may be lists by group. */
+/** Like `readWords`, but the words may be lists by group. */
 export async function readLists(
   words: EncodedWords,
   reading: Reading,

@@ -1,11 +1,11 @@
 /**
- * Models that the browser keeps by name, in IndexedDB. A saved model is two records, written in one
- * transaction, so that a reader sees all of one save or all of another:
+ * Saves models by name in IndexedDB. A saved model is two records, written in one transaction, so that a
+ * reader never sees parts of two saves:
  *
- *     infos    what `Makemore.saved()` lists, so that listing reads no model
- *     models   the .onnx file with its training state, and the words of each split in the ids of its vocabulary
+ *     infos    the entries of `Makemore.saved()`, so that listing reads no model
+ *     models   the .onnx file with its training state, and the words of each split as ids of its vocabulary
  *
- * The database is opened for each call and closed at its end, so that no tab waits for another.
+ * Each call opens the database and closes it at the end, so that no tab blocks another.
  */
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import { MakemoreError } from "../../src/errors";
@@ -20,7 +20,7 @@ import type { Checkpoint } from "../training/checkpoint";
 import { modelInfo } from "../training/modelInfo";
 
 const DATABASE = "makemore-web";
-/** Version of the stores. */
+/** Version of the database's schema. */
 const DATABASE_VERSION = 1;
 /** Version of a record in `models`. `openModel` reads this one and all earlier ones. */
 const RECORD_VERSION = 1;
@@ -37,17 +37,17 @@ interface Stores extends DBSchema {
   models: { key: string; value: ModelRecord };
 }
 
-/** A model, and the words that it learned from if they are known. */
+/** A model, and the words that it learned from, if known. */
 export interface ModelAndWords {
   readonly checkpoint: Checkpoint;
   readonly dataset: Dataset | undefined;
 }
 
 /**
- * Saves a model under a name, in place of the one that had it.
+ * Saves a model under a name, and replaces the model saved under it before.
  *
- * @param call the method, for messages
- * @throws MakemoreError `STORAGE_FAILED`; the name then keeps the model that it had
+ * @param call method name, for messages
+ * @throws MakemoreError `STORAGE_FAILED`; the previous model of this name is then unchanged
  */
 export async function saveModel(
   call: string,
@@ -72,14 +72,14 @@ export async function saveModel(
   };
   await withDatabase(call, async (database) => {
     const transaction = database.transaction(["infos", "models"], "readwrite");
-    // Functions, because a put may also throw at once, when the other one is under way.
+    // Functions, because a put may also throw synchronously, while the other one is running.
     const putInfo = async () => transaction.objectStore("infos").put(info, name);
     const putModel = async () =>
       transaction.objectStore("models").put({ version: RECORD_VERSION, onnx, words }, name);
     try {
       await Promise.all([putInfo(), putModel()]);
     } catch (error) {
-      // Otherwise the record that was put before would be committed alone.
+      // Abort, or the record of the other put would be committed alone.
       transaction.done.catch(() => {});
       transaction.abort();
       throw error;
@@ -89,10 +89,10 @@ export async function saveModel(
 }
 
 /**
- * Reads the model of a name.
+ * Reads the model saved under a name.
  *
- * @throws MakemoreError `NOT_SAVED` if there is none, `UNSUPPORTED` for one of a later version of this package,
- *   `INVALID_ONNX` for one that is damaged, `STORAGE_FAILED`
+ * @throws MakemoreError `NOT_SAVED` if there is none, `UNSUPPORTED` if a later version of this package saved it,
+ *   `INVALID_ONNX` if it is damaged, `STORAGE_FAILED`
  */
 export async function openModel(name: string, signal: AbortSignal): Promise<ModelAndWords> {
   const record = await withDatabase("open", (database) => database.get("models", name));
@@ -116,7 +116,7 @@ export async function openModel(name: string, signal: AbortSignal): Promise<Mode
 }
 
 /**
- * What is saved, by name.
+ * Lists the saved models, sorted by name.
  *
  * @throws MakemoreError `STORAGE_FAILED`
  */
@@ -125,7 +125,7 @@ export function savedModels(): Promise<SavedModel[]> {
 }
 
 /**
- * Removes the model of a name, and its words.
+ * Removes the model saved under a name, and its words.
  *
  * @returns whether there was one
  * @throws MakemoreError `STORAGE_FAILED`

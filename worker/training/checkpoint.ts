@@ -7,7 +7,7 @@ import type { Optimizer } from "../optimizers";
 import type { OptimizerState } from "../optimizers/optimizer";
 import type { ResolvedSchedule } from "./schedule";
 
-/** How a training goes, with nothing left out: what `train`'s options come to. */
+/** All settings of a training, with the defaults of `train`'s options filled in. */
 export interface Recipe {
   readonly steps: number;
   readonly batchSize: number;
@@ -24,8 +24,8 @@ export interface Recipe {
 }
 
 /**
- * A model at a moment: what an .onnx file holds, what sampling runs on, and what training goes on
- * from. It is never changed, only replaced.
+ * Snapshot of a model: the content of an .onnx file, the input of sampling, and the point from which training
+ * continues. It is immutable.
  */
 export interface Checkpoint {
   readonly vocabulary: Vocabulary;
@@ -34,8 +34,8 @@ export interface Checkpoint {
   /** Steps done. */
   readonly step: number;
   readonly recipe: Recipe;
-  /** The words it learns; absent in a file of 0.1.0. */
+  /** Fingerprint of the words that it learns from; absent in files of 0.1.0. */
   readonly words?: Fingerprint;
-  /** Absent for an optimiser without state, and if a file was exported without its training state. */
+  /** Absent for an optimiser without state, and in a file that was exported without its training state. */
   readonly optimizerState?: OptimizerState;
 }

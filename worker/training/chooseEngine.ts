@@ -1,7 +1,7 @@
 /**
- * Which engine trains. `auto` does not guess: it runs a few throw-away steps on each engine that
- * can run this model on this machine, and takes the fastest. What it found is reported in the result,
- * and the page keeps it for its life.
+ * Chooses the engine that trains. `auto` benchmarks: it runs a few discarded steps on each engine that can
+ * run this model on this machine, and takes the fastest. The training's result reports the benchmark, and
+ * the page caches it until it is closed.
  */
 
 import { MakemoreError } from "../../src/errors";
@@ -10,14 +10,14 @@ import type { BackendMeasurement, MakemoreOptions } from "../../src/types";
 import { type Backend, byRank, type Engines } from "../engines";
 import type { Engine, EngineFactory, EngineSetup } from "../engines/engine";
 
-/** The steps that count take at least this long, ms: clocks may tick in whole milliseconds. */
+/** Minimum duration of a benchmark, ms, because clocks may tick in whole milliseconds. */
 const MEASURE_MS = 15;
-/** A first step that takes this long is measure enough, ms. */
+/** If the first step takes this long, ms, its time is the result. */
 const SLOW_MS = 100;
 
 export interface Choice {
   readonly engine: Engine;
-  /** Absent where a backend was asked for. */
+  /** Absent if the caller chose a backend. */
   readonly measured?: BackendMeasurement[];
   readonly notices: string[];
 }
@@ -25,11 +25,10 @@ export interface Choice {
 /**
  * Opens an engine for a training.
  *
- * A backend that was asked for and cannot run here gives way, with a notice, to one of lower rank that
- * can.
+ * If the requested backend cannot run here, one of lower rank replaces it, with a notice.
  *
- * @param known what was measured before, by model, batch size and optimiser; what is measured now is added
- * @throws MakemoreError `UNSUPPORTED` where nothing can run
+ * @param known earlier benchmarks, by model, batch size, optimiser and examples; new ones are added
+ * @throws MakemoreError `UNSUPPORTED` if no engine can run it
  */
 export async function chooseEngine(
   backend: NonNullable<MakemoreOptions["backend"]>,
@@ -50,7 +49,7 @@ export async function chooseEngine(
   if (!measured) {
     const found = await measureAll(setup, engines);
     measured = found.map(({ passing: _, ...measurement }) => measurement);
-    // A file that did not arrive, or a GPU that was busy, may be otherwise the next time.
+    // Do not cache passing failures: a file may load the next time, and a busy GPU may be free.
     if (!found.some(({ passing }) => passing)) known.set(key, measured);
   }
   const fastest = measured
@@ -61,8 +60,8 @@ export async function chooseEngine(
 }
 
 /**
- * Where to go on after an engine was lost: the same kind, on a new device; the next kind where that
- * was lost as well before it got anywhere.
+ * Opens an engine in place of one that was lost: the same kind on a new device, or the next kind if the
+ * replacement was lost as well, at the same checkpoint.
  */
 export async function replaceEngine(
   lost: Engine,
@@ -92,21 +91,21 @@ async function firstThatRuns(order: Backend[], setup: EngineSetup, engines: Engi
     }
   }
   if (notices.length === 1 || !(failure instanceof MakemoreError)) throw failure;
-  // Why the one that was asked for failed is said as well.
+  // The message also says why the requested engine failed.
   throw new MakemoreError(failure.code, notices.join(" "), { cause: failure });
 }
 
-/** `passing`: why an engine was skipped may not be so the next time. */
+/** A benchmark. `passing`: the reason for skipping the engine may be gone the next time. */
 type Finding = BackendMeasurement & { readonly passing?: boolean };
 
-/** All but the last resort, one after the other. */
+/** Benchmarks all engines but the one of the lowest rank, one after another. */
 async function measureAll(setup: EngineSetup, engines: Engines): Promise<Finding[]> {
   const found: Finding[] = [];
   for (const candidate of byRank.slice(0, -1).reverse()) found.push(await find(candidate, setup, engines));
   return found;
 }
 
-/** Measures an engine, if it trains this, is worth it here, and answers in time. */
+/** Benchmarks an engine, if it can train this, is worth it here, and answers in time. */
 async function find(
   { backend, kind }: (typeof byRank)[number],
   setup: EngineSetup,
@@ -137,7 +136,7 @@ async function find(
   }
 }
 
-/** Opens an engine, measures it, and throws it away. */
+/** Opens an engine, benchmarks it, and disposes of it. */
 async function measure(backend: Backend, open: EngineFactory, setup: EngineSetup): Promise<Finding> {
   try {
     const engine = await open(setup);
@@ -155,15 +154,15 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Over chunks of more and more steps, as training runs them: the longer, the less is overhead. */
+/** Times chunks of growing length, as training runs them: longer chunks have less overhead per step. */
 async function msPerStep(engine: Engine): Promise<number> {
   const timed = async (steps: number) => {
     const started = performance.now();
-    // At a rate of 0, whatever the weights are.
+    // Learning rate 0: timing leaves the weights unchanged.
     await engine.run(0, new Float32Array(steps));
     return performance.now() - started;
   };
-  // The first step compiles what is not compiled yet.
+  // The first step includes compilation.
   const first = await timed(1);
   if (first > SLOW_MS) return first;
   for (let steps = 2; ; steps *= 2) {

@@ -1,6 +1,6 @@
 /**
- * What a model makes of words while it trains: its loss on the validation split, a few samples, and how much of
- * what it samples is copied from the list. All of it runs on a `Predictor`, so no file is fetched for it.
+ * Evaluates a model while it trains: its loss on the validation split, a few samples, and the share of samples that
+ * are copies of listed words. All of it runs on a `Predictor`, so it fetches no file.
  */
 import { turns } from "../../src/slices";
 import type { Losses } from "../../src/types";
@@ -23,15 +23,15 @@ import type { Network } from "../model/network";
 import type { Checkpoint } from "./checkpoint";
 import { Watch } from "./watch";
 
-/** Examples of an estimate: enough to compare, few enough to cost little. */
+/** Examples per estimate: enough to compare, few enough to cost little. */
 const ESTIMATE_EXAMPLES = 1024;
-/** Validation examples of the loss that is reported, at most. */
+/** Maximum number of validation examples for the reported loss. */
 const VALIDATION_EXAMPLES = 32_768;
-/** Samples of which the copies are counted. */
+/** Samples for counting copies. */
 const SAMPLES = 1000;
-/** Milliseconds between turns of the event loop. */
+/** Maximum time between turns of the event loop, ms. */
 const TURN_MS = 20;
-/** Longest sampled word, in characters, as `sample` has it by default. */
+/** Maximum length of a sampled word, in characters: the default of `sample`. */
 const MAX_LENGTH = 100;
 
 export class Forecast {
@@ -41,9 +41,9 @@ export class Forecast {
   #predictor: Promise<Predictor> | undefined;
 
   /**
-   * Opens nothing yet.
+   * Opens no predictor yet.
    *
-   * @param batchSize of the training: a predictor never takes more memory than that
+   * @param batchSize of the training; limits the predictor's memory to that of the training
    */
   constructor(open: PredictorFactory, network: Network, dataset: Dataset, batchSize: number) {
     this.#network = network;
@@ -52,9 +52,9 @@ export class Forecast {
   }
 
   /**
-   * A watch over a training, if its recipe keeps the best weights and there are words to judge by.
+   * Makes a watch over a training, if its recipe keeps the best weights and there are validation words.
    *
-   * @param before the watch of the training that this one goes on from
+   * @param before the watch of the training that this one resumes
    */
   watch({ recipe, step }: Checkpoint, before?: Watch): Watch | undefined {
     const { validation, stats } = this.#dataset;
@@ -68,20 +68,20 @@ export class Forecast {
     return new Watch(options, step, before);
   }
 
-  /** Mean cross entropy on the validation split, nats per character. */
+  /** Computes the mean cross entropy on the validation split, nats per character. */
   validation(checkpoint: Checkpoint): Promise<number> {
     return this.#loss(checkpoint, this.#dataset.validation, VALIDATION_EXAMPLES);
   }
 
-  /** A quick estimate of the mean cross entropy on the training split, nats per character. */
+  /** Estimates the mean cross entropy on the training split quickly, nats per character. */
   training(checkpoint: Checkpoint): Promise<number> {
     return this.#loss(checkpoint, this.#dataset.train, ESTIMATE_EXAMPLES);
   }
 
   /**
-   * The loss on the whole validation split, and on as much of the training split, so that it stays short.
+   * Computes the loss on the validation split, and on equally many examples of the training split, to stay quick.
    *
-   * @param stopped asked between batches; once true, the means are of what was read until then
+   * @param stopped called between batches; once it returns true, the means cover only what was read so far
    */
   async losses(
     checkpoint: Checkpoint,
@@ -94,15 +94,15 @@ export class Forecast {
     return { train: await loss(train), validation: await loss(validation) };
   }
 
-  /** Share of 1,000 samples at temperature 1 that are words of the list, 0 to 1. */
+  /** Computes the share of 1,000 samples at temperature 1 that are words of the list, 0 to 1. */
   async copies(checkpoint: Checkpoint): Promise<number> {
     const predictor = await this.#predict(checkpoint);
     return shareOfCopies(predictor, this.#network, this.#dataset, SAMPLES, checkpoint.recipe.seed);
   }
 
   /**
-   * Words at temperature 1: those of `sample(count, { seed })`, to rounding, less those that would not come back as
-   * words of a list.
+   * Samples words at temperature 1: those of `sample(count, { seed })`, to rounding, except those that would change
+   * when read back as a word of a list.
    */
   async samples(
     checkpoint: Checkpoint,
@@ -112,7 +112,7 @@ export class Forecast {
   ): Promise<string[]> {
     const predictor = await this.#predict(checkpoint);
     const { example, contextLength } = this.#network;
-    // A model that reads words reads the boundary before them, too.
+    // A model that reads words also reads the boundary before the word.
     const maxLength = example === "word" ? Math.min(MAX_LENGTH, contextLength - 1) : MAX_LENGTH;
     const words: string[] = Array.from({ length: count }, () => "");
     const sampling = { count, seed, maxLength, stopped };
@@ -122,7 +122,7 @@ export class Forecast {
     return words.filter((word) => word !== "" && isReadable(word));
   }
 
-  /** Gives back all memory. */
+  /** Frees all memory. */
   dispose(): void {
     this.#predictor?.then((predictor) => predictor.dispose()).catch(() => {});
   }
@@ -132,7 +132,7 @@ export class Forecast {
     return meanLoss(predictor, this.#network, stream, examples);
   }
 
-  /** Opened once, at the first question. */
+  /** Opens the predictor on first use. */
   async #predict({ parameters }: Checkpoint): Promise<Predictor> {
     this.#predictor ??= this.#open();
     const predictor = await this.#predictor;
@@ -141,15 +141,15 @@ export class Forecast {
   }
 }
 
-/** What is known of a network to read words with it. */
+/** The part of a `Network` that is needed to read words with it. */
 type Reading = Pick<Network, "example" | "contextLength" | "vocabularySize" | "firstGroup">;
 
 /**
- * Mean cross entropy of a model on the first `examples` characters of a stream, nats per character; NaN if there are
- * none. A model that reads words reads the last of them to its end.
+ * Computes the mean cross entropy of a model on the first `examples` characters of a stream, nats per character; NaN
+ * if there are none. A model that reads words reads the last word to its end.
  *
  * @param predictor with the model's parameters loaded
- * @param stopped asked between batches; once true, the mean is of what was read until then
+ * @param stopped called between batches; once it returns true, the mean covers only what was read so far
  */
 export async function meanLoss(
   predictor: Predictor,
@@ -167,7 +167,7 @@ export async function meanLoss(
   for (const { tokens, time, places } of parts(stream, end, predictor.batchSize, network)) {
     const logits = await predictor.predict(tokens, time);
     for (const [row, position] of places) {
-      // What begins a word of a group never follows.
+      // Leave out the group tokens, which only come before a word.
       const values = logits.subarray(row * vocabularySize, row * vocabularySize + firstGroup);
       sum += logSumExp(values) - (values[stream[position] ?? BOUNDARY] ?? Number.NaN);
     }
@@ -178,16 +178,16 @@ export async function meanLoss(
   return sum / count;
 }
 
-/** What a predictor reads at once. */
+/** Input of one `predict` call, and the targets. */
 interface Part {
   /** [rows, time] */
   readonly tokens: Uint32Array;
   readonly time: number;
-  /** Rows of the logits, and the position of what each is to predict. */
+  /** Rows of the logits, and the position that each predicts. */
   readonly places: readonly (readonly [row: number, position: number])[];
 }
 
-/** The contexts of the positions from 1 to `end` (excluded). */
+/** Yields the contexts of the positions from 1 to `end` (excluded). */
 function* windowParts(
   stream: TokenStream,
   end: number,
@@ -204,7 +204,7 @@ function* windowParts(
   }
 }
 
-/** The words that begin before `end`. */
+/** Yields the words that begin before `end`. */
 function* wordParts(
   stream: TokenStream,
   end: number,
@@ -238,8 +238,8 @@ function logSumExp(values: Float32Array): number {
 }
 
 /**
- * The share of samples at temperature 1 that are words of the list, from 0 to 1. They are the words
- * that `sample(samples, { seed })` gives, to rounding.
+ * Computes the share of samples at temperature 1 that are words of the list, 0 to 1. The samples are those of
+ * `sample(samples, { seed })`, to rounding.
  *
  * @param predictor with the model's parameters loaded
  */
@@ -253,7 +253,7 @@ export async function shareOfCopies(
   const streams = [dataset.train, dataset.validation, dataset.test];
   const { firstGroup } = network;
   const sets = await wordSets(dataset);
-  // A longer word than the longest of the list is no copy, whatever follows.
+  // Stop words that are longer than the longest of the list: they cannot be copies.
   const longest = Math.max(...streams.map((stream) => longestWord(stream, firstGroup).length));
   let copies = 0;
   const sampling = { count: samples, seed, maxLength: Math.min(MAX_LENGTH, longest + 1) };
@@ -263,21 +263,21 @@ export async function shareOfCopies(
   return copies / samples;
 }
 
-/** What is asked of `walkWords`. */
+/** Options of `walkWords`. */
 interface WordWalk {
   readonly count: number;
   readonly seed: number;
-  /** A word that reaches it ends there. */
+  /** A word ends when it reaches this length. */
   readonly maxLength: number;
-  /** Asked between steps; once true, no more words end. */
+  /** Called between steps; once it returns true, sampling stops and unfinished words are dropped. */
   readonly stopped?: () => boolean;
 }
 
 /**
- * Samples words at temperature 1, all of them a character at a time. If there are groups, they
- * take turns.
+ * Samples words at temperature 1, all in parallel, one character per step. With groups, the words alternate
+ * between the groups.
  *
- * @param onEnd takes each word as it ends, by its number from 0; no word whose logits are not numbers
+ * @param onEnd called with each word when it ends, and its index from 0; words whose logits are not finite are left out
  */
 async function walkWords(
   predictor: Predictor,
@@ -294,8 +294,8 @@ async function walkWords(
     for (let first = 0; first < walks.length; first += predictor.batchSize) {
       if (stopped()) return;
       const batch = walks.slice(first, first + predictor.batchSize);
-      // The boundary and the characters so far; of windows the last ones, with the boundary before a short word. A
-      // group's token is the last before the characters.
+      // The boundary and the characters so far; for windows, the last `contextLength` tokens, with boundaries before a
+      // short word. A group's token replaces the last boundary.
       const time = example === "word" ? length + 1 : contextLength;
       const read = new Uint32Array(batch.length * time);
       for (const [row, { tokens, number }] of batch.entries())
@@ -308,7 +308,7 @@ async function walkWords(
         const { number, tokens } = walk;
         const row = example === "word" ? (i + 1) * time - 1 : i;
         const unit = randomUnit(randomBits(seed, Stream.sampling, number, length));
-        // A sample has at least one character.
+        // A sampled word has at least one character.
         const id = chooser.choose(logits, row * vocabularySize, unit, length > 0);
         if (id > BOUNDARY) tokens.push(id);
         if (id === BOUNDARY || tokens.length === maxLength) onEnd(tokens, number);

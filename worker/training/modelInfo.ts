@@ -2,7 +2,7 @@ import type { ModelInfo } from "../../src/types";
 import { parameterCount } from "../model/network";
 import type { Checkpoint } from "./checkpoint";
 
-/** What the page is told of a model. */
+/** Returns the page's information about a model. */
 export function modelInfo({ network, vocabulary, step, recipe }: Checkpoint): ModelInfo {
   return {
     contextLength: network.contextLength,

@@ -1,24 +1,24 @@
-/** What a result says about a training that ended, but not well. */
+/** Notices about a training that ended with a bad result. */
 import { MakemoreError } from "../../src/errors";
 import type { Validated } from "./watch";
 
-/** Steps at the end whose mean loss is judged. */
+/** The mean loss of this many last steps is judged. */
 const LAST_STEPS = 100;
-/** A loss this much higher, nats, is no noise. */
+/** A loss that is higher by this much, nats, is not noise. */
 const FAR_ABOVE = 1;
-/** Share of copies above which a model has learned the list by heart. */
+/** With a larger share of copies than this, the model has learned the list by heart. */
 const MANY_COPIES = 0.5;
 
 /**
- * Judges the loss at the end of a training. If it is far above that of a model that guesses at random, ln(vocabulary), and
- * above that of the untrained model, the steps were too long. An untrained model may be worse than guessing: a bag of words
- * is, because its embeddings are large.
+ * Judges the loss at the end of a training. The learning rate was too high if the loss is far above that of random
+ * guessing, ln(vocabulary), and above that of the untrained model. The untrained model may itself be worse than
+ * guessing: a bag of words is, because its embeddings are large.
  *
  * @param losses of every step
- * @param best the weights that were kept, if the validation loss was watched
- * @param untrained gives the loss before the first step of the training; asked only when the end is worse than guessing
- * @returns a notice if earlier weights were kept that do better than guessing; nothing if all is well
- * @throws MakemoreError `DIVERGED` if there are none
+ * @param best the kept weights, if the validation loss was watched
+ * @param untrained computes the loss before the first step; called only if the last loss is worse than guessing
+ * @returns a notice if the kept weights are earlier ones that do better than guessing; nothing if all is well
+ * @throws MakemoreError `DIVERGED` if no such weights were kept
  */
 export async function explosion(
   losses: Float32Array,
@@ -36,7 +36,7 @@ export async function explosion(
   throw new MakemoreError("DIVERGED", `${what}; try a tenth of it. The model stays as the training left it.`);
 }
 
-/** Says if a model mostly repeats its list; `watched`: the weights that validated best were kept. */
+/** Warns if a model mostly repeats its list. @param watched whether the weights with the best validation loss were kept */
 export function overfitting(copies: number, watched: boolean): string[] {
   if (!(copies > MANY_COPIES)) return [];
   const share = `${Math.round(copies * 100)} % of 1,000 samples are words of the list`;

@@ -1,4 +1,4 @@
-/** The options that make up a recipe: their limits, for the options of `train` and for what files say. */
+/** Schemas of a recipe's options, for the options of `train` and for the recipes in files. */
 import * as v from "valibot";
 import type { Schedule } from "../../src/types";
 import { optimizerSchema } from "../optimizers";
@@ -8,7 +8,7 @@ import type { ResolvedSchedule } from "./schedule";
 
 const SHARES = "three shares that add up to 1, the first above 0";
 
-/** Each option's schema; where a caller may leave it out is for the caller's schema to say. */
+/** Schema of each option; the schemas that use these decide which are optional. */
 export const recipeEntries = {
   steps: whole(1, 10_000_000),
   batchSize: whole(1, 4096),
@@ -45,9 +45,9 @@ export const recipeEntries = {
 };
 
 /**
- * A recipe out of a file, where nothing is left out.
+ * Parses a recipe from a file; all options are required.
  *
- * @throws Error that names what is wrong
+ * @throws Error that names the wrong option
  */
 export function parseRecipe(value: unknown): Recipe {
   const schema = v.strictObject(recipeEntries);
@@ -55,11 +55,11 @@ export function parseRecipe(value: unknown): Recipe {
   if (wrong) throw new Error(`its recipe: ${wrong}`);
   const recipe = v.parse(schema, value);
   const [train = 0, validation = 0, test = 0] = recipe.split;
-  // In the order that files have, so that a file that is loaded and exported again is the same file.
+  // Keep the files' order of keys, so that loading a file and exporting it again gives the same file.
   return { ...recipe, learningRate: resolveSchedule(recipe.learningRate), split: [train, validation, test] };
 }
 
-/** A schedule with its defaults filled in. */
+/** Fills in a schedule's defaults. */
 export function resolveSchedule(rate: number | Schedule): ResolvedSchedule {
   const given = typeof rate === "number" ? { peak: rate } : rate;
   const { peak, warmup = 0, decay = "constant", at = 0.75, hold = 0 } = given;

@@ -1,7 +1,6 @@
 /**
- * The recipes: how long, in which batches, how fast and on which targets a model trains. One is a whole
- * set of settings that were measured together (docs/results.md); an option beside it changes its own
- * setting alone.
+ * The recipes. A recipe is a set of settings that were measured together (docs/results.md): steps, batch size,
+ * learning rate and targets. An option passed with it changes only its own setting.
  */
 import type { ModelChoice, RecipeName, Schedule } from "../../src/types";
 import type { Order, Targets, Teacher } from "../data/examples";
@@ -10,13 +9,13 @@ import type { Example } from "../model/layer";
 import type { Optimizer } from "../optimizers";
 
 export interface RecipeSettings {
-  /** The examples of the models that it trains. Default: both. */
+  /** Kind of examples of the models that it can train. Default: both. */
   readonly example?: Example;
   readonly model: ModelChoice;
   readonly steps: number;
   readonly batchSize: number;
   readonly optimizer: Optimizer;
-  /** The learning rate but for its peak, by the number of steps. */
+  /** Returns the learning rate's schedule, without its peak, for a number of steps. */
   readonly schedule: (steps: number) => Omit<Schedule, "peak">;
   /** Peak of the learning rate with the recipe's own optimiser. */
   readonly peak: number;
@@ -26,7 +25,7 @@ export interface RecipeSettings {
   readonly keepBest: boolean;
 }
 
-/** AdamW as the recipes use it: a short memory of gradients, because even batches are little noisy. */
+/** AdamW of the recipes: short averages of gradients, because batches in even order have little noise. */
 const adamw = { type: "adamw", beta1: 0.8, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.003 } as const;
 
 /** 50 steps of warm-up, or a tenth of a short training. */
@@ -48,8 +47,8 @@ const standard: RecipeSettings = {
 const adamwOfWords = { ...adamw, beta1: 0.9, weightDecay: 0.01 } as const;
 
 /**
- * `"default"` for a model that reads words: as `standard`, in minibatches of 32 words, which are about 230
- * characters of names. `tuned` has what is particular to a family.
+ * `"default"` for a model that reads words: like `standard`, in minibatches of 32 words (about 230 characters of
+ * names). `tuned` has the changes per family.
  */
 export const standardOfWords: RecipeSettings = {
   ...standard,
@@ -61,14 +60,14 @@ export const standardOfWords: RecipeSettings = {
   schedule: (steps) => ({ warmup: warmup(steps), decay: "linear", hold: 0.5 }),
 };
 
-/** What the families change of `standardOfWords`. */
+/** Changes to `standardOfWords` per family. */
 export const tuned: Readonly<
   Partial<Record<ArchitectureName, Partial<Pick<RecipeSettings, "steps" | "peak" | "optimizer" | "teacher">>>>
 > = {
-  // A table without anything to overfit: only the rate limits how soon it is learned.
+  // A bigram table cannot overfit; only the learning rate limits how soon it is learned.
   bigram: { steps: 2000, peak: 0.05 },
   microgpt: { peak: 0.01 },
-  // It learns words by heart sooner than the others: without a teacher it ends at 1.971 instead of 1.943.
+  // It overfits sooner than the others: without a teacher it ends at a loss of 1.971 instead of 1.943.
   transformer: {
     peak: 2e-3,
     optimizer: { ...adamwOfWords, weightDecay: 0.1 },
@@ -76,7 +75,7 @@ export const tuned: Readonly<
   },
 };
 
-/** Every recipe by its name; what each is for stands in `TrainOptions.recipe`. */
+/** All recipes by name; `TrainOptions.recipe` says what each is for. */
 export const recipes: Readonly<Record<RecipeName, RecipeSettings>> = {
   default: standard,
   thorough: { ...standard, example: "window", steps: 5000, optimizer: { ...adamw, weightDecay: 0.01 } },

@@ -1,15 +1,15 @@
 import type { Schedule } from "../../src/types";
 import type { Complete } from "../validation";
 
-/** A schedule with nothing left out. */
+/** A schedule with its defaults filled in. */
 export type ResolvedSchedule = Complete<Schedule>;
 
-/** The learning rate of step `step` (from 0) of `steps`. Follows `Schedule` in src/types.ts. */
+/** Computes the learning rate of step `step` (from 0) of `steps`, as `Schedule` in src/types.ts defines it. */
 export function learningRate(schedule: ResolvedSchedule, step: number, steps: number): number {
   const { peak, warmup, decay, final, at, hold } = schedule;
   if (step < warmup) return (peak * (step + 1)) / warmup;
   const done = (step - warmup) / Math.max(1, steps - warmup);
-  // Of the decay, which begins after the hold. A hold of 1 never decays.
+  // Progress of the decay, which begins after the hold. A hold of 1 never decays.
   const progress = done <= hold ? 0 : (done - hold) / (1 - hold);
   switch (decay) {
     case "constant":
@@ -23,7 +23,7 @@ export function learningRate(schedule: ResolvedSchedule, step: number, steps: nu
   }
 }
 
-/** The rates of steps [first, first + count). */
+/** Computes the learning rates of steps [first, first + count). */
 export function learningRates(
   schedule: ResolvedSchedule,
   first: number,

@@ -1,11 +1,11 @@
-/** At most this many steps a bucket, as in the lecture: `lossi.view(-1, 1000).mean(1)`. */
+/** Maximum number of steps per bucket, as in the lecture: `lossi.view(-1, 1000).mean(1)`. */
 const BUCKET = 1000;
-/** Buckets a short run should still have, so that there is a curve to see. */
+/** Minimum number of buckets for a short run, so that there is a curve to see. */
 const FEWEST_BUCKETS = 20;
 
 /**
- * The loss curve as the lecture smooths it: the mean of each bucket of steps. A last bucket that
- * is not full is the mean of what it has.
+ * Smooths a loss curve as the lecture does: the mean of each bucket of steps. The last bucket may have fewer
+ * steps.
  */
 export function smooth(losses: Float32Array): { size: number; losses: Float32Array<ArrayBuffer> } {
   const size = Math.min(BUCKET, Math.max(1, Math.floor(losses.length / FEWEST_BUCKETS)));

@@ -1,8 +1,7 @@
 /**
- * A training under way. Think of it as a loop over chunks of steps: the engine runs a chunk without
- * a break, and between two chunks everything else happens (progress, evaluation, samples, a
- * snapshot for whoever asks, stopping). A chunk is sized by time, so all of that stays prompt
- * whatever the model and the machine.
+ * A running training: a loop over chunks of steps. The engine runs a chunk without a break; progress reports,
+ * evaluation, samples, snapshots and stopping happen between chunks. Chunks are sized by time, so all of this
+ * stays prompt on any machine and with any model.
  */
 import { MakemoreError } from "../../src/errors";
 import { delay, nextTask } from "../../src/slices";
@@ -13,52 +12,52 @@ import type { Checkpoint } from "./checkpoint";
 import { learningRates } from "./schedule";
 import type { Watch } from "./watch";
 
-/** What a chunk should take, ms: long enough to be worth its overhead, short enough to answer calls. */
+/** Target duration of a chunk, ms: long enough to be worth its overhead, short enough to answer calls. */
 const CHUNK_MS = 50;
-/** What the calls beside a training may take between two chunks, ms. */
+/** Maximum pause between two chunks for the calls that run beside a training, ms. */
 const OTHERS_MS = 100;
-/** How many times as long as the one before a chunk may be: a short one is a bad measure. */
+/** Maximum growth from one chunk to the next, because short chunks give inaccurate timings. */
 const GROWTH = 4;
-/** Between two progress reports at the least, ms. */
+/** Minimum interval of progress reports, ms. */
 const PROGRESS_MS = 50;
-/** Between two snapshots at the most, ms: what a lost device can cost. */
+/** Maximum interval of snapshots, ms: a lost device costs at most this much training. */
 const SNAPSHOT_MS = 1000;
-/** Engines in a row that may be lost at the same checkpoint before a training gives up. */
+/** Maximum number of engines lost in a row at the same checkpoint before a training gives up. */
 const MAX_LOSSES = 3;
 
 export interface TrainingOptions {
   readonly evalEvery: number;
   readonly sampleEvery: number;
-  /** Looks at the validation loss; absent if nobody does. */
+  /** Watches the validation loss; absent if the recipe does not. */
   readonly watch?: Watch | undefined;
-  /** What the choice of the engine had to say. */
+  /** Notices from choosing the engine. */
   readonly notices: readonly string[];
   /**
-   * Makes an engine that goes on from a checkpoint, in place of one that was lost; `again` where the
-   * one before that was lost as well, at the same checkpoint.
+   * Makes an engine that goes on from a checkpoint, in place of one that was lost; `again` is true if the
+   * previous one was lost at the same checkpoint as well.
    */
   readonly openEngine: (from: Checkpoint, lost: Engine, again: boolean) => Promise<Engine>;
   readonly evaluate: (checkpoint: Checkpoint) => Promise<Pick<Losses, "train" | "validation">>;
   readonly sample: (checkpoint: Checkpoint) => Promise<string[]>;
   readonly onProgress: (progress: Progress) => void;
-  /** Settles when the calls that are under way beside the training are answered; undefined where there are none. */
+  /** Settles when the calls that run beside the training are answered; undefined if there are none. */
   readonly others: () => Promise<unknown> | undefined;
 }
 
 export class Training {
-  /** The loss of every step so far, from the checkpoint it began with. */
+  /** Loss of every step so far, from the initial checkpoint on. */
   readonly losses: Float32Array<ArrayBuffer>;
   readonly notices: string[];
   #checkpoint: Checkpoint;
   readonly #first: number;
   #step: number;
   #stopped = false;
-  /** The watch lost its patience before the end of the recipe. */
+  /** Whether the watch lost its patience before the end of the recipe. */
   #endedEarly = false;
   #noticesReported = 0;
   #waiting: ((checkpoint: Checkpoint) => void)[] = [];
 
-  /** @param from where it begins: step 0 of a new model, or wherever a training stood */
+  /** @param from initial checkpoint: step 0 of a new model, or the point to resume from */
   constructor(
     from: Checkpoint,
     readonly dataset: Dataset,
@@ -70,12 +69,12 @@ export class Training {
     this.losses = new Float32Array(Math.max(0, from.recipe.steps - from.step));
   }
 
-  /** Makes `run` end at the next chunk boundary, with what was learned. */
+  /** Makes `run` end at the next chunk boundary; the steps so far count. */
   stop(): void {
     this.#stopped = true;
   }
 
-  /** The model as it is at the latest or the next chunk boundary. Only while `run` is under way. */
+  /** Returns the model at the latest or the next chunk boundary. Only while `run` is running. */
   async snapshot(): Promise<Checkpoint> {
     if (this.#checkpoint.step === this.#step && this.#step > this.#first) return this.#checkpoint;
     return new Promise((resolve) => this.#waiting.push(resolve));
@@ -84,8 +83,8 @@ export class Training {
   /**
    * Trains to the end of the recipe, until the watch loses its patience, or until stopped.
    *
-   * @param engine made for the checkpoint it began with; disposed of at the end
-   * @returns the engine that ended it
+   * @param engine made for the initial checkpoint; disposed of at the end
+   * @returns the engine that ran the last step
    */
   async run(engine: Engine): Promise<Engine> {
     let current = engine;
@@ -93,7 +92,7 @@ export class Training {
     let lostFrom = -1;
     const { watch } = this.options;
     try {
-      // A loaded model comes without the look that its training took here.
+      // The watch of a loaded model has not looked at this step yet.
       if (watch?.isDue(this.#first)) await watch.look(this.#checkpoint);
       for (;;) {
         try {
@@ -104,7 +103,7 @@ export class Training {
           if (!isEngineLost(error)) throw error;
           const from = this.#checkpoint;
           if (this.#stopped) {
-            // Nothing is to go on: what was last read is what was learned.
+            // Already stopped: keep the last snapshot.
             this.#step = from.step;
             return current;
           }
@@ -173,14 +172,14 @@ export class Training {
         snapshotAt = performance.now();
       }
 
-      // What falls due is always reported, and never too soon: training waits the rest of the time.
+      // Always report evaluations and samples; if it is too soon after the last report, wait.
       const wait = reportedAt + PROGRESS_MS - performance.now();
       if (evaluates || samples || finished || wait <= 0) {
         const extras = {
           ...(evaluates ? { evaluation: await this.options.evaluate(this.#checkpoint) } : {}),
           ...(samples ? { samples: await this.options.sample(this.#checkpoint) } : {}),
         };
-        // Then they may be cut short, and nobody is told of them.
+        // Stopped meanwhile: results may be partial, so do not report them.
         if (this.#stopped) break;
         const late = reportedAt + PROGRESS_MS - performance.now();
         if (late > 0) await delay(late);
@@ -202,8 +201,8 @@ export class Training {
         reportedStep = this.#step;
       }
       await nextTask();
-      // Calls that came during the chunk have begun by now. They get the model as it is, and the thread
-      // for a while; without that, each of their steps would wait for one.
+      // Calls that arrived during the chunk have started by now. They get the current model, and the thread for a
+      // while; otherwise each of their steps would wait for a chunk.
       if (this.#waiting.length > 0) {
         if (this.#checkpoint.step !== this.#step) await this.#keep(engine);
         for (const resolve of this.#waiting.splice(0)) resolve(this.#checkpoint);
@@ -215,7 +214,7 @@ export class Training {
     if (this.#checkpoint.step !== this.#step) await this.#keep(engine);
   }
 
-  /** Takes the numbers as they are now, where they are numbers. */
+  /** Takes a snapshot of the engine's numbers, if all are finite. */
   async #keep(engine: Engine): Promise<void> {
     const state = await engine.read();
     const moments = [...(state.optimizerState?.values() ?? [])].flatMap((values) => [...values]);
@@ -225,7 +224,7 @@ export class Training {
     this.#checkpoint = { ...this.#checkpoint, ...state, step: this.#step };
   }
 
-  /** A loss that is not a number never becomes one again. */
+  /** Ends the training at a loss that is not finite, because it never recovers. */
   #refuseNonsense(losses: Float32Array): void {
     const bad = losses.findIndex((loss) => !Number.isFinite(loss));
     if (bad >= 0) throw this.#diverged(`The loss of step ${this.#step + bad} is ${losses[bad]}`);
@@ -236,12 +235,12 @@ export class Training {
     return new MakemoreError("DIVERGED", `${what}; try a lower learningRate. ${stays}`);
   }
 
-  /** Where the numbers were last known to be good. */
+  /** The last snapshot, whose numbers are all finite. */
   get checkpoint(): Checkpoint {
     return this.#checkpoint;
   }
 
-  /** Steps that the training has in all, as far as is known now. */
+  /** Total number of steps: the recipe's, or fewer if the watch ended the training early. */
   get steps(): number {
     return this.#endedEarly ? this.#step : this.#checkpoint.recipe.steps;
   }
@@ -252,7 +251,7 @@ export class Training {
   }
 }
 
-/** Steps per second over about the last second. */
+/** Measures the steps per second over about the last second. */
 class Pace {
   readonly #marks: { time: number; steps: number }[] = [{ time: performance.now(), steps: 0 }];
 

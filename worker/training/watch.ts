@@ -1,7 +1,7 @@
 /**
- * Early stopping. Think of it as someone who looks at the validation loss at fixed steps, remembers the
- * model that did best, and loses patience when nothing better comes for long. Looks are placed by step
- * number, never by time, so the same training always keeps the same weights.
+ * Early stopping. A watch looks at the validation loss at fixed steps, remembers the best model, and ends the
+ * training after `patience` steps without a better one. Step numbers decide when to look, never time, so the
+ * same training always keeps the same weights.
  *
  *     step   16  20  24  28  32    40    48    56    64        80  …   four looks per doubling
  *
@@ -11,7 +11,7 @@ import type { Checkpoint } from "./checkpoint";
 
 /** The first look comes after at least this many steps. */
 const FIRST_LOOK = 16;
-/** The first look comes after this share of the first pass over the words: nothing overfits sooner. */
+/** The first look comes after this share of the first epoch: nothing overfits sooner. */
 const FIRST_PASS = 1 / 4;
 
 /** A model and its mean cross entropy on the validation split, nats per character. */
@@ -24,9 +24,9 @@ export interface WatchOptions {
   /** Examples of the training split. */
   readonly examples: number;
   readonly batchSize: number;
-  /** Steps without a better look after which training is to end; 0 is never. */
+  /** End the training after this many steps without a better look; 0 means never. */
   readonly patience: number;
-  /** A quick estimate of the validation loss, for comparison. */
+  /** Estimates the validation loss quickly, for comparison. */
   readonly estimate: (checkpoint: Checkpoint) => Promise<number>;
 }
 
@@ -38,8 +38,8 @@ export class Watch {
   #since: number;
 
   /**
-   * @param from where the training begins: step 0, or where it was stopped
-   * @param before the watch that was stopped there, if any
+   * @param from initial step: 0, or the step at which the resumed training stopped
+   * @param before the watch of the resumed training, if any
    */
   constructor(options: WatchOptions, from: number, before?: Watch) {
     this.#options = options;
@@ -52,7 +52,7 @@ export class Watch {
     }
   }
 
-  /** The first step after `step` at which to look. */
+  /** Returns the first step after `step` at which to look. */
   next(step: number): number {
     if (step < this.#first) return this.#first;
     const distance = this.#distance(step);
@@ -70,7 +70,7 @@ export class Watch {
   /**
    * Looks at a model that is due.
    *
-   * @returns whether training is to go on
+   * @returns whether training should go on
    */
   async look(checkpoint: Checkpoint): Promise<boolean> {
     const { estimate, patience } = this.#options;
@@ -81,14 +81,14 @@ export class Watch {
       this.#since = step;
     }
     if (patience === 0 || step - this.#since < patience) return true;
-    // Whoever resumes all the same gets as much patience again.
+    // Restart the count, so that a resumed training gets the full patience again.
     this.#since = step;
     return false;
   }
 
   /**
-   * The best of all looks and the last model. The last one is no look: it may stand at any step, and
-   * a training that goes on from there forgets it.
+   * Returns the best model of all looks and the last model. The last one does not count as a look, because it may be
+   * at any step; a training that resumes from it ignores it.
    */
   async best(last: Checkpoint): Promise<Validated> {
     if (this.#best?.checkpoint.step === last.step) return this.#best;

@@ -1,22 +1,22 @@
 /**
- * The GPU adapter that this thread can have: whether there is one, its name, and whether it is a GPU
- * at all.
+ * The GPU adapter of this thread: whether there is one, its name, and whether it is a real GPU or
+ * software.
  */
 
-/** An adapter, anew with each call, because a device uses its adapter up. */
+/** Requests a new adapter on each call, because an adapter gives only one device. */
 export async function requestAdapter(): Promise<GPUAdapter | undefined> {
   // navigator.gpu is absent in older browsers, on insecure pages and in Node.
   const gpu = typeof navigator === "object" && "gpu" in navigator ? navigator.gpu : undefined;
   return (await gpu?.requestAdapter({ powerPreference: "high-performance" })) ?? undefined;
 }
 
-/** For people. Browsers before 2024 do not tell. */
+/** Adapter's name as readable text. Browsers before 2024 do not give one. */
 export function adapterName({ info }: { readonly info?: GPUAdapterInfo }): string {
   return info?.description || [info?.vendor, info?.architecture].filter(Boolean).join(" ") || "WebGPU";
 }
 
 /**
- * Whether an adapter computes on the CPU: the fallback adapters of browsers, and the software
+ * Tells whether an adapter computes on the CPU: the fallback adapters of browsers, and the software
  * rasterisers that call themselves GPUs (SwiftShader, Mesa's llvmpipe, Windows' WARP).
  */
 export function isSoftware({ info }: { readonly info?: GPUAdapterInfo }): boolean {

@@ -1,22 +1,22 @@
 /**
- * The GPU device of this thread. All who compute on the GPU share it, because buffers of one device are of
- * no use on another. It is opened when it is first asked for, and anew after it was lost or closed.
+ * The GPU device of this thread. Everything that computes on the GPU shares it, because a buffer works only
+ * on its own device. The first request opens it, and so does the first one after it was lost or closed.
  */
 import { MakemoreError } from "../../../src/errors";
 import { adapterName, isSoftware, requestAdapter } from "./adapter";
 
-/** A device that is open. */
+/** An open device. */
 export interface OpenedGPU {
   readonly device: GPUDevice;
   /** The adapter's own description. */
   readonly info: GPUAdapterInfo;
-  /** The adapter's name, for people. */
+  /** The adapter's name as readable text. */
   readonly name: string;
   /** Whether the adapter computes on the CPU. */
   readonly software: boolean;
 }
 
-/** A GPU that was lost so often, by itself, is passed over. */
+/** After this many losses that we did not cause, `auto` skips the GPU. */
 const MOST_LOST = 2;
 let timesLost = 0;
 
@@ -24,7 +24,7 @@ let opening: Promise<OpenedGPU> | undefined;
 let opened: GPUDevice | undefined;
 
 /**
- * Opens the device: the same one until it is lost or closed.
+ * Opens the device. Returns the same one until it is lost or closed.
  *
  * @throws MakemoreError `UNSUPPORTED` with the reason
  */
@@ -45,7 +45,7 @@ export function closeGPU(): void {
   device?.destroy();
 }
 
-/** Whether the GPU was lost too often to be taken without being asked for. */
+/** Tells whether the GPU was lost so often that `auto` should skip it. */
 export function isUnreliable(): boolean {
   return timesLost >= MOST_LOST;
 }
@@ -70,7 +70,7 @@ async function requestGPU(): Promise<OpenedGPU> {
   return { device, info: adapter.info, name: adapterName(adapter), software: isSoftware(adapter) };
 }
 
-/** A device with what tfjs itself asks for: the adapter's own limits, by which its kernels gain. */
+/** Requests a device with the adapter's own limits, as tfjs does, because they make its kernels faster. */
 function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   const { limits } = adapter;
   return adapter.requestDevice({

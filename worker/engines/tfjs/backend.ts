@@ -1,9 +1,9 @@
 /**
- * tfjs and its backends. tfjs has one current backend for the whole worker: whoever is about to
- * run operations opens the one that its tensors live on, which costs nothing where it is open.
+ * tfjs and its backends. tfjs has one current backend for the whole worker. Call `openBackend` before running
+ * operations, so that the backend of their tensors is current; this costs nothing if it is open already.
  *
- * The wasm backend's code is loaded when it is opened; what else `@tensorflow/tfjs` brings
- * along (layers, converters, WebGL) is left out of the built file: see tsup.config.ts.
+ * Opening the wasm backend loads its code. The build leaves out the rest of `@tensorflow/tfjs` (layers,
+ * converters, WebGL): see tsup.config.ts.
  */
 import * as tf from "@tensorflow/tfjs";
 import { MakemoreError } from "../../../src/errors";
@@ -16,23 +16,22 @@ export { tf };
 /** What tfjs runs on. */
 export type TfBackend = "webgpu" | "wasm" | "cpu";
 
-/** What `openBackend` settled for. */
+/** The backend that `openBackend` opened. */
 export interface OpenedBackend {
   readonly backend: TfBackend;
-  /** For people: an adapter's name, or what it is. */
+  /** Readable name: the adapter's, or the kind of backend. */
   readonly device: string;
-  /** Where the backend is webgpu. */
+  /** Set if the backend is webgpu. */
   readonly gpu?: GPUDevice;
 }
 
 /**
- * Makes a backend tfjs's current one, and opens it where that was not done before.
+ * Makes a backend tfjs's current one, and opens it if it is not open yet.
  *
- * @param backend which; without it, the first that this machine has: webgpu on a real GPU, wasm, cpu
- * @param wasmURL where `tfjs-backend-wasm-simd.wasm` is served, under any name; without it there is
- *   no wasm
- * @throws MakemoreError `UNSUPPORTED` where this machine does not have the backend that was asked
- *   for, `LOAD_FAILED` where its file does not arrive
+ * @param backend default: the first that this machine has of webgpu (on a real GPU), wasm and cpu
+ * @param wasmURL URL of `tfjs-backend-wasm-simd.wasm`, under any file name; without it, wasm is not available
+ * @throws MakemoreError `UNSUPPORTED` if this machine does not have the requested backend, `LOAD_FAILED` if
+ *   its file does not load
  */
 export async function openBackend(backend?: TfBackend, wasmURL?: string | URL): Promise<OpenedBackend> {
   if (backend) return open(backend, wasmURL);
@@ -44,7 +43,7 @@ export async function openBackend(backend?: TfBackend, wasmURL?: string | URL): 
     try {
       return await open(candidate, wasmURL);
     } catch (error) {
-      // A file that does not arrive is a mistake to be told, not a machine to make do with.
+      // Report a missing file instead of falling back: it is a mistake in the setup, not a limit of the machine.
       if (!(error instanceof MakemoreError) || error.code !== "UNSUPPORTED") throw error;
     }
   return open("cpu");
@@ -65,12 +64,12 @@ async function open(backend: TfBackend, wasmURL?: string | URL): Promise<OpenedB
   }
 }
 
-/** The backend on the device it was started for. */
+/** The webgpu backend's start, and its device. */
 let started: { readonly device: GPUDevice; readonly done: Promise<void> } | undefined;
 
 /**
- * Makes webgpu the current backend, on the thread's device (worker/engines/gpu/device.ts). After the device is
- * lost or closed, tfjs's tensors on it are gone, and the next call opens a new one.
+ * Makes webgpu the current backend, on the thread's device (worker/engines/gpu/device.ts). When the device is
+ * lost or closed, tfjs's tensors on it are gone, and the next call opens a new device.
  *
  * @throws MakemoreError `UNSUPPORTED` with the reason
  */
@@ -89,7 +88,7 @@ export async function openWebGPU(): Promise<OpenedGPU> {
 
 async function startWebGPU({ device, info }: OpenedGPU): Promise<void> {
   const { WebGPUBackend } = await import("@tensorflow/tfjs-backend-webgpu");
-  // The backend as it registers itself would ask for a device of its own.
+  // tfjs's own factory would request a second device.
   if (tf.findBackendFactory("webgpu")) tf.removeBackend("webgpu");
   tf.registerBackend("webgpu", () => new WebGPUBackend(device, info));
   if (!(await tf.setBackend("webgpu"))) {
@@ -99,24 +98,24 @@ async function startWebGPU({ device, info }: OpenedGPU): Promise<void> {
   device.lost.then(() => forget(device));
 }
 
-/** Takes the webgpu backend out of tfjs and destroys the device; safe if there is none. */
+/** Removes the webgpu backend from tfjs and destroys the device; safe if there is none. */
 export function closeWebGPU(): void {
   if (started) forget(started.device);
   closeGPU();
 }
 
-/** Leaves tfjs as if the device had never been opened, able to open another. */
+/** Resets tfjs so that it can open another device. */
 function forget(device: GPUDevice): void {
   if (started?.device !== device) return;
   started = undefined;
-  // tfjs is not to be left without a current backend: it would pick one by itself.
+  // Without a current backend, tfjs would pick one by itself.
   if (tf.getBackend() === "webgpu") tf.setBackend("cpu");
-  // Removing disposes of the backend and forgets its factory with it.
+  // Also disposes of the backend and removes its factory.
   if (tf.findBackendFactory("webgpu")) tf.removeBackend("webgpu");
 }
 
 let wasm: Promise<void> | undefined;
-/** Setting the paths again throws if the backend could not start before. */
+/** Set once only: setting the paths again throws if the backend failed to start before. */
 let pathsSet = false;
 
 async function openWasm(url: string | URL | undefined): Promise<void> {
@@ -136,16 +135,16 @@ async function startWasm(url: string | URL | undefined): Promise<void> {
       "UNSUPPORTED",
       "tfjs's wasm backend needs to know where tfjs-backend-wasm-simd.wasm is served.",
     );
-  // tfjs fetches it again, and would hang or give up for good on a file that is not there.
+  // tfjs fetches the file again, but hangs or fails for good if it is missing. So check it first.
   await fetchWasm(String(url));
   const { setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");
   if (!pathsSet) {
-    // It wants to know all of its builds, and fetches the one it takes.
+    // tfjs wants a path for each build, and fetches only one of them.
     const builds = ["", "-simd", "-threaded-simd"].map((build) => `tfjs-backend-wasm${build}.wasm`);
     setWasmPaths(Object.fromEntries(builds.map((name) => [name, String(url)])));
     pathsSet = true;
   }
-  // One thread: more need cross-origin isolation and workers from blob: URLs, for a model this small.
+  // One thread: more need cross-origin isolation and workers from blob: URLs, not worth it for small models.
   tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
   if (!(await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT")) || !(await tf.setBackend("wasm"))) {
     await tf.setBackend("cpu");

@@ -1,10 +1,10 @@
 /**
- * The tfjs engine: the lecture's training loop as it stands there, forward, backward, update, by
- * automatic differentiation. It trains any network, because all it asks of a layer is `forward`;
- * the fast engines are held against it, and it takes what they do not cover.
+ * The tfjs engine: the lecture's training loop (forward, backward, update) by automatic
+ * differentiation. It trains any network, because it needs only `forward` of a layer. The fast
+ * engines are tested against it, and it trains the networks that they do not support.
  *
- * tfjs's tensors never change. A step makes a new tensor for each parameter and drops the old one,
- * so between two steps there are exactly as many tensors as parameters and states of the optimiser.
+ * tfjs's tensors are immutable. A step makes a new tensor for each parameter and disposes of the old
+ * one, so between steps there is exactly one tensor per parameter and per optimiser state.
  */
 import type * as TF from "@tensorflow/tfjs";
 import { MakemoreError } from "../../../src/errors";
@@ -21,13 +21,13 @@ import { type OpenedBackend, openBackend, type TfBackend, tf } from "./backend";
 export interface TfjsOptions {
   readonly backend?: TfBackend;
   readonly wasmURL?: string | URL;
-  /** The engine that it trains for, on that one's backend. Default: none. */
+  /** The engine that it replaces, on that engine's backend. Default: none. */
   readonly standsFor?: "webgpu";
 }
 
 type Tensors = Map<string, TF.Tensor>;
 
-/** A minibatch in tensors, made inside the step that disposes of them. */
+/** A minibatch; its functions make tensors, so call them inside the step's tidy. */
 interface Minibatched {
   /** Tokens, [examples, positions]. */
   readonly input: () => TF.Tensor;
@@ -35,7 +35,7 @@ interface Minibatched {
   readonly loss: (logits: TF.Tensor) => TF.Scalar;
 }
 
-/** An engine for any network, on the backend asked for or the best there is. */
+/** Makes an engine for any network, on the requested backend or the best available one. */
 export async function createTfjsEngine(setup: EngineSetup, options: TfjsOptions = {}): Promise<Engine> {
   const { standsFor, backend = standsFor, wasmURL } = options;
   const opened = await openBackend(backend, wasmURL);
@@ -49,11 +49,11 @@ class TfjsEngine implements Engine {
   readonly device: string;
   readonly #setup: EngineSetup;
   readonly #opened: OpenedBackend;
-  /** Where words begin; empty if the network reads windows. */
+  /** Position of each word's start; empty if the network reads windows. */
   readonly #starts: Uint32Array;
   /** Parameters and running statistics. */
   readonly #values: Tensors;
-  /** The optimiser's state by name, of trainable parameters; empty for SGD. */
+  /** The optimiser's states by name, each with a tensor per trainable parameter; empty for SGD. */
   readonly #state: ReadonlyMap<string, Tensors>;
 
   constructor(setup: EngineSetup, opened: OpenedBackend, backend: Engine["backend"]) {
@@ -64,7 +64,7 @@ class TfjsEngine implements Engine {
     this.device = opened.device;
     const { network, parameters, optimizer, optimizerState } = setup;
     const trainable = network.parameters.filter((p) => p.trainable);
-    // tfjs may keep the array that it is given: hence the copies.
+    // Copied, because tfjs may keep a reference to the array.
     const tensor = (values: Float32Array | undefined, shape: readonly number[]) =>
       values ? tf.tensor(values.slice(), [...shape], "float32") : tf.zeros([...shape]);
     this.#values = new Map(network.parameters.map((p) => [p.name, tensor(parameters.get(p.name), p.shape)]));
@@ -80,7 +80,7 @@ class TfjsEngine implements Engine {
     await this.#enter();
     const { batchSize, optimizer } = this.#setup;
     const factors = stepFactors(optimizer, firstStep, learningRates);
-    // They stay on the device until the end: reading one would wait for its step.
+    // The losses stay on the device until the end, because reading one would wait for its step.
     const losses: TF.Scalar[] = [];
     try {
       for (let i = 0; i < learningRates.length; i++)
@@ -118,7 +118,7 @@ class TfjsEngine implements Engine {
     }
   }
 
-  /** Makes this engine's backend the current one: another engine may have run in between. */
+  /** Makes this engine's backend current again, because another engine may have run meanwhile. */
   async #enter(): Promise<void> {
     const { gpu } = await openBackend(this.#opened.backend).catch((cause) => {
       throw this.#failure("Going on", cause);
@@ -127,7 +127,7 @@ class TfjsEngine implements Engine {
   }
 
   /**
-   * What tfjs throws, with what was under way. Whatever fails on a GPU, its memory or the GPU itself,
+   * Wraps an error of tfjs with the name of the operation. Any failure on a GPU is an `EngineLost`, because
    * another engine can go on from the last numbers.
    */
   #failure(what: string, cause: unknown): Error {
@@ -138,7 +138,7 @@ class TfjsEngine implements Engine {
       : new MakemoreError("WORKER_FAILED", message, { cause });
   }
 
-  /** The minibatch of a step, or the one at `positions`. */
+  /** Draws the minibatch of a step, or reads the one at `positions`. */
   #minibatch(step: number, positions: Uint32Array | undefined): Minibatched {
     const { network, stream } = this.#setup;
     if (network.example === "word")
@@ -180,7 +180,7 @@ class TfjsEngine implements Engine {
     };
   }
 
-  /** One step on a minibatch; gives its loss, which the caller disposes of. */
+  /** Runs one step on a minibatch and returns its loss, which the caller disposes of. */
   #step({ input, loss: lossOf }: Minibatched, factors: Float32Array): TF.Scalar {
     const { network } = this.#setup;
     return tf.tidy(() => {
@@ -192,7 +192,7 @@ class TfjsEngine implements Engine {
             tf,
             training: true,
             value: (name) => find(this.#values, name),
-            // Kept, because the tape cleans up behind itself.
+            // Kept, because the gradient tape disposes of intermediate tensors.
             update: (name, value) => running.set(name, tf.keep(value)),
           });
         return lossOf(x);
@@ -226,19 +226,19 @@ function find(tensors: Tensors, name: string): TF.Tensor {
   const tensor = tensors.get(name);
   if (!tensor)
     throw new Error(
-      `There is no tensor ${name}: the engine is disposed of, or a layer asks for what it did not declare.`,
+      `There is no tensor ${name}: the engine was disposed, or a layer reads a parameter that it did not declare.`,
     );
   return tensor;
 }
 
-/** Puts a tensor in another's place, which is disposed of; it outlives the tidy that it is made in. */
+/** Replaces a tensor and disposes of the old one; the new one outlives the surrounding tidy. */
 function replace(tensors: Tensors, name: string, tensor: TF.Tensor): TF.Tensor {
   tensors.get(name)?.dispose();
   tensors.set(name, tf.keep(tensor));
   return tensor;
 }
 
-/** The numbers of a tensor as a copy (tfjs may hand out its own), and disposes of it. */
+/** Reads a tensor and disposes of it. Copies the numbers, because tfjs may return its own array. */
 async function read(tensor: TF.Tensor): Promise<Float32Array<ArrayBuffer>> {
   try {
     return Float32Array.from(await tensor.data());

@@ -1,6 +1,6 @@
 import type { EngineKind } from "../engine";
 
-/** Automatic differentiation: it trains whatever there is, on what tfjs finds. */
+/** Automatic differentiation: trains any network, on the backend that tfjs finds. */
 export const tfjs: EngineKind = {
   rank: 0,
   refuses: () => undefined,

@@ -1,4 +1,4 @@
-/** Predictions by the layers' own forward passes: for any network, and for machines without SIMD. */
+/** Predicts with the layers' own forward passes: for any network, and for machines without SIMD. */
 import { MakemoreError } from "../../../src/errors";
 import type { Parameters } from "../../model/layer";
 import type { Network } from "../../model/network";
@@ -34,7 +34,7 @@ class TfjsPredictor implements Predictor {
   }
 
   async predict(tokens: Uint32Array, time: number): Promise<Float32Array> {
-    // Another engine may have run in between.
+    // Another engine may have run meanwhile.
     await openBackend(this.#opened.backend);
     const { layers, parameters } = this.#network;
     const shapes = new Map(parameters.map(({ name, shape }) => [name, [...shape]]));
@@ -51,7 +51,7 @@ class TfjsPredictor implements Predictor {
           value: (name) => {
             const values = this.#parameters.get(name);
             if (!values) throw new MakemoreError("WORKER_FAILED", `There is no parameter ${name}.`);
-            // tfjs may keep the array that it is given: hence the copy.
+            // Copied, because tfjs may keep a reference to the array.
             return tf.tensor(values.slice(), shapes.get(name), "float32");
           },
           update: () => {},

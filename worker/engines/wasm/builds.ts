@@ -1,15 +1,15 @@
-/** The two builds of the kernels (scripts/build-kernels.mjs): unpacked, chosen and compiled. */
+/** Unpacks, chooses and compiles one of the two builds of the kernels (scripts/build-kernels.mjs). */
 import { MakemoreError } from "../../../src/errors";
 import { block, lengths, stream } from "./binaries";
 import type { Kernels } from "./exports";
 
-/** With fused multiply-add (relaxed SIMD), or without; an engine's `device` says which. */
+/** `relaxed-simd` has fused multiply-add, `simd` does not; an engine's `device` says which one runs. */
 export type Build = keyof typeof lengths;
 
 /**
- * The kernels in a memory of their own.
+ * Instantiates the kernels, with their own memory.
  *
- * @param build instead of the best that this machine can run
+ * @param build default: the best that this machine can run
  * @throws MakemoreError `UNSUPPORTED` if this machine cannot run them
  */
 export async function openKernels(build?: Build): Promise<{ device: Build; kernels: Kernels }> {
@@ -17,21 +17,21 @@ export async function openKernels(build?: Build): Promise<{ device: Build; kerne
   return { device, kernels: await instantiate(device) };
 }
 
-/** The first build that this machine finds valid. */
+/** Returns the first build that this machine can validate. */
 async function bestBuild(): Promise<Build> {
   if (typeof WebAssembly === "object" && typeof DecompressionStream === "function")
     for (const build of ["relaxed-simd", "simd"] as const)
       if (WebAssembly.validate((await binaries())[build])) return build;
   throw new MakemoreError(
     "UNSUPPORTED",
-    'The wasm engine needs WebAssembly with SIMD and DecompressionStream (Chrome 91, Firefox 113, Safari 16.4 or later); update the browser, or take backend: "tfjs".',
+    'The wasm engine needs WebAssembly with SIMD and DecompressionStream (Chrome 91, Firefox 113, Safari 16.4 or later); update the browser, or set backend: "tfjs".',
   );
 }
 
 async function instantiate(build: Build): Promise<Kernels> {
   try {
     const { instance } = await WebAssembly.instantiate((await binaries())[build]);
-    // What the kernels export is known from their source only.
+    // TypeScript cannot know the exports of a binary.
     return instance.exports as unknown as Kernels;
   } catch (error) {
     throw new MakemoreError(
@@ -45,7 +45,7 @@ async function instantiate(build: Build): Promise<Kernels> {
 type Binaries = Record<Build, Uint8Array<ArrayBuffer>>;
 
 let unpacked: Promise<Binaries> | undefined;
-/** Unpacked once; a failure is not kept. */
+/** Unpacks the binaries once; does not cache a failure. */
 function binaries(): Promise<Binaries> {
   unpacked ??= unpack().catch((error) => {
     unpacked = undefined;

@@ -1,14 +1,14 @@
-/** What both ways through the kernels share: how tables get into their memory, and how a chunk of steps is run. */
+/** Shared by both wasm engines (for windows and for words): copying tables into memory, running a chunk of steps. */
 import { type TeacherTargets, teacherWeight } from "../../data/examples";
 import type { EngineSetup } from "../engine";
 import { FACTORS, stepFactors } from "../optimizer";
 import type { Kernels } from "./exports";
 import { padTo8 } from "./memoryLayout";
 
-/** Steps of one call into the kernels; a longer chunk takes several. */
+/** Maximum number of steps per call into the kernels; a longer chunk takes several calls. */
 const STEPS_PER_CALL = 1024;
 
-/** Tables that are allocated one by one, and copied once the kernels' memory no longer grows. */
+/** Allocates tables one by one, and copies them once the kernels' memory no longer grows. */
 export class Tables {
   readonly #kernels: Kernels;
   readonly #copies: [to: number, from: Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer>][] = [];
@@ -17,14 +17,14 @@ export class Tables {
     this.#kernels = kernels;
   }
 
-  /** Allocates a table; gives its address. */
+  /** Allocates a table and returns its address. */
   place(from: Uint32Array<ArrayBuffer>): number {
     const to = this.#kernels.allocateNumbers(from.length);
     this.#copies.push([to, from]);
     return to;
   }
 
-  /** As `place`, what a teacher expects, each row padded to a multiple of 8; 0 without a teacher. */
+  /** Like `place` for the teacher's probabilities, with each row padded to a multiple of 8; 0 without a teacher. */
   placeTeacher(teacher: TeacherTargets | undefined, vocabularySize: number): number {
     if (!teacher) return 0;
     const width = padTo8(vocabularySize);
@@ -48,7 +48,7 @@ export class Tables {
   }
 }
 
-/** Addresses of what the kernels read and write per step of a call, [STEPS_PER_CALL]. */
+/** Addresses of the tables with one entry per step of a call, [STEPS_PER_CALL]. */
 interface StepTables {
   readonly factors: number;
   readonly teacherWeights: number;
@@ -63,20 +63,20 @@ export function allocateSteps(kernels: Kernels): StepTables {
   };
 }
 
-/** A chunk of steps, as `Engine.run` takes it, and where the kernels expect its parts. */
+/** A chunk of steps, as `Engine.run` takes it, and the kernels' addresses for it. */
 interface Chunk extends StepTables, Pick<EngineSetup, "optimizer" | "seed" | "batchSize"> {
   readonly teacher: TeacherTargets | undefined;
   readonly firstStep: number;
   readonly learningRates: Float32Array;
   readonly positions: Uint32Array | undefined;
-  /** Address of one given minibatch. */
+  /** Address for the minibatch that a caller chose. */
   readonly given: number;
 }
 
 /**
  * Runs a chunk of steps.
  *
- * @param train the kernels' function for it
+ * @param train the kernels' training function
  * @returns the loss of each step
  */
 export function runInCalls(
@@ -87,7 +87,7 @@ export function runInCalls(
   const { optimizer, teacher, seed, batchSize, firstStep, learningRates, positions } = chunk;
   const { factors, teacherWeights, losses: out } = chunk;
   const losses = new Float32Array(learningRates.length);
-  // A given minibatch fills the place of one, so they go step by step.
+  // There is memory for one chosen minibatch, so those run one step per call.
   const stride = positions ? 1 : STEPS_PER_CALL;
   for (let done = 0; done < losses.length; done += stride) {
     const rates = learningRates.subarray(done, done + stride);

@@ -1,6 +1,6 @@
 import type { WasmRules } from "../../optimizers/optimizer";
 
-/** What kernels/index.ts exports. Addresses and lengths are numbers; a flag is 0 or 1 or a boolean. */
+/** Exports of kernels/index.ts. Addresses and lengths are numbers; a flag is 0 or 1, or a boolean. */
 export interface Kernels extends WasmRules {
   readonly memory: { readonly buffer: ArrayBuffer };
   allocateStream(length: number): number;

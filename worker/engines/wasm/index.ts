@@ -1,7 +1,6 @@
 /**
- * The SIMD WebAssembly engine, from outside: it lays a model out in the kernels' memory, hands
- * over chunks of steps, and reads the numbers back. What happens within a step is told in
- * kernels/index.ts.
+ * The JavaScript side of the SIMD WebAssembly engine: lays out a model in the kernels' memory, runs
+ * chunks of steps, and reads the numbers back. kernels/index.ts explains what happens within a step.
  */
 import { MakemoreError } from "../../../src/errors";
 import { type Examples, type TeacherTargets, teacherOf, windowExamples } from "../../data/examples";
@@ -17,9 +16,9 @@ import { chainOf, refusal } from "./supports";
 import { WordEngine } from "./wordEngine";
 
 /**
- * Makes the engine: for a network of blocks (worker/model/blocks.ts), or for one that reads words (plan.ts).
+ * Makes the engine for a network of blocks (worker/model/blocks.ts), or for one that reads words (plan.ts).
  *
- * @param build instead of the best that this machine can run
+ * @param build default: the best that this machine can run
  */
 export async function createWasmEngine(setup: EngineSetup, build?: Build): Promise<Engine> {
   const refused = refusal(setup);
@@ -39,7 +38,7 @@ export async function createWasmEngine(setup: EngineSetup, build?: Build): Promi
   }
 }
 
-/** Allocates the tables of examples. */
+/** Allocates the tables of worker/data/examples.ts. */
 function placeExamples(kernels: Kernels, tables: Tables, examples: Examples, vocabularySize: number): void {
   if (examples.targets === "hard") {
     const { sorted } = examples;
@@ -89,7 +88,7 @@ class ChainEngine implements Engine {
     this.#kernels = kernels;
     this.#parameters = new ParameterMemory(kernels, memoryLayout(chain, kernels), optimizer);
 
-    // From here on the memory does not grow, so its buffer stays.
+    // From here on the memory does not grow, so its buffer stays valid.
     new Uint16Array(kernels.memory.buffer, tokens, stream.length).set(stream);
     tables.copy();
     this.#parameters.write(setup);

@@ -3,7 +3,7 @@ import { createWasmEngine } from "./index";
 import { createWasmPredictor } from "./predictor";
 import { refusal } from "./supports";
 
-/** This package's SIMD WebAssembly. */
+/** This package's SIMD WebAssembly engine. */
 export const wasm: EngineKind = {
   rank: 1,
   refuses: refusal,

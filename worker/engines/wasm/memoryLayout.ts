@@ -1,20 +1,20 @@
-/** Where the parameters of a model lie in the kernels' memory, and in which order. */
+/** Addresses and element order of a model's parameters in the kernels' memory. */
 import type { BlockChain } from "../../model/blocks";
 import type { Kernels } from "./exports";
 
-/** One parameter in memory. A trainable one is followed by the optimiser's state, in the same order. */
+/** One parameter in memory. The optimiser's state follows a trainable one, in the same element order. */
 export interface StoredParameter {
   readonly name: string;
   readonly trainable: boolean;
   readonly address: number;
-  /** Numbers, without padding and with it. */
+  /** Number of elements, without and with padding. */
   readonly length: number;
   readonly padded: number;
-  /** The place of row-major element i. */
+  /** Index in memory of row-major element i. */
   place(i: number): number;
 }
 
-/** Every parameter of the chain, running statistics included. */
+/** Lists every parameter of the chain, running statistics included. */
 export function memoryLayout(chain: BlockChain, kernels: Kernels): StoredParameter[] {
   const { embedding, blocks, vocabularySize } = chain;
   const width = padTo8(embedding.dimensions);
@@ -57,7 +57,7 @@ export function memoryLayout(chain: BlockChain, kernels: Kernels): StoredParamet
   return list;
 }
 
-/** [slot * channels + channel, p] is kept as [slot][p / 8][channel][p % 8]; see kernels/level.ts. */
+/** [slot * channels + channel, p] is stored as [slot][p / 8][channel][p % 8]; see kernels/level.ts. */
 function weightPlace(channels: number, fanOut: number): (i: number) => number {
   const paddedChannels = padTo8(channels);
   const panels = padTo8(fanOut) / 8;
@@ -69,7 +69,7 @@ function weightPlace(channels: number, fanOut: number): (i: number) => number {
   };
 }
 
-/** The next multiple of 8: channels are padded to it. */
+/** Rounds up to a multiple of 8, to which channels are padded. */
 export function padTo8(n: number): number {
   return Math.ceil(n / 8) * 8;
 }

@@ -36,7 +36,7 @@ export class ParameterMemory {
     return { parameters, optimizerState };
   }
 
-  /** A parameter in memory: its values (0), or its first (1), second (2), … state. */
+  /** View of a parameter in memory: its values (0), or its first (1), second (2), … optimiser state. */
   #view(parameter: StoredParameter, which: number): Float32Array<ArrayBuffer> {
     const { buffer } = this.#kernels.memory;
     return new Float32Array(buffer, parameter.address + which * parameter.padded * 4, parameter.padded);

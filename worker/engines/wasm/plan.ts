@@ -1,6 +1,6 @@
 /**
- * Compiles a network that reads words into the static plan of kernels/words: a list of kernels with the addresses
- * that each works on. Memory is laid out here, once; a step allocates nothing.
+ * Compiles a network that reads words into the static plan of kernels/words: a list of kernels with their
+ * addresses. This allocates all memory once; a step allocates nothing.
  */
 import { MakemoreError } from "../../../src/errors";
 import type { Layer } from "../../model/layer";
@@ -28,14 +28,14 @@ const Code = {
   lstm: 14,
 } as const;
 
-/** Numbers of a kernel in the plan: `RECORD` of kernels/words/index.ts. */
+/** 4-byte numbers per kernel in the plan: `RECORD` of kernels/words/index.ts, divided by 4. */
 const RECORD = 24;
 
-/** Rows of a value: one for each different token of the batch, or one for each node of its trie. */
+/** What a value has a row for: each distinct token of the batch, or each node of its trie. */
 const Space = { tokens: 0, nodes: 1 } as const;
 type Space = (typeof Space)[keyof typeof Space];
 
-/** Layers whose output at a place depends on more than the character there. */
+/** Layers whose output at a place depends on more than the place's character. */
 const readsPlaces = new Set<string>([
   "PositionEmbedding",
   "CausalSelfAttention",
@@ -45,7 +45,7 @@ const readsPlaces = new Set<string>([
   "LSTM",
 ]);
 const recurrent = new Set<string>(["RNN", "GRU", "LSTM"]);
-/** The other layers that there are kernels for. */
+/** The other layers that have kernels. */
 const others = new Set<string>([
   "Embedding",
   "Linear",
@@ -57,15 +57,15 @@ const others = new Set<string>([
   "Residual",
 ]);
 
-/** What of a layer the plan depends on; `Layer` has it. */
+/** The part of a `Layer` that the plan depends on. */
 export type PlanLayer = Pick<Layer<LayerSpec>, "name" | "spec" | "inputShape" | "outputShape" | "layers">;
 
-/** All layers, those inside others included. */
+/** Lists all layers, including nested ones. */
 function everyLayer(layers: readonly PlanLayer[]): PlanLayer[] {
   return layers.flatMap((layer) => [layer, ...everyLayer(layer.layers ?? [])]);
 }
 
-/** The first layer that the kernels do not know, or undefined if they know them all. */
+/** Returns the first layer without a kernel, or undefined. */
 export function unknownLayer(layers: readonly PlanLayer[]): PlanLayer | undefined {
   return everyLayer(layers).find(
     ({ spec: { type } }, i) =>
@@ -73,24 +73,24 @@ export function unknownLayer(layers: readonly PlanLayer[]): PlanLayer | undefine
   );
 }
 
-/** Where the words come from. */
+/** The words to train on. */
 export interface PlanInput {
-  /** Addresses of the tokens, u16, and of the words' first positions, u32. */
+  /** Addresses of the tokens, u16, and of the words' start positions, u32. */
   readonly stream: number;
   readonly starts: number;
   readonly words: number;
   readonly even: boolean;
   readonly batchSize: number;
-  /** Characters of a word at most. */
+  /** Characters of the longest word. */
   readonly longest: number;
 }
 
-/** Stands for the gradient of the logits until it has an address. */
+/** Placeholder for the gradient of the logits until it has an address. */
 const LOGITS = -1;
 
-/** A value on its way through the network. */
+/** An activation between two layers. */
 interface Value {
-  /** Addresses of its numbers and of the gradient. */
+  /** Addresses of its numbers and of its gradient. */
   readonly at: number;
   readonly gradient: number;
   readonly channels: number;
@@ -98,8 +98,8 @@ interface Value {
 }
 
 /**
- * Lays out the memory and hands the plan to the kernels, after the optimiser is chosen. The plan is in force after
- * `write`, to be called once nothing more is allocated.
+ * Allocates the memory and passes the plan to the kernels. Choose the optimiser before. Call the returned `write`
+ * when nothing more is allocated; the plan takes effect then.
  */
 export function compilePlan(
   kernels: Kernels,
@@ -118,12 +118,12 @@ class Compiler {
   readonly #vocabularySize: number;
   readonly #batchSize: number;
   readonly #longest: number;
-  /** Rows of a value at most. */
+  /** Maximum number of rows of a value. */
   readonly #capacity: Record<Space, number>;
-  /** Of the widest value. */
+  /** Channels of the widest value. */
   readonly #widest: number;
   readonly #zeros: number;
-  /** Gradients in use by turns. */
+  /** Gradient buffers that layers share. */
   readonly #gradients = new Map<string, number>();
 
   constructor(
@@ -147,7 +147,7 @@ class Compiler {
     const last = this.#compile(layers, undefined, 0);
     this.#recordsAt = kernels.allocateNumbers(this.#records.length * RECORD);
     const logits = kernels.setLogits(last.at, last.space, this.#capacity[last.space], padTo8(last.channels));
-    // The gradient of the logits has a place of its own.
+    // Replace the placeholder by the address of the gradient of the logits.
     for (const record of this.#records)
       for (const [i, n] of record.entries()) if (n === LOGITS) record[i] = logits;
   }
@@ -162,12 +162,12 @@ class Compiler {
     this.#records.push([code, ...fields]);
   }
 
-  /** Room for a value, or for what belongs to one. */
+  /** Allocates a value, or a buffer of the same shape. */
   #room(space: Space, width: number): number {
     return this.#kernels.allocateNumbers(this.#capacity[space] * width);
   }
 
-  /** A gradient that does not outlive the backward pass of a layer, so that all layers share it. */
+  /** Returns a gradient buffer that is needed only during one layer's backward pass, so layers share it. */
   #shared(key: string): number {
     const at = this.#gradients.get(key) ?? this.#room(Space.nodes, this.#widest);
     this.#gradients.set(key, at);
@@ -175,11 +175,11 @@ class Compiler {
   }
 
   /**
-   * Compiles layers in a row.
+   * Compiles a sequence of layers.
    *
-   * @param x undefined for the whole network, which begins with an Embedding
-   * @param depth how many Residuals they are in
-   * @param outputGradient where the gradient of the last layer's output is; default: that of the logits
+   * @param x input; undefined for the whole network, which begins with an Embedding
+   * @param depth number of Residuals around the layers
+   * @param outputGradient address of the gradient of the last layer's output; default: that of the logits
    */
   #compile(
     layers: readonly PlanLayer[],
@@ -190,7 +190,7 @@ class Compiler {
     let value = x;
     for (const [i, layer] of layers.entries()) {
       const before = i === 0 ? undefined : layers[i - 1];
-      // A layer's input and output take turns with two gradients.
+      // Layers alternate between two gradient buffers, one for the input and one for the output.
       const gradient = i === layers.length - 1 ? outputGradient : this.#shared(`${depth} ${i % 2}`);
       value = this.#layer(layer, value, gradient, depth, before?.spec.type === "Linear");
     }
@@ -199,7 +199,7 @@ class Compiler {
     return value;
   }
 
-  /** @param overwrites whether the layer may work in place: its input is of no use to the layer before */
+  /** @param overwrites whether the layer may work in place, because the layer before does not need its output again */
   #layer(
     layer: PlanLayer,
     x: Value | undefined,
@@ -288,7 +288,7 @@ class Compiler {
     }
   }
 
-  /** @param weight the name of a parameter [rows, channels] that is looked up */
+  /** @param name of the table's parameter, [rows, channels] */
   #table(name: string, rows: number, channels: number): number {
     const width = padTo8(channels);
     const address = this.#kernels.allocateTensor(rows * width);
@@ -320,7 +320,7 @@ class Compiler {
     return { at: y, gradient, channels, space: Space.tokens };
   }
 
-  /** The same value with a row for each node. */
+  /** Expands a value to one row per node. */
   #expanded(x: Value): Value {
     if (x.space === Space.nodes) return x;
     const width = padTo8(x.channels);
@@ -340,7 +340,7 @@ class Compiler {
     return { at: y, gradient, channels: fanOut, space: x.space };
   }
 
-  /** y = x @ W + b, of padded sizes. @param bytes of the tensor that W is part of */
+  /** y = x @ W + b, with padded sizes. @param bytes size of the tensor that W is part of */
   #product(
     x: Value,
     y: Pick<Value, "at" | "gradient">,
@@ -386,7 +386,7 @@ class Compiler {
     const { channels } = x;
     const rows = padTo8(channels);
     const size = channels / heads;
-    // A head takes whole groups of four channels.
+    // Pad each head to whole groups of four channels.
     const headWidth = padTo4(size);
     const width = padTo8(heads * headWidth);
     const headPlace = (c: number) => Math.floor(c / size) * headWidth + (c % size);
@@ -436,7 +436,7 @@ class Compiler {
     const gates = gatesOf[type];
     const gateWidth = gates * width;
     const start = this.#vector(`${name}.start`, hidden);
-    // W's rows of x, [rows, gates], and then those of h: for a GRU those of z and r, and those of n.
+    // W holds its rows for x first, [rows, gates], then those for h; a GRU has separate ones for z and r, and for n.
     const ofX = rows * gateWidth;
     const size = ofX + width * gateWidth;
     const weight = this.#kernels.allocateTensor(size);
@@ -489,7 +489,7 @@ class Compiler {
 const gatesOf = { RNN: 1, GRU: 3, LSTM: 4 } as const;
 const codeOf = { RNN: "rnn", GRU: "gru", LSTM: "lstm" } as const;
 
-/** Channels of the widest value that a layer's kernels make or take. */
+/** Channels of the widest value that a layer's kernels read or write. */
 function widestOf({ spec, inputShape, outputShape }: PlanLayer): number {
   const [from = 1, to] = [inputShape[1], channelsOf(outputShape)];
   const width = padTo8(Math.max(from, to));
@@ -507,12 +507,12 @@ function padTo4(n: number): number {
   return Math.ceil(n / 4) * 4;
 }
 
-/** Where W[row, column] is in [columns / 8][rows][8]. */
+/** Index of W[row, column] in [columns / 8][rows][8]. */
 function panelPlace(row: number, column: number, rows: number): number {
   return (Math.floor(column / 8) * rows + row) * 8 + (column % 8);
 }
 
-/** A float32 as the integer with its bits. */
+/** Returns the bits of a float32 as an integer. */
 function bits(x: number): number {
   return new Uint32Array(Float32Array.of(x).buffer)[0] ?? 0;
 }

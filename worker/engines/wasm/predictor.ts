@@ -1,6 +1,6 @@
 /**
- * Predictions by the training kernels. BatchNorm1d in evaluation mode is a scale and a shift for each
- * channel; both go into the Linear before it, so the kernels see a network without norms.
+ * Predictions with the training kernels. BatchNorm1d in evaluation mode scales and shifts each channel. Both are
+ * folded into the Linear before it, so the kernels get a network without norms.
  */
 import { MakemoreError } from "../../../src/errors";
 import type { Block, BlockChain } from "../../model/blocks";
@@ -12,7 +12,7 @@ import type { Kernels } from "./exports";
 import { memoryLayout, type StoredParameter } from "./memoryLayout";
 import { createWordPredictor } from "./wordPredictor";
 
-/** Contexts of one pass at most: enough to share rows, few enough to stay in the cache. */
+/** Maximum number of contexts per pass: enough to share rows, few enough to stay in the cache. */
 const BATCH_SIZE = 128;
 
 /**
@@ -49,7 +49,7 @@ class WasmPredictor implements Predictor {
     this.#chain = chain;
     const { contextLength, vocabularySize, embedding, blocks } = withoutNorms(chain);
     kernels.useSGD();
-    // Contexts are given, so there is no token stream.
+    // Contexts are passed in, so there is no token stream.
     kernels.begin(0, 0, batchSize, contextLength, vocabularySize, embedding.dimensions);
     for (const { fold, fanOut, bias, tanh } of blocks)
       kernels.addLevel(fold, fanOut, bias !== undefined, tanh);
@@ -78,7 +78,7 @@ class WasmPredictor implements Predictor {
       contextLength * this.batchSize,
     );
     for (let row = 0; row < this.batchSize; row++) {
-      // The batch is filled up with repeats, which share the rows of the first context.
+      // Fill the batch with repeats of the first context, which share its rows and cost little.
       const from = row < count ? row * contextLength : 0;
       for (let i = 0; i < contextLength; i++) tokens[i * this.batchSize + row] = contexts[from + i] ?? 0;
     }
@@ -96,7 +96,7 @@ class WasmPredictor implements Predictor {
   }
 }
 
-/** The chain with a bias in place of each norm. */
+/** Replaces each norm of the chain with a bias. */
 function withoutNorms(chain: BlockChain): BlockChain {
   return {
     ...chain,
@@ -108,7 +108,7 @@ function biasOf({ name, bias }: Omit<Block, "norm">): string {
   return bias ?? `${name}.bias`;
 }
 
-/** The parameters of `withoutNorms`. */
+/** Computes the parameters of `withoutNorms`. */
 function foldNorms({ blocks }: BlockChain, parameters: Parameters): Parameters {
   const folded = new Map(parameters);
   const value = (name: string, i: number) => parameters.get(name)?.[i] ?? 0;

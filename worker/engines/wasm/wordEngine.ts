@@ -1,4 +1,4 @@
-/** The engine for networks that read words: runs the plan of plan.ts. */
+/** The engine for networks that read words; runs the plan of plan.ts. */
 import { MakemoreError } from "../../../src/errors";
 import { type TeacherTargets, teacherOf } from "../../data/examples";
 import { BOUNDARY } from "../../data/vocabulary";
@@ -31,7 +31,7 @@ export class WordEngine implements Engine {
     const tables = new Tables(kernels);
     const tokens = kernels.allocateStream(stream.length);
     const starts = wordStarts(setup);
-    // One more with groups: makes room for more than one root.
+    // With groups, count one more place per word: it makes room for the additional roots.
     const roots = network.firstGroup < network.vocabularySize ? 1 : 0;
     const longest = starts.reduce(
       (most, start) => Math.max(most, stream.indexOf(BOUNDARY, start) - start + roots),
@@ -59,7 +59,7 @@ export class WordEngine implements Engine {
     this.#kernels = kernels;
     this.#parameters = new ParameterMemory(kernels, layout, optimizer);
 
-    // From here on the memory does not grow, so its buffer stays.
+    // From here on the memory does not grow, so its buffer stays valid.
     new Uint16Array(kernels.memory.buffer, tokens, stream.length).set(stream);
     tables.copy();
     write();

@@ -1,4 +1,4 @@
-/** Predictions of a network that reads words, by the forward kernels of its plan. */
+/** Predictions of a network that reads words, with the forward kernels of its plan. */
 import { MakemoreError } from "../../../src/errors";
 import type { Parameters } from "../../model/layer";
 import type { Network } from "../../model/network";
@@ -8,9 +8,9 @@ import type { Kernels } from "./exports";
 import { ParameterMemory } from "./parameterMemory";
 import { compilePlan, unknownLayer } from "./plan";
 
-/** Rows of one pass at most. */
+/** Maximum number of rows per pass. */
 const BATCH_SIZE = 128;
-/** Positions that there is memory for at first; longer words are rare. */
+/** Positions to allocate memory for at first; longer words are rare. */
 const FIRST_TIME = 32;
 
 /** Makes a predictor for a network that reads words; see `PredictorFactory`. */
@@ -33,7 +33,7 @@ export async function createWordPredictor(network: Network, most: number, build?
   return new WordPredictor(batchSize, await open(Math.min(FIRST_TIME, network.contextLength)), open);
 }
 
-/** The kernels' memory, laid out for rows of at most `time` positions. */
+/** The kernels, with memory for rows of at most `time` positions. */
 class Room {
   readonly #kernels: Kernels;
   readonly #network: Network;
@@ -55,7 +55,7 @@ class Room {
     this.#stream = kernels.allocateStream(batchSize * (time + 1));
     const { layout, write } = compilePlan(kernels, network, {
       stream: this.#stream,
-      // The words are given, so there are none to draw from.
+      // Words are passed in, so none are drawn.
       starts: 0,
       words: 0,
       even: false,
@@ -73,17 +73,17 @@ class Room {
     this.#kernels.refreshPlan();
   }
 
-  /** As `Predictor.predict`. */
+  /** See `Predictor.predict`. */
   predict(tokens: Uint32Array, time: number): Float32Array {
     const kernels = this.#kernels;
     const { buffer } = kernels.memory;
     const rows = tokens.length / time;
-    // Each row with its boundaries: its first token is one, and another follows its last.
+    // Each row starts with a boundary, and another one follows the row.
     const stream = new Uint16Array(buffer, this.#stream, this.#batchSize * (time + 1)).fill(0);
     for (let row = 0; row < rows; row++)
       stream.set(tokens.subarray(row * time, (row + 1) * time), row * (time + 1));
     const words = new Uint32Array(buffer, kernels.wordsAddress(), this.#batchSize);
-    // The batch is filled up with repeats, which share the nodes of the first row.
+    // Fill the batch with repeats of the first row, which share its nodes and cost little.
     for (let row = 0; row < this.#batchSize; row++) words[row] = (row < rows ? row : 0) * (time + 1) + 1;
     kernels.predictWords(this.#logits, time);
     return new Float32Array(buffer, this.#logits, tokens.length * this.#network.vocabularySize);
@@ -115,7 +115,7 @@ class WordPredictor implements Predictor {
     if (time > room.time) {
       room = await this.#open(Math.max(time, 2 * room.time));
       room.load(this.#parameters);
-      // Disposed of meanwhile: stays so.
+      // Keep it undefined if it was disposed meanwhile.
       this.#room &&= room;
     }
     return room.predict(tokens, time);

@@ -1,18 +1,18 @@
 /**
- * What a GPU does when something is wrong, made into rejections. A device that is lost may leave
- * promises open, and an operation that fails says so only to an error scope: nothing throws.
+ * Turns GPU failures into rejections. Otherwise a lost device may leave promises pending forever, and a
+ * failed operation only reports to an error scope, without throwing.
  */
 import { EngineLost } from "../engine";
 
 type Listener = (error: EngineLost) => void;
 
-/** Who wants to know of a device's loss; one handler a device, whatever the number of engines. */
+/** Listeners for the loss of each device. Each device gets one handler, for any number of engines. */
 const listeners = new WeakMap<GPUDevice, Set<Listener>>();
 
 /**
- * Calls back once when the device is lost, at once where it was before.
+ * Calls `listener` once when the device is lost, or soon if it is lost already.
  *
- * @returns what takes the callback back
+ * @returns a function that removes the listener
  */
 export function onLoss(device: GPUDevice, listener: Listener): () => void {
   const known = listeners.get(device);
@@ -21,7 +21,7 @@ export function onLoss(device: GPUDevice, listener: Listener): () => void {
   if (!known) {
     listeners.set(device, all);
     device.lost.then(({ reason, message }) => {
-      // Later ones hear of it from a handler of their own.
+      // Listeners added later get a new handler.
       listeners.delete(device);
       const error = new EngineLost(`The GPU was lost (${reason}: ${message || "no reason given"}).`);
       for (const each of all) each(error);
@@ -33,14 +33,14 @@ export function onLoss(device: GPUDevice, listener: Listener): () => void {
 const SCOPES = ["validation", "out-of-memory", "internal"] as const;
 
 /**
- * Runs what issues GPU commands in its synchronous part, and waits for the result and for what
- * the GPU has to object.
+ * Runs `work`, which must issue its GPU commands synchronously, and waits for its result and for the
+ * GPU's errors.
  *
- * @throws GPUError the first objection, or what `work` throws
+ * @throws GPUError the first error of the GPU, or what `work` throws
  */
 export async function inErrorScopes<T>(device: GPUDevice, work: () => Promise<T>): Promise<T> {
   for (const scope of SCOPES) device.pushErrorScope(scope);
-  // Popped before anything is awaited: the stack of scopes is the device's, not ours alone.
+  // Pop the scopes before awaiting anything, because all code on the device shares the stack of scopes.
   const result = work();
   const objections = Promise.all(SCOPES.map(() => device.popErrorScope()));
   const [settled, errors] = await Promise.allSettled([result, objections]);

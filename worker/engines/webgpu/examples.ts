@@ -1,27 +1,27 @@
 /**
- * The tables of worker/data/examples.ts as the GPU has them: one buffer of words and one of the teacher's
- * shares, whose rows are filled up with zeros as the logits are.
+ * The tables of worker/data/examples.ts in GPU layout: one buffer of u32 words, and one of the teacher's
+ * probabilities, whose rows are padded with zeros like the logits.
  */
 import type { Examples } from "../../data/examples";
 import { vec4s } from "./plan";
 
-/** Where each table begins in the buffer of words; absent for random order and hard targets without groups. */
+/** Offset of each table in the buffer of u32 words; absent for random order and hard targets without groups. */
 export interface ExampleTables {
   readonly order: "even" | "random";
   readonly soft: boolean;
   /** Whether there is a teacher. */
   readonly taught: boolean;
-  /** Examples. Default: every position of the stream but the first. */
+  /** Number of examples. Default: every position of the stream except the first. */
   readonly count?: number;
   /** The positions to draw from, for hard targets. */
   readonly sorted: number;
-  /** `ContextTable`, for soft targets. */
+  /** The tables of `ContextTable`, for soft targets. */
   readonly ranks: number;
   readonly contexts: number;
   readonly pairs: number;
 }
 
-/** The tables, and what to write to the buffers; none for random order and hard targets. */
+/** The tables, and the contents of the buffers; empty for random order and hard targets. */
 export interface UploadedExamples {
   readonly tables: ExampleTables | undefined;
   readonly words: Uint32Array<ArrayBuffer>;
@@ -29,7 +29,7 @@ export interface UploadedExamples {
   readonly teacher: Float32Array<ArrayBuffer>;
 }
 
-/** Lays them out. */
+/** Lays the tables out. */
 export function uploadedExamples(examples: Examples | undefined, vocabularySize: number): UploadedExamples {
   const none = new Float32Array(0);
   if (!examples) return { tables: undefined, words: new Uint32Array(0), teacher: none };

@@ -1,11 +1,10 @@
 /**
- * The fused WebGPU engine. Think of it as a list of ten or so kernels that makes one training step,
- * and a chunk of training as that list recorded many times, in a few submits that wait for nothing:
- * the GPU goes through them at its own pace, draws its own minibatches, and sends back only the losses.
+ * The fused WebGPU engine. A training step is a list of about ten kernels. A chunk of steps records this
+ * list many times, in a few submits that do not wait for each other. The GPU draws the minibatches
+ * itself, and sends back only the losses.
  *
- * All buffers, pipelines and bind groups are made once. What differs from step to step (its number,
- * the optimiser's factors) is a table that goes up once a chunk. docs/webgpu.md has the whole plan,
- * and a figure.
+ * All buffers, pipelines and bind groups are made once. What differs per step (its number, the optimiser's
+ * factors) is in a table that is uploaded once per chunk. docs/webgpu.md has the whole plan, and a figure.
  */
 
 import type * as TF from "@tensorflow/tfjs";
@@ -28,24 +27,24 @@ import { Buffers, NO_CHARACTER, planChain } from "./plan";
 import { Program } from "./program";
 import { supportedChain } from "./supports";
 
-/** An engine whose numbers tfjs can use where they are. */
+/** An engine whose parameters tfjs can use in place. */
 export interface WebGPUEngine extends Engine {
   /**
-   * Every parameter as a tensor on tfjs's webgpu backend, which is the current one after this. A
-   * tensor whose channels are a multiple of eight, and whose Linear has no bias, lies over the
-   * engine's own buffer without a copy; the others are copies on the GPU. The tensors are the
-   * caller's to dispose of. Use them before the next `run`, which changes the ones without a copy.
+   * Returns every parameter as a tensor on tfjs's webgpu backend, which becomes the current one. A
+   * tensor shares the engine's buffer if its channels are a multiple of eight and its Linear has no
+   * bias; the others are copies on the GPU. The caller disposes of the tensors. Use them before the
+   * next `run`, which changes the shared ones.
    */
   tensors(): Promise<Map<string, TF.Tensor>>;
 }
 
-/** How to train on a GPU; nothing a user chooses. */
+/** Internal settings; users do not choose them. */
 export interface WebGPUEngineOptions {
-  /** The size of a workgroup. Default: by whether the adapter is a GPU or software. */
+  /** Sizes of the workgroups. Default: `GPU_SHAPE`, or `SOFTWARE_SHAPE` for a software adapter. */
   readonly shape?: Shape;
 }
 
-/** An engine for any chain of blocks, on the thread's GPU device. */
+/** Makes an engine for any chain of blocks, on the thread's GPU device. */
 export async function createWebGPUEngine(
   setup: EngineSetup,
   options: WebGPUEngineOptions = {},
@@ -96,14 +95,15 @@ export async function createWebGPUEngine(
 }
 
 /**
- * The browser records the next submit while the GPU works on this one. On an NVIDIA H200 anything from
- * 8 to 64 steps was as fast, and a whole chunk in one submit up to twice as slow: docs/performance.md.
+ * Steps per submit. The browser records the next submit while the GPU works on the current one. On an
+ * NVIDIA H200, 8 to 64 steps were equally fast, and one submit per chunk was up to twice as slow:
+ * docs/performance.md.
  */
 const STEPS_PER_SUBMIT = 32;
 
-/** The most steps of one chunk; `run` makes several chunks if it is asked for more. */
+/** Maximum number of steps per chunk; `run` splits longer runs into several chunks. */
 function chunkCapacity(batchSize: number): number {
-  // Positions, and losses of single examples, stay within 2 MB each.
+  // Keeps the buffers of positions and of example losses within 2 MB each.
   return Math.min(2048, Math.max(64, Math.floor(2 ** 19 / batchSize)));
 }
 
@@ -121,9 +121,9 @@ class FusedEngine implements WebGPUEngine {
   readonly #ignoreLoss: () => void;
   /** Whether tfjs may have commands waiting that read our buffers. */
   #shared = false;
-  /** Why it cannot go on. */
+  /** Why the engine cannot go on; undefined while it can. */
   #lost: EngineLost | undefined;
-  /** Rejects the call that is under way. */
+  /** Rejects the running call. */
   #reject: ((error: EngineLost) => void) | undefined;
 
   constructor(gpu: OpenedGPU, setup: EngineSetup, memory: Memory, program: Program, capacity: number) {
@@ -158,7 +158,7 @@ class FusedEngine implements WebGPUEngine {
     positions: Uint32Array<ArrayBuffer> | undefined,
   ): Promise<Float32Array> {
     return this.#guarded(async () => {
-      // What tfjs was told to do with our buffers, it is told to do before they change.
+      // Flush tfjs's queued commands before overwriting shared buffers.
       const tfjs = this.#shared ? tf.findBackend("webgpu") : undefined;
       if (tfjs instanceof WebGPUBackend) {
         tfjs.ensureCommandEncoderReady();
@@ -204,7 +204,7 @@ class FusedEngine implements WebGPUEngine {
     this.#memory.dispose();
   }
 
-  /** Does something on the GPU; whatever goes wrong is an `EngineLost`, and the end of the engine. */
+  /** Runs `work` on the GPU. Any failure ends the engine and is thrown as an `EngineLost`. */
   async #guarded<T>(work: () => Promise<T>): Promise<T> {
     if (this.#lost) throw this.#lost;
     try {
@@ -213,8 +213,8 @@ class FusedEngine implements WebGPUEngine {
         inErrorScopes(this.#gpu, work).then(resolve, reject);
       });
     } catch (cause) {
-      // Where the device is going, it says so a moment after what it made fail; whoever opens the next
-      // engine must not get this one's device.
+      // A lost device reports its loss shortly after the operation fails. Wait for it, so that the next engine
+      // does not get this device.
       if (!(cause instanceof EngineLost)) await Promise.race([this.#gpu.lost, delay(LOSS_NEWS_MS)]);
       const error =
         cause instanceof EngineLost
@@ -234,10 +234,10 @@ class FusedEngine implements WebGPUEngine {
   }
 }
 
-/** How long after a failure a device may say that it is lost, ms. */
+/** Time to wait after a failure for the device to report its loss, ms. */
 const LOSS_NEWS_MS = 100;
 
-/** GPUErrors are no Errors, but have a message too. */
+/** Returns the message of an Error, or of a GPUError, which is not an Error. */
 function messageOf(cause: unknown): string {
   return cause instanceof Error || cause instanceof GPUError ? cause.message : String(cause);
 }

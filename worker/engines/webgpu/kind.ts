@@ -2,7 +2,7 @@ import type { EngineKind } from "../engine";
 import { adapterName, isSoftware, requestAdapter } from "../gpu/adapter";
 import { supportedChain } from "./supports";
 
-/** This package's fused WebGPU kernels. For models that read words there are none yet: tfjs trains those on WebGPU. */
+/** This package's fused WebGPU kernels. Models that read words have none yet: tfjs trains those on WebGPU. */
 export const webgpu: EngineKind = {
   rank: 2,
   refuses: (setup) => {
@@ -18,7 +18,7 @@ export const webgpu: EngineKind = {
       ? { device, skipped: "a software adapter is never faster than wasm" }
       : { device };
   },
-  // A GPU that has not got through its first steps by then is not worth the wait.
+  // A GPU that needs longer for its first steps is not worth the wait.
   patience: 5000,
   open: async (setup, files) => {
     const { createTfjsEngine, createWebGPUEngine } = await files.tfjs();

@@ -1,6 +1,6 @@
 /**
- * The numbers that learn, between the CPU's way of keeping them (row-major, by name) and the
- * GPU's (plan.ts: rows filled up to whole vec4s, several tensors in a buffer).
+ * Converts the trained numbers between the CPU's layout (row-major, by name) and the GPU's (plan.ts: rows
+ * padded to whole vec4s, several tensors in a buffer).
  */
 import type * as TF from "@tensorflow/tfjs";
 import { MakemoreError } from "../../../src/errors";
@@ -10,42 +10,42 @@ import type { OptimizerState } from "../../optimizers/optimizer";
 import type { EngineState } from "../engine";
 import { Buffers, NormRow, type Plan, vec4s } from "./plan";
 
-/** The one buffer that the CPU can read; the others cannot be that and storage. */
+/** The one buffer that the CPU can read; WebGPU does not allow this for storage buffers. */
 const STAGING = "staging";
 
-/** Where the numbers of a tensor are: `groups` times `rows` rows of `columns`, holes after each. */
+/** Layout of a tensor: `groups` times `rows` rows of `columns` numbers, with padding after rows and groups. */
 interface Place {
   readonly buffer: string;
-  /** Of the first number, in numbers. */
+  /** Index of the first number in the buffer. */
   readonly at: number;
   readonly groups: number;
   readonly rows: number;
   readonly columns: number;
-  /** With the holes. */
+  /** With padding. */
   readonly paddedRows: number;
   readonly paddedColumns: number;
 }
 
-/** A parameter, and the optimiser's states of it by name; running statistics and SGD have none. */
+/** A parameter and its optimiser states by name; running statistics, and all parameters with SGD, have none. */
 interface Places {
   readonly value: Place;
   readonly states: ReadonlyMap<string, Place>;
 }
 
-/** The engine's buffers. They are on tfjs's device, and tfjs can read them in place. */
+/** The engine's buffers. They are on the device that tfjs uses, so tfjs can read them in place. */
 export class Memory {
   readonly #device: GPUDevice;
   readonly #places: ReadonlyMap<string, Places>;
   /** Bytes of each buffer. */
   readonly #sizes: ReadonlyMap<string, number>;
   readonly #buffers = new Map<string, GPUBuffer>();
-  /** Where the buffers that hold parameters or moments go in the one that the CPU can read. */
+  /** Offset in the staging buffer of each buffer that holds parameters or moments. */
   readonly #stagedAt = new Map<string, number>();
   readonly #stagingSize: number;
 
   /**
-   * @param bytes of the buffers that are not in the plan, by name
-   * @throws MakemoreError `UNSUPPORTED` where a buffer is larger than this GPU allows
+   * @param bytes sizes of the buffers that are not in the plan, by name
+   * @throws MakemoreError `UNSUPPORTED` if a buffer is larger than this GPU allows
    */
   constructor(device: GPUDevice, plan: Plan, states: readonly string[], bytes: Record<string, number>) {
     this.#device = device;
@@ -71,7 +71,7 @@ export class Memory {
         );
   }
 
-  /** Makes the buffers, all zero. Where memory runs out, the error scope around the call says so. */
+  /** Creates the buffers, all zero. If memory runs out, the error scope around the call reports it. */
   allocate(): void {
     const make = (label: string, size: number, usage: GPUBufferUsageFlags) =>
       this.#buffers.set(label, this.#device.createBuffer({ label, size, usage }));
@@ -88,7 +88,7 @@ export class Memory {
     return buffer;
   }
 
-  /** Puts values in their places. What is not given stays as it is. */
+  /** Writes values to their buffers. Parameters and states that are not passed keep their values. */
   write(parameters: Parameters, optimizerState: OptimizerState | undefined): void {
     for (const [name, { value, states }] of this.#places) {
       this.#upload(value, parameters.get(name));
@@ -109,27 +109,27 @@ export class Memory {
       | Uint32Array<ArrayBuffer>
       | Float32Array<ArrayBuffer>,
   ): void {
-    // Writes come in whole words, and a stream of tokens may end inside one.
+    // WebGPU writes whole 4-byte words; a stream of tokens may end in the middle of one.
     const bytes = new Uint8Array(Math.ceil(values.byteLength / 4) * 4);
     bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     this.#device.queue.writeBuffer(this.buffer(name), 0, bytes);
   }
 
-  /** Adds to a command buffer what brings the first `count` losses back. */
+  /** Records the copy of the first `count` losses to the staging buffer. */
   stageLosses(encoder: GPUCommandEncoder, count: number): void {
     encoder.copyBufferToBuffer(this.buffer(Buffers.losses), 0, this.buffer(STAGING), 0, count * 4);
   }
 
   /**
-   * After it was submitted: the losses.
+   * Reads the losses; call it after the copy was submitted.
    *
-   * @param brief whether the GPU may be done within a few milliseconds
+   * @param brief whether the GPU may finish within a few milliseconds
    */
   async stagedLosses(count: number, brief: boolean): Promise<Float32Array<ArrayBuffer>> {
     return this.#staged(count * 4, brief, (numbers) => numbers.slice());
   }
 
-  /** Adds to a command buffer what brings all parameters and moments back. */
+  /** Records the copy of all parameters and moments to the staging buffer. */
   stageState(encoder: GPUCommandEncoder): void {
     for (const [name, at] of this.#stagedAt) {
       const buffer = this.buffer(name);
@@ -137,7 +137,7 @@ export class Memory {
     }
   }
 
-  /** After it was submitted: copies of them. */
+  /** Reads the parameters and moments; call it after the copy was submitted. */
   async stagedState(): Promise<EngineState> {
     return this.#staged(this.#stagingSize, true, (numbers) => {
       const parameters: Parameters = new Map();
@@ -168,7 +168,7 @@ export class Memory {
     return taken;
   }
 
-  /** Tensors over the buffers, or copies where a tensor has holes: see `WebGPUEngine.tensors`. */
+  /** Returns tensors that share the buffers, or copies of tensors with padding: see `WebGPUEngine.tensors`. */
   tensors(tf: typeof TF, shapes: ReadonlyMap<string, readonly number[]>): Map<string, TF.Tensor> {
     return new Map(
       [...this.#places].map(([name, { value: place }]) => {
@@ -189,19 +189,19 @@ export class Memory {
     );
   }
 
-  /** Gives all memory back. Safe to call twice. */
+  /** Frees all memory. Safe to call twice. */
   dispose(): void {
     for (const buffer of this.#buffers.values()) buffer.destroy();
   }
 }
 
-/** Between two questions for finished work, ms, and how long to ask. */
+/** Interval of polling for finished work, and its maximum duration, ms. */
 const ASK_MS = 0.2;
 const ASKING_MS = 4;
 
 /**
- * Asks the GPU for finished work until `answered` settles, for a few milliseconds at most: left alone, Chromium looks
- * only about every 2 ms, several times what a step takes.
+ * Polls the GPU for finished work until `answered` settles, for a few milliseconds at most. Without this, Chromium
+ * checks only about every 2 ms, which is several times as long as a step.
  */
 async function hastened(queue: GPUQueue, answered: Promise<unknown>): Promise<void> {
   let waiting = true;
@@ -214,12 +214,12 @@ async function hastened(queue: GPUQueue, answered: Promise<unknown>): Promise<vo
     await nextTask();
     if (performance.now() - asked < ASK_MS) continue;
     asked = performance.now();
-    // Only asked, never waited for. A device that is lost tells so elsewhere.
+    // Do not await it; `onLoss` handles a lost device.
     queue.onSubmittedWorkDone().catch(() => {});
   }
 }
 
-/** Every parameter of the chain and where it is. */
+/** Lists every parameter of the chain and its place. */
 function placesOf(
   { chain, dimensions4, embedding, blocks }: Plan,
   states: readonly string[],
@@ -287,7 +287,7 @@ function placesOf(
   return places;
 }
 
-/** Visits each row: where it begins among the values, and where among the padded ones. */
+/** Calls `visit` for each row, with its start in the plain values and in the padded ones. */
 function eachRow(place: Place, visit: (from: number, to: number) => void): void {
   const { groups, rows, columns, paddedRows, paddedColumns } = place;
   for (let group = 0; group < groups; group++)
@@ -301,7 +301,7 @@ function pad(place: Place, values: Float32Array<ArrayBuffer>): Float32Array<Arra
   return padded;
 }
 
-/** @param base where the place's buffer begins in `numbers` */
+/** @param base start of the place's buffer in `numbers` */
 function unpad(place: Place, numbers: Float32Array, base: number): Float32Array<ArrayBuffer> {
   const values = new Float32Array(place.groups * place.rows * place.columns);
   eachRow(place, (to, from) => {

@@ -1,69 +1,67 @@
 /**
- * Where everything lies on the GPU. Think of a block chain as the lecture's tensors, each stored
- * row by row with its channels filled up to a multiple of eight, so that every kernel reads and
- * writes whole vec4s, one or two at a time. What is filled up is zero and stays zero: a zero weight of a zero input gets
- * a zero gradient.
+ * Layout of all data on the GPU. Each of the lecture's tensors is stored row by row, with its channels
+ * padded to a multiple of eight, so that every kernel reads and writes whole vec4s, one or two at a time.
+ * The padding is zero and stays zero, because a zero weight of a zero input gets a zero gradient.
  *
- * With rows stored so, FlattenConsecutive costs nothing: `n` rows that stand together, read as
- * one, are the joined row. The weight that reads it has the same holes as the row.
+ * In this layout FlattenConsecutive costs nothing: `n` consecutive rows, read as one, are the joined row.
+ * The weight that multiplies it has the same padding as the row.
  *
  * docs/webgpu.md draws this.
  */
 import { MakemoreError } from "../../../src/errors";
 import type { Block, BlockChain } from "../../model/blocks";
 
-/** Buffers that every engine has; the others are named by the weight or the gamma they hold. */
+/** Buffers of every engine; the others have the name of the weight or the gamma that they hold. */
 export const Buffers = {
-  /** What differs from step to step; see kernels/kernel.ts. */
+  /** The values that differ per step; see kernels/kernel.ts. */
   steps: "steps",
   /** Inputs, outputs and gradients of all blocks for one minibatch. */
   activations: "activations",
   /**
-   * The minibatch: for each place of the first block's joined rows, the characters of all rows,
-   * [fold, tokenRows]; then the tokens that come next, [batch]; then, for soft targets, the numbers of
-   * the contexts, [batch].
+   * The minibatch: the characters of all rows, for each place of the first block's joined rows,
+   * [fold, tokenRows]; then the target tokens, [batch]; then, for soft targets, the context ids, [batch].
    */
   tokens: "tokens",
   /** The training split. */
   stream: "stream",
   /** The tables of sorted examples and soft targets: ./examples.ts. */
   examples: "examples",
-  /** What the teacher expects after each context, [contexts, logits]. */
+  /** The teacher's probabilities per context, [contexts, logits]. */
   teacher: "teacher",
   /** Positions that the caller chose, [steps, batch]. */
   positions: "positions",
-  /** AdamW's moments of the embedding and the weights. */
+  /** The optimiser's states of the embedding and the weights. */
   moments: "moments",
   /** Loss of each example of a chunk, [steps, batch]. */
   exampleLosses: "exampleLosses",
-  /** Mean of each step of a chunk. */
+  /** Mean loss of each step of a chunk, [steps]. */
   losses: "losses",
 } as const;
 
 /**
- * Where the first (m) and second (v) state of a tensor begin in the buffer of moments, in vec4s; the
- * tensor itself begins its own buffer, which has its name.
+ * Offsets of a tensor's first (m) and second (v) state in the buffer of moments, in vec4s. The tensor itself
+ * is at the start of its own buffer, which has its name.
  */
 export interface TrainedPlan {
   readonly m: number;
   readonly v: number;
 }
 
-/** A block with everything a kernel needs to know of it. Sizes and places are in vec4s. */
+/** Everything that a kernel needs of a block. Sizes and places are in vec4s. */
 export interface BlockPlan {
   readonly block: Block;
   /** Rows of its output: batch x positions. */
   readonly rows: number;
-  /** vec4s of a row of its input and of its output. */
+  /** vec4s per row of its input and of its output. */
   readonly fanIn4: number;
   readonly fanOut4: number;
-  /** In `activations`: the input, [rows, fanIn4], which is the output of the block below; the first has none. */
+  /** In `activations`: the input, [rows, fanIn4], which is the output of the block below. The first block has none. */
   readonly x: number;
-  /** In `activations`: what the norm makes of the Linear's output before gamma and beta. */
+  /** In `activations`: the norm's result before gamma and beta. */
   readonly normalized: number;
-  /** In `activations`: the output, [rows, fanOut4]; of the head, its logits if it is the first block. */
+  /** In `activations`: the output, [rows, fanOut4]. A head has it (its logits) only if it is the first block. */
   readonly y: number;
-  /** In `activations`: the loss's gradient by the Linear's output, [rows, fanOut4]. */
+  /** In `activations`: the gradient of the loss with respect to the Linear's output, [rows, fanOut4]. */
   readonly gradient: number;
   readonly weight: TrainedPlan;
 }
@@ -75,31 +73,31 @@ export interface Plan {
   readonly dimensions4: number;
   readonly embedding: TrainedPlan;
   /**
-   * In `activations`, for each vec4 of the first block's channels: its share of the embedding's gradient,
+   * In `activations`: each of the first block's vec4s of channels has its partial gradient of the embedding,
    * [fanOut4, vocabulary, dimensions4].
    */
   readonly demb: number;
   /** In `activations`: the first block's gradient by character and place, [fanOut4, vocabulary, fold]. */
   readonly characterSums: number;
-  /** Rows of the first block, filled up to a multiple of 32 with NO_CHARACTER. */
+  /** Rows of the first block, padded to a multiple of 32 with NO_CHARACTER. */
   readonly tokenRows: number;
-  /** From the characters up; the last is the head. */
+  /** The blocks from the characters up; the last one is the head. */
   readonly blocks: readonly BlockPlan[];
   readonly head: BlockPlan;
-  /** vec4s of each buffer whose size the model decides. */
+  /** Sizes, in vec4s, of the buffers that depend on the model. */
   readonly sizes: ReadonlyMap<string, number>;
 }
 
 /**
- * Rows of a norm's buffer, each of fanOut4 vec4s: what a channel has one number of. The last
- * four are AdamW's.
+ * Rows of a norm's buffer, each of fanOut4 vec4s, with one number per channel. The last four are the
+ * optimiser's states.
  */
 export const NormRow = {
   GAMMA: 0,
   BETA: 1,
   RUNNING_MEAN: 2,
   RUNNING_VARIANCE: 3,
-  /** gamma / sqrt(variance + epsilon) of the minibatch, from the forward to the backward pass. */
+  /** gamma / sqrt(variance + epsilon) of the minibatch; the forward pass stores it for the backward pass. */
   SCALE: 4,
   GAMMA_M: 5,
   GAMMA_V: 6,
@@ -111,12 +109,12 @@ const NORM_ROWS = 9;
 /** Padding id for missing rows; never a valid character. */
 export const NO_CHARACTER = 0xffff_ffff;
 
-/** vec4s that a row of `channels` numbers takes: an even number. */
+/** vec4s per row of `channels` numbers; always even. */
 export function vec4s(channels: number): number {
   return 2 * Math.ceil(channels / 8);
 }
 
-/** Lays out a chain for minibatches of `batch` examples and an optimiser with 0 to 2 states. */
+/** Plans a chain for minibatches of `batch` examples and an optimiser with 0 to 2 states. */
 export function planChain(chain: BlockChain, batch: number, states: number): Plan {
   const sizes = new Map<string, number>();
   const activations = new Allocator();
@@ -136,7 +134,7 @@ export function planChain(chain: BlockChain, batch: number, states: number): Pla
     const fanIn4 = block.fold * channels4;
     const fanOut4 = vec4s(block.fanOut);
     const size = rows * fanOut4;
-    // The head's kernel keeps its logits to itself, except if it is all there is.
+    // The head's kernel does not store its logits, except if the head is the only block.
     const hasOutput = block !== chain.blocks.at(-1) || chain.blocks.length === 1;
     const plan: BlockPlan = {
       block,
@@ -147,7 +145,7 @@ export function planChain(chain: BlockChain, batch: number, states: number): Pla
       normalized: block.norm ? activations.take(size) : 0,
       y: hasOutput ? activations.take(size) : 0,
       gradient: activations.take(size),
-      // A bias is the weight's row for an input that is always 1. It comes with seven rows of zeros.
+      // A bias is the weight's row for an input that is always 1, followed by seven rows of zeros.
       weight: trained(block.weight, (fanIn4 + (block.bias ? 2 : 0)) * 4 * fanOut4),
     };
     if (block.norm) sizes.set(block.norm.gamma, NORM_ROWS * fanOut4);
@@ -167,7 +165,7 @@ export function planChain(chain: BlockChain, batch: number, states: number): Pla
   return { chain, batch, dimensions4, embedding, demb, characterSums, tokenRows, blocks, head, sizes };
 }
 
-/** Hands out one buffer piece by piece. */
+/** Allocates pieces of one buffer. */
 class Allocator {
   size = 0;
 

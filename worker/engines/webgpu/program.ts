@@ -1,7 +1,7 @@
 /**
- * The kernels of a training step, compiled and bound, and the table that tells one step from
- * another. A chunk of training is the list of kernels, dispatched once per step; the bind groups are
- * always the same, and only the offset into the table moves.
+ * The compiled kernels of a training step with their bind groups, and the table of values that differ per
+ * step. A chunk dispatches the list of kernels once per step. The bind groups stay the same; only the
+ * offset into the table changes.
  */
 import { MakemoreError } from "../../../src/errors";
 import { FACTORS } from "../optimizer";
@@ -9,17 +9,17 @@ import { type Kernel, STEP_WORDS } from "./kernels/kernel";
 import type { Memory } from "./memory";
 import { Buffers } from "./plan";
 
-/** A kernel that is ready to be dispatched. */
+/** A kernel that is ready to dispatch. */
 interface Stage {
   readonly pipeline: GPUComputePipeline;
   readonly group: GPUBindGroup;
   readonly workgroups: number;
 }
 
-/** Bytes from step to step: every device allows offsets that are multiples of this. */
+/** Bytes per step in the table: every device allows offsets that are multiples of this. */
 const STRIDE = 256;
 
-/** What a chunk of steps consists of. It has no memory of its own. */
+/** Records chunks of steps. It allocates no memory itself. */
 export class Program {
   readonly #device: GPUDevice;
   readonly #table: GPUBuffer;
@@ -41,18 +41,18 @@ export class Program {
     this.#afterChunk = afterChunk;
   }
 
-  /** Bytes of the table for chunks of that many steps. */
+  /** Bytes of the table for chunks of `capacity` steps. */
   static tableSize(capacity: number): number {
     return capacity * STRIDE;
   }
 
   /**
-   * Compiles all kernels at once. What the GPU objects to comes as a rejection, or to the error
-   * scopes that stand around the call.
+   * Compiles all kernels in parallel. Errors of the GPU reject the promise, or go to the error scopes around
+   * the call.
    *
-   * @param kernels of a step, in their order
-   * @param afterChunk dispatched once after the steps, with a workgroup for each of them
-   * @throws MakemoreError `UNSUPPORTED` where a kernel takes more workgroups than this GPU allows
+   * @param kernels of a step, in order
+   * @param afterChunk kernel to dispatch once after the steps, with one workgroup per step
+   * @throws MakemoreError `UNSUPPORTED` if a kernel takes more workgroups than this GPU allows
    */
   static async compile(
     device: GPUDevice,
@@ -105,10 +105,10 @@ export class Program {
   /**
    * Uploads the table of a chunk.
    *
-   * @param firstStep the number of its first step
-   * @param factors of each step: `stepFactors`
-   * @param teacherWeight the teacher's weight at a step
-   * @param given whether the minibatches are in the buffer of positions
+   * @param firstStep number of its first step
+   * @param factors result of `stepFactors`
+   * @param teacherWeight returns the teacher's weight at a step
+   * @param given whether to use the minibatches in the buffer of positions
    */
   uploadSteps(
     firstStep: number,
@@ -132,7 +132,7 @@ export class Program {
   /**
    * Records steps [from, to) of the uploaded chunk.
    *
-   * @param timestampWrites for measurements: where to note the GPU's clock
+   * @param timestampWrites where to write the GPU's timestamps, for benchmarks
    */
   encodeSteps(
     encoder: GPUCommandEncoder,
@@ -148,7 +148,7 @@ export class Program {
     pass.end();
   }
 
-  /** Records what follows the last of a chunk's `steps`. */
+  /** Records what comes after the last of a chunk's `steps`. */
   encodeEnd(encoder: GPUCommandEncoder, steps: number): void {
     const pass = encoder.beginComputePass();
     pass.setBindGroup(0, this.#tableGroup, [0]);

@@ -1,4 +1,4 @@
-/** Tanh over the rows of a level, in place, forwards and back. */
+/** Tanh over the rows of a level, forward and backward, in place. */
 import { Rows } from "./rows";
 import { fnma, tanh } from "./simd";
 

@@ -1,6 +1,6 @@
 /**
- * The minibatch of a step, drawn by key as worker/data/examples.ts states it, and the contexts of its
- * examples, read as `readContext` in worker/data/dataset.ts does.
+ * The minibatch of a step, drawn by seed and step as in worker/data/examples.ts, and the contexts of its
+ * examples, as `readContext` in worker/data/dataset.ts reads them.
  */
 import { allocate } from "./memory";
 
@@ -30,13 +30,13 @@ const STRIDE: u32 = 2654435769;
 export class Batch {
   /** Positions in the stream, u32 [size]. */
   readonly positions: usize;
-  /** Tokens if targets are hard, contexts if they are soft, u32 [size]. */
+  /** Target tokens if targets are hard, context ids if they are soft, u32 [size]. */
   readonly targets: usize;
   /** Even order instead of random. */
   even: bool = false;
-  /** Positions of the examples, u32; 0 for soft targets, and if every position but the first is one. */
+  /** Positions of the examples, u32; 0 with soft targets, and if every position but the first is an example. */
   sorted: usize = 0;
-  /** Examples. */
+  /** Number of examples. */
   count: u32;
   /** Tables of soft targets, as in worker/data/contexts.ts; 0 if targets are hard. */
   ranks: usize = 0;
@@ -44,7 +44,7 @@ export class Batch {
 
   constructor(
     readonly size: i32,
-    /** Tokens as u16, and how many. */
+    /** Tokens, u16 [length]. */
     readonly stream: usize,
     length: i32,
   ) {
@@ -53,7 +53,7 @@ export class Batch {
     this.count = length - 1;
   }
 
-  /** Draws the examples of a step: their positions, and the contexts as targets if they are soft. */
+  /** Draws the examples of a step: their positions, and the context ids as targets if targets are soft. */
   draw(seed: u32, step: u32): void {
     const examples = <u64>this.count;
     const offset = randomBits(seed, MINIBATCH, 0, 0),
@@ -79,7 +79,7 @@ export class Batch {
     return load<u32>(block) + popcnt<u32>(first) - 1;
   }
 
-  /** Fills in the contexts at `tokens`, u32 [contextLength, size], and the targets if they are hard. */
+  /** Writes the contexts to `tokens`, u32 [contextLength, size], and the targets if they are hard. */
   read(tokens: usize, contextLength: i32, soft: bool): void {
     for (let row = 0; row < this.size; row++) {
       let position = load<u32>(this.positions + ((<usize>row) << 2));

@@ -1,7 +1,7 @@
 /**
- * BatchNorm1d over all places of a minibatch, forwards and back. A row counts as often as it is
- * shared (`shares`), so the statistics are those of the places. The variance is the unbiased one.
- * Two groups of four channels go side by side, to keep more than one sum in flight.
+ * BatchNorm1d over all places of a minibatch, forward and backward. A row counts as often as places
+ * share it (`shares`), so the statistics are those of the places. The variance is unbiased.
+ * Two groups of four channels are processed together, so that independent sums overlap.
  */
 import { allocate } from "./memory";
 import { allocateParameter, descend } from "./optimizer";
@@ -31,7 +31,7 @@ export class BatchNorm {
     this.normal = allocate(<u64>rows.capacity * rows.width);
   }
 
-  /** rows = gamma (rows - mean) / sqrt(variance + epsilon) + beta; the running statistics move. */
+  /** rows = gamma (rows - mean) / sqrt(variance + epsilon) + beta; updates the running statistics. */
   forward(rows: Rows, shares: usize): void {
     const stride = rows.groupStride;
     const perPlace = f32x4.splat(<f32>(1.0 / <f64>rows.places));
@@ -94,8 +94,8 @@ export class BatchNorm {
   }
 
   /**
-   * The gradient of the loss goes from this layer's output to its input, in place; gamma and beta
-   * learn. With n places, through mean and unbiased variance:
+   * Turns the gradient of this layer's output into that of its input, in place, and trains gamma and
+   * beta. With n places, through mean and unbiased variance:
    * dx = gamma / deviation (dy - sum(dy) / n - normal sum(dy normal) / (n - 1)).
    */
   backward(rows: Rows, shares: usize): void {

@@ -1,24 +1,24 @@
 /**
- * The SIMD engine, inside. Think of a training step as a walk up the tree and down again over
- * *rows*: the different things that a level sees in this minibatch.
+ * Inside the SIMD engine. A training step walks up the tree and down again over *rows*: the distinct
+ * inputs of a level in this minibatch.
  *
- * In a minibatch of names most places are repeats. Contexts are padded with boundaries, so the
- * left half of most of them is "....", and the same first letters come again and again. Equal
- * inputs have equal activations, so each level computes every different row once, counts how many
- * places share it (the statistics of BatchNorm1d and the gradients weigh it by that), and each
- * neighbour of a FlattenConsecutive multiplies every different row that stands there once:
+ * In a minibatch of names most places repeat others. Contexts are padded with boundaries, so the left
+ * half of most of them is "....", and many names share their first letters. Equal inputs have equal
+ * activations, so each level computes every distinct row once. It counts how many places share the
+ * row, and weighs the row by this count in the statistics of BatchNorm1d and in the gradients. Each
+ * neighbour that a FlattenConsecutive joins also multiplies each of its distinct rows once:
  *
  *     places      . . . e m m a     . . . . a v a      . . . . . . b      contexts of the batch
  *     rows        (..) (.e) (mm) … each pair once            level 1
  *                 (....) (..av) …  each four once            level 2
  *
- * The result is that of the plain computation, to rounding: this is the sharing that makes
- * WaveNet a convolution, found in the batch instead of in the word.
+ * The result equals the plain computation, to rounding. It is the same sharing that makes WaveNet a
+ * convolution, across the batch instead of along the word.
  *
- * A step: draw the batch (batch.ts), find the rows of each level (sharing.ts), forward (level.ts:
- * rows.ts, matmul.ts, batchNorm.ts, activation.ts), the loss and its gradient (loss.ts), then
- * backward, where each tile of weights learns as soon as its gradient is known (learn.ts,
- * optimizer.ts). Channels are padded to a multiple of 8 with zeros that stay zeros.
+ * A step draws the batch (batch.ts), finds the rows of each level (sharing.ts), runs forward
+ * (level.ts: rows.ts, matmul.ts, batchNorm.ts, activation.ts), and computes the loss and its gradient
+ * (loss.ts). Going backward, it updates each tile of weights as soon as its gradient is known
+ * (learn.ts, optimizer.ts). Channels are padded to a multiple of 8 with zeros that stay zero.
  */
 import { Batch } from "./batch";
 import { BatchNorm } from "./batchNorm";
@@ -31,7 +31,7 @@ import { Rows } from "./rows";
 export { useAdamW, useSGD };
 export * from "./words";
 
-/** A wasm global cannot be without a value; `begin` sets these before anything reads them. */
+/** Placeholders, because a wasm global needs a value; `begin` sets these before anything reads them. */
 let batch: Batch = changetype<Batch>(0);
 let embedding: Rows = changetype<Rows>(0);
 let logNormalizers: usize = 0;
@@ -40,17 +40,20 @@ let contextLength: i32 = 0;
 let vocabulary: i32 = 0;
 const levels: Level[] = [];
 
-/** Room for the token stream, u16 [length]. */
+/** Allocates the token stream, u16 [length]. */
 export function allocateStream(length: i32): usize {
   return allocate((<u64>length + 1) >> 1);
 }
 
-/** Room for `count` numbers of four bytes that JavaScript reads or writes. */
+/** Allocates `count` numbers of four bytes that JavaScript reads or writes. */
 export function allocateNumbers(count: i32): usize {
   return allocate(count);
 }
 
-/** After the optimiser is chosen: the batch and the Embedding; `addLevel` follows, from the characters up. */
+/**
+ * Makes the batch and the Embedding. Choose the optimiser before; call `addLevel` for each level after,
+ * from the characters up.
+ */
 export function begin(
   stream: usize,
   streamLength: i32,
@@ -75,14 +78,14 @@ export function begin(
   logNormalizers = allocate(batchSize);
 }
 
-/** Draws from a table of examples. @param sorted u32 [count]; 0 with soft targets */
+/** Sets the table of examples to draw from. @param sorted u32 [count]; 0 with soft targets */
 export function drawExamples(even: bool, sorted: usize, count: i32): void {
   batch.even = even;
   batch.sorted = sorted;
   batch.count = count;
 }
 
-/** Trains on soft targets; see `SoftTargets`. @param ranks u32 [examples / 32, 2] */
+/** Switches to soft targets; see `SoftTargets`. @param ranks u32 [examples / 32, 2] */
 export function useSoftTargets(ranks: usize, contexts: usize, pairs: usize, teacher: usize): void {
   batch.ranks = ranks;
   batch.contexts = contexts;
@@ -94,13 +97,13 @@ export function addLevel(fold: i32, fanOut: i32, biased: bool, tanh: bool): void
   levels.push(new Level(below, fold, fanOut, biased, tanh, batch.size));
 }
 
-/** Gives the last level a BatchNorm1d. */
+/** Adds a BatchNorm1d to the last level. */
 export function addBatchNorm(momentum: f32, epsilon: f32): void {
   const level = levels[levels.length - 1];
   level.norm = new BatchNorm(level.rows, momentum, epsilon);
 }
 
-/** Where a level's tensor is; 0 where it has none. */
+/** Address of each tensor; 0 if there is none. */
 export function embeddingAddress(): usize {
   return embedding.values;
 }
@@ -126,17 +129,17 @@ export function runningVarianceAddress(level: i32): usize {
   const norm = levels[level].norm;
   return norm ? norm.runningVariance : 0;
 }
-/** Where `train` expects given positions, u32 [batchSize]. */
+/** Address at which `train` reads the caller's positions, u32 [batchSize]. */
 export function positionsAddress(): usize {
   return batch.positions;
 }
 
-/** Where `predict` expects contexts, u32 [contextLength, batchSize]. */
+/** Address at which `predict` reads contexts, u32 [contextLength, batchSize]. */
 export function contextsAddress(): usize {
   return embedding.at;
 }
 
-/** To be called when weights were written from outside. */
+/** Updates the transposed weights. Call it after JavaScript has written weights. */
 export function refresh(): void {
   for (let i = 0; i < levels.length; i++) levels[i].refresh();
 }
@@ -146,8 +149,8 @@ export function refresh(): void {
  *
  * @param factors the table of `stepFactors` for these steps
  * @param teacherWeights f32 [steps]
- * @param losses f32 [steps], to be filled in
- * @param given the batch is the one at `positionsAddress` instead of being drawn; its targets are hard
+ * @param losses output, f32 [steps]
+ * @param given use the batch at `positionsAddress`, with hard targets, instead of drawing one
  */
 export function train(
   firstStep: u32,
@@ -189,9 +192,9 @@ function step(soft: SoftTargets | null, teacherWeight: f32): f32 {
 }
 
 /**
- * Forward only, for a network without BatchNorm1d: the statistics of a batch have no place here.
+ * Runs forward only, for a network without BatchNorm1d, because predictions must not use batch statistics.
  *
- * @param logits f32 [batchSize, vocabulary], to be filled in
+ * @param logits output, f32 [batchSize, vocabulary]
  */
 export function predict(logits: usize): void {
   for (let i = 0; i < levels.length; i++) levels[i].forward();

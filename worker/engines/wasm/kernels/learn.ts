@@ -1,13 +1,13 @@
 /**
- * W moves against its gradient A^T D, and the transposed copy of W follows. A tile of 4 x 8
- * weights: its gradient is summed over all rows in registers and applied there, so dW never
- * reaches memory. Layouts and padding as in matmul.ts.
+ * Updates W along its gradient A^T D, and the transposed copy of W with it. The gradient of a tile of
+ * 4 x 8 weights is summed over all rows in registers and applied from there, so dW is never stored.
+ * Layouts and padding as in matmul.ts.
  */
 import { descend } from "./optimizer";
 import { fma } from "./simd";
 
 /**
- * @param bytes of the whole tensor that W is part of, to find its moments
+ * @param bytes size of the whole tensor that W is part of; its moments lie at this distance
  * @param transposed [fanIn / 8][fanOut][8]
  */
 export function learn(
@@ -44,7 +44,7 @@ export function learn(
   }
 }
 
-/** Stores the columns of four vectors as rows, which are 32 bytes apart in a panel. */
+/** Stores four vectors transposed; the rows are 32 bytes apart in a panel. */
 // @ts-expect-error: decorator
 @inline
 function storeTransposed(t: usize, a: v128, b: v128, c: v128, d: v128): void {
@@ -56,7 +56,7 @@ function storeTransposed(t: usize, a: v128, b: v128, c: v128, d: v128): void {
   v128.store(t, v128.shuffle<f32>(ab2, cd2, 2, 3, 6, 7), 96);
 }
 
-/** The transposed copy afresh, after weights were written from outside. */
+/** Rebuilds the transposed copy. Call it after JavaScript has written weights. */
 export function transpose(w: usize, transposed: usize, fanIn: i32, fanOut: i32): void {
   for (let p = 0; p < fanOut; p += 8)
     for (let q = 0; q < fanIn; q += 4, w += 128) {

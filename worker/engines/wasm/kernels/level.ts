@@ -1,13 +1,13 @@
 /**
- * One level of the tree: a block of worker/model/blocks.ts, which joins `fold` neighbours, then
- * Linear, BatchNorm1d?, Tanh?.
+ * One level of the tree, a block of worker/model/blocks.ts: joins `fold` neighbours, then Linear,
+ * BatchNorm1d?, Tanh?.
  *
- * W [fold * channels, fanOut] is kept as `fold` matrices, one a slot, because joining neighbours
- * and multiplying by W is the sum of what each neighbour contributes:
+ * W [fold * channels, fanOut] is stored as `fold` matrices, one per slot (a neighbour's place),
+ * because joining neighbours and multiplying by W is the sum of the neighbours' products:
  *
  *     [x0 x1] W = x0 W0 + x1 W1
  *
- * A slot multiplies each different row below once, however many rows of this level join it.
+ * A slot multiplies each distinct row below once, however many rows of this level join it.
  */
 import { tanhBackward, tanhForward } from "./activation";
 import { BatchNorm } from "./batchNorm";
@@ -24,15 +24,15 @@ export class Level {
   /** [slot][fanOut / 8][channels][8], and its copy [slot][channels / 8][fanOut][8]. */
   readonly weight: usize;
   private readonly transposed: usize;
-  /** 0 where there is none, as `norm` is null. */
+  /** 0 if there is none, just as `norm` is then null. */
   readonly bias: usize;
   norm: BatchNorm | null = null;
-  /** What each slot takes from below, then what it contributes and the gradient of that. */
+  /** The rows that each slot takes from below; then their products with W, and those products' gradients. */
   private readonly taken: usize;
   private readonly contributed: usize;
-  /** The gradient of what one slot took. */
+  /** The gradient of the rows that one slot took. */
   private readonly takenGradient: usize;
-  /** Rows of a slot at most. */
+  /** Maximum number of rows of a slot. */
   private readonly slotCapacity: i32;
 
   constructor(
@@ -57,7 +57,7 @@ export class Level {
     this.takenGradient = allocate(<u64>this.slotCapacity * below.width);
   }
 
-  /** Numbers in one slot's part of the weight. */
+  /** Length of one slot's part of the weight. */
   private get slotWeights(): i32 {
     return this.below.width * this.rows.width;
   }
@@ -97,7 +97,7 @@ export class Level {
     if (this.tanh) tanhForward(rows);
   }
 
-  /** From the gradient of this level's rows to that of the rows below, which it adds to. */
+  /** From the gradient of this level's rows, adds to the gradient of the rows below. */
   backward(): void {
     const below = this.below,
       rows = this.rows,

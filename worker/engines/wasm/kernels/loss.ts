@@ -1,24 +1,24 @@
 /**
- * Mean cross entropy of the logits against the targets, and its gradient. Contexts that occur more than
- * once are one row of logits: the softmax counts as often as the row is shared. So does a soft target,
- * because it belongs to the context; hard targets are one a place of the minibatch.
+ * Mean cross entropy of the logits against the targets, and its gradient. Equal contexts are one row of
+ * logits, and its softmax counts as often as places share the row. So does a soft target, because it
+ * belongs to the context. Hard targets are one per place of the minibatch.
  */
 import { Batch } from "./batch";
 import { allocate, padTo8 } from "./memory";
 import { Rows } from "./rows";
 import { exp, fma, fnma, largest, sum } from "./simd";
 
-/** What follows each context; see worker/data/contexts.ts. */
+/** The distribution of the next token for each context; see worker/data/contexts.ts. */
 export class SoftTargets {
-  /** For each row of logits, its context, u32 [rows]. */
+  /** Context id of each row of logits, u32 [rows]. */
   readonly rowContexts: usize;
 
   constructor(
-    /** Positions and first pairs of the contexts, u32 [contexts + 1, 2]. */
+    /** Position and first pair of each context, u32 [contexts + 1, 2]. */
     readonly contexts: usize,
-    /** Tokens and shares, u32 and f32 [pairs, 2]. */
+    /** Token (u32) and its share (f32), [pairs, 2]. */
     readonly pairs: usize,
-    /** The teacher's shares, f32 [contexts, padTo8(vocabulary)]; 0 if there is none. */
+    /** The teacher's probabilities, f32 [contexts, padTo8(vocabulary)]; 0 if there is none. */
     readonly teacher: usize,
     batchSize: i32,
   ) {
@@ -27,10 +27,10 @@ export class SoftTargets {
 }
 
 /**
- * Softmax of each row, as the gradient of its logits before the targets are subtracted.
+ * Writes the softmax of each row to the gradient of its logits; the targets are subtracted later.
  *
- * @param places of the minibatch, over which the loss is the mean
- * @param logNormalizers f32 [rows], to be filled in
+ * @param places number of places of the minibatch; the loss is their mean
+ * @param logNormalizers output, f32 [rows]
  */
 export function softmax(rows: Rows, shares: usize, vocabulary: i32, places: i32, logNormalizers: usize): void {
   const stride = rows.groupStride, share = <f32>1 / <f32>places;
@@ -56,9 +56,10 @@ export function softmax(rows: Rows, shares: usize, vocabulary: i32, places: i32,
 }
 
 /**
- * Subtracts the targets of all places from the gradient; gives the mean loss.
+ * Subtracts the targets of all places from the gradient and returns the mean loss.
  *
- * @param at the row of logits at each place, u32 [places], as `targets` are
+ * @param at row of logits of each place, u32 [places]
+ * @param targets target token of each place, u32 [places]
  */
 export function subtractHard(rows: Rows, at: usize, targets: usize, places: i32, logNormalizers: usize): f32 {
   const stride = rows.groupStride, share = <f32>1 / <f32>places;
@@ -73,9 +74,9 @@ export function subtractHard(rows: Rows, at: usize, targets: usize, places: i32,
 }
 
 /**
- * Subtracts the target of each row from the gradient; gives the mean loss.
+ * Subtracts the target of each row from the gradient and returns the mean loss.
  *
- * @param weight the teacher's, 0 to 1
+ * @param weight of the teacher, 0 to 1
  */
 export function subtractSoft(
   rows: Rows, shares: usize, vocabulary: i32, batch: Batch, soft: SoftTargets, weight: f32, logNormalizers: usize,
@@ -108,10 +109,12 @@ export function subtractSoft(
 }
 
 /**
- * Subtracts what the teacher expects after a context from the gradient of a row; gives the logit it expects.
+ * Subtracts the teacher's probabilities for a context from the gradient of a row, and returns the mean logit
+ * under these probabilities.
  *
- * @param z the row's logits, and `d` their gradient
- * @param scale of what is subtracted
+ * @param z the row's logits
+ * @param d gradient of the logits
+ * @param scale factor of the subtracted probabilities
  */
 export function subtractTaught(
   z: usize, d: usize, stride: usize, teacher: usize, context: usize, vocabulary: i32, scale: f32,
@@ -126,7 +129,7 @@ export function subtractTaught(
   return sum(taught);
 }
 
-/** Which of the channels c to c + 3 are logits and not padding. */
+/** Mask of the channels c to c + 3 that are logits, not padding. */
 // @ts-expect-error: decorator
 @inline
 export function inside(c: i32, vocabulary: i32): v128 {

@@ -1,6 +1,6 @@
 /**
  * C = A W. A and C are in groups of four channels, [channels / 4][rows][4]; W is in panels of
- * eight columns, [fanOut / 8][fanIn][8]. `rows` is as `padRows` makes it, `fanIn` and `fanOut` are
+ * eight columns, [fanOut / 8][fanIn][8]. `rows` comes from `padRows`; `fanIn` and `fanOut` are
  * multiples of 8.
  *
  *       A, group q / 4            W, panel p / 8                 C, groups p / 4 and p / 4 + 1
@@ -8,10 +8,10 @@
  *     row 1  [a a a a]   x    q + 1 [w w w w  w w w w]   =   row 1  [c c c c]   [c c c c]
  *       …                     q + 2 …                          …
  *
- * A tile of 6 (or 4) rows by 8 columns stays in registers while q runs: 12 sums, 2 vectors of W
- * and one of A are the 15 registers that an x64 engine has to give. Twelve sums are enough to
- * hide the latency of a multiply-add (two a cycle, four cycles each), eight just not. Without
- * the fused form each product needs a register of its own, and an addition is quicker: 4 rows.
+ * A tile of 6 (or 4) rows by 8 columns stays in registers during the loop over q: 12 sums, 2 vectors
+ * of W and one of A fill the 15 registers that x64 engines offer. Twelve sums hide the latency of a
+ * multiply-add (two per cycle, four cycles each); eight are just too few. Without fused multiply-add
+ * each product needs its own register, and an addition has less latency: so 4 rows.
  */
 import { fma } from "./simd";
 
@@ -19,15 +19,15 @@ export function matmul(c: usize, a: usize, w: usize, rows: i32, fanIn: i32, fanO
   addMatmul(c, a, w, rows, <usize>rows << 4, fanIn, fanOut, ZEROS, 0);
 }
 
-/** Where the sums of a panel start if there is nothing to add. */
+/** Start values of a panel's sums if there is nothing to add. */
 const ZEROS = memory.data(32, 16);
 
 /**
- * C = start + A W, for `rows` rows of matrices that have more.
+ * C = start + A W, for the first `rows` rows of the matrices.
  *
- * @param stride bytes from a group of A and C to the next
- * @param start eight numbers that every row of a panel starts from; 0 to start from C
- * @param step bytes from a panel's `start` to the next
+ * @param stride bytes from one group of A and C to the next
+ * @param start address of eight start values for every row of a panel; 0 to start from C
+ * @param step bytes from one panel's `start` to the next
  */
 export function addMatmul(
   c: usize, a: usize, w: usize, rows: i32, stride: usize, fanIn: i32, fanOut: i32, start: usize, step: usize,
@@ -36,7 +36,7 @@ export function addMatmul(
     let left = rows;
     let from = a, to = c;
     if (ASC_FEATURE_RELAXED_SIMD) {
-      // Every even number from 4 on is sixes and then at most two fours.
+      // Every even number from 4 on is a sum of sixes and at most two fours.
       for (; left > 8 || left == 6; left -= 6, from += 96, to += 96) tile6(to, from, w, stride, fanIn, start);
     }
     for (; left > 0; left -= 4, from += 64, to += 64) tile4(to, from, w, stride, fanIn, start);

@@ -1,6 +1,6 @@
 /**
- * One step downhill, four parameters at a time; the arithmetic is that of
- * worker/optimizers. State stands behind its tensor: a tensor of `bytes` at p has AdamW's m at
+ * One optimiser step, four parameters at a time, with the formulas of worker/optimizers. A tensor's
+ * state follows the tensor in memory: a tensor of `bytes` at p has AdamW's m at
  * p + bytes and v at p + 2 bytes.
  */
 
@@ -26,17 +26,17 @@ export function useAdamW(beta1: f64, beta2: f64, epsilon: f32): void {
   store<f32>(factors, <f32>(1 - beta2), 28);
 }
 
-/** Takes the factors of a step: rate, root, keep. */
+/** Loads the factors of a step: rate, root, keep. */
 export function setFactors(at: usize): void {
   memory.copy(factors, at, 12);
 }
 
-/** Room for a tensor of `count` numbers and its state. */
+/** Allocates a tensor of `count` numbers and its state. */
 export function allocateParameter(count: u64): usize {
   return allocate(rule == ADAMW ? 3 * count : count);
 }
 
-/** Moves the four parameters at p against their gradient; gives their new values. */
+/** Updates the four parameters at p from their gradient, and returns the new values. */
 // @ts-expect-error: decorator
 @inline
 export function descend(p: usize, bytes: usize, gradient: v128): v128 {
@@ -60,7 +60,7 @@ export function descend(p: usize, bytes: usize, gradient: v128): v128 {
   return value;
 }
 
-/** The same for a whole tensor whose gradient lies in memory. */
+/** Updates a whole tensor from a gradient in memory. */
 export function descendAll(p: usize, bytes: usize, gradient: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) descend(p + i, bytes, v128.load(gradient + i));
 }

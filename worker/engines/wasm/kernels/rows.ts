@@ -1,29 +1,29 @@
 /**
- * Rows of a step: the different things that one level of the tree sees in a minibatch, and for
- * each place in the minibatch the row that stands there. index.ts says why.
+ * Rows of a step: the distinct inputs of one level of the tree in a minibatch, and the row of each
+ * place in the minibatch. index.ts says why.
  *
  * Values are in groups of four channels, [channels / 4][rows][4], so that a vector is four
- * channels of one row and a reduction over rows needs no shuffles. The embedding is the
- * exception, [rows][channels]: which is which is in the two strides.
+ * channels of one row and a reduction over rows needs no shuffles. Only the embedding is
+ * [rows][channels]. The two strides tell the layouts apart.
  */
 import { allocate } from "./memory";
 
 export class Rows {
-  /** Different rows in this step; of an Embedding, always its vocabulary. */
+  /** Number of distinct rows in this step; for an Embedding, always the vocabulary's size. */
   count: i32 = 0;
-  /** Bytes from a row to the next, and from four channels to the next four. */
+  /** Bytes from one row to the next, and from four channels to the next four. */
   rowStride: usize = 16;
   groupStride: usize = 0;
-  /** The row at each place, u32 [positions, batch]. */
+  /** Row of each place, u32 [positions, batch]. */
   readonly at: usize;
   /** The values, and the gradient of the loss with respect to them. */
   readonly values: usize;
   readonly gradient: usize;
-  /** Scratch of `numberRows`: for each row, when it was last seen and the number it got. */
+  /** Scratch memory of `numberRows`: the pass that last saw each row, and the row's number in it. */
   readonly seen: usize;
 
   constructor(
-    /** Places in a minibatch, and rows at most. */
+    /** Places in a minibatch; also the maximum number of rows. */
     readonly places: i32,
     readonly capacity: i32,
     /** Channels, padded to a multiple of 8. */
@@ -36,14 +36,14 @@ export class Rows {
     this.gradient = allocate(<u64>capacity * width);
   }
 
-  /** Sets the number of rows of this step, one group of channels close behind the other. */
+  /** Sets the number of rows of this step; the groups of channels then follow each other without gaps. */
   resize(count: i32): void {
     this.count = count;
     this.groupStride = (<usize>count) << 4;
   }
 }
 
-/** out[i] = rows[ids[i]] for `count` ids; `out` is in groups, `stride` bytes apart, padded with zero rows. */
+/** out[i] = rows[ids[i]] for `count` ids. `out` is in groups, `stride` bytes apart, padded with zero rows. */
 export function take(out: usize, stride: usize, rows: Rows, ids: usize, count: i32): void {
   const rowStride = rows.rowStride;
   const end = ids + ((<usize>count) << 2);
@@ -58,7 +58,7 @@ export function take(out: usize, stride: usize, rows: Rows, ids: usize, count: i
   }
 }
 
-/** gradient[ids[i]] += from[i]: the way back of `take`. No id occurs twice. */
+/** gradient[ids[i]] += from[i]: the backward pass of `take`. No id occurs twice. */
 export function giveBack(rows: Rows, ids: usize, count: i32, from: usize, stride: usize): void {
   const rowStride = rows.rowStride;
   const end = ids + ((<usize>count) << 2);
@@ -74,7 +74,7 @@ export function giveBack(rows: Rows, ids: usize, count: i32, from: usize, stride
   }
 }
 
-/** rows[i] += parts[ids[i]]: a row of a level is the sum of what its neighbours contribute. */
+/** rows[i] += parts[ids[i]]: a row of a level is the sum of its neighbours' products. */
 export function addParts(rows: Rows, ids: usize, parts: usize, stride: usize): void {
   const end = ids + ((<usize>rows.count) << 2);
   let to = rows.values;
@@ -85,7 +85,7 @@ export function addParts(rows: Rows, ids: usize, parts: usize, stride: usize): v
   }
 }
 
-/** parts[ids[i]] = the sum of gradient[i]: the way back of `addParts`. */
+/** parts[ids[i]] = the sum of gradient[i]: the backward pass of `addParts`. */
 export function sumParts(rows: Rows, ids: usize, parts: usize, stride: usize): void {
   const end = ids + ((<usize>rows.count) << 2);
   let from = rows.gradient;

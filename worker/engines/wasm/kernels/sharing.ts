@@ -1,28 +1,27 @@
 /**
- * Finds the rows of a level: places in the minibatch that see the same characters are one row.
+ * Finds the rows of a level: places in the minibatch that read the same characters share one row.
  *
- * It is done twice over. A level with fold f has f slots, one for each neighbour that it joins.
- * In each slot, the rows below that occur there get numbers 0, 1, 2, … in order of appearance:
- * those are the rows of that slot's matrix product. Then places whose numbers agree in all slots
- * are one row of this level. Order of appearance is fixed by the batch, so the same batch always
- * gives the same sums.
+ * This takes two passes. A level with fold f has f slots, one per joined neighbour. First, each slot
+ * numbers the rows below that occur in it 0, 1, 2, … in order of appearance: those are the rows of
+ * its matrix product. Then places with equal numbers in all slots become one row of this level. The
+ * batch determines the order of appearance, so the same batch always gives the same sums.
  */
 import { allocate } from "./memory";
 import { Rows } from "./rows";
 
-/** Distinguishes one pass over a table from all before it, so that no table is ever cleared. */
+/** Number of the current pass over a table; entries of earlier passes are stale, so no table is cleared. */
 let pass: u32 = 0;
 
 export class Sharing {
-  /** Rows of each slot, u32 [fold]. */
+  /** Number of rows of each slot, u32 [fold]. */
   readonly slotCounts: usize;
-  /** For each row of a slot, the row below that it is, u32 [fold, places]. */
+  /** For each row of a slot, its row in the level below, u32 [fold, places]. */
   readonly taken: usize;
   /** For each row of the level, its row in each slot, u32 [fold, places]. */
   readonly parts: usize;
-  /** For each row of the level, the places that share it, f32 [places]. */
+  /** For each row of the level, the number of places that share it, f32 [places]. */
   readonly shares: usize;
-  /** Open-addressing table of rows: pass and row, u32 [2 * slots], at most half full. */
+  /** Hash table of rows (open addressing): pass and row, u32 [2 * slots], at most half full. */
   private readonly table: usize;
   private readonly tableMask: u32;
 
@@ -53,7 +52,7 @@ export class Sharing {
     return load<i32>(this.slotCounts + ((<usize>slot) << 2));
   }
 
-  /** Works out the rows of `rows`, whose places join `fold` places each of `below`. */
+  /** Finds the rows of `rows`; each of its places joins `fold` places of `below`. */
   find(below: Rows, rows: Rows): void {
     for (let slot = 0; slot < this.fold; slot++) this.numberSlot(below, slot);
     this.numberRows(rows);
@@ -84,7 +83,7 @@ export class Sharing {
     store<u32>(this.slotCounts + ((<usize>slot) << 2), count);
   }
 
-  /** `parts` holds a column a place; the columns of new rows move to the front. */
+  /** Finds distinct columns of `parts`, which has one column per place, and moves them to the front. */
   private numberRows(rows: Rows): void {
     const stride = (<usize>this.places) << 2,
       end = this.parts + stride * <usize>this.fold;

@@ -1,6 +1,6 @@
-/** Four float32 at a time: what every kernel is written in. */
+/** Arithmetic on four float32 at a time, used by all kernels. */
 
-/** a * b + c; one rounding where the relaxed build runs on hardware with fused multiply-add. */
+/** a * b + c; rounds once if the relaxed build runs on hardware with fused multiply-add. */
 // @ts-expect-error: decorator
 @inline
 export function fma(a: v128, b: v128, c: v128): v128 {
@@ -33,8 +33,8 @@ export function largest(v: v128): f32 {
 }
 
 /**
- * The constants of `exp` and `tanh`. They are loaded, not written as literals: a browser builds a
- * vector literal from integer registers each time, four instructions where a load is one.
+ * The constants of `exp` and `tanh`. They are loaded from memory, because a browser builds a vector
+ * literal from integer registers each time: four instructions instead of one load.
  */
 const CONSTANTS = memory.data<f32>([
   88, -87, 1.44269504088896341, 12582912, 0.693359375, -2.1219444e-4,
@@ -50,17 +50,17 @@ function constant(offset: usize): v128 {
 }
 
 /**
- * e^x for x in [-87, 88], clamped there: 2^n e^r with n whole and |r| <= ln(2) / 2, and for e^r
- * the polynomial of Cephes' `expf` (S. L. Moshier), good to 2 units in the last place.
+ * e^x, with x clamped to [-87, 88]: computed as 2^n e^r with n whole and |r| <= ln(2) / 2. e^r is the
+ * polynomial of Cephes' `expf` (S. L. Moshier), accurate to 2 units in the last place.
  */
 // @ts-expect-error: decorator
 @inline
 export function exp(x: v128): v128 {
   x = f32x4.max(f32x4.min(x, constant(HIGHEST)), constant(LOWEST));
-  // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits.
+  // Adding 1.5 * 2^23 rounds to a whole number, whose bits are then the low bits of the sum.
   const shifted = fma(x, constant(LOG2_E), constant(ROUNDER));
   const n = f32x4.sub(shifted, constant(ROUNDER));
-  // ln(2) in two parts, so that n ln(2) is exact enough to subtract.
+  // ln(2) in two parts, so that n ln(2) can be subtracted exactly enough.
   const r = fnma(n, constant(LN2_LOW), fnma(n, constant(LN2_HIGH), x));
   let p = fma(constant(POLYNOMIAL), r, constant(POLYNOMIAL + 4));
   p = fma(p, r, constant(POLYNOMIAL + 8));
@@ -71,7 +71,7 @@ export function exp(x: v128): v128 {
   return f32x4.mul(p, i32x4.add(i32x4.shl(shifted, 23), constant(ONE)));
 }
 
-/** tanh(x) = 1 - 2 / (e^2x + 1): within 1.2e-7, and 1 or -1 where float32 has nothing nearer. */
+/** tanh(x) = 1 - 2 / (e^2x + 1), within 1.2e-7; exactly 1 or -1 for large |x|. */
 // @ts-expect-error: decorator
 @inline
 export function tanh(x: v128): v128 {

@@ -1,11 +1,11 @@
 /**
- * A level backward, from the gradient of the next Linear's output to that of its own:
+ * A level's backward pass, from the gradient of the next Linear's output to that of its own Linear's output:
  * `dh = dhpreact_next @ W_next.T`, `dhpreact = (1 - h**2) * dh`, and back through BatchNorm1d.
  *
- * A workgroup owns one vec4 of channels for all rows, and so the rows of W_next that multiply them: no other
- * workgroup reads those. It trains them here, `W_next -= rate * h.T @ dhpreact_next`, once it has read them.
- * gamma and beta are its own too, and so are the first level's columns of W: see firstWeights.ts. Only the
- * workgroup that trains a number may read it in this dispatch.
+ * A workgroup owns one vec4 of channels for all rows. It is therefore the only one that reads the rows of W_next
+ * that multiply these channels, and it trains them after reading: `W_next -= rate * h.T @ dhpreact_next`. It also
+ * owns its channels' gamma and beta, and in the first level its columns of W: see firstWeights.ts. Within this
+ * dispatch, only the workgroup that trains a number may read it.
  */
 import type { Optimizer } from "../../../optimizers";
 import { type BlockPlan, Buffers, NormRow, type Plan } from "../plan";
@@ -29,8 +29,8 @@ import {
 } from "./workgroup";
 
 /**
- * @param next the level above; absent if the gradient of this level's output is there already: if product.ts made
- *   it, or if this level is the head, whose `dhpreact` the head's kernel made
+ * @param next the level above. Absent if another kernel has already computed the gradient: product.ts, or for the
+ *   head the head's kernel, which computes its `dhpreact`.
  */
 export function backwardKernel(
   plan: Plan,
@@ -106,16 +106,16 @@ ${MULTIPLY_ADD}
 }
 
 /**
- * Loops of so few steps are not written out: the code that each kernel of a step fetches anew then costs more than the
- * steps gain. On an NVIDIA H200 that was 2.4 µs a step at batch 32 and 2.3 at batch 64.
+ * Loops with at most this many iterations are not unrolled: fetching the longer code for each kernel costs more than
+ * unrolling gains. On an NVIDIA H200 it cost 2.4 µs per step at batch 32, and 2.3 µs at batch 64.
  */
 const FEW_STEPS = 16;
 
-/** Everything about the level above that the kernel of a level needs. */
+/** Everything that a level's kernel needs of the level above. */
 function gradientFrom(next: BlockPlan, shape: Shape) {
   const { block, rows, fanOut4, gradient, weight } = next;
   const { fold, bias, norm } = block;
-  // A joined row, which is a row of the next level, is FOLD rows of this one. Up to four of them are a tile.
+  // A joined row (a row of the next level's input) is FOLD rows of this level. A tile has up to four of those.
   const GROUPS = Math.ceil(fold / 4);
   const PLACES = Math.ceil(fold / GROUPS);
   const JOINED_TILE = Math.floor(4 / PLACES);
@@ -164,20 +164,20 @@ function gradientFrom(next: BlockPlan, shape: Shape) {
   };
 }
 
-/** Of more than four places, a pass takes PLACES. */
+/** With more than four places, a pass handles PLACES of them. */
 const ROW_OF_GROUPS = /* wgsl */ `
   let joined = pass_ / GROUPS * TILES * JOINED_TILE + taker / PLACES;
   let place = pass_ % GROUPS * PLACES + taker % PLACES;
   return select(ROWS, joined * FOLD + place, place < FOLD);`;
 
 /**
- * `dh = dhpreact_next @ W_next.T`: a lane has JOINED_TILE joined rows, the workgroup's channels at PLACES
- * places of each, and every PARTS-th vec4 of the terms.
+ * `dh = dhpreact_next @ W_next.T`. A lane computes JOINED_TILE joined rows, for the workgroup's channels at PLACES
+ * places of each row, and sums every PARTS-th vec4 of the terms.
  *
  * @param tile JOINED_TILE
- * @param evenTerms whether CHUNK divides the terms; if not, the last chunk is filled up with weights of 0
- * @param evenPlaces whether PLACES divides FOLD; if not, weights of 0 stand for the places that are not there
- * @param unrolled UNROLL: terms whose gradients are read together
+ * @param evenTerms whether CHUNK divides the terms; if not, the last chunk is padded with weights of 0
+ * @param evenPlaces whether PLACES divides FOLD; if not, missing places get weights of 0
+ * @param unrolled UNROLL: number of terms whose gradients are read together
  */
 function multiply(
   h: Held,
@@ -202,7 +202,7 @@ function multiply(
     ${repeat(tile, (r) => `let at${r} = DHPREACT_NEXT + min(joined + ${r}u, JOINED - 1u) * NEXT_OUT4;\n${repeat(unrolled, (u) => `var d${r}_${u}: vec4f;`)}`)}
     ${repeat(tile * places, (v) => `var dh${v} = vec4f();`)}
     for (var first = 0u; first < NEXT_OUT4; first += CHUNK) {
-      // The first gradients are on their way while the weights go to the board.
+      // Start to read the first gradients while the weights are copied to the board.
       ${repeat(unrolled, (u) => read(`first + ${u}u * PARTS + part`, u))}
       for (var i = lane; i < PLACES * 4u * CHUNK; i += LANES) {
         let row = i / CHUNK;  // place, then channel
@@ -236,11 +236,11 @@ function multiply(
 }
 
 /**
- * `W_next -= rate * h.T @ dhpreact_next` for the workgroup's channels: a lane has a vec4 of outputs, PLACES
- * places and every ROW_PARTS-th row. A bias is trained by the first workgroup.
+ * `W_next -= rate * h.T @ dhpreact_next` for the workgroup's channels. A lane handles one vec4 of outputs, PLACES
+ * places and every ROW_PARTS-th row. The first workgroup also trains the bias.
  *
- * @param bias before a BatchNorm1d it is constant to the loss: its gradient is 0, not a rounding error
- * @param unrolled TRAIN_UNROLL: rows that are read together
+ * @param bias before a BatchNorm1d it does not affect the loss, so its gradient is exactly 0, not a rounding error
+ * @param unrolled TRAIN_UNROLL: number of rows that are read together
  */
 function train(
   places: number,

@@ -1,4 +1,4 @@
-/** The embedding learns: the shares of its gradient that the first level's workgroups left are added up. */
+/** Trains the embedding: adds up the partial gradients that the first level's workgroups wrote. */
 import type { Optimizer } from "../../../optimizers";
 import { Buffers, type Plan } from "../plan";
 import { type Kernel, kernel, sizes, vec4Array } from "./kernel";
@@ -6,10 +6,10 @@ import { learn, momentsBinding } from "./learn";
 import { board } from "./workgroup";
 
 const LANES = 64;
-/** Lanes that share a sum. */
+/** Lanes per sum. */
 const SHARES = 16;
 
-/** See the head of this file. */
+/** See the top of this file. */
 export function embeddingKernel(plan: Plan, optimizer: Optimizer): Kernel {
   const { chain, dimensions4, embedding, blocks, head, demb } = plan;
   const [{ fanOut4 } = head] = blocks;

@@ -1,11 +1,12 @@
 /**
- * The first level forward: draws the minibatch, embeds it, `hpreact = x @ W + b`, BatchNorm1d, tanh.
+ * The first level's forward pass: draws the minibatch, embeds it, `hpreact = x @ W + b`, BatchNorm1d, tanh.
  *
- * A row of x is FOLD embedded characters, and there are few characters: so `x @ W` is a sum of FOLD rows of
- * the table `embedding @ W`, [VOCABULARY, FOLD, channels]. A workgroup owns one vec4 of channels: it makes
- * the table for them on its board and looks up. If the board is too small for it, each row is multiplied.
+ * A row of x is FOLD embedded characters, so `x @ W` is a sum of FOLD rows of the table `embedding @ W`,
+ * [VOCABULARY, FOLD, channels], which is small because the vocabulary is. A workgroup owns one vec4 of channels,
+ * computes their part of the table on its board, and looks rows up. If the table does not fit on the board, it
+ * multiplies each row.
  *
- * Every workgroup draws the minibatch for itself; the first one also writes the tokens down.
+ * Every workgroup draws the minibatch for itself; the first one also stores the tokens.
  */
 import { Buffers, NormRow, type Plan } from "../plan";
 import { type Kernel, kernel, MULTIPLY_ADD, sizes, vec4Array } from "./kernel";
@@ -13,10 +14,10 @@ import { type Drawn, minibatch, minibatchBindings } from "./minibatch";
 import { activation, forwardNorm, normBinding, readNorm } from "./norm";
 import { board, eachRow, held, plainRows, rowSizes, type Shape, SUMS, sumsBoard, TAKER } from "./workgroup";
 
-/** Characters that a lane keeps in registers at most. */
+/** Maximum number of characters that a lane keeps in registers. */
 const MOST_CHARACTERS = 64;
 
-/** See the head of this file. */
+/** See the top of this file. */
 export function firstKernel(plan: Plan, drawn: Drawn, shape: Shape): Kernel {
   const { chain, batch, dimensions4, tokenRows, head } = plan;
   const [level = head] = plan.blocks;
@@ -28,7 +29,7 @@ export function firstKernel(plan: Plan, drawn: Drawn, shape: Shape): Kernel {
   const characters = chain.vocabularySize * dimensions4;
   const entries = chain.vocabularySize * fold;
   const hasTable = weights + characters + entries <= shape.board;
-  // Drawn while the table is made, if there are registers for them.
+  // Draw before the table is computed if the characters fit in registers, so that the reads overlap with it.
   const early = lanes.HELD * fold <= MOST_CHARACTERS;
   const draw = /* wgsl */ `
       let example = exampleOf(row / POSITIONS);
@@ -124,8 +125,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   ${forwardNorm(level, h)}
 }
 
-// The characters of a row: back from the target to the last boundary, and boundaries from there on. No
-// read waits for another one.
+// The characters of a row: back from the target to the last boundary, and only boundaries before it. No read
+// depends on another one.
 fn charactersOf(position: u32, row: u32) -> array<u32, FOLD> {
   var characters: array<u32, FOLD>;
   var inside = true;

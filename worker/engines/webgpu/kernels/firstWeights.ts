@@ -1,14 +1,15 @@
 /**
- * What the first level's backward kernel does at its end, while the gradients of its rows are in registers:
- * the lecture's `dC[ix] += demb` and `dW = x.T @ dhpreact`. x is embedded characters, and both are linear in
- * `dhpreact`. So it is summed by character and place first, [VOCABULARY, FOLD1] of the workgroup's channels:
+ * The last part of the first level's backward kernel, while the gradients of its rows are in registers: the
+ * lecture's `dC[ix] += demb` and `dW = x.T @ dhpreact`. x is embedded characters, and both are linear in
+ * `dhpreact`. So `dhpreact` is first summed by character and place, [VOCABULARY, FOLD1], for the workgroup's
+ * channels:
  *
  *     dW[place, d]     = sum over characters of C[character, d] * sums[character, place]
  *     demb[character]  = sum over places of sums[character, place] @ W[place].T
  *
- * dW is the workgroup's own column and learns here. demb is a sum over all channels: each workgroup leaves its
- * share, and embedding.ts adds them up. The sums are gathered in the order of the rows and without atomics, so
- * every run gives the same bits.
+ * The workgroup owns its columns of W and trains them here. demb is a sum over all channels: each workgroup
+ * writes its partial sum, and embedding.ts adds them up. The sums run in the order of the rows, without atomics,
+ * so every run gives the same bits.
  */
 import { Buffers, type Plan } from "../plan";
 import { type Binding, vec4Array } from "./kernel";
@@ -32,13 +33,13 @@ export function firstWeights(plan: Plan, h: Held, { lanes, board }: Shape): Firs
   const entries = chain.vocabularySize * fold;
   const weights = fold * dimensions4 * 4;
   const characters = chain.vocabularySize * dimensions4;
-  // Sums, weights, characters, and what lanes that share a sum exchange.
+  // Board space for sums, weights and characters, and for partial sums that lanes exchange.
   const all = entries + weights + characters + lanes;
   const onBoard = entries <= lanes && all <= board;
-  // Rows that are on the board at once, each four of them with FOLD1 vec4s of tokens.
+  // Rows on the board at once; four rows take FOLD1 vec4s of tokens.
   let PIECE = 4;
   while (PIECE < tokenRows && 2 * PIECE + (PIECE / 2) * fold <= board) PIECE *= 2;
-  // Entries at a time, and the lanes that share one.
+  // Entries summed at the same time, and lanes per entry.
   const ENTRIES_AT_ONCE = Math.min(entries, lanes);
   let SHARES = 1;
   while (SHARES * 2 * ENTRIES_AT_ONCE <= lanes) SHARES *= 2;
@@ -72,7 +73,7 @@ export function firstWeights(plan: Plan, h: Held, { lanes, board }: Shape): Firs
   };
 }
 
-/** How `train` reads the sums, the old W and C: all of it is small enough for the board … */
+/** How `train` accesses the sums, the old W and C if they fit on the board. */
 const ON_BOARD = /* wgsl */ `
 fn keepSum(c: u32, entry: u32, sum: vec4f) { board[entry] = sum; }
 fn sumOf(c: u32, entry: u32) -> vec4f { return board[entry]; }
@@ -80,7 +81,7 @@ fn weight1At(c: u32, i: u32) -> vec4f { return board[WEIGHT1 + i]; }
 fn characterAt(i: u32) -> vec4f { return board[EMBEDDING + i]; }
 `;
 
-/** … or not: the sums go to `activations`. */
+/** The same if they do not fit: the sums go to `activations`. */
 const IN_MEMORY = /* wgsl */ `
 fn keepSum(c: u32, entry: u32, sum: vec4f) { activations[CHARACTER_SUMS + c * ENTRIES + entry] = sum; }
 fn sumOf(c: u32, entry: u32) -> vec4f { return activations[CHARACTER_SUMS + c * ENTRIES + entry]; }
@@ -93,7 +94,7 @@ function train(h: Held, onBoard: boolean, bias: "none" | "constant" | "trained")
   ${
     onBoard
       ? /* wgsl */ `
-  // Read while the sums are made.
+  // Read early, so that the reads overlap with the sums.
   const HELD_WEIGHTS = (FOLD1 * DIMENSIONS4 * 4u + LANES - 1u) / LANES;
   const HELD_CHARACTERS = (VOCABULARY * DIMENSIONS4 + LANES - 1u) / LANES;
   var heldWeights: array<vec4f, HELD_WEIGHTS>;
@@ -106,7 +107,7 @@ function train(h: Held, onBoard: boolean, bias: "none" | "constant" | "trained")
   }`
       : ""
   }
-  // dhpreact, summed by character and place: a lane has one of the sums and every SHARES-th four rows.
+  // dhpreact, summed by character and place. A lane adds every SHARES-th group of four rows to one of the sums.
   for (var entry0 = 0u; entry0 < ENTRIES; entry0 += ENTRIES_AT_ONCE) {
     let entry = entry0 + lane % ENTRIES_AT_ONCE;
     let share = lane / ENTRIES_AT_ONCE;
@@ -117,7 +118,7 @@ function train(h: Held, onBoard: boolean, bias: "none" | "constant" | "trained")
       let fours = min(PIECE, TOKEN_ROWS - base) / 4u;
       workgroupBarrier();
       ${eachRow(`if row >= base && row < base + PIECE { board[row - base] = ${h.value}; }`)}
-      // A float32 holds every id.
+      // A float32 represents every id exactly.
       for (var i = lane; i < FOLD1 * fours; i += LANES) {
         board[PIECE + i] = vec4f(tokens[i / fours * (TOKEN_ROWS / 4u) + base / 4u + i % fours]);
       }
@@ -154,7 +155,7 @@ function train(h: Held, onBoard: boolean, bias: "none" | "constant" | "trained")
   workgroupBarrier();
   storageBarrier();
 
-  // demb, the workgroup's share
+  // demb: the workgroup's partial sum
   for (var i = lane; i < VOCABULARY * DIMENSIONS4; i += LANES) {
     var demb = vec4f();
     for (var place = 0u; place < FOLD1; place++) {
@@ -165,7 +166,7 @@ function train(h: Held, onBoard: boolean, bias: "none" | "constant" | "trained")
     activations[DEMB + c * VOCABULARY * DIMENSIONS4 + i] = demb;
   }
   ${onBoard ? "" : "// Every lane has read the old W.\n  storageBarrier();"}
-  // dW; from the other end, because the first lanes have had more of demb
+  // dW: in reverse order of lanes, because the first lanes had more work on demb
   for (var i = LANES - 1u - lane; i < FOLD1 * DIMENSIONS4 * 4u; i += LANES) {
     let place = i / (DIMENSIONS4 * 4u);
     let d = i % (DIMENSIONS4 * 4u);
@@ -180,7 +181,7 @@ function train(h: Held, onBoard: boolean, bias: "none" | "constant" | "trained")
     bias === "none"
       ? ""
       : /* wgsl */ `
-  // Before a BatchNorm1d a bias is constant to the loss: its gradient is 0, not a rounding error.
+  // Before a BatchNorm1d a bias does not affect the loss, so its gradient is exactly 0, not a rounding error.
   var biasSum = vec4f();
   ${bias === "trained" ? eachRow(`biasSum += ${h.value};`) : ""}
   let db = sumOverLanes(lane, biasSum);

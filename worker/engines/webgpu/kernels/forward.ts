@@ -1,5 +1,5 @@
 /**
- * A level forward: `hpreact = x @ W + b`, BatchNorm1d, `h = tanh(hpreact)`. A workgroup owns one vec4 of
+ * A level's forward pass: `hpreact = x @ W + b`, BatchNorm1d, `h = tanh(hpreact)`. A workgroup owns one vec4 of
  * channels for all rows; workgroup.ts says how its lanes work together.
  */
 import { type BlockPlan, Buffers, NormRow, type Plan } from "../plan";
@@ -18,17 +18,17 @@ import {
   takeRows,
 } from "./workgroup";
 
-/** Rows of a tile: for each the lane has one vec4 of channels. */
+/** Rows of a tile; a lane has one vec4 of channels for each. */
 const TILE = 4;
 
-/** Above so many workgroups two share a core of a large GPU, and each has fewer registers. Measured on an H200. */
+/** With more workgroups than this, two share a core of a large GPU and have fewer registers. Measured on an H200. */
 const CROWDED = 128;
 
 function unrolledSteps({ unroll: { forward } }: Shape, workgroups: number): number {
   return workgroups > CROWDED ? Math.min(4, forward) : forward;
 }
 
-/** See the head of this file. */
+/** See the top of this file. */
 export function forwardKernel(plan: Plan, level: BlockPlan, shape: Shape): Kernel {
   const { block, rows, fanIn4, fanOut4, x, normalized, y } = level;
   const product = dividedProduct(shape, {
@@ -87,10 +87,10 @@ ${MULTIPLY_ADD}
 }
 
 /**
- * `x @ W`: a lane has four rows, the workgroup's channels, and every PARTS-th vec4 of the terms.
+ * `x @ W`. A lane computes four rows for the workgroup's channels, and sums every PARTS-th vec4 of the terms.
  *
- * @param even whether CHUNK divides the terms; if not, the last chunk is filled up with weights of 0
- * @param unrolled UNROLL: terms whose rows of x are read together
+ * @param even whether CHUNK divides the terms; if not, the last chunk is padded with weights of 0
+ * @param unrolled UNROLL: number of terms whose rows of x are read together
  */
 function multiply(h: Held, even: boolean, bias: string, unrolled: number): string {
   const term = (k: string) => (even ? k : `min(${k}, FAN_IN4 - 1u)`);
@@ -106,7 +106,7 @@ function multiply(h: Held, even: boolean, bias: string, unrolled: number): strin
     let at = X + min(rows, vec4u(ROWS - 1u)) * FAN_IN4;
     ${repeat(TILE, (i) => `var product${i} = vec4f();`)}
     for (var first = 0u; first < FAN_IN4; first += CHUNK) {
-      // The first rows of x are on their way while the weight goes to the board.
+      // Start to read the first rows of x while the weight is copied to the board.
       ${repeat(unrolled, (u) => `var x${u} = rowsOfX(at, ${term(`first + ${u}u * PARTS + part`)});`)}
       var k: u32;
       for (var k = lane; k < CHUNK * 4u; k += LANES) { board[k % 4u * CHUNK + k / 4u] = ${weight}; }

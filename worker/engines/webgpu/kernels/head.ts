@@ -1,7 +1,8 @@
 /**
  * The head and the loss: `logits = h @ W + b`, softmax, cross entropy, and its gradient
- * `dlogits = (softmax(logits) - target) / n`. A hard target is the lecture's `onehot(Yb)`. A row of logits is shared by COLUMNS lanes, and each of
- * their sums by SHARES lanes. If the first level is the head, its logits are there already.
+ * `dlogits = (softmax(logits) - target) / n`. A hard target is the lecture's `onehot(Yb)`. COLUMNS lanes share a
+ * row of logits, and SHARES lanes share each sum. If the first level is the head, its kernel has computed the
+ * logits already.
  */
 import type { ExampleTables } from "../examples";
 import { Buffers, type Plan } from "../plan";
@@ -9,10 +10,10 @@ import { type Kernel, kernel, MULTIPLY_ADD, sizes, vec4Array } from "./kernel";
 import { tablesBinding } from "./minibatch";
 import { board, type Shape } from "./workgroup";
 
-/** Lanes that share a sum at most. */
+/** Maximum number of lanes per sum. */
 const MOST_SHARES = 8;
 
-/** See the head of this file. */
+/** See the top of this file. */
 export function headKernel(plan: Plan, tables: ExampleTables | undefined, { lanes }: Shape): Kernel {
   const { chain, batch, head, tokenRows, blocks } = plan;
   const [first = head] = blocks;
@@ -65,7 +66,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let inGroup = lane / COLUMNS / SHARES;
   let row = group.x * AT_ONCE + inGroup;
   let source = min(row, BATCH - 1u);
-  // A lane has every COLUMNS-th vec4 of the logits.
+  // A lane handles every COLUMNS-th vec4 of the logits.
   var targets: array<vec4f, TURNS>;
   var logits: array<vec4f, TURNS>;
   var own = vec4f(-1e30);
@@ -74,12 +75,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     targets[turn] = targetOf(source, column);
     var sum = vec4f();
     ${isFirst ? "sum = activations[LOGITS + source * LOGITS4 + min(column, LOGITS4 - 1u)];" : multiply(head.block.bias ? "weight[FAN_IN4 * 4u * LOGITS4 + w0]" : "vec4f()")}
-    // Columns that only fill up the vec4 get a probability of 0.
+    // Padding columns get a probability of 0.
     logits[turn] = select(vec4f(-1e30), sum, numbersOf(column) < vec4u(VOCABULARY));
     own = max(own, logits[turn]);
   }
 
-  // The lanes of a row share its maximum, then its sum of exponentials and the mean logit of the target.
+  // The lanes of a row exchange its maximum, then its sum of exponentials and the mean logit under the target.
   let row0 = inGroup * SHARES * COLUMNS + share * COLUMNS;
   board[LANES + lane].x = max(max(own.x, own.y), max(own.z, own.w));
   workgroupBarrier();
@@ -109,7 +110,7 @@ fn numbersOf(column: u32) -> vec4u {
   return vec4u(4u * column) + vec4u(0, 1, 2, 3);
 }
 
-// One vec4 of what the softmax of a row should be; it adds up to 1.
+// One vec4 of a row's target distribution, which adds up to 1.
 fn targetOf(row: u32, column: u32) -> vec4f {
   let token = tokens[TARGETS + row];
   let hard = select(vec4f(0), vec4f(1), numbersOf(column) == vec4u(token));
@@ -137,8 +138,8 @@ function multiply(bias: string): string {
 }
 
 /**
- * A soft target: the shares of the tokens that follow the context. The token at the context's position has
- * what they leave of 1.
+ * A soft target: the shares of the tokens that follow the context. The table omits the token at the context's
+ * position, which gets the rest of 1.
  */
 function soft({ taught }: ExampleTables): string {
   return /* wgsl */ `

@@ -1,12 +1,12 @@
 /**
- * What a kernel is: a piece of WGSL whose sizes are filled in, the buffers it is bound to, and how
- * many workgroups it runs on. Each file beside this one is one kernel or a part that several share.
- * Every kernel is bound to `step` as well: what differs from one step to the next, in group 0.
+ * Defines a kernel: WGSL with its sizes filled in, its buffers, and its number of workgroups. Each file in
+ * this folder is one kernel, or code that several share. Every kernel also has the binding `step` in
+ * group 0, with the values that differ per step.
  */
 import type { Plan } from "../plan";
 
 export interface Kernel {
-  /** For debuggers and error messages. */
+  /** Name for debuggers and error messages. */
   readonly name: string;
   readonly code: string;
   /** Buffers of group 1, in the order of their binding numbers. */
@@ -26,13 +26,13 @@ export interface Binding {
   readonly write?: boolean;
 }
 
-/** Numbers in `Step`. */
+/** Number of fields in `Step`. */
 export const STEP_WORDS = 7;
 
-/** The part of a step that comes from the CPU; `Program.uploadSteps` in ../program.ts writes it. */
+/** The values of a step that come from the CPU; `Program.uploadSteps` in ../program.ts writes them. */
 const STEP = /* wgsl */ `
 struct Step {
-  number: u32,  // steps done since the training began: the key of the minibatch
+  number: u32,  // steps done since the training began; also seeds the minibatch
   index: u32,   // the step's place in its chunk
   given: u32,   // 1 if the caller chose the positions of the minibatch
   rate: f32,    // the optimiser's three factors: see worker/engines/optimizer.ts
@@ -43,7 +43,7 @@ struct Step {
 @group(0) @binding(0) var<uniform> step: Step;
 `;
 
-/** A kernel from its parts. `code` has the entry point `main`; its bindings are declared here. */
+/** Assembles a kernel. `code` has the entry point `main`; this adds the declarations of its bindings. */
 export function kernel(name: string, workgroups: number, bindings: readonly Binding[], code: string): Kernel {
   const declarations = bindings.map(
     ({ name, type, write }, i) =>
@@ -52,7 +52,7 @@ export function kernel(name: string, workgroups: number, bindings: readonly Bind
   return { name, workgroups, bindings, code: `${STEP}\n${declarations.join("\n")}\n${code}` };
 }
 
-/** WGSL constants, unsigned. */
+/** Declares unsigned WGSL constants. */
 export function sizes(values: Readonly<Record<string, number>>): string {
   return Object.entries(values)
     .map(([name, value]) => `const ${name} = ${value}u;`)
@@ -60,27 +60,27 @@ export function sizes(values: Readonly<Record<string, number>>): string {
 }
 
 /**
- * The WGSL type of a buffer of vec4s in the plan. With its length, because browsers check every index,
- * and to compare with a constant costs less than to look a length up.
+ * The WGSL type of a buffer of vec4s in the plan. It includes the length: browsers check every index, and
+ * comparing with a constant is cheaper than reading the length.
  */
 export function vec4Array({ sizes }: Plan, buffer: string, type = "vec4f"): string {
   return `array<${type}, ${sizes.get(buffer)}>`;
 }
 
-/** A number as a WGSL f32 literal. */
+/** Formats a number as a WGSL f32 literal. */
 export function float(value: number): string {
   return `f32(${value})`;
 }
 
-/** `piece(0)`, `piece(1)`, … `piece(count - 1)`, written one below the other. */
+/** Joins `piece(0)`, `piece(1)`, … `piece(count - 1)`, one per line. */
 export function repeat(count: number, piece: (i: number) => string): string {
   return Array.from({ length: count }, (_, i) => piece(i)).join("\n");
 }
 
 /**
  * `multiplyAdd(w, x, sum)` is `sum + w * x`, `multiplyAddT(x, w, sum)` is `sum + x * w`, and
- * `outerAdd(a, b, sum)` adds the products of each number of `a` with all of `b`: 16 instructions each.
- * As a product and a sum they would take 20.
+ * `outerAdd(a, b, sum)` adds the products of each number of `a` with all of `b`. Each takes 16 instructions;
+ * a separate product and sum would take 20.
  */
 export const MULTIPLY_ADD = /* wgsl */ `
 fn multiplyAdd(w: mat4x4f, x: vec4f, sum: vec4f) -> vec4f {
@@ -94,7 +94,7 @@ fn outerAdd(a: vec4f, b: vec4f, sum: mat4x4f) -> mat4x4f {
 }
 `;
 
-/** The largest number up to `most` that divides `steps`: how many steps of a loop are written out. */
+/** Returns the largest divisor of `steps` up to `most`: how far to unroll a loop. */
 export function unroll(steps: number, most: number): number {
   let count = most;
   while (steps % count !== 0) count--;

@@ -1,6 +1,6 @@
 /**
- * The optimiser's part of a kernel: how a parameter moves along its gradient. The formulas are in
- * worker/optimizers, a file for each optimiser; all that the kernels know of them is here.
+ * The optimiser's part of a kernel: updates a parameter from its gradient. The formulas are in
+ * worker/optimizers, one file per optimiser; only this file connects them to the kernels.
  */
 
 import type { Optimizer } from "../../../optimizers";
@@ -16,8 +16,9 @@ export function momentsBinding(plan: Plan, optimizer: Optimizer): Binding[] {
 }
 
 /**
- * The WGSL function `name(p, g, place0, place1)`: parameter `p` after a step along gradient `g`. The places
- * say where its first and its second state lie in the array `moments`, as far as the optimiser has them.
+ * Returns the WGSL function `name(p, g, place0, place1)`, which computes parameter `p` after a step along
+ * gradient `g`. The places are the indices of its first and second state in the array `moments`; an optimiser
+ * with fewer states ignores them.
  */
 export function learn(optimizer: Optimizer, { name = "learn", moments = "moments" } = {}): string {
   const formulas = optimizerKind(optimizer).wgsl?.(optimizer);

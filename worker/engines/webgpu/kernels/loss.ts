@@ -1,13 +1,13 @@
 /**
- * The loss of each step of a chunk: the mean over its examples. Once per chunk, with one workgroup per
- * step, so that 4 bytes a step go back to the CPU.
+ * Computes the loss of each step of a chunk, the mean over its examples. It runs once per chunk, with one
+ * workgroup per step, so only 4 bytes per step go back to the CPU.
  */
 import { Buffers, type Plan } from "../plan";
 import { type Kernel, kernel, sizes } from "./kernel";
 
 const LANES = 64;
 
-/** See the head of this file. It is dispatched with one workgroup for each step of the chunk. */
+/** See the top of this file. Dispatch it with one workgroup per step of the chunk. */
 export function lossKernel(plan: Plan): Kernel {
   return kernel(
     "loss",

@@ -1,6 +1,6 @@
 /**
- * The minibatch in WGSL: which examples a step trains on, and what each is to predict, as
- * worker/data/examples.ts has it. Nothing is sent: each lane draws for itself.
+ * The minibatch in WGSL: which examples a step trains on, and their targets, as in
+ * worker/data/examples.ts. The CPU uploads none of it; each lane draws for itself.
  */
 import { exampleCount, type TokenStream } from "../../../data/dataset";
 import { STRIDE } from "../../../data/examples";
@@ -9,7 +9,7 @@ import type { ExampleTables } from "../examples";
 import { Buffers } from "../plan";
 import { type Binding, sizes } from "./kernel";
 
-/** What the kernels need to know of the examples. */
+/** Everything that the kernels need to draw examples. */
 export interface Drawn {
   readonly stream: TokenStream;
   readonly seed: number;
@@ -30,7 +30,7 @@ export function minibatchBindings({ tables }: Drawn): Binding[] {
   ];
 }
 
-/** `exampleOf(row)` and `tokenAt(position)`. */
+/** Returns the WGSL functions `exampleOf(row)` and `tokenAt(position)`. */
 export function minibatch({ stream, seed, tables }: Drawn): string {
   const { order = "random", soft = false } = tables ?? {};
   return /* wgsl */ `
@@ -75,7 +75,7 @@ fn tokenAt(position: u32) -> u32 {
 }
 
 struct Example {
-  position: u32,  // of the token that comes next; its context is before it
+  position: u32,  // of the target token; its context is before it
   context: u32,   // the context's number, for soft targets
 }
 
@@ -92,7 +92,10 @@ fn exampleOf(row: u32) -> Example {
 `;
 }
 
-/** The example's context: the contexts that begin before its 32 examples, and those among them up to it. */
+/**
+ * Finds the context of an example: the number of contexts that start before its block of 32 examples, plus those
+ * that start in the block up to the example.
+ */
 const OF_CONTEXT = /* wgsl */ `
   let block = RANKS + index / 32u * 2u;
   let begun = examples[block + 1u] & (0xffffffffu >> (31u - index % 32u));

@@ -5,12 +5,12 @@ import { type Binding, float, vec4Array } from "./kernel";
 import { learn } from "./learn";
 import { eachRow, type Held } from "./workgroup";
 
-/** The norm's own buffer: the rows of `NormRow`. */
+/** The binding of the norm's buffer, which has the rows of `NormRow`. */
 export function normBinding(plan: Plan, { block: { norm } }: BlockPlan): Binding[] {
   return norm ? [{ buffer: norm.gamma, name: "norm", type: vec4Array(plan, norm.gamma), write: true }] : [];
 }
 
-/** What `forward` needs of the norm, read at the beginning of a kernel so that nothing waits for it later. */
+/** Reads the norm's values for `forwardNorm` at the start of a kernel, so that nothing waits for them later. */
 export function readNorm({ block: { norm } }: BlockPlan): string {
   return norm
     ? /* wgsl */ `
@@ -21,7 +21,7 @@ export function readNorm({ block: { norm } }: BlockPlan): string {
     : "";
 }
 
-/** `hpreact` in `h` becomes the level's output, in memory too. The variance is the unbiased one, as in the lecture. */
+/** Turns `hpreact` in `h` into the level's output, and stores it. The variance is unbiased, as in the lecture. */
 export function forwardNorm({ block: { norm } }: BlockPlan, h: Held): string {
   if (!norm)
     return eachRow(/* wgsl */ `
@@ -60,7 +60,7 @@ fn activate(x: vec4f) -> vec4f {
 `;
 }
 
-/** What `backwardNorm` needs of each row, read at the beginning of a kernel so that nothing waits for it later. */
+/** Reads each row's values for `backwardNorm` at the start of a kernel, so that nothing waits for them later. */
 export function readForward({ block: { norm, tanh } }: BlockPlan, normalized: Held, y: Held): string {
   return /* wgsl */ `
   ${norm ? `let scale = norm[SCALE * FAN_OUT4 + c];\n  ${normalized.declare}` : ""}
@@ -69,8 +69,8 @@ export function readForward({ block: { norm, tanh } }: BlockPlan, normalized: He
 }
 
 /**
- * The gradient of the level's output, in `h`, becomes that of its `hpreact`; gamma and beta learn.
- * N - 1, because the forward pass normalises with the unbiased variance.
+ * Turns the gradient of the level's output, in `h`, into that of its `hpreact`, and trains gamma and beta.
+ * It divides by N - 1, because the forward pass normalises with the unbiased variance.
  */
 export function backwardNorm(
   { block: { norm, tanh } }: BlockPlan,
@@ -98,7 +98,7 @@ export function backwardNorm(
   }`;
 }
 
-/** The function `learnNorm` that `backwardNorm` calls; the moments of gamma and beta lie in the norm's buffer. */
+/** The function `learnNorm` that `backwardNorm` calls. The moments of gamma and beta are in the norm's buffer. */
 export function learnNorm({ block: { norm } }: BlockPlan, optimizer: Optimizer): string {
   return norm ? learn(optimizer, { name: "learnNorm", moments: "norm" }) : "";
 }

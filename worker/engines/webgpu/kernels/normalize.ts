@@ -1,6 +1,7 @@
 /**
- * A wide level forward, after its product: `hpreact` is the sum of what product.ts left, plus the bias; then
- * BatchNorm1d and `h = tanh(hpreact)`. As in forward.ts, a workgroup owns one vec4 of channels for all rows.
+ * A wide level's forward pass, after its product. It sums the partial results of product.ts and the bias to
+ * `hpreact`, then applies BatchNorm1d and tanh. As in forward.ts, a workgroup owns one vec4 of channels for all
+ * rows.
  */
 import { type BlockPlan, Buffers, NormRow, type Plan } from "../plan";
 import { type Kernel, kernel, sizes, vec4Array } from "./kernel";
@@ -8,7 +9,7 @@ import { activation, forwardNorm, normBinding, readNorm } from "./norm";
 import { shareSources } from "./product";
 import { board, eachRow, held, plainRows, rowSizes, type Shape, SUMS, sumsBoard, TAKER } from "./workgroup";
 
-/** See the head of this file. */
+/** See the top of this file. */
 export function normalizeKernel(plan: Plan, level: BlockPlan, shape: Shape): Kernel {
   const { block, rows, fanIn4, fanOut4, normalized, y } = level;
   const lanes = plainRows(shape, rows);

@@ -1,18 +1,18 @@
 /**
- * Products of matrices for wide levels. A workgroup has a tile of the result, and pieces of both factors pass
- * through workgroup memory, DEEP vec4s of terms at a time. The next pieces are on their way while these are
- * multiplied. A lane has TALL rows of one vec4 of columns.
+ * Matrix products for wide levels. A workgroup computes a tile of the result. It loads pieces of both factors into
+ * workgroup memory, DEEP vec4s of terms at a time, and reads the next pieces while it multiplies the current ones.
+ * A lane computes TALL rows of one vec4 of columns.
  *
  *     forward     hpreact = x @ W                  terms: W's rows
  *     backward    dh = dhpreact_next @ W_next.T    terms: W_next's columns
  *
- * normalize.ts and backward.ts go on from the results. update.ts is the third product, which trains W.
+ * normalize.ts and backward.ts use the results. update.ts is the third product, which trains W.
  */
 import { type BlockPlan, Buffers, type Plan } from "../plan";
 import { type Kernel, kernel, MULTIPLY_ADD, repeat, sizes, vec4Array } from "./kernel";
 import { board, rowsOfLane, type Shape, type Tiles } from "./workgroup";
 
-/** Whether a level's products are divided into tiles. The first level and the head are never. */
+/** Tells whether a level's products are divided into tiles. Those of the first level and the head never are. */
 export function isTiled({ blocks }: Plan, level: BlockPlan, { tiles: { from } }: Shape): boolean {
   const { rows, fanIn4, fanOut4 } = level;
   if (level === blocks[0] || level === blocks.at(-1)) return false;
@@ -20,8 +20,8 @@ export function isTiled({ blocks }: Plan, level: BlockPlan, { tiles: { from } }:
 }
 
 /**
- * Where `x @ W` lies in `activations`, in shares that normalize.ts adds up. The level's gradient is not needed
- * before the backward pass.
+ * Places of the partial sums of `x @ W` in `activations`; normalize.ts adds them up. One of them may use the memory
+ * of the level's gradient, which is free until the backward pass.
  */
 export function shareSources({ y, gradient }: BlockPlan, { shares }: Tiles): readonly number[] {
   return shares === 1 ? [y] : [y, gradient];
@@ -42,7 +42,7 @@ export function forwardProduct(plan: Plan, level: BlockPlan, tiles: Tiles): Kern
   });
 }
 
-/** `dhpreact_next @ W_next.T`, in place of the gradient: [next.rows, FOLD * fanOut4] is [rows, fanOut4]. */
+/** `dhpreact_next @ W_next.T`, stored as the level's gradient: [next.rows, FOLD * fanOut4] equals [rows, fanOut4]. */
 export function backwardProduct(plan: Plan, level: BlockPlan, next: BlockPlan, tiles: Tiles): Kernel {
   return product(plan, tiles, {
     name: `product of ${next.block.weight} transposed`,
@@ -64,9 +64,9 @@ interface Factors {
   readonly columns4: number;
   /** In `activations`: [rows, terms4]. */
   readonly left: number;
-  /** In `activations`: for each share of the terms, [rows, columns4]. */
+  /** In `activations`: [rows, columns4] for each share of the terms. */
   readonly results: readonly number[];
-  /** Whether the weight is [columns4 * 4, terms4], not [terms4 * 4, columns4]. */
+  /** Whether the weight is stored as [columns4 * 4, terms4] instead of [terms4 * 4, columns4]. */
   readonly transposed: boolean;
 }
 
@@ -123,8 +123,8 @@ ${sizes({
   RIGHT_BOARD: TILE_ROWS * deep,
 })}
 const RESULTS = array<u32, ${results.length}>(${results.map((at) => `${at}u`).join(", ")});
-// Of the left factor, [DEEP, TILE_ROWS]; of the right one, [DEEP, 4, WIDE]. k turns the places of a row about (^), so
-// that lanes that store do not all ask the same memory bank.
+// The left factor is [DEEP, TILE_ROWS], the right one [DEEP, 4, WIDE]. The XOR with k permutes the places of a row,
+// so that storing lanes use different memory banks.
 ${board(TILE_ROWS * deep + 4 * deep * wide)}
 
 @compute @workgroup_size(LANES)

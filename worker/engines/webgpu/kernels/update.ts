@@ -1,6 +1,6 @@
 /**
- * A wide level's weight learns: `W -= rate * x.T @ dhpreact`. A workgroup has a tile of W, and the rows of x and
- * of dhpreact pass through workgroup memory, STEP_ROWS at a time. A lane has TALL4 vec4s of inputs by one vec4 of
+ * Trains a wide level's weight: `W -= rate * x.T @ dhpreact`. A workgroup computes a tile of W. It loads the rows of
+ * x and dhpreact into workgroup memory, STEP_ROWS at a time. A lane computes TALL4 vec4s of inputs by one vec4 of
  * outputs. product.ts has the other products.
  */
 import type { Optimizer } from "../../../optimizers";
@@ -9,13 +9,13 @@ import { type Kernel, kernel, MULTIPLY_ADD, repeat, sizes, vec4Array } from "./k
 import { learn, momentsBinding } from "./learn";
 import { board, rowsOfLane, type Tiles } from "./workgroup";
 
-/** See the head of this file. */
+/** See the top of this file. */
 export function updateKernel(plan: Plan, level: BlockPlan, optimizer: Optimizer, tiles: Tiles): Kernel {
   const { block, rows, fanIn4, fanOut4, x, gradient, weight } = level;
   const { lanes, wide } = tiles;
   const ROW_GROUPS = lanes / wide;
   const STEP_ROWS = Math.max(wide, ROW_GROUPS);
-  // A bias is the weight of an input that is always 1; vec4s.
+  // In vec4s. A bias is the weight of an additional input that is always 1.
   const inputs4 = fanIn4 + (block.bias ? 2 : 0);
   const TILES_WIDE = Math.ceil(fanOut4 / wide);
   const count = (tall: number) => Math.ceil((inputs4 * 4) / (ROW_GROUPS * tall)) * TILES_WIDE;
@@ -24,7 +24,7 @@ export function updateKernel(plan: Plan, level: BlockPlan, optimizer: Optimizer,
   const TILE4 = ROW_GROUPS * TALL4;
   const xLoads = (STEP_ROWS * TILE4) / lanes;
   const dLoads = (STEP_ROWS * wide) / lanes;
-  // Before a BatchNorm1d a bias is constant to the loss: its gradient is 0, not a rounding error.
+  // Before a BatchNorm1d a bias does not affect the loss, so its gradient is exactly 0, not a rounding error.
   const one = block.norm ? "vec4f()" : "vec4f(1, 0, 0, 0)";
   const readX = (i: number) => {
     const read = `activations[X + min(row, ROWS - 1u) * FAN_IN4 + min(in${i}, FAN_IN4 - 1u)]`;

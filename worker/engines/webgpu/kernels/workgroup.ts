@@ -1,53 +1,53 @@
 /**
- * How the lanes of a workgroup work together if it owns one vec4 of channels for all rows:
+ * How the lanes of a workgroup cooperate if it owns one vec4 of channels for all rows:
  *
- * 1. They divide a product of matrices. A few neighbouring lanes share a tile of rows, and each sums every
- *    PARTS-th vec4 of the terms, so the lanes read memory that lies side by side.
- * 2. Their parts meet on the `board`, which is workgroup memory. One lane then takes each row and keeps it in
- *    registers to the end of the kernel: statistics, normalising and tanh touch no memory.
+ * 1. They divide a matrix product. PARTS neighbouring lanes share a tile of rows, and each sums every PARTS-th
+ *    vec4 of the terms, so neighbouring lanes read neighbouring memory.
+ * 2. They add up their parts on the `board`, which is workgroup memory. One lane then takes each row and keeps it in
+ *    registers to the end of the kernel, so statistics, normalising and tanh need no memory access.
  */
 import { sizes } from "./kernel";
 
-/** The size of a workgroup. */
+/** Sizes of the workgroups, and how far to unroll loops. */
 export interface Shape {
-  /** A power of two from 32 to 256, the default limit. */
+  /** Lanes per workgroup: a power of two from 32 to 256, WebGPU's default limit. */
   readonly lanes: number;
-  /** vec4s on the board: at least four per lane, at most 1,024, the default limit. */
+  /** vec4s on the board: at least four per lane, at most 1,024, WebGPU's default limit. */
   readonly board: number;
   /**
-   * Steps of a loop that are written out at most, so that their reads are in flight together: of the
-   * products forward and backward, and of the sums over rows that train a weight.
+   * Maximum unrolling, so that several reads are in flight together: for the forward and backward products, and for
+   * the sums over rows that train a weight.
    */
   readonly unroll: { readonly forward: number; readonly backward: number; readonly train: number };
-  /** How the products of wide levels are divided. */
+  /** Tiles for the products of wide levels. */
   readonly tiles: Tiles;
 }
 
 /**
- * The tiles of product.ts and update.ts: workgroups of their own size, each with a tile of the result of a
- * product of matrices.
+ * The tiles of product.ts and update.ts. Their workgroups have their own size, and each computes a tile of a matrix
+ * product.
  */
 export interface Tiles {
   /**
-   * Levels with at least so many rows whose product has at least so many multiply-adds take tiles; see `isTiled`. With
-   * fewer, tiles were slower on an NVIDIA H200: docs/performance.md.
+   * Use tiles for levels with at least this many rows and multiply-adds; see `isTiled`. With fewer, tiles were slower
+   * on an NVIDIA H200: docs/performance.md.
    */
   readonly from: { readonly rows: number; readonly multiplyAdds: number };
-  /** A power of two from 32 to 256. */
+  /** Lanes per workgroup: a power of two from 32 to 256. */
   readonly lanes: number;
-  /** vec4s of columns, a power of two from `deep` to `lanes / 8`. */
+  /** vec4s of columns per tile: a power of two from `deep` to `lanes / 8`. */
   readonly wide: number;
-  /** Rows of the tile that each lane has, 4 or 8. */
+  /** Rows of the tile per lane: 4 or 8. */
   readonly tall: number;
-  /** With fewer workgroups than this, lanes have 4 rows, so that there are twice as many. */
+  /** With fewer workgroups than this, a lane has 4 rows, so that there are twice as many workgroups. */
   readonly few: number;
-  /** vec4s of terms on the board at once, a power of two up to 8. `4 * deep` is a multiple of `wide`. */
+  /** vec4s of terms on the board at once: a power of two up to 8. `4 * deep` is a multiple of `wide`. */
   readonly deep: number;
-  /** Workgroups that share the terms of a forward product, 1 or 2. */
+  /** Workgroups that share the terms of a forward product: 1 or 2. */
   readonly shares: number;
 }
 
-/** Rows of the tile that each lane has in a product; `workgroups` says how many it takes for so many rows. */
+/** Chooses the rows per lane in a product. @param workgroups number of workgroups for the given rows per lane */
 export function rowsOfLane({ tall, few }: Tiles, workgroups: (tall: number) => number): number {
   return workgroups(tall) < few ? 4 : tall;
 }
@@ -55,8 +55,8 @@ export function rowsOfLane({ tall, few }: Tiles, workgroups: (tall: number) => n
 const WIDE = { rows: 256, multiplyAdds: 2 ** 27 };
 
 /**
- * For a GPU: on an NVIDIA H200, 64 lanes took 1.4 times as long, and loops that are not unrolled 1.3 to 1.5 times
- * at batch 256. docs/performance.md.
+ * For real GPUs. On an NVIDIA H200 at batch 256, 64 lanes took 1.4 times as long, and loops without unrolling 1.3 to
+ * 1.5 times: docs/performance.md.
  */
 export const GPU_SHAPE: Shape = {
   lanes: 256,
@@ -66,8 +66,8 @@ export const GPU_SHAPE: Shape = {
 };
 
 /**
- * For software adapters: they fill workgroup memory with zeros, which takes SwiftShader longer than all else.
- * There, 64 lanes took 1.5 times and 256 lanes 11 times as long.
+ * For software adapters. They clear workgroup memory, which takes SwiftShader longer than everything else. There,
+ * 64 lanes took 1.5 times as long, and 256 lanes 11 times.
  */
 export const SOFTWARE_SHAPE: Shape = {
   lanes: 32,
@@ -76,35 +76,35 @@ export const SOFTWARE_SHAPE: Shape = {
   tiles: { from: WIDE, lanes: 32, wide: 4, tall: 4, few: 0, deep: 4, shares: 1 },
 };
 
-/** Rows that a lane keeps in registers at most; with more rows they stay in `activations`. */
+/** Maximum number of rows that a lane keeps in registers; with more, they stay in `activations`. */
 const MOST_HELD = 16;
 
-/** Which lane takes which rows. */
+/** How rows are assigned to lanes. */
 export interface Rows {
-  /** Rows that are taken at once. */
+  /** Rows handled at the same time. */
   readonly TAKERS: number;
-  /** Groups of TAKERS lanes, which take turns. */
+  /** Groups of TAKERS lanes; each group handles every SLOTS-th pass. */
   readonly SLOTS: number;
   readonly PASSES: number;
-  /** Rows of one lane. */
+  /** Rows per lane. */
   readonly HELD: number;
   /** The body of `rowOf`; see `eachRow`. */
   readonly rowOf: string;
 }
 
-/** How a product is divided. */
+/** How a product is divided among lanes. */
 export interface Product extends Rows {
-  /** Neighbouring lanes that share a tile. */
+  /** Neighbouring lanes per tile. */
   readonly PARTS: number;
-  /** Tiles at a time. */
+  /** Tiles computed at the same time. */
   readonly TILES: number;
-  /** vec4s of results in a tile. */
+  /** vec4s of results per tile. */
   readonly TILE: number;
   /** vec4s of terms whose weights are on the board at once. A multiple of PARTS. */
   readonly CHUNK: number;
 }
 
-/** Any lane can take any row: the product comes from elsewhere. */
+/** Assigns rows to lanes in order, for a product that another kernel computed. */
 export function plainRows({ lanes }: Shape, rows: number): Rows {
   const PASSES = Math.ceil(rows / lanes);
   return { TAKERS: lanes, SLOTS: 1, PASSES, HELD: PASSES, rowOf: "return pass_ * TAKERS + taker;" };
@@ -113,9 +113,9 @@ export function plainRows({ lanes }: Shape, rows: number): Rows {
 /**
  * Divides a product into tiles.
  *
- * @param tiles how many there are
- * @param tile results of one tile, at most four
- * @param terms of each sum, in vec4s
+ * @param tiles number of tiles
+ * @param tile results per tile, at most four
+ * @param terms terms per sum, in vec4s
  * @param columns vec4s of weights for each vec4 of terms
  * @param rowOf which row result `taker` of a pass belongs to
  */
@@ -124,7 +124,7 @@ export function dividedProduct(
   { tiles, tile, terms, columns }: { tiles: number; tile: number; terms: number; columns: number },
   rowOf = "return pass_ * TAKERS + taker;",
 ): Product {
-  // Fewer tiles than lanes leave more lanes to a tile.
+  // With fewer tiles than lanes, more lanes share a tile.
   let PARTS = Math.max(4, lanes / 32);
   while (PARTS < 32 && lanes / (2 * PARTS) >= tiles) PARTS *= 2;
   const TILES = lanes / PARTS;
@@ -136,7 +136,7 @@ export function dividedProduct(
   return { PARTS, TILES, TILE: tile, CHUNK, TAKERS, SLOTS, PASSES, HELD: Math.ceil(PASSES / SLOTS), rowOf };
 }
 
-/** `constants` and the functions that `eachRow` needs. */
+/** Returns the WGSL constants and functions that `eachRow` needs. */
 export function rowSizes({ rowOf, ...numbers }: Rows): string {
   return /* wgsl */ `
 ${sizes({ ...numbers })}
@@ -147,12 +147,12 @@ fn rowOf(pass_: u32, taker: u32) -> u32 {
 `;
 }
 
-/** The lane's place among the takers; the first lines of \`main\`. */
+/** The first lines of `main`: the lane's place among the takers. */
 export const TAKER = /* wgsl */ `
   let slot = lane / TAKERS;
   let taker = lane % TAKERS;`;
 
-/** WGSL that runs `piece` for each row of the lane: `row`, whose index among the lane's is `i`. */
+/** WGSL that runs `piece` for each row of the lane, with the row in `row` and its index in the lane in `i`. */
 export function eachRow(piece: string): string {
   return /* wgsl */ `
   for (var i = 0u; i < HELD; i++) {
@@ -163,23 +163,23 @@ export function eachRow(piece: string): string {
   }`;
 }
 
-/** A number (a vec4f) that a lane has for each of its rows: in registers, or in `activations`. */
+/** A vec4f per row of a lane, in registers or in `activations`. */
 export interface Held {
   /** WGSL that declares it. */
   readonly declare: string;
-  /** The number of row `i` of the lane, \`row\`; can be assigned to. */
+  /** The value of the lane's row `row`, with index `i`; assignable. */
   readonly value: string;
   /** The same for another index and row. */
   readonly at: (index: string, row: string) => string;
-  /** WGSL that loads it from `activations`, for `eachRow`. */
+  /** WGSL that loads the value from `activations`, for `eachRow`. */
   readonly load: string;
-  /** WGSL that stores it there. */
+  /** WGSL that stores the value there. */
   readonly store: string;
 }
 
 /**
  * @param name of the variable
- * @param place the WGSL constant that says where in `activations` its rows begin, [ROWS, FAN_OUT4]
+ * @param place WGSL constant: start of its rows in `activations`, [ROWS, FAN_OUT4]
  */
 export function held({ HELD }: Rows, name: string, place: string): Held {
   const memory = (row: string) => `activations[${place} + (${row}) * FAN_OUT4 + c]`;
@@ -195,14 +195,14 @@ export function held({ HELD }: Rows, name: string, place: string): Held {
   };
 }
 
-/** WGSL that adds up a row's parts, which lie on the board, and gives the sum to its taker. */
+/** WGSL that adds up a row's parts from the board, in the lane that takes the row. */
 export function takeRows(h: Held, bias: string): string {
   return /* wgsl */ `
     workgroupBarrier();
     let taken = rowOf(pass_, taker);
     if slot == pass_ % SLOTS && taken < ROWS {
       var sum = ${bias};
-      // Each lane begins with another part, so that they do not all ask the same memory bank.
+      // Each lane starts with another part, so that the lanes use different memory banks.
       for (var p = 0u; p < PARTS; p++) { sum += board[taker * PARTS + (p + taker) % PARTS]; }
       ${h.at("pass_ / SLOTS", "taken")} = sum;
     }

@@ -1,6 +1,6 @@
 /**
- * Scaled dot-product attention of a node to the nodes on its path. `qkv` holds queries, keys and values, `groups`
- * groups each; a head has `headGroups` of them, padded with zeros.
+ * Scaled dot-product attention of a node to the nodes on its path. `qkv` holds queries, keys and values, each in
+ * `groups` groups of four channels; a head has `headGroups` groups, padded with zeros.
  */
 import { exp, fma, sum } from "../simd";
 import { trie } from "./trie";
@@ -17,15 +17,15 @@ export class Attention {
   headGroups: i32;
   /** 1 / sqrt(size of a head). */
   scale: f32;
-  /** For each node and head, the share of each node of its path, f32. */
+  /** Attention weight of each node on the path, per node and head, f32. */
   shares: usize;
-  /** Gradients of one node's and head's shares, f32 [longest path]. */
+  /** Gradients of the attention weights of one node and head, f32 [longest path]. */
   shareGradients: usize;
 
   forward(): void {
     const stride = (<usize>trie.nodes) << 4, part = <usize>this.groups * stride;
     const headStride = <usize>this.headGroups * stride;
-    // Groups between the heads and the width stay 0.
+    // Groups after the last head, up to the padded width, stay 0.
     const used = <usize>this.heads * headStride;
     memory.fill(this.y + used, 0, part - used);
     for (let node: usize = 0; node < <usize>trie.nodes; node++) {

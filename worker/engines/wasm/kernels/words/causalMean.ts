@@ -1,4 +1,4 @@
-/** The mean of x over a node and all before it on its path. */
+/** The mean of x over a node and all its ancestors. */
 import { trie } from "./trie";
 
 @unmanaged
@@ -18,7 +18,7 @@ export class CausalMean {
       const total = this.total + at, x = this.x + at, y = this.y + at;
       v128.store(total, f32x4.splat(0));
       for (let r: usize = 0; r < rows; r += 4) {
-        // A root has nothing before it; there is one for each group.
+        // A root has no parent; there is one root per group.
         const before = load<u32>(trie.depths + r) ? v128.load(total + ((<usize>load<u32>(trie.parents + r)) << 4)) : f32x4.splat(0);
         const now = f32x4.add(before, v128.load(x + (r << 2)));
         v128.store(total + (r << 2), now);

@@ -1,14 +1,14 @@
-/** The tables that a network looks up: characters, and places in the word. Tables are [rows][channels]. */
+/** Lookups in the embedding tables of characters and of places in the word. Tables are [rows][channels]. */
 import { descendAll } from "../optimizer";
 import { gather, scatter } from "./gather";
 import { trie } from "./trie";
 
-/** y = a row of the table for each different token. */
+/** y = the table's row of each distinct token. */
 @unmanaged
 export class Embedding {
   code: u32;
   weight: usize;
-  /** The gradient of the whole table, `bytes` long. */
+  /** Gradient of the whole table, `bytes` long. */
   gradient: usize;
   bytes: usize;
   y: usize;
@@ -30,7 +30,7 @@ export class Embedding {
     for (let r: usize = 0; r < <usize>rows; r++) {
       let to = this.gradient + ((<usize>load<u32>(trie.tokenOf + (r << 2)) * <usize>this.width) << 2);
       const end = to + ((<usize>this.width) << 2);
-      // Padding reads token 0 as well, with a gradient of 0.
+      // Padding rows also read token 0, but their gradient is 0.
       for (let from = this.dy + (r << 4); to < end; from += stride, to += 16)
         v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
     }
@@ -38,7 +38,7 @@ export class Embedding {
   }
 }
 
-/** From a row for each token to a row for each node. */
+/** Expands rows per token to rows per node. */
 @unmanaged
 export class Expand {
   code: u32;
@@ -64,7 +64,7 @@ export class Expand {
   }
 }
 
-/** y = x + the table's row for the place in the word. */
+/** y = x + the table's row of the place in the word. */
 @unmanaged
 export class PositionEmbedding {
   code: u32;

@@ -1,4 +1,4 @@
-/** Rows moved from one value to another. All values are in groups of four channels, [channels / 4][rows][4]. */
+/** Copies rows between values. All values are in groups of four channels, [channels / 4][rows][4]. */
 
 /** to[r] = from[ids[r]] for the rows from `first` to `end`. */
 export function gather(
@@ -9,7 +9,7 @@ export function gather(
       v128.store(to + (r << 4), v128.load(from + ((<usize>load<u32>(ids + (r << 2))) << 4)));
 }
 
-/** to[ids[r]] += from[r] for the rows from `first` to `end`: the way back of `gather`. */
+/** to[ids[r]] += from[r] for the rows from `first` to `end`: the backward pass of `gather`. */
 export function scatter(
   to: usize, toStride: usize, from: usize, fromStride: usize, ids: usize, first: i32, end: i32, groups: i32,
 ): void {

@@ -1,6 +1,7 @@
 /**
  * z = sigmoid([x, h] @ Wz + bz), r = sigmoid([x, h] @ Wr + br), n = tanh([x, r h] @ Wn + bn), h = (1 - z) h + z n.
- * The gates are z, r, n; `weight` is that of z and r, `a` that of n with the copy `b`, `c` is r h and `d` its gradient.
+ * The gates are z, r, n. `weight` belongs to z and r; `a` is the weight of n, and `b` its transposed copy; `c` is
+ * r h, and `d` its gradient.
  */
 import { learn } from "../learn";
 import { addMatmul } from "../matmul";

@@ -1,10 +1,10 @@
 /**
- * The way through the engine of networks that read words: a static plan, made once by ../../plan.ts. Think of it as
- * a list of kernels, each with the addresses that it works on; a step runs the list forwards, takes the loss, and
- * runs the list backwards, where the weights learn. What a step computes once for several words is in trie.ts.
+ * Trains networks that read words. ../../plan.ts compiles a network once into a plan: a list of kernels, each with
+ * its addresses. A step runs the list forward, computes the loss, and runs the list backward, which also updates the
+ * weights. trie.ts says what a step computes once for several words.
  *
- * Values are in groups of four channels, [channels / 4][rows][4], with channels padded to a multiple of 8 by zeros
- * that stay zeros, and rows to a multiple of 4.
+ * Values are in groups of four channels, [channels / 4][rows][4]. Channels are padded to a multiple of 8 with zeros
+ * that stay zero, and rows to a multiple of 4.
  */
 import { Batch } from "../batch";
 import { transpose } from "../learn";
@@ -27,15 +27,15 @@ import { nodeCapacity, pathCapacity, plant, TOKENS, Trie, trie } from "./trie";
 
 export { nodeCapacity, pathCapacity };
 
-/** Bytes of a kernel in the plan; its class names what they are. */
+/** Bytes per kernel in the plan; the kernel's class names the fields. */
 const RECORD: usize = 96;
 
-/** The codes of ../../plan.ts. */
+/** Kernel codes, as in ../../plan.ts. */
 const EMBEDDING: u32 = 0, EXPAND: u32 = 1, POSITION_EMBEDDING: u32 = 2, LINEAR: u32 = 3, NORM: u32 = 4, TANH: u32 = 5;
 const RELU: u32 = 6, GELU: u32 = 7, RESIDUAL_START: u32 = 8, RESIDUAL_END: u32 = 9, CAUSAL_MEAN: u32 = 10;
 const ATTENTION: u32 = 11, RNN: u32 = 12, GRU: u32 = 13, LSTM: u32 = 14;
 
-/** Set by `beginWords` and `setPlan` before anything reads them. */
+/** Placeholders; `beginWords` and `setPlan` set these before anything reads them. */
 let batch: Batch = changetype<Batch>(0);
 let wordStarts: usize = 0;
 let logits: Rows = changetype<Rows>(0);
@@ -46,21 +46,22 @@ let soft: SoftWordTargets | null = null;
 let plan: usize = 0;
 let planEnd: usize = 0;
 
-/** Room for a tensor that learns; call it after the optimiser is chosen. */
+/** Allocates a trainable tensor. Choose the optimiser before. */
 export function allocateTensor(count: i32): usize {
   return allocateParameter(count);
 }
 
 /**
- * @param stream tokens, u16
- * @param words how many there are, and `starts` where each begins, u32
- * @param longest characters of a word at most
+ * @param stream address of the tokens, u16
+ * @param words number of words
+ * @param starts position of each word's first token, u32 [words]
+ * @param longest characters of the longest word
  */
 export function beginWords(
   stream: usize, starts: usize, words: i32, even: bool,
   batchSize: i32, longest: i32, vocabularySize: i32, byLevel: bool, hasPaths: bool,
 ): void {
-  // Drawn as examples are; the words take their place.
+  // Draws words instead of examples.
   batch = new Batch(batchSize, stream, words + 1);
   batch.even = even;
   batch.sorted = starts;
@@ -73,7 +74,7 @@ export function useSoftWordTargets(prefixOf: usize, firstPair: usize, pairs: usi
   soft = new SoftWordTargets(prefixOf, firstPair, pairs, teacher, batch.stream);
 }
 
-/** Names the value that is the logits; gives where their gradient is. */
+/** Sets which value holds the logits, and returns the address of their gradient. */
 export function setLogits(values: usize, space: u32, capacity: i32, width: i32): usize {
   logits = new Rows(1, capacity, width, values);
   logitSpace = space;
@@ -86,12 +87,12 @@ export function setPlan(records: usize, count: i32): void {
   planEnd = records + <usize>count * RECORD;
 }
 
-/** Where `trainWords` expects given word starts, u32 [batchSize]. */
+/** Address at which `trainWords` reads the caller's word starts, u32 [batchSize]. */
 export function wordsAddress(): usize {
   return batch.positions;
 }
 
-/** To be called when weights were written from outside. */
+/** Updates the transposed weights. Call it after JavaScript has written weights. */
 export function refreshPlan(): void {
   for (let p = plan; p < planEnd; p += RECORD) {
     const code = load<u32>(p);
@@ -151,8 +152,8 @@ function backward(): void {
  *
  * @param factors the table of `stepFactors` for these steps
  * @param teacherWeights f32 [steps]
- * @param losses f32 [steps], to be filled in
- * @param given the words are those at `wordsAddress` instead of being drawn; their targets are hard
+ * @param losses output, f32 [steps]
+ * @param given use the words at `wordsAddress`, with hard targets, instead of drawing some
  */
 export function trainWords(
   firstStep: u32, steps: i32, seed: u32, factors: usize, teacherWeights: usize, losses: usize, given: bool,
@@ -176,7 +177,7 @@ function loss(hard: bool, teacherWeight: f32): f32 {
   return subtractHard(logits, rowsOfPlaces(), trie.targets, trie.places, logNormalizers);
 }
 
-/** The row of logits at each place. */
+/** Address of each place's row of logits. */
 function rowsOfPlaces(): usize {
   if (logitSpace == TOKENS)
     for (let at = trie.at, end = at + ((<usize>trie.places) << 2); at < end; at += 4)
@@ -185,9 +186,9 @@ function rowsOfPlaces(): usize {
 }
 
 /**
- * Forward only, for the words at `wordsAddress` of a stream in which each has `time` + 1 tokens, with its boundaries.
+ * Runs forward only, for the words at `wordsAddress`. Each takes `time` + 1 tokens of the stream, boundary included.
  *
- * @param out f32 [batchSize, time, vocabulary], to be filled in for the places of words
+ * @param out output, f32 [batchSize, time, vocabulary]; only the words' places are written
  */
 export function predictWords(out: usize, time: i32): void {
   trie.build(batch.positions, batch.stream);
@@ -195,7 +196,7 @@ export function predictWords(out: usize, time: i32): void {
   const stride = (<usize>trie.rows(logitSpace)) << 4;
   rowsOfPlaces();
   for (let place: usize = 0; place < (<usize>trie.places) << 2; place += 4) {
-    // Row w, place k of it predicts position w (time + 1) + 1 + k.
+    // Place k of row w predicts position w (time + 1) + 1 + k.
     const position = load<u32>(trie.targetPositions + place) - 1;
     let to = out + ((<usize>(position - position / (time + 1)) * <usize>vocabulary) << 2);
     const from = logits.values + ((<usize>load<u32>(trie.at + place)) << 4);

@@ -14,11 +14,11 @@ export class Linear {
   dy: usize;
   fanIn: i32;
   fanOut: i32;
-  /** [fanOut / 8][fanIn][8], part of a tensor of `bytes`, and its copy [fanIn / 8][fanOut][8]. */
+  /** [fanOut / 8][fanIn][8], part of a tensor of `bytes`, and its transposed copy [fanIn / 8][fanOut][8]. */
   weight: usize;
   bytes: usize;
   transposed: usize;
-  /** Zeros if there is none. */
+  /** Points to zeros if the layer has no bias. */
   bias: usize;
   biased: u32;
   zeros: usize;
@@ -40,7 +40,7 @@ export class Linear {
   }
 }
 
-/** Moves a vector that was added to each of `rows` rows, whose gradients are `stride` bytes a group. */
+/** Trains a vector that was added to each of `rows` rows; a group of their gradients takes `stride` bytes. */
 export function learnVector(p: usize, d: usize, rows: i32, stride: usize, width: i32): void {
   const bytes = (<usize>width) << 2;
   for (let c: usize = 0; c < bytes; c += 16, d += stride) {

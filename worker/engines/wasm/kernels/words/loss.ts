@@ -1,24 +1,24 @@
-/** Soft targets of a minibatch's nodes; see worker/data/wordExamples.ts. */
+/** Soft targets for the nodes of a minibatch; see worker/data/wordExamples.ts. */
 import { subtractTaught } from "../loss";
 import { Rows } from "../rows";
 import { TOKENS, trie } from "./trie";
 
 export class SoftWordTargets {
   constructor(
-    /** The prefix before each position of the stream, u32; 0 if its target is the token there. */
+    /** Prefix id of each position of the stream, u32; 0 if the target is the token at the position. */
     readonly prefixOf: usize,
-    /** First pair of each prefix, u32, and tokens and shares, u32 and f32 [pairs, 2]. */
+    /** First pair of each prefix, u32; then each pair's token (u32) and share (f32), [pairs, 2]. */
     readonly firstPair: usize,
     readonly pairs: usize,
-    /** What the teacher expects after each prefix from 1 on, f32 [prefixes, padTo8(vocabulary)]; 0 if there is none. */
+    /** The teacher's probabilities per prefix, from prefix 1 on, f32 [prefixes, padTo8(vocabulary)]; 0 without a teacher. */
     readonly teacher: usize,
     readonly stream: usize,
   ) {}
 
   /**
-   * Subtracts the targets of all nodes from the gradient; gives the mean loss.
+   * Subtracts the targets of all nodes from the gradient and returns the mean loss.
    *
-   * @param weight the teacher's, 0 to 1
+   * @param weight of the teacher, 0 to 1
    */
   subtract(rows: Rows, space: u32, vocabulary: i32, weight: f32, logNormalizers: usize): f32 {
     const stride = rows.groupStride, keep = <f32>1 - weight;
@@ -50,7 +50,7 @@ export class SoftWordTargets {
   }
 }
 
-/** Bytes from a row's first logit to that of `token`. */
+/** Offset in bytes of `token`'s logit from the row's first logit. */
 // @ts-expect-error: decorator
 @inline
 function offset(token: u32, stride: usize): usize {

@@ -1,6 +1,6 @@
 /**
- * i, f, g, o = [x, h] @ W + b, c = sigmoid(f) c + sigmoid(i) tanh(g), h = sigmoid(o) tanh(c), with c from 0.
- * `a` is c, `b` tanh(c), `c` the gradient of c.
+ * i, f, g, o = [x, h] @ W + b, c = sigmoid(f) c + sigmoid(i) tanh(g), h = sigmoid(o) tanh(c); c starts at 0.
+ * The fields are: `a` is c, `b` is tanh(c), `c` is the gradient of c.
  */
 import { learn } from "../learn";
 import { addMatmul } from "../matmul";
@@ -66,7 +66,7 @@ export function lstmBackward(cell: Cell): void {
   learn(cell.weight, cell.bytes, cell.transposed, cell.before, cell.gates, trie.nodes, width, 4 * width);
 }
 
-/** c of the parent of a row. */
+/** c of a row's parent. */
 // @ts-expect-error: decorator
 @inline
 function before(cell: Cell, level: i32, group: usize, row: usize): v128 {

@@ -1,6 +1,6 @@
 /**
- * LayerNorm and RMSNorm: each row is normalised over its channels. Rows are four to a pass over the channels, so
- * that a pass reads whole cache lines.
+ * LayerNorm and RMSNorm: normalise each row over its channels. A pass over the channels handles four rows, so that
+ * it reads whole cache lines.
  */
 import { descend } from "../optimizer";
 import { inside } from "../loss";
@@ -18,12 +18,12 @@ export class Norm {
   channels: i32;
   width: i32;
   epsilon: f32;
-  /** Whether the mean is subtracted first: LayerNorm, not RMSNorm. */
+  /** Whether to subtract the mean: yes for LayerNorm, no for RMSNorm. */
   centers: u32;
   /** Learned scale and shift, f32 [width]; 0 for RMSNorm. */
   weight: usize;
   bias: usize;
-  /** Of each row its mean and 1 / deviation, f32 [2, rows]. */
+  /** Mean and 1 / deviation of each row, f32 [2, rows]. */
   statistics: usize;
 
   forward(): void {
@@ -117,7 +117,7 @@ export class Norm {
   }
 }
 
-/** The sums of four vectors. */
+/** Returns the sum of each of four vectors. */
 // @ts-expect-error: decorator
 @inline
 function sums(a: v128, b: v128, c: v128, d: v128): v128 {
@@ -126,7 +126,7 @@ function sums(a: v128, b: v128, c: v128, d: v128): v128 {
   return f32x4.add(v128.shuffle<f32>(ab, cd, 0, 1, 4, 5), v128.shuffle<f32>(ab, cd, 2, 3, 6, 7));
 }
 
-/** The sum of the four, four times. */
+/** Returns the sum of the four numbers in all four lanes. */
 // @ts-expect-error: decorator
 @inline
 function sumSplat(v: v128): v128 {

@@ -1,4 +1,4 @@
-/** What is done to each number by itself. */
+/** Elementwise operations. */
 import { exp, fma, fnma, tanh } from "../simd";
 import { trie } from "./trie";
 
@@ -9,7 +9,7 @@ function size(space: u32, width: i32): usize {
   return (<usize>(trie.rows(space) * width)) << 2;
 }
 
-/** An activation; x and y may be the same, and so may dx and dy. */
+/** An activation. x and y may be the same memory, and so may dx and dy. */
 @unmanaged
 export class Activation {
   code: u32;
@@ -19,7 +19,7 @@ export class Activation {
   y: usize;
   dy: usize;
   width: i32;
-  /** GELU's derivative, which may stand in place of x. */
+  /** GELU's derivative; may overwrite x. */
   slope: usize;
 
   tanh(): void {
@@ -46,7 +46,7 @@ export class Activation {
     }
   }
 
-  /** x / (1 + e^-2u) with u = sqrt(2 / pi) (x + 0.044715 x^3), which is the formula with tanh(u). */
+  /** x / (1 + e^-2u) with u = sqrt(2 / pi) (x + 0.044715 x^3): equals the usual formula 0.5 x (1 + tanh(u)). */
   gelu(): void {
     const one = f32x4.splat(1), a = f32x4.splat(1.5957691216057308), b = f32x4.splat(0.07135481282);
     const b3 = f32x4.splat(0.21406443846);
@@ -66,13 +66,13 @@ export class Activation {
   }
 }
 
-/** The beginning of a Residual, where only the way back has something to do. */
+/** The start of a Residual; only its backward pass does something. */
 @unmanaged
 export class ResidualStart {
   code: u32;
   space: u32;
   dx: usize;
-  /** The gradient of the sum, and that of x through the layers. */
+  /** Gradient of the sum, and gradient of x through the inner layers. */
   dy: usize;
   inner: usize;
   width: i32;

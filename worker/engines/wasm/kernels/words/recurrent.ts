@@ -1,7 +1,7 @@
 /**
- * What the recurrent cells share. A cell goes down the trie level by level, one product for all nodes of a level.
- * The part of x is a Linear before it, often over tokens; its sums are in `input`, and `gates` continues them. On
- * the way back, `gates` becomes the gradient of the sums in place.
+ * Code shared by the recurrent cells. A cell goes down the trie level by level, with one matrix product per level.
+ * The product of x is a Linear before the cell, often with one row per token. Its sums are in `input`, and `gates`
+ * adds the product of h to them. Going backward, the gradient of these sums overwrites `gates`.
  */
 import { learnVector } from "./linear";
 import { gather, scatter } from "./gather";
@@ -10,38 +10,38 @@ import { trie } from "./trie";
 @unmanaged
 export class Cell {
   code: u32;
-  /** Sums of x, [tokens], and their gradient; 0 if they are in `gates` already. */
+  /** Sums of x per token, and their gradient; 0 if they are in `gates` already. */
   input: usize;
   inputGradient: usize;
   gates: usize;
   h: usize;
-  /** The gradient of h, that from later characters included, and that from the layer after. */
+  /** Gradient of h including that from later characters, and gradient from the next layer alone. */
   dh: usize;
   dy: usize;
-  /** Channels of h, and of all gates. */
+  /** Channels of h, and of all gates together. */
   width: i32;
   gateWidth: i32;
   /** h before the first character, f32 [width]. */
   start: usize;
-  /** h of each node's parent, and its gradient. */
+  /** h of each node's parent, and the gradient of this h. */
   before: usize;
   beforeGradient: usize;
-  /** Weights [width, gates], within a tensor of `bytes`, and their transposed copy. */
+  /** Weights [width, gates], part of a tensor of `bytes`, and their transposed copy. */
   weight: usize;
   bytes: usize;
   transposed: usize;
-  /** GRU: the weights of the candidate, r h and its gradient. LSTM: c, tanh(c), and the gradient of c. */
+  /** GRU: weight of the candidate, its transposed copy, r h and its gradient. LSTM: c, tanh(c), the gradient of c. */
   a: usize;
   b: usize;
   c: usize;
   d: usize;
 
-  /** Begins the way back. */
+  /** Starts the backward pass. */
   startBackward(): void {
     memory.copy(this.dh, this.dy, (<usize>(trie.nodes * this.width)) << 2);
   }
 
-  /** Fills `before` and begins the gates of the nodes from `first` to `end`. */
+  /** Fills `before` and starts the gates of the nodes from `first` to `end`. */
   enter(level: i32, first: i32, end: i32): void {
     const stride = (<usize>trie.nodes) << 4;
     if (level > 0) gather(this.before, stride, this.h, stride, trie.parents, first, end, this.width >> 2);
@@ -55,14 +55,14 @@ export class Cell {
       );
   }
 
-  /** Gives the gradient of `before` to the parents. */
+  /** Adds the gradient of `before` to the parents. */
   leave(level: i32, first: i32, end: i32): void {
     const stride = (<usize>trie.nodes) << 4;
     if (level > 0) scatter(this.dh, stride, this.beforeGradient, stride, trie.parents, first, end, this.width >> 2);
     else learnVector(this.start, this.beforeGradient, end, stride, this.width);
   }
 
-  /** Gives the gradient of the gates' sums to `input`. */
+  /** Passes the gradient of the gates' sums on to `input`. */
   giveInput(): void {
     if (!this.input) return;
     const stride = (<usize>trie.nodes) << 4;

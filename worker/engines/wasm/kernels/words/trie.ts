@@ -1,69 +1,69 @@
 /**
- * The words of a minibatch as a prefix tree. What a network makes of a place depends only on the characters up to
- * it, so each *node*, one prefix that words of the batch have in common, is computed once:
+ * The words of a minibatch as a prefix tree. A network's output at a place depends only on the characters up to
+ * it, so words with a common prefix share that prefix's *node*, which is computed once:
  *
  *     words     emma  ella  eve         nodes, level by level     0 | 0e | 0em 0el 0ev | 0emm 0ell 0eve | …
  *
- * If words have groups, there is a root for each group of the batch. It reads the group's token, which stands before
- * the word, as the other roots read the boundary.
+ * If words have groups, each group in the batch has a root. It reads the group's token, which comes before the word,
+ * instead of the boundary.
  *
- * Nodes stand level by level in order of appearance, so parents come before their children, and the same batch
- * always gives the same sums. Before a layer reads earlier characters, a place depends only on its own character:
- * until then there is one row for each different *token*.
+ * Nodes are sorted by level, then by order of appearance, so parents come before their children, and the same batch
+ * always gives the same sums. Layers that do not mix places need only one row per distinct *token*, until the first
+ * layer that reads earlier characters.
  *
- * Rows come in fours, as matmul.ts tiles them. A padding node is a root that reads a boundary and that no word
- * goes through, so its gradients are 0.
+ * Rows are padded to a multiple of 4 for matmul.ts. A padding node is a root that reads a boundary. No word uses it,
+ * so its gradients are 0.
  */
 import { allocate } from "../memory";
 
-/** Rows of a value: one a token, or one a node. */
+/** What a value has a row for: each distinct token, or each node. */
 export const TOKENS: u32 = 0;
 
-/** Distinguishes one use of a table from all before it, so that no table is ever cleared. */
+/** Number of the current pass over a table; entries of earlier passes are stale, so no table is cleared. */
 let pass: u32 = 0;
 
 export class Trie {
-  /** Nodes and different tokens of this step, with padding. */
+  /** Number of nodes and of distinct tokens in this step, with padding. */
   nodes: i32 = 0;
   distinct: i32 = 0;
-  /** Levels, and the first node of each and of the end, u32. */
+  /** Number of levels, and the first node of each level, then the end, u32. */
   depth: i32 = 0;
   readonly levels: usize;
-  /** Of each node: its parent (its own or 0 for roots), token and level, u32 [nodes]. */
+  /** Parent (for a root, itself or 0), token and level of each node, u32 [nodes]. */
   readonly parents: usize;
   readonly tokens: usize;
   readonly depths: usize;
-  /** Of each node: its row among the different tokens, u32, and the places that share it, f32. */
+  /** Each node's row among the distinct tokens, u32, and the number of places that share the node, f32. */
   readonly tokenRows: usize;
   readonly shares: usize;
-  /** Of each node, the position in the stream that its first place predicts, u32. */
+  /** Stream position that each node's first place predicts, u32. */
   readonly positions: usize;
-  /** Tokens that occur, u32, and the places that share each, f32. */
+  /** Distinct tokens, u32, and the number of places that share each, f32. */
   readonly tokenOf: usize;
   readonly tokenShares: usize;
-  /** Places of this step, and the node, target and target's position of each, u32. */
+  /** Number of places in this step, and the node, target and target's position of each, u32. */
   places: i32 = 0;
   readonly at: usize;
   readonly targets: usize;
   readonly targetPositions: usize;
-  /** Of each node, where its path from the root begins in `path`, u32; a path's length is its level + 1. */
+  /** Start of each node's path from the root, as an index into `path`, u32. A path's length is the level + 1. */
   readonly paths: usize;
   readonly path: usize;
-  /** Words that go on, and the node that each has reached, u32 [2, batch]. */
+  /** Words that have not ended, and the node that each has reached, u32 [2, batch]. */
   private readonly words: usize;
   /** For each token: pass and row, u32 [2]. */
   private readonly seen: usize;
-  /** Open-addressing table of children: pass and node, u32 [2], at most half full. */
+  /** Hash table of children (open addressing): pass and node, u32 [2], at most half full. */
   private readonly table: usize;
   private readonly tableMask: u32;
 
   constructor(
-    /** Words in a minibatch. */
+    /** Words per minibatch. */
     readonly size: i32,
-    /** Characters of a word at most. */
+    /** Characters of the longest word. */
     longest: i32,
     vocabulary: i32,
-    /** Whether each level is padded, for layers that go level by level. */
+    /** Whether to pad each level, for layers that go level by level. */
     readonly byLevel: bool,
     /** Whether a layer needs the paths from the root. */
     readonly hasPaths: bool,
@@ -90,12 +90,12 @@ export class Trie {
     this.table = allocate(2 * (<u64>this.tableMask + 1));
   }
 
-  /** Rows of a value. */
+  /** Number of rows of a value. */
   rows(space: u32): i32 {
     return space == TOKENS ? this.distinct : this.nodes;
   }
 
-  /** For each row, the places that share it. */
+  /** Address of the number of places that share each row. */
   sharesOf(space: u32): usize {
     return space == TOKENS ? this.tokenShares : this.shares;
   }
@@ -104,7 +104,7 @@ export class Trie {
     return load<i32>(this.levels + ((<usize>level) << 2));
   }
 
-  /** Reads the words that begin at `starts`, u32 [size], of a stream of u16. */
+  /** Builds the trie of the words that begin at `starts`, u32 [size], in a stream of u16. */
   build(starts: usize, stream: usize): void {
     const words = this.words, nodes = words + ((<usize>this.size) << 2);
     let left = this.size, depth = 0, count = 0, places = 0;
@@ -115,7 +115,7 @@ export class Trie {
       store<u32>(this.levels + ((<usize>depth) << 2), count);
       let stay = 0;
       for (let word = 0; word < left; word++) {
-        // The position of what this place is to predict.
+        // Position of the token that this place predicts.
         const position = load<u32>(words + ((<usize>word) << 2));
         const token: u32 = <u32>load<u16>(stream + ((<usize>position - 1) << 1));
         if (depth > 0 && token == 0) continue;
@@ -148,7 +148,7 @@ export class Trie {
     if (this.hasPaths) this.findPaths();
   }
 
-  /** The node that `token` leads to from `parent`; `next` if there is none yet, which it then is. */
+  /** Returns the child of `parent` for `token`; if there is none yet, stores `next` as the child and returns it. */
   private child(parent: u32, token: u32, depth: i32, next: u32): u32 {
     const hash: u32 = (parent * 0x9e3779b1) ^ (token * 0x85ebca6b);
     let probe = (hash ^ (hash >> 15)) & this.tableMask;
@@ -182,7 +182,7 @@ export class Trie {
     store<u32>(this.tokenRows + at, load<u32>(seen, 4));
   }
 
-  /** Adds padding nodes; gives the new number of nodes. */
+  /** Adds padding nodes and returns the new number of nodes. */
   private pad(count: i32): i32 {
     for (; count & 3; count++) this.add(count, 0, 0, 0);
     return count;
@@ -213,19 +213,19 @@ export class Trie {
   }
 }
 
-/** Nodes of a minibatch at most. */
+/** Maximum number of nodes in a minibatch. */
 export function nodeCapacity(size: i32, longest: i32, byLevel: bool): i32 {
   return ((size * longest + 4) & ~3) + (byLevel ? 4 * (longest + 1) : 0);
 }
 
-/** Numbers of all paths at most: each a multiple of four, padding nodes included. */
+/** Maximum total length of all paths, each padded to a multiple of four, padding nodes included. */
 export function pathCapacity(size: i32, longest: i32): f64 {
   let numbers: u64 = 16 * (<u64>longest + 2);
   for (let depth = 0; depth <= longest; depth++) numbers += <u64>size * ((depth + 4) & ~3);
   return <f64>numbers;
 }
 
-/** Set by `begin`, before anything reads it. */
+/** Placeholder; `begin` sets it before anything reads it. */
 export let trie: Trie = changetype<Trie>(0);
 
 export function plant(made: Trie): void {
