@@ -1,13 +1,13 @@
 import { defineConfig } from "vite";
 
 /**
- * Address of the page's folder, with its last slash, for the picture that goes with a link: programs that show one
- * take no relative address.
+ * URL of the page's folder, with its last slash. The link preview's picture needs it, because relative URLs do not
+ * work there.
  */
 process.env.VITE_SITE ??= "./";
 
 /**
- * Relative paths, so that the files work from any folder of any static host. No file is put into the script: lists
+ * Relative paths, so that the files work from any folder of any static host. No file is inlined into the script: lists
  * and models are fetched when they are chosen.
  */
 export default defineConfig({

@@ -1,16 +1,16 @@
 /**
- * `npm run demo:models`: trains a small model for each list of the page and writes it to this folder, with words
- * that it wrote, so that the page has words to show before anything is trained or fetched.
+ * `npm run demo:models`: trains a small model for each list of the page and writes it to this folder, with some of
+ * its words. So the page has words to show before it trains or fetches anything.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Makemore } from "makemore-web";
 import type { Prepared } from "../src/prepared";
 
-/** As many as the page shows at first. */
+/** As many words as the page shows at first. */
 const WORDS = 24;
-/** As the page samples at first. */
+/** The page's default options of `sample`. */
 const SAMPLE = { temperature: 0.8, seed: 42 };
-/** Bytes of all files: they are in the repository. */
+/** Limit for the bytes of all files, because they are in the repository. */
 const MOST_BYTES = 400_000;
 
 const lists: readonly { id: string; file: string }[] = [
@@ -33,7 +33,7 @@ export async function main(): Promise<void> {
   const mm = new Makemore({ backend: "wasm" });
   for (const { id, file } of lists) {
     const words = readFileSync(new URL(file, import.meta.url), "utf8");
-    // Of the models of this size it had the lowest validation loss on short lists.
+    // It had the lowest validation loss on short lists among models of this size.
     const model = { type: "gru", embedding: 16, hidden: 40 } as const;
     const { step, kept, copies } = await mm.train(words, { model, steps: "auto", seed: 42 });
     const onnx = await mm.exportONNX({ trainingState: false });

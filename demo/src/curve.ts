@@ -10,7 +10,7 @@ const POINTS = 100;
 /** Nats left free below and above what is drawn. */
 const MARGIN = 0.05;
 
-/** Steps, mean training losses and validation losses; null where there is none. */
+/** Steps, mean training losses and validation losses; null if there is none. */
 export type Columns = [steps: number[], train: (number | null)[], validation: (number | null)[]];
 
 export class LossCurve {

@@ -17,7 +17,7 @@ export function pace(perSecond: number): string {
   return perSecond < 10 ? perSecond.toFixed(1) : count(perSecond);
 }
 
-/** A loss to three places; a dash where there is none. */
+/** A loss to three places; a dash if there is none. */
 export function loss(nats: number): string {
   return Number.isFinite(nats) ? nats.toFixed(3) : "–";
 }

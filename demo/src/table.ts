@@ -133,7 +133,7 @@ function examplesOf(cells: readonly string[]): string[] {
 
 /**
  * The cells that `pick` takes from each row of a long table, after the first `skip` rows, one per line. The table
- * is read in blocks, each of which ends at the end of a row or, if given, at a character that does as well.
+ * is read in blocks. Each ends at the end of a row or, if given, at another separator.
  */
 async function wordsOf(
   text: string,

@@ -88,7 +88,7 @@ export class WordsPanel {
       this.#replace("");
       this.#details.open = true;
       this.#area.focus();
-      this.#area.placeholder = "One word a line. A few hundred make a start.";
+      this.#area.placeholder = "One word per line. A few hundred are enough.";
     });
     find("words-open", HTMLButtonElement).addEventListener("click", () => file.click());
     file.addEventListener("change", async () => {
@@ -129,7 +129,7 @@ export class WordsPanel {
     this.#watchers.push(watcher);
   }
 
-  /** The whole text, as it stands. */
+  /** The whole current text. */
   get text(): string {
     return this.#whole();
   }

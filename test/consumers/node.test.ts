@@ -39,7 +39,7 @@ describe.each([own, ...(all ? newer : [])])("$name", ({ package: name, program, 
     if (name) await app.run(`npm install --no-save --ignore-scripts --no-audit --no-fund "${name}"`);
   });
 
-  /** What a script of the app prints; rejects if it fails or does not end. */
+  /** Returns what a script of the app prints; rejects if it fails or does not end. */
   async function run(script: string): Promise<unknown> {
     const command = program ? join(app.folder, "node_modules", program) : process.execPath;
     const { stdout } = await promisify(execFile)(command, [...args, `src/${script}`], {

@@ -1,4 +1,4 @@
-/** The components of docs/recipes.md as they stand there, in a Vite app with the framework. */
+/** The components of docs/recipes.md, unchanged, in a Vite app with the framework. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";

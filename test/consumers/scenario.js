@@ -1,10 +1,10 @@
 /**
- * What every consumer does with the package, whatever it was built with: train, sample, export and
- * load, then a few steps on tfjs, so that each file of the package is asked for. What came of it is
- * left on the global object as `outcome`, for the test that drives the page.
+ * What every consumer does with the package: train, sample, export and load, then a few steps on
+ * tfjs, so that each file of the package is fetched. The result is left on the global object as
+ * `outcome`, for the test that drives the page.
  *
  * @param {typeof import("../../src").Makemore} Makemore
- * @param {string} words a word a line
+ * @param {string} words one word per line
  */
 export async function scenario(Makemore, words) {
   const outcome = await run(Makemore, words).catch((error) => ({ error: `${error}` }));

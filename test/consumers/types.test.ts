@@ -1,4 +1,4 @@
-/** A strict TypeScript consumer compiles the README's examples as they stand there. */
+/** A strict TypeScript consumer compiles the README's examples unchanged. */
 import { execFileSync } from "node:child_process";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";

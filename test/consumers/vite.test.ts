@@ -1,6 +1,6 @@
 /**
  * Vite's majors. In dev, the dependency optimizer of Vite 5 to 7 would move the main file away from its
- * worker; the package's entry for development is one that it leaves alone (src/development.jsx).
+ * worker. The optimizer does not bundle the package's entry for development (src/development.jsx).
  */
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -64,7 +64,7 @@ describe.each(versions)("Vite %s", (vite) => {
     () => expectSetting({ resolve: { conditions: ["browser"] } }, "index.html"),
   );
 
-  /** That a page fails, and that it works with the setting that its error names. */
+  /** Checks that a page fails, and that it works with the setting that its error names. */
   async function expectSetting(config: object, path: string): Promise<void> {
     const failed = await openPage();
     await failed.goto(await serveWith("plain", config, path));

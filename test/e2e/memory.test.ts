@@ -1,4 +1,4 @@
-/** What a long list costs the worker, as the browser itself measures it. */
+/** Memory of the worker with a long list, as the browser measures it. */
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -25,7 +25,7 @@ let browser: Browser;
 let server: StaticServer;
 beforeAll(async () => {
   browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
-  // The browser measures for isolated pages only.
+  // The browser measures memory only for cross-origin isolated pages.
   const isolated = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-embedder-policy": "require-corp",

@@ -23,7 +23,7 @@ const aborted = await failure(
   }),
 );
 const afterAbort = (await mm.sample(2)).length;
-// `mm.model.step` is as of the last progress; a file has the exact step.
+// `mm.model.step` is that of the last progress; a file has the exact step.
 const copy = new Makemore({ backend: "wasm" });
 await copy.load(await mm.exportONNX(), { words });
 const resumed = (await copy.resume({ steps: copy.model.step + 10 })).losses.length;
