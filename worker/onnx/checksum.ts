@@ -1,9 +1,8 @@
 import { runToEnd, type Work } from "../../src/slices";
 
 /**
- * CRC-32 (ISO 3309, polynomial 0xEDB88320, as in zip and png). It finds accidents, such as a byte
- * that was altered on the way; it is no defence against a forger, and need not be one: what a file
- * says is checked number by number.
+ * CRC-32 (ISO 3309, polynomial 0xEDB88320, as in zip and png). It detects accidental damage. It does not protect against
+ * forged files, and need not, because everything that is read from a file is checked.
  */
 export function crc32(bytes: Uint8Array): number {
   return runToEnd(crc32Work(bytes));
@@ -12,7 +11,7 @@ export function crc32(bytes: Uint8Array): number {
 /** Bytes between two yields: about a millisecond. */
 const BLOCK = 1 << 18;
 
-/** As `crc32`, in slices: a file may have 600 MB. */
+/** Same as `crc32`, in slices, because a file may have 600 MB. */
 export function* crc32Work(bytes: Uint8Array): Work<number> {
   let crc = 0xffffffff;
   for (let from = 0; from < bytes.length; from += BLOCK) {

@@ -1,16 +1,15 @@
 /**
- * The tree as dilated causal convolutions: the same weights slide over a whole word, and give the
- * logits of every position in one pass. A level that folds n neighbours is a convolution with a
- * kernel of n; its dilation is the product of the folds below, because that is how far apart the
- * neighbours are that the tree joins there.
+ * The tree as dilated causal convolutions: the same weights slide over a whole word and give the logits of every
+ * position in one pass. A level that folds n neighbours is a convolution with a kernel of size n. Its dilation is the
+ * product of the folds below, which is the distance between the neighbours that it joins.
  *
  *     level 3   dilation 4         o---------------o
  *     level 2   dilation 2         o-------o       o-------o
  *     level 1   dilation 1         o---o   o---o   o---o   o---o
  *     characters               .   .   .   .   e   m   m   a
  *
- * The boundaries before the word go in front as *characters*: what the tree computes over them is
- * not 0.
+ * The word is padded in front with boundary *characters*, not with zeros after the embedding, because the tree's values
+ * for boundaries are not 0.
  */
 import type { BlockChain } from "../model/blocks";
 import type { Parameters } from "../model/layer";
@@ -41,14 +40,14 @@ export function convolutionGraph(network: Network, chain: BlockChain, parameters
     switch (part?.role) {
       case "embedding":
         value = graph.node("Gather", [graph.initializer(part.weight), padded], { axis: { int: 0 } }, name);
-        // Conv and BatchNormalization take channels second: [batch, channels, time].
+        // Conv and BatchNormalization need channels as the second axis: [batch, channels, time].
         value = graph.node("Transpose", [value], { perm: { ints: [0, 2, 1] } }, name);
         break;
       case "fold":
         fold *= part.n;
         break;
       case "linear": {
-        // Row j * channels + c of the weight is channel c of neighbour j.
+        // Row j * channels + c of the weight is for channel c of neighbour j.
         const { weight, bias, fanIn, fanOut } = part;
         const rows = graph.node(
           "Reshape",

@@ -1,4 +1,4 @@
-/** A graph as the bytes of an ONNX file: one function a message of the schema. */
+/** Encodes a graph as an ONNX file, with one function per message of the schema. */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { version } from "../../package.json";
 import type { Attribute } from "../model/layer";
@@ -23,20 +23,20 @@ import {
   ValueInfoProto,
 } from "./schema";
 
-/** Who made a file: its `producer_name`. */
+/** The `producer_name` of our files. */
 export const PRODUCER = "makemore-web";
 
-/** What a file holds beside its graph. */
+/** The contents of a file. */
 export interface ModelContents {
   readonly graph: GraphBuilder;
-  /** What the graph is, for people. */
+  /** Describes the graph for people. */
   readonly description: string;
   readonly metadata?: Readonly<Record<string, string>>;
-  /** Tensors that only training needs, in the place that ONNX has for them. */
+  /** Tensors that only training needs; they go to ONNX's `training_info`. */
   readonly training?: readonly Tensor[];
 }
 
-/** The whole file. */
+/** Encodes the whole file. */
 export function encodeModel({
   graph,
   description,
@@ -66,13 +66,13 @@ export function encodeModel({
   return model.finish();
 }
 
-/** One entry of the metadata. */
+/** Writes one entry of the metadata. */
 export function encodeEntry(writer: BinaryWriter, key: string, value: string): void {
   text(writer, StringStringEntryProto.key, key);
   text(writer, StringStringEntryProto.value, value);
 }
 
-/** Writes a message field, whose length is known only when its content is written. */
+/** Writes a message field. `fork` and `join` fill in its length after the content is written. */
 export function message(writer: BinaryWriter, field: number, content: () => void): void {
   writer.tag(field, WireType.LengthDelimited).fork();
   content();

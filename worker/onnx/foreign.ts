@@ -1,7 +1,7 @@
-/** What a file is that was given to `load` and is no ONNX file, so that the message can say what to give. */
+/** Recognizes files that are not ONNX, so that the error of `load` can say what to do. */
 import { formatValue } from "../../src/formatValue";
 
-/** First bytes of other formats. */
+/** First bytes of other file formats. */
 const SIGNATURES: readonly (readonly [signature: string, what: string])[] = [
   ["PK\x03\x04", "a zip archive; unpack it, and give the .onnx file in it"],
   ["\x1f\x8b", "a gzip file; decompress it first"],
@@ -15,16 +15,16 @@ const SIGNATURES: readonly (readonly [signature: string, what: string])[] = [
   ["\xfe\xff", "a UTF-16 text; words go to train(text)"],
 ];
 
-/** Control characters of texts: tab, and separators of lines. */
+/** Control characters in texts: tab and line separators. */
 const TEXT_CONTROLS = [9, 10, 11, 12, 13, 28, 29, 30];
 
-/** What the file is, and what to do; undefined if it may be an ONNX file. */
+/** Says what a file is and what to do; undefined if it may be an ONNX file. */
 export function describeForeign(bytes: Uint8Array): string | undefined {
   if (bytes.length === 0) return "empty, or not whole (0 bytes)";
   const start = bytes.subarray(0, 1000);
   for (const [signature, what] of SIGNATURES)
     if ([...signature].every((character, i) => start[i] === character.charCodeAt(0))) return what;
-  // Lengths and types stand at the beginning of an ONNX file, and are control characters.
+  // The first bytes of an ONNX file are types and lengths, some of them control characters.
   if (start.some((byte) => byte < 32 && !TEXT_CONTROLS.includes(byte))) return undefined;
   const text = new TextDecoder().decode(start).trim();
   if (/^<(!doctype|html|\?xml|svg)\b/i.test(text))

@@ -1,9 +1,9 @@
 /**
- * A graph in the making. Layers add their nodes to it; `encode.ts` turns it into bytes. It knows
- * ONNX's ideas (nodes, attributes, initialisers) and nothing of its wire format.
+ * Builds an ONNX graph: nodes, attributes and initialisers. Layers add their nodes to it; `encode.ts` turns it into
+ * bytes.
  *
- * Values are known by name. A name is the layer, a slash and the operator, so that a viewer shows
- * which layer a node belongs to; parameters keep their own names.
+ * Values are referred to by name. A node's name is the layer, a slash and the operator, so that a viewer shows which
+ * layer it belongs to. Parameters keep their own names.
  */
 import type { Attribute, NodeWriter, Parameter, Parameters } from "../model/layer";
 import type { DataType } from "./schema";
@@ -16,12 +16,12 @@ export interface Node {
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
 
-/** A constant: a parameter as trained, or what an operator takes as a tensor, such as a shape. */
+/** A constant: a trained parameter, or a tensor that an operator needs, such as a shape. */
 export interface Tensor {
   readonly name: string;
   readonly type: keyof typeof DataType;
   readonly dimensions: readonly number[];
-  /** Row-major, in the byte order of the file, which is little-endian. */
+  /** Row-major, little-endian. */
   readonly bytes: Uint8Array;
 }
 
@@ -30,7 +30,7 @@ export interface Value {
   readonly name: string;
   readonly type: keyof typeof DataType;
   readonly dimensions: readonly (number | string)[];
-  /** One sentence for who meets it in a viewer. */
+  /** One sentence, shown by viewers. */
   readonly description: string;
 }
 
@@ -43,8 +43,8 @@ export class GraphBuilder implements NodeWriter {
   readonly #parameters: ReadonlyMap<string, Parameter>;
 
   /**
-   * @param parameters those that the graph may use
-   * @param values theirs, as trained
+   * @param parameters the parameters that the graph may use
+   * @param values their trained values
    */
   constructor(
     parameters: readonly Parameter[],
@@ -53,7 +53,7 @@ export class GraphBuilder implements NodeWriter {
     this.#parameters = new Map(parameters.map((parameter) => [parameter.name, parameter]));
   }
 
-  /** Every constant that was asked for, in that order. */
+  /** All constants, in the order in which they were added. */
   get constants(): readonly Tensor[] {
     return [...this.#constants.values()];
   }
@@ -64,7 +64,7 @@ export class GraphBuilder implements NodeWriter {
     return value.name;
   }
 
-  /** Declares that a value, made by the node that was given its name, is an output. */
+  /** Declares an output. Its name must be that of a node's output. */
   output(value: Value): void {
     this.outputs.push(value);
   }
@@ -72,8 +72,8 @@ export class GraphBuilder implements NodeWriter {
   /**
    * Adds a node and returns the name of its output.
    *
-   * @param group the layer that it belongs to: the node's name begins with it
-   * @param output a name for an output of the graph; by default the node's own
+   * @param group name of the layer; the node's name begins with it
+   * @param output name of the node's output, for outputs of the graph. Default: the node's own name
    */
   node(
     operator: string,
@@ -87,7 +87,7 @@ export class GraphBuilder implements NodeWriter {
     return output ?? name;
   }
 
-  /** The value of a parameter, by its own name, as trained. */
+  /** Adds a parameter with its trained values, and returns its name. */
   initializer(name: string): string {
     const parameter = this.#parameters.get(name);
     const values = this.values.get(name);
@@ -96,12 +96,12 @@ export class GraphBuilder implements NodeWriter {
     return name;
   }
 
-  /** An int64 constant [n], which is how operators take shapes and positions. */
+  /** Adds an int64 constant [n]: operators take shapes and positions in this form. */
   integers(values: readonly number[], group: string): string {
     return this.constant("int64", values, [values.length], group);
   }
 
-  /** A constant of a few numbers. */
+  /** Adds a constant of a few numbers. */
   constant(
     type: Tensor["type"],
     values: readonly number[],
@@ -127,7 +127,7 @@ export class GraphBuilder implements NodeWriter {
   }
 }
 
-/** Numbers as a constant. */
+/** Makes a float32 constant. */
 export function floatTensor(
   name: string,
   dimensions: readonly number[],

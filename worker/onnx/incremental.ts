@@ -1,14 +1,12 @@
 /**
- * One character at a time, as fast WaveNet generation does it (Le Paine et al., 2016). A new
- * character makes one new node a level; the neighbours that the node is joined with are older, so
- * each level remembers them. What is remembered is a neighbour's term of the sum (`partialProducts.ts`), which
- * is all that will be needed of it:
+ * One character at a time, as in fast WaveNet generation (Le Paine et al., 2016). A new character makes one new node per
+ * level. The node's neighbours are older, so each level keeps their partial products (`partialProducts.ts`) as state:
  *
- *     linear3.later4    what this character's node below adds to linear3 four characters later
- *     linear3.earlier4  the `linear3.later4` of four characters earlier
+ *     linear3.later4    output: this character's partial product for linear3, to be used four characters later
+ *     linear3.earlier4  input: the `linear3.later4` of four characters earlier
  *
- * The first level needs no state: its neighbours are characters, and the last few are the input.
- * For a small vocabulary it is a table of all that they can be.
+ * The first level needs no state: its neighbours are the last few characters, which are the input. For a small
+ * vocabulary, its nodes are looked up in a table of all combinations.
  */
 import type { Block, BlockChain } from "../model/blocks";
 import type { Parameters } from "../model/layer";
@@ -16,54 +14,54 @@ import type { Network } from "../model/network";
 import { GraphBuilder } from "./graph";
 import { partialProduct, splitBlock, sumProducts } from "./partialProducts";
 
-/** Rows that the table of the first level may have: 64 characters folded by two, 16 by three. */
+/** Most rows of the first level's table: enough for 64 ids folded by two, or 16 by three. */
 const MAX_TABLE = 4096;
 
-/** A number of channels that a level remembers for some characters. */
+/** A state: values that the caller must keep for some characters. */
 export interface State {
   readonly input: string;
   readonly output: string;
-  /** In characters: the input is the output of so many characters ago. */
+  /** The input is the output of this many characters earlier. */
   readonly delay: number;
   readonly channels: number;
   /**
-   * True if it is of all tokens of the word and not of one: [batch, past, channels] in, and one token more out.
+   * True if the state grows by one token per run: input [batch, past, channels], output [batch, past + 1, channels].
    * Absent if it is [batch, channels].
    */
   readonly grows?: true;
 }
 
-/** A graph that is run once a character. */
+/** A graph that runs once per character. */
 export interface Stepper {
   readonly graph: GraphBuilder;
-  /** Its int32 input [batch, width]: the last characters, the newest last. */
+  /** The int32 input [batch, width]: the last characters, newest last. */
   readonly tokens: string;
   readonly width: number;
   readonly states: readonly State[];
-  /** Its float output [batch, vocabulary]: logits, or log probabilities, which are logits, too. */
+  /** The float output [batch, vocabulary]: logits, or log probabilities, which are valid logits, too. */
   readonly logits: "logits" | "logProbabilities";
-  /** Its int32 input [batch]: how many tokens of the word came before; absent if the graph does not ask. */
+  /** The int32 input [batch] with the number of earlier tokens of the word; absent if the graph does not use it. */
   readonly position?: string;
-  /** Absent if the graph asks for no ancestors. */
+  /** Absent if no layer attends to earlier tokens. */
   readonly ancestry?: Ancestry;
 }
 
-/** What a graph takes of all tokens of a word, and not only of those some delays ago. */
+/** Inputs for attention: values of all earlier tokens of a word. */
 export interface Ancestry {
-  /** Float inputs [ancestors, channels]: what the outputs [batch, channels] were for tokens of earlier runs. */
+  /** Float inputs [ancestors, channels]: values of the outputs [batch, channels] for tokens of earlier runs. */
   readonly memories: readonly {
     readonly input: string;
     readonly output: string;
     readonly channels: number;
   }[];
   /**
-   * Int32 input [batch, time]: each word's tokens, oldest first, this one last, as rows of this batch and then of
-   * the memories. Shorter words are filled up in front with any row.
+   * Int32 input [batch, time]: each word's tokens, oldest first and this one last. Each entry is a row index into this
+   * batch followed by the memories. Shorter words are padded in front with any index.
    */
   readonly rows: string;
-  /** Float input [batch, 1, time]: 0 for the tokens of a row's own word, -Infinity for what fills it up. */
+  /** Float input [batch, 1, time]: 0 for the tokens of the row's own word, -Infinity for padding. */
   readonly mask: string;
-  /** Most tokens before one. */
+  /** Most tokens that a word can have before the current one. */
   readonly longest: number;
 }
 
@@ -81,7 +79,7 @@ export function incrementalGraph(network: Network, chain: BlockChain, parameters
     description: `Ids of the last ${width} characters, the newest last, 0 where there are none yet.`,
   });
 
-  // The level's terms are rows of a table already: embedding times weight.
+  // The partial products of the first level are a table with a row per character: embedding times weight.
   const level = splitBlock(graph, first);
   const embedding = graph.initializer(chain.embedding.weight);
   const rows = level.slices.map((_, j) => partialProduct(graph, level, embedding, j));
@@ -137,7 +135,7 @@ export function incrementalGraph(network: Network, chain: BlockChain, parameters
   return { graph, tokens, width, states, logits: "logits" };
 }
 
-/** The first level's nodes for the characters that came: [batch, channels]. */
+/** The first level's nodes for the last characters: [batch, channels]. */
 function pickedNodes(
   graph: GraphBuilder,
   block: Block,
@@ -157,10 +155,10 @@ function pickedNodes(
   return sumProducts(graph, block, picked, last ? "logits" : undefined);
 }
 
-/** The first level's nodes for all that may come: [vocabulary ** fold, channels]. */
+/** The first level's nodes for all combinations of characters: [vocabulary ** fold, channels]. */
 function allNodes(graph: GraphBuilder, chain: BlockChain, block: Block, terms: readonly string[]): string {
   const { vocabularySize } = chain;
-  // Each neighbour on an axis of its own: adding makes every combination.
+  // Give each neighbour its own axis, so that broadcasting adds every combination.
   const axes = terms.map((rows, j) => {
     const shape = terms.map((_, axis) => (axis === j ? vocabularySize : 1));
     return graph.node(
@@ -174,7 +172,7 @@ function allNodes(graph: GraphBuilder, chain: BlockChain, block: Block, terms: r
   return graph.node("Reshape", [nodes, graph.integers([-1, block.fanOut], block.name)], {}, block.name);
 }
 
-/** The row of that table for the characters that came: [batch]. */
+/** The row of that table for the last characters: [batch]. */
 function rowOf(graph: GraphBuilder, chain: BlockChain, block: Block, tokens: string): string {
   const places = Array.from({ length: block.fold }, (_, j) => chain.vocabularySize ** (block.fold - 1 - j));
   return graph.node(

@@ -1,10 +1,10 @@
 /**
- * The graphs that a network has. Networks of different families are read in different ways, and this is
- * the one place that tells the families apart: whoever exports, samples or scores asks here. It asks the
- * network, not its architecture, because a file or a caller may bring any list of layers.
+ * The ONNX graphs of a network. Export, sampling and scoring ask here, so this is the only place that distinguishes
+ * kinds of networks. It looks at the network, not at its architecture, because a file or a caller may give any list of
+ * layers.
  *
- * An example is a window, `contextLength` characters before the one to predict, or a whole word, which is read from
- * left to right (`Network.example`). Of the windows, those that are a chain of blocks have more forms.
+ * There are networks that read windows and networks that read whole words (`Network.example`). Networks of windows have
+ * more forms if they are a chain of blocks.
  */
 import type { PlainExportOptions } from "../../src/protocol";
 import type { BlockChain } from "../model/blocks";
@@ -18,27 +18,27 @@ import { type SharedTree, sharedTreeGraph, singleLevelGraph } from "./sharedTree
 import { windowGraph } from "./window";
 import { incrementalWordGraph, prefixTreeGraph } from "./wordStep";
 
-/** The name of a form: see `ExportOptions.form`. */
+/** See `ExportOptions.form`. */
 export type FormName = NonNullable<PlainExportOptions["form"]>;
 
 /** A graph to export. */
 interface FormGraph {
   readonly graph: GraphBuilder;
-  /** What the caller carries from one run to a later one. Default: nothing. */
+  /** State that the caller must carry from run to run. Default: none. */
   readonly states?: readonly State[];
 }
 
-/** What a network can be run as. */
+/** The graphs of one network. */
 interface NetworkGraphs {
-  /** The forms to export it in, the default first; it has no others. */
+  /** All forms for export, the default first. */
   readonly forms: ReadonlyMap<FormName, (parameters: Parameters) => FormGraph>;
-  /** Other names for its forms. */
+  /** Aliases of forms. */
   readonly otherNames?: { readonly [Name in FormName]?: FormName };
-  /** How a sampler steps from character to character, and which state it carries. */
+  /** The graph for sampling, which takes one character per run. */
   stepper(parameters: Parameters): Stepper;
-  /** How known words are scored, all their contexts at once. Default: by the stepper, as they are sampled. */
+  /** The graph for scoring, which takes many contexts at once. Default: scoring uses the stepper. */
   tree?(parameters: Parameters): SharedTree;
-  /** Most characters of a word that it can read; any number by default. */
+  /** Most characters of a word that the network can read. Default: any number. */
   readonly longestWord?: number;
 }
 
@@ -47,7 +47,7 @@ export function networkGraphs(network: Network): NetworkGraphs {
   return network.chain ? chainGraphs(network, network.chain) : windowGraphs(network);
 }
 
-/** Any network: the window is its form, its step, and all that two contexts share. */
+/** For any network of windows: all graphs are the window. */
 function windowGraphs(network: Network): NetworkGraphs {
   return {
     forms: new Map([["window", (parameters) => ({ graph: windowGraph(network, parameters) })]]),
@@ -62,7 +62,7 @@ function windowGraphs(network: Network): NetworkGraphs {
   };
 }
 
-/** A chain of blocks, whose levels remember nodes from step to step, and share equal ones. */
+/** For a chain of blocks: steps reuse the nodes of earlier steps, and scoring shares equal nodes. */
 function chainGraphs(network: Network, chain: BlockChain): NetworkGraphs {
   const incremental = (parameters: Parameters) => incrementalGraph(network, chain, parameters);
   return {
@@ -77,7 +77,7 @@ function chainGraphs(network: Network, chain: BlockChain): NetworkGraphs {
   };
 }
 
-/** A network that reads words: each layer remembers what it needs of the tokens before. */
+/** For a network that reads words: each layer keeps its own state of earlier tokens. */
 function wordGraphs(network: Network): NetworkGraphs {
   return {
     forms: new Map<FormName, (parameters: Parameters) => FormGraph>([
@@ -85,7 +85,7 @@ function wordGraphs(network: Network): NetworkGraphs {
       ["incremental", (parameters) => incrementalWordGraph(network, parameters)],
     ]),
     stepper: (parameters) => prefixTreeGraph(network, parameters),
-    // A word is read after the boundary.
+    // One position is the boundary before the word.
     longestWord: network.contextLength - 1,
   };
 }

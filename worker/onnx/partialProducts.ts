@@ -1,13 +1,12 @@
 /**
- * A level of the tree as the partial products of its neighbours. Joining n neighbours and multiplying by the weight
- * is the same as multiplying each neighbour by its own rows of the weight and adding up:
+ * A level of the tree, split into one partial product per neighbour. Joining n neighbours and multiplying them by the
+ * weight is the same as multiplying each neighbour by its own rows of the weight and adding up:
  *
  *     [a b] @ W  =  a @ W[first half]  +  b @ W[second half]
  *
- * So what a node adds to the level above can be computed once, when the node is, however many
- * nodes it is then a neighbour of. BatchNorm1d in evaluation mode is a scale and a shift for each
- * channel: the scale goes into the rows of the weight, the shift into the last neighbour's term.
- * All of that is made of constants, which ONNX Runtime computes once, when it loads the graph.
+ * So the partial product of a node is computed once, even if the node is a neighbour of many nodes. BatchNorm1d in
+ * evaluation mode is a scale and a shift per channel: the scale is folded into the weight, the shift into the last
+ * neighbour's product. ONNX Runtime computes this folding once, when it loads the graph.
  */
 import type { Block } from "../model/blocks";
 import type { GraphBuilder } from "./graph";
@@ -15,9 +14,9 @@ import type { GraphBuilder } from "./graph";
 /** A block with its weight split by neighbour. */
 export interface SplitBlock {
   readonly block: Block;
-  /** The weight's rows for each neighbour, first to last: [channels below, fanOut]. */
+  /** For each neighbour, its rows of the weight: [channels below, fanOut]. */
   readonly slices: readonly string[];
-  /** [fanOut], where there is anything to add. */
+  /** The bias and the norm's shift, [fanOut]; undefined if the block has neither. */
   readonly shift: string | undefined;
 }
 
@@ -59,7 +58,7 @@ export function splitBlock(graph: GraphBuilder, block: Block): SplitBlock {
   };
 }
 
-/** What nodes, as rows of `below`, add to the level where they are neighbour `j`. */
+/** Multiplies nodes, the rows of `below`, by the rows of the weight for neighbour `j`. */
 export function partialProduct(
   graph: GraphBuilder,
   level: SplitBlock,
@@ -74,7 +73,7 @@ export function partialProduct(
     : graph.node("MatMul", [below, slice], {}, block.name, output);
 }
 
-/** The nodes that have these terms. */
+/** Adds up partial products and applies the block's tanh. */
 export function sumProducts(
   graph: GraphBuilder,
   block: Block,

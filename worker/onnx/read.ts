@@ -1,9 +1,7 @@
 /**
- * A checkpoint out of an .onnx file that `write.ts` made, in any of its forms. The graph in the
- * file is not looked at: the description says what the network is, the network says which
- * parameters it has, and those are taken, each checked by name, type, shape, length and value. So
- * nothing of the file is ever run, and a file may as well be a forgery: it is refused, or it is a
- * model of this library.
+ * Reads a checkpoint from an .onnx file that `write.ts` made, in any of its forms. It ignores the graph in the file: the
+ * metadata describes the network, and the network's parameters are then read, each checked by name, type, shape, length
+ * and value. So nothing from the file is ever executed, and a forged file is either refused or a valid model.
  */
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { MakemoreError } from "../../src/errors";
@@ -34,32 +32,32 @@ import { checksumEntry } from "./write";
 const BLOCK = 1 << 16;
 
 /**
- * Reads a file back.
+ * Reads a checkpoint from the bytes of a file.
  *
- * @throws MakemoreError `INVALID_ONNX` that names what is wrong with it
+ * @throws MakemoreError `INVALID_ONNX` that says what is wrong with the file
  */
 export function readONNX(bytes: Uint8Array): Checkpoint {
   return runToEnd(readWork(bytes));
 }
 
-/** As `readONNX`, in slices. */
+/** Same as `readONNX`, in slices. */
 export function* readWork(bytes: Uint8Array): Work<Checkpoint> {
   try {
     yield* checkSeal(bytes);
     return yield* readModel(bytes);
   } catch (error) {
-    // What the wire reader, the option checks and the network say of a file that cannot be right.
+    // Errors of the wire reader, the option checks and the network mean that the file is wrong.
     const reason = error instanceof Error ? error.message : String(error);
     throw new MakemoreError("INVALID_ONNX", `This file cannot be loaded: ${reason}`, { cause: error });
   }
 }
 
-/** The checksum is the last entry; a file cut short has another end, an altered one another sum. */
+/** Checks the checksum, which is the file's last entry. A truncated file has no such entry; a changed one another sum. */
 function* checkSeal(bytes: Uint8Array): Work<void> {
   const length = checksumEntry(0).length;
   const content = bytes.subarray(0, Math.max(0, bytes.length - length));
   const end = bytes.subarray(content.length);
-  // The digits are the last 8 bytes of the entry; what is before them never differs.
+  // The last 8 bytes of the entry are the digits; all bytes before them are constant.
   const frame = checksumEntry(0).subarray(0, -8);
   if (end.length !== length || frame.some((byte, i) => end[i] !== byte)) {
     const foreign = describeForeign(bytes);
@@ -139,7 +137,7 @@ function readVocabulary(value: unknown, groups: readonly string[]): Vocabulary {
   return new Vocabulary(characters, groups);
 }
 
-/** What files of 0.1.0 leave out, because nothing else could be. */
+/** The settings that files of 0.1.0 leave out, because that version had no others. */
 const recipeOf010 = {
   keepBest: false,
   patience: 0,
@@ -176,7 +174,7 @@ function readFingerprint(value: unknown): Fingerprint {
   return { count, order, set };
 }
 
-/** The optimiser's state, if the file has it. */
+/** Reads the optimiser's state, if the file has it. */
 function* readState(
   infos: readonly Fields[],
   network: Network,
@@ -210,7 +208,7 @@ function readTensors(graph: Fields): ReadonlyMap<string, Fields> {
   );
 }
 
-/** The values of a tensor that must have a parameter's shape. */
+/** Reads a tensor that must have a parameter's shape. */
 function* numbers(
   tensors: ReadonlyMap<string, Fields>,
   name: string,
@@ -230,7 +228,6 @@ function* numbers(
     throw new Error(`its tensor ${name} must have ${count * 4} bytes of data.`);
   const values = new Float32Array(count);
   new Uint8Array(values.buffer).set(bytes);
-  // Means of squares, whose square roots are taken.
   for (let from = 0; from < count; from += BLOCK) {
     const block = values.subarray(from, from + BLOCK);
     const bad = block.findIndex((value) => !Number.isFinite(value));
@@ -246,7 +243,7 @@ function* numbers(
   return values;
 }
 
-/** The fields of one message, by number, in the order of the file. Messages are bytes, read in their turn. */
+/** The fields of one protobuf message, by number, in file order. Inner messages are bytes that are not decoded yet. */
 type Fields = ReadonlyMap<number, readonly (Uint8Array | bigint)[]>;
 
 function decode(bytes: Uint8Array | bigint): Fields {
@@ -260,7 +257,7 @@ function decode(bytes: Uint8Array | bigint): Fields {
         ? reader.bytes()
         : wireType === WireType.Varint
           ? BigInt(reader.int64())
-          : // Floats and doubles are attributes of nodes, which are not looked at; ONNX has no groups.
+          : // Skip floats and doubles: they are attributes of nodes, which are ignored. ONNX has no groups.
             (refuseGroup(wireType) ?? reader.skip(wireType));
     const values = fields.get(field);
     if (values) values.push(value);

@@ -1,6 +1,5 @@
 /**
- * The part of ONNX's schema that this library writes and reads: field numbers of onnx.proto3,
- * under the schema's own names.
+ * The part of ONNX's schema that this library writes and reads: the field numbers of onnx.proto3, with its names.
  *
  * https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
  */
@@ -44,6 +43,6 @@ export const StringStringEntryProto = { key: 1, value: 2 } as const;
 
 export const TrainingInfoProto = { algorithm: 2 } as const;
 
-/** The intermediate representation that came with opset 17; every ONNX tool since 2022 reads it. */
+/** The format version that belongs to opset 17; every ONNX tool since 2022 reads it. */
 export const IR_VERSION = 8;
 export const OPSET = 17;

@@ -2,7 +2,7 @@ import type { Parameters } from "../model/layer";
 import type { Network } from "../model/network";
 import { GraphBuilder } from "./graph";
 
-/** Whole words in, the logits of every place out: for networks that read words. */
+/** Maps whole words to the logits of every place, for networks that read words. */
 export function sequenceGraph(network: Network, parameters: Parameters): GraphBuilder {
   const { layers, vocabularySize } = network;
   const graph = new GraphBuilder(network.parameters, parameters);

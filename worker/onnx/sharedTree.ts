@@ -1,9 +1,8 @@
 /**
- * The tree over many contexts at once, with every distinct node computed once: what scoring and
- * evaluation run. The convolution shares the nodes of neighbouring windows of one word; here any
- * two windows share a node whose characters are the same, in whatever words they stand. A level's
- * input says which rows of the level below each of its nodes joins; at the bottom these are
- * characters. `worker/sampling/distinctNodes.ts` finds the distinct nodes.
+ * The tree over many contexts at once, for scoring and evaluation. Every distinct node is computed only once: two nodes
+ * over the same characters are the same node, even in different words. (The convolution only shares nodes within a
+ * word.) Each level's input lists, for each of its nodes, the rows of the level below that the node joins; for the first
+ * level, these are characters. `worker/sampling/distinctNodes.ts` finds the distinct nodes.
  */
 import type { BlockChain } from "../model/blocks";
 import type { Parameters } from "../model/layer";
@@ -49,7 +48,7 @@ export function sharedTreeGraph(network: Network, chain: BlockChain, parameters:
   return { graph, levels };
 }
 
-/** For any network: one level that joins the whole context, and shares nothing but whole contexts. */
+/** For any network of windows: one level that joins the whole context, so that only equal contexts are shared. */
 export function singleLevelGraph(network: Network, parameters: Parameters): SharedTree {
   const graph = new GraphBuilder(network.parameters, parameters);
   logProbabilities(graph, windowLogits(graph, network), network.vocabularySize);

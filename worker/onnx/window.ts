@@ -3,8 +3,8 @@ import type { Network } from "../model/network";
 import { GraphBuilder } from "./graph";
 
 /**
- * The model as it is trained: a window of characters in, the logits of the next one out. Any
- * network has this form; its layers write it.
+ * The model as it is trained: maps a window of characters to the logits of the next one. All networks of windows have
+ * this form.
  */
 export function windowGraph(network: Network, parameters: Parameters): GraphBuilder {
   const graph = new GraphBuilder(network.parameters, parameters);
@@ -18,7 +18,7 @@ export function windowGraph(network: Network, parameters: Parameters): GraphBuil
   return graph;
 }
 
-/** Its input `context` and its nodes; gives the name of the logits. */
+/** Adds the input `context` and the nodes of all layers. Returns the name of the logits. */
 export function windowLogits(
   graph: GraphBuilder,
   { contextLength, vocabularySize, layers }: Network,
@@ -30,6 +30,6 @@ export function windowLogits(
     description: `Ids of the last ${contextLength} characters, 0 where there are none yet.`,
   });
   const last = layers.reduce((value, layer) => layer.onnx(graph, value), context);
-  // One position is left: [batch, 1, vocabulary].
+  // The last layer's output has one position: [batch, 1, vocabulary].
   return graph.node("Reshape", [last, graph.integers([0, vocabularySize], "logits")], {}, "logits", "logits");
 }

@@ -1,14 +1,16 @@
 /**
- * One token of a word at a time, for networks that read words. Each layer writes its own nodes; this file gives them
- * what they remember, in one of two ways:
+ * One token of a word at a time, for networks that read words. Each layer writes its own nodes; this file provides their
+ * state from earlier tokens, in one of two ways:
  *
- *     incremental form   keys.past [batch, past, channels] in, keys.present [batch, past + 1, channels] out
- *     prefix tree        what was kept of all ancestors of a batch in, once each, and who descends from whom
+ *     incremental form   each row has its history: input keys.past [batch, past, channels], and output keys.present
+ *                        [batch, past + 1, channels]
+ *     prefix tree        the histories share memory: inputs are the kept values of each distinct ancestor token, and
+ *                        the list of each row's ancestors
  *
- * Sampling and scoring run the second (worker/sampling/prefixes.ts). Words share their beginnings, so most rows of a
- * batch descend from the same few ancestors, which are copied once instead of once per row.
+ * Sampling and scoring use the prefix tree (worker/sampling/prefixes.ts). Words share their beginnings, so most rows of
+ * a batch have the same few ancestors, and each is copied once instead of once per row.
  *
- * Position 0 begins a word: what is remembered then does not count.
+ * Position 0 begins a word: earlier state is then ignored.
  */
 import { attentionNodes, type Heads } from "../model/attentionNodes";
 import { type Parameters, type StepWriter, stepOf } from "../model/layer";
@@ -19,16 +21,16 @@ import { DataType } from "./schema";
 
 const TOKENS = "tokens";
 const POSITION = "position";
-/** Group of nodes that belong to no layer. */
+/** Name for the nodes that belong to no layer. */
 const GROUP = "word";
 
-/** The incremental form. */
+/** The incremental form, for export. */
 export function incrementalWordGraph(network: Network, parameters: Parameters): Stepper {
   const graph = new IncrementalGraph(network.parameters, parameters);
   return writeStep(graph, network, "logits");
 }
 
-/** What sampling and scoring run. It gives log probabilities, which are logits, too. */
+/** The prefix tree, for sampling and scoring. Its output is log probabilities, which are valid logits, too. */
 export function prefixTreeGraph(network: Network, parameters: Parameters): Stepper {
   const graph = new PrefixTreeGraph(network.parameters, parameters);
   const stepper = writeStep(graph, network, "logProbabilities");
@@ -97,7 +99,7 @@ abstract class StepGraph extends GraphBuilder implements StepWriter {
     this.node("Identity", [value], {}, name, `${name}.present`);
   }
 
-  /** Declares an input `past` and an output `present`; the caller makes the node of the output. */
+  /** Declares an input `past` and an output `present`. The caller must write the node of the output. */
   protected state(
     name: string,
     channels: number,
@@ -137,7 +139,7 @@ class IncrementalGraph extends StepGraph {
     return this.node("Reshape", [found, this.integers([0, channels], name)], {}, name);
   }
 
-  /** A value with those of all earlier tokens, oldest first: [batch, heads, time, channels / heads]. */
+  /** Appends a value to those of all earlier tokens, oldest first: [batch, heads, time, channels / heads]. */
   #history(name: string, value: string, channels: number, heads: number): string {
     const past = this.state(name, channels, ["batch", "past", channels], ["batch", "past + 1", channels]);
     const row = this.node("Unsqueeze", [value, this.integers([1], name)], {}, name);
@@ -147,13 +149,13 @@ class IncrementalGraph extends StepGraph {
     return this.node("Transpose", [split], { perm: { ints: [0, 2, 1, 3] } }, name);
   }
 
-  /** float [batch, 1, 1, time]: 0 for the places of a row's own word, -Infinity for others. */
+  /** float [batch, 1, 1, time]: 0 for the tokens of the row's own word, -Infinity for older ones. */
   #makeMask(history: string): string {
     const node = (operator: string, ...inputs: string[]) => this.node(operator, inputs, {}, GROUP);
     const one = this.constant("int64", [1], [], GROUP);
     const axis = this.integers([1], GROUP);
     const time = this.node("Shape", [history], { start: { int: 2 }, end: { int: 3 } }, GROUP);
-    // Each place, counted back from this token, 0; those from -position on are the word's own.
+    // Number the tokens back from this one, which is 0; those from -position on belong to the row's word.
     const back = node("Range", node("Sub", one, node("Squeeze", time)), one, one);
     const position = this.node("Cast", [this.position()], { to: { int: DataType.int64 } }, GROUP);
     const ordinal = node("Add", back, node("Unsqueeze", position, axis));
@@ -167,7 +169,7 @@ class IncrementalGraph extends StepGraph {
   }
 }
 
-/** Inputs of the prefix tree: the rows of a token and its ancestors, and what hides those that are neither. */
+/** Inputs of the prefix tree: the rows of each token and its ancestors, and a mask for the padding. */
 const ROWS = "rows";
 const MASK = "mask";
 
@@ -175,13 +177,13 @@ class PrefixTreeGraph extends StepGraph {
   readonly #memories: { input: string; output: string; channels: number }[] = [];
 
   /**
-   * Heads side by side instead of apart: each has the query with all but its own channels 0, and what it finds counts
-   * in its own channels alone. So a token's keys are gathered as one row, not one per head, and a word is one product.
+   * Computes all heads in one product. Each head's query has 0 in the channels of other heads, and only the head's own
+   * channels of its result are used. So the keys of a token are gathered as one row, not as one row per head.
    */
   attend(name: string, { q, k, values }: Heads, channels: number, heads: number): string {
     const node = (operator: string, ...inputs: string[]) => this.node(operator, inputs, {}, name);
     const axis = this.integers([1], name);
-    // [heads, channels]: a number where a channel is the head's, 0 elsewhere.
+    // [heads, channels]: `value` in the head's own channels, 0 elsewhere.
     const select = (value: number) =>
       this.constant(
         "float",
@@ -200,7 +202,7 @@ class PrefixTreeGraph extends StepGraph {
     return this.node("ReduceSum", [node("Mul", found, select(1)), axis], { keepdims: { int: 0 } }, name);
   }
 
-  /** Declares the rows of ancestors; undefined if no layer attends to them. */
+  /** Declares the inputs for ancestors; undefined if no layer attends to them. */
   ancestry(longest: number): Ancestry | undefined {
     if (this.#memories.length === 0) return undefined;
     this.input({
@@ -218,7 +220,7 @@ class PrefixTreeGraph extends StepGraph {
     return { memories: this.#memories, rows: ROWS, mask: MASK, longest };
   }
 
-  /** A value with those of all ancestors, oldest first: [batch, time, channels]. */
+  /** Gathers a value of each token and its ancestors, oldest first: [batch, time, channels]. */
   #history(name: string, value: string, channels: number): string {
     const output = `${name}.kept`;
     this.node("Identity", [value], {}, name, output);

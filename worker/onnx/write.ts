@@ -1,6 +1,6 @@
 /**
- * A checkpoint as an .onnx file that needs nothing beside it: the graph in one of its forms, the
- * parameters as trained, and in the metadata what a graph cannot say. `read.ts` is the way back.
+ * Writes a checkpoint as a self-contained .onnx file: the graph in one of its forms, the trained parameters, and metadata
+ * for everything else. `read.ts` reads it back.
  *
  * The metadata's keys:
  *
@@ -23,9 +23,9 @@ import { floatTensor, type Tensor } from "./graph";
 import { type FormName, networkGraphs } from "./networkGraphs";
 import { ModelProto } from "./schema";
 
-/** `exportONNX`'s options with the defaults filled in that do not depend on the model. */
+/** `exportONNX`'s options, with the defaults that do not depend on the model. */
 export interface ExportSettings {
-  /** Default: the first that the model has. */
+  /** Default: the model's first form. */
   readonly form?: FormName | undefined;
   readonly trainingState: boolean;
 }
@@ -37,12 +37,12 @@ const DESCRIPTIONS = {
   incremental: "One character at a time: characters and state in, logits and new state out.",
 };
 
-/** The bytes of a checkpoint. */
+/** Writes a checkpoint as the bytes of an .onnx file. */
 export function writeONNX(checkpoint: Checkpoint, settings: ExportSettings): Uint8Array<ArrayBuffer> {
   return runToEnd(writeWork(checkpoint, settings));
 }
 
-/** As `writeONNX`, in slices. */
+/** Same as `writeONNX`, in slices. */
 export function* writeWork(checkpoint: Checkpoint, settings: ExportSettings): Work<Uint8Array<ArrayBuffer>> {
   const { vocabulary, network, parameters, step, recipe, words } = checkpoint;
   const { build, form } = formOf(network, settings.form);
@@ -60,7 +60,7 @@ export function* writeWork(checkpoint: Checkpoint, settings: ExportSettings): Wo
   return yield* seal(encodeModel({ graph, description, metadata, training }));
 }
 
-/** The form that was asked for, or the network's first, under its own name. */
+/** Finds the form by name or alias; the network's first form if none is given. */
 function formOf(network: Network, asked: FormName | undefined) {
   const { forms, otherNames = {} } = networkGraphs(network);
   const form = asked === undefined ? undefined : (otherNames[asked] ?? asked);
@@ -75,7 +75,7 @@ function formOf(network: Network, asked: FormName | undefined) {
   );
 }
 
-/** `linear1.weight.m` and so on: every state of the optimiser for every trained parameter. */
+/** The optimiser's state as tensors, one per state and trained parameter, such as `linear1.weight.m`. */
 function stateTensors({ network, optimizerState }: Checkpoint): Tensor[] {
   const trained = network.parameters.filter((parameter) => parameter.trainable);
   return [...(optimizerState ?? [])].flatMap(([state, all]) =>
@@ -87,7 +87,7 @@ function stateTensors({ network, optimizerState }: Checkpoint): Tensor[] {
   );
 }
 
-/** Puts the checksum at the end: one more entry of the metadata. */
+/** Appends the checksum: the last entry of the metadata. */
 function* seal(bytes: Uint8Array): Work<Uint8Array<ArrayBuffer>> {
   const entry = checksumEntry(yield* crc32Work(bytes));
   const file = new Uint8Array(bytes.length + entry.length);
@@ -96,7 +96,7 @@ function* seal(bytes: Uint8Array): Work<Uint8Array<ArrayBuffer>> {
   return file;
 }
 
-/** The entry for a checksum: always as many bytes, whatever it is. */
+/** Encodes a checksum's metadata entry. Its length is the same for all checksums. */
 export function checksumEntry(checksum: number): Uint8Array {
   const writer = new BinaryWriter();
   message(writer, ModelProto.metadataProps, () =>

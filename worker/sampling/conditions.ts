@@ -1,6 +1,6 @@
 /**
- * What a sampled word must fulfil besides its prefix and its length. `Guide` leads the search to a suffix or to what
- * the words contain; all other conditions refuse words, and `avoid` ends a walk as soon as it has an avoided part.
+ * The conditions on sampled words, besides prefix and length. `Guide` guides the search for `suffix` and `contains`. The
+ * other conditions refuse words; `avoid` also ends a walk as soon as it has an avoided part.
  */
 import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
@@ -11,31 +11,31 @@ import type { Parts } from "../data/parts";
 import type { Vocabulary } from "../data/vocabulary";
 import type { SampleSettings, SamplingCall } from "./sample";
 
-/** The lists of words that conditions look at. */
+/** The word lists that conditions need. */
 export interface ConditionLists {
-  /** What `novel` leaves out. */
+  /** The words that `novel` excludes. */
   readonly known?: readonly WordSet[];
   readonly avoid?: Parts | undefined;
   /** The training list, for `minDistance`. */
   readonly listed?: readonly NearWords[];
 }
 
-/** Why a word was refused: a condition, or the form that it has. */
+/** Why a word was refused: a condition, or `"form"` if it is not a normalized word of known characters. */
 export type Refusal = SampleCondition | "form";
 
-/** What the search is led to. */
+/** What the search is guided to. */
 export interface Goal {
   readonly condition: "suffix" | "contains";
   readonly ids: readonly number[];
 }
 
-/** A test of a pattern that takes longer is too slow, ms: most take less than a thousandth. */
+/** A pattern is too slow if one test takes longer, ms. Most tests take less than 0.1 ms. */
 const SLOW_MS = 100;
-/** A pattern is tried on a character repeated up to this often. */
+/** A pattern is tried on each character, repeated up to this often. */
 const REPEATS = 40;
-/** For so many characters. */
+/** Number of characters to try a pattern on. */
 const TRIED = 100;
-/** What ends the repeats: patterns that fail late are the slow ones. */
+/** Ends for the repeated characters, because patterns that fail late are the slow ones. */
 const ENDS = ["", "\n", "\uffff"];
 
 export class Conditions {
@@ -51,8 +51,8 @@ export class Conditions {
   readonly #listed: readonly NearWords[];
 
   /**
-   * @param settings with `maxLength` within what the model reads
-   * @throws MakemoreError `INVALID_OPTION` for conditions that no word can fulfil, or a pattern that takes too long
+   * @param settings settings whose `maxLength` is within what the model can read
+   * @throws MakemoreError `INVALID_OPTION` for conditions that no word can meet, or a pattern that is too slow
    */
   constructor(
     vocabulary: Vocabulary,
@@ -80,20 +80,20 @@ export class Conditions {
     }
     this.#refuseSlow(vocabulary);
     if (suffix.length > 0) this.goal = { condition: "suffix", ids: suffix };
-    // The prefix may have it already.
+    // The prefix may already contain it.
     else if (contains.length > 0 && indexOf(this.prefix, contains) < 0)
       this.goal = { condition: "contains", ids: contains };
   }
 
-  /** Whether ids that were fine before their last one now have an avoided part. */
+  /** Whether an avoided part ends with the last id. */
   isAvoided(ids: readonly number[]): boolean {
     return this.#avoid !== undefined && this.#avoid.endingAt(ids) > 0;
   }
 
   /**
-   * The first condition that a word fails; undefined if it fulfils all, but for `minDistance`, which takes longer.
+   * Returns the first condition that a word fails; undefined if it meets all. Does not check `minDistance`, which is slow.
    *
-   * @throws MakemoreError `INVALID_OPTION` where the pattern takes too long
+   * @throws MakemoreError `INVALID_OPTION` if the pattern is too slow
    */
   refusal(word: string, ids: readonly number[]): SampleCondition | undefined {
     if (!word.endsWith(this.#suffix)) return "suffix";
@@ -103,7 +103,7 @@ export class Conditions {
     return this.#known.some((set) => set.has(ids)) ? "novel" : undefined;
   }
 
-  /** Whether a word is nearer to a listed one than `minDistance`. Takes up to 10 ms for a million listed words. */
+  /** Whether a word of the list is nearer than `minDistance`. Takes up to 10 ms for a million listed words. */
   isNear(ids: readonly number[]): boolean {
     const { minDistance } = this.#settings;
     return minDistance > 0 && this.#listed.some((words) => words.hasWithin(ids, minDistance - 1));
@@ -121,7 +121,7 @@ export class Conditions {
     }
   }
 
-  /** Refuses a pattern whose time grows so fast with a word's length that a long word would take forever. */
+  /** Refuses a pattern whose time explodes with the length of a word. */
   #refuseSlow(vocabulary: Vocabulary): void {
     const longest = Math.min(REPEATS, this.#settings.maxLength);
     if (!this.#settings.pattern) return;
@@ -135,7 +135,7 @@ export class Conditions {
     if (!pattern) return true;
     const timed = () => {
       const start = performance.now();
-      // With the flags "g" and "y" it would go on where the word before ended.
+      // With the flags "g" and "y", the search would start at `lastIndex`.
       pattern.lastIndex = 0;
       const matches = pattern.test(word);
       return { matches, ms: performance.now() - start };
@@ -154,7 +154,7 @@ export class Conditions {
   }
 }
 
-/** How many ids of `next` may already stand at the end of `ids`: 0, and each number that fits. */
+/** All lengths at which the end of `ids` equals the beginning of `next`, including 0. */
 export function overlaps(ids: readonly number[], next: readonly number[]): number[] {
   const most = Math.min(ids.length, next.length);
   return Array.from({ length: most + 1 }, (_, shared) => shared).filter((shared) =>
@@ -162,14 +162,14 @@ export function overlaps(ids: readonly number[], next: readonly number[]): numbe
   );
 }
 
-/** Where some ids first stand in others; -1 if they do not. */
+/** Index of the first occurrence of `part` in `ids`; -1 if there is none. */
 export function indexOf(ids: readonly number[], part: readonly number[]): number {
   for (let at = 0; at + part.length <= ids.length; at++)
     if (part.every((id, i) => ids[at + i] === id)) return at;
   return -1;
 }
 
-/** The ids of a prefix; refuses one that the model or `maxLength` cannot have. */
+/** Encodes a prefix. Refuses unknown characters, and prefixes longer than `maxLength`. */
 export function encodePrefix(
   vocabulary: Vocabulary,
   { prefix, maxLength }: Pick<SampleSettings, "prefix" | "maxLength">,

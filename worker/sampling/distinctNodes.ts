@@ -1,7 +1,7 @@
 /**
- * The distinct nodes of the tree over many contexts: what `worker/onnx/sharedTree.ts` computes.
- * Two nodes are one where their characters are the same, and then the nodes below them are, too;
- * so a node is the list of rows of the nodes that it joins, and each level is a set of such lists.
+ * Finds the distinct nodes of the tree over many contexts, as input for `worker/onnx/sharedTree.ts`. Nodes over the same
+ * characters are the same node, and then so are the nodes below them. So a node is identified by the rows of the nodes
+ * that it joins, and each level is a set of such lists of rows.
  */
 import { BOUNDARY } from "../data/vocabulary";
 
@@ -9,7 +9,7 @@ export class DistinctNodes {
   readonly #levels: readonly NodeTable[];
   readonly #contextLength: number;
 
-  /** @param folds of each level, from the characters up */
+  /** @param folds the fold of each level, from the characters up */
   constructor(folds: readonly number[]) {
     let dilation = 1;
     this.#levels = folds.map((fold) => {
@@ -27,22 +27,21 @@ export class DistinctNodes {
     for (const level of this.#levels) below = level.clear(below);
   }
 
-  /** Distinct contexts so far. */
+  /** Number of distinct contexts so far. */
   get contexts(): number {
     return this.#levels.at(-1)?.count ?? 0;
   }
 
-  /** Distinct nodes of each level and the rows that they join, [nodes, fold]. */
+  /** For each level, the number of distinct nodes and the rows that each joins, [nodes, fold]. */
   get nodes(): readonly { readonly count: number; readonly neighbours: Int32Array }[] {
     return this.#levels;
   }
 
   /**
-   * Adds the contexts of the positions [from, to] of a word; position `to` is the boundary after
-   * it when `to` is the word's end.
+   * Adds the contexts of the positions from `from` to `to` (included) of a word. `to` may be the boundary after the word.
    *
-   * @param start where the word begins in `tokens`
-   * @param rows receives the row of each position's context, from `at` on
+   * @param start start of the word in `tokens`
+   * @param rows receives the row of each position's context, from index `at` on
    */
   add(
     tokens: ArrayLike<number>,
@@ -68,12 +67,12 @@ export class DistinctNodes {
   }
 }
 
-/** The distinct nodes of a level: an open-addressing table of rows. */
+/** The distinct nodes of a level, in an open-addressing hash table. */
 class NodeTable {
   count = 0;
-  /** The row of the node over nothing but boundaries. */
+  /** Row of the node over boundaries only. */
   blank = 0;
-  /** The rows of the nodes that end at each character of the word under way. */
+  /** For each character of the current word, the row of the node that ends there. */
   sliding = new Int32Array(64);
   #below = 0;
   #rows = new Int32Array(1024);
@@ -88,7 +87,7 @@ class NodeTable {
     return this.#rows.subarray(0, this.count * this.fold);
   }
 
-  /** @returns the row of the node over boundaries, for the level above */
+  /** Empties the table. @returns the row of the node over boundaries only, for the level above */
   clear(below: number): number {
     this.count = 0;
     this.#slots.fill(0);
@@ -99,7 +98,7 @@ class NodeTable {
     return this.blank;
   }
 
-  /** The nodes that end at each of `length` characters whose nodes below are given; before them are boundaries. */
+  /** Finds the nodes that end at each of `length` characters, given the nodes below. Boundaries precede them. */
   slide(below: ArrayLike<number>, offset: number, length: number): void {
     if (this.sliding.length < length) this.sliding = new Int32Array(length * 2);
     const { fold, dilation } = this;
@@ -114,7 +113,7 @@ class NodeTable {
     }
   }
 
-  /** The row of the node that was written after the last; it stays there if it is new. */
+  /** Finds the node that was written after the last row. A new node stays there; for a known one, returns its row. */
   #find(): number {
     const { fold } = this;
     const rows = this.#rows;
@@ -135,7 +134,7 @@ class NodeTable {
     }
   }
 
-  /** Room for one more row, and slots at most half full. */
+  /** Makes room for one more row, and keeps the hash table at most half full. */
   #reserve(): void {
     if ((this.count + 1) * this.fold > this.#rows.length) {
       const rows = new Int32Array(Math.max(this.#rows.length, this.fold) * 2);
@@ -145,7 +144,7 @@ class NodeTable {
     if ((this.count + 1) * 2 <= this.#slots.length) return;
     const { count } = this;
     this.#slots = new Int32Array(this.#slots.length * 2);
-    // Found again one by one: each is the last at its turn.
+    // Insert all nodes again, one by one.
     for (this.count = 0; this.count < count; ) this.#find();
   }
 }

@@ -1,4 +1,4 @@
-/** Several groups at once: their distributions mixed, and their scores weighed against each other. */
+/** Mixtures of groups: mixed distributions for sampling, and scores by Bayes' rule. */
 import { MakemoreError } from "../../src/errors";
 import type { TokenStream } from "../data/dataset";
 import type { Share } from "../data/groups";
@@ -6,18 +6,18 @@ import { BOUNDARY } from "../data/vocabulary";
 import { Prefixes } from "./prefixes";
 import { type Beginnings, diverged, type SamplingCall } from "./sample";
 
-/** Nodes of a blend before it makes room. */
+/** Most nodes of a blend before some must be evicted. */
 const MOST_NODES = 1 << 16;
 
 /**
- * The tree of prefixes under a mixture: a node stands for one node of each group, with the same characters, and its
- * logits are the logarithm of `sum(weight * p)`.
+ * The tree of prefixes for a mixture. Each node stands for the nodes of all groups with the same characters. Its logits
+ * are `log(sum(weight * p))`.
  */
 export class Blend implements Beginnings {
   readonly walks: number;
   readonly #prefixes: Prefixes;
   readonly #shares: readonly Share[];
-  /** Nodes of each group, [nodes, groups]; the root is the root of all. */
+  /** The underlying nodes, [nodes, groups]. The root is the root for all groups. */
   #nodes: number[];
   readonly #values: Float32Array;
   readonly #probabilities: Float64Array;
@@ -77,14 +77,14 @@ export class Blend implements Beginnings {
   }
 }
 
-/** A distribution as logits, and its part in a mixture. */
+/** A distribution as logits, and its weight in a mixture. */
 interface Part {
   readonly weight: number;
   readonly values: Float32Array;
   readonly offset: number;
 }
 
-/** Writes `sum(weight * softmax(logits))` to `out`, over as many ids as it has. */
+/** Writes `sum(weight * softmax(logits))` to `out`, for the ids below `out.length`. */
 export function mix(out: Float64Array, parts: readonly Part[]): void {
   out.fill(0);
   for (const { weight, values, offset } of parts) {
@@ -98,12 +98,12 @@ export function mix(out: Float64Array, parts: readonly Part[]): void {
 }
 
 /**
- * The surprises of a word's places under several groups.
+ * Computes the surprises of a word's places for several groups together.
  *
- * @param ofGroups the surprises under each group, from `from` on
- * @param weights of the groups, which add up to 1
- * @param isAlternative true if the whole word is of one group, so that its beginning tells which; false if the groups
- *   are mixed anew at each place
+ * @param ofGroups the surprises for each group; the word's are at [from, to)
+ * @param weights weights of the groups; they add up to 1
+ * @param isAlternative true if the whole word is of one unknown group, so that earlier characters change the groups'
+ *   probabilities; false if the same weights mix the groups at each place
  */
 export function mixedSurprises(
   ofGroups: readonly Float32Array[],
@@ -125,14 +125,14 @@ export function mixedSurprises(
   return values;
 }
 
-/** The probability of each group after its words' log-likelihoods, all groups being as likely before. */
+/** The probability of each group for a word, from its log-likelihood for each group, with equal priors. */
 export function posterior(logLikelihoods: readonly number[]): number[] {
   const sum = logSum(logLikelihoods);
   if (Number.isNaN(sum)) throw diverged();
   return logLikelihoods.map((value) => Math.exp(value - sum));
 }
 
-/** Words, each followed by its boundary, as a stream of words of a group. */
+/** Puts a group's token before each word. @param words words that are each followed by a boundary */
 export function withGroup(words: TokenStream, group: number): TokenStream {
   const tokens: number[] = [BOUNDARY];
   let isStart = true;

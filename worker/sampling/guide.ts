@@ -1,14 +1,16 @@
 /**
- * The search for words with a suffix, or with something in them, that the model would rarely come upon.
+ * Guides the search to words with a rare suffix, or with a rare part.
  *
- * Each walk tries, after each of its characters, to go on with what is asked for. So of a walk over "karin", the suffix
- * "ova" gives the words "ova", "kova", "karova", …. Each word has this suffix in one way only, so a walk comes by a
- * word's beginning as often as the model says, and the word is kept with the probability that the model gives the rest
- * of it there. Kept words are thus distributed as if the model's own words had been drawn, and those without the suffix
- * thrown away. As this probability is small, it is divided by the largest of the first walks, the pilots, whose words
- * are thrown away. So only a word whose rest is likelier than in all of the pilots comes too seldom.
+ * After each of its characters, a walk tries to continue with the goal. For a walk along "karin", the suffix "ova" gives
+ * the trials "ova", "kova", "kaova", "karova", …. Each trial is accepted with the probability that the model gives to the
+ * rest of the word (rejection sampling). A walk reaches the beginning of a word as often as the model says, and a word
+ * has its suffix in one way only. So accepted words have the model's own distribution among words with the suffix.
  *
- * For what words contain it is the same, except that the walk goes on after it: the first place of it is the one way.
+ * These probabilities are small, so they are divided by the highest one that the first walks, the pilots, find. The
+ * pilots' words are thrown away. The distribution is exact, except that words whose rest is more probable than all of the
+ * pilots' come too rarely.
+ *
+ * `contains` works in the same way, but the walk continues after the goal. A word counts only at the first place of it.
  */
 import { randomBits, randomUnit, Stream } from "../data/random";
 import { BOUNDARY, type Vocabulary } from "../data/vocabulary";
@@ -16,40 +18,42 @@ import type { Chooser } from "../model/chooser";
 import { type Conditions, type Goal, indexOf, overlaps, type Refusal } from "./conditions";
 import type { SampleSettings } from "./sample";
 
-/** Walks that find out how likely the goal gets. */
+/** Number of walks that measure the highest probability of the goal. */
 const PILOTS = 256;
 
-/** What `Guide.next` says if the walk begins again, from the prefix. */
+/** Result of `Guide.next`: the walk must restart from the prefix. */
 export const AGAIN = -1;
 
-/** A way to the goal. */
+/** An attempt to reach the goal. */
 interface Trial {
-  /** The word; if the goal is what words contain, up to its end. */
+  /** The whole word; for `contains`, the word up to the end of the goal. */
   readonly ids: readonly number[];
-  /** Characters that the walk itself had. */
+  /** Number of characters from the walk itself. */
   readonly from: number;
-  /** In [0, 1). */
+  /** Random number in [0, 1) that decides whether to accept the word. */
   readonly unit: number;
 }
 
 /** A walk down the tree of prefixes. */
 export class Walk {
   tokens: number[];
-  /** The words it found, as ids. */
+  /** The words that the walk found, as ids. */
   readonly words: (readonly number[])[] = [];
-  /** What refused a word of it. */
+  /** Why a word of the walk was refused. */
   refusal: Refusal | undefined;
-  /** Trials to come, and the one under way with its probability so far. */
+  /** Trials to do after the current one. */
   readonly trials: Trial[] = [];
+  /** The current trial. */
   trial: Trial | undefined;
+  /** Probability of the current trial so far. */
   probability = 1;
-  /** The goal is reached; the rest is up to the model. */
+  /** Whether the goal is reached: the model then chooses the rest of the word. */
   isReached = false;
-  /** Tokens yet to be read before the next choice. */
+  /** Tokens to read before the next choice. */
   unread: number[];
 
   /**
-   * @param number its place in the order of words: the key of its chance
+   * @param number number of the walk: its random numbers depend on it
    * @param beginning tokens between the start node and the first choice
    */
   constructor(
@@ -62,17 +66,17 @@ export class Walk {
   }
 }
 
-/** The choices of one call's walks. */
+/** Makes the choices of all walks of a call. */
 export class Guide {
   readonly #vocabulary: Vocabulary;
   readonly #settings: SampleSettings;
   readonly #conditions: Conditions;
   readonly #goal: Goal | undefined;
-  /** Walks with lower numbers are pilots, until the goal was reached. */
+  /** Walks with numbers below this one are pilots. Raised until a pilot reaches the goal. */
   #pilots = PILOTS;
   #pilotsEnded = 0;
   #arePilots: boolean;
-  /** The highest probability of a pilot's trial. */
+  /** Highest probability of a pilot's trial. */
   #highest = 0;
 
   constructor(vocabulary: Vocabulary, settings: SampleSettings, conditions: Conditions) {
@@ -83,16 +87,16 @@ export class Guide {
     this.#arePilots = this.#goal !== undefined;
   }
 
-  /** Walks that must end before others begin; undefined if there are none. */
+  /** Number of pilots, which must end before other walks start; undefined if there are none, or they have ended. */
   get pilots(): number | undefined {
     return this.#arePilots ? this.#pilots : undefined;
   }
 
   /**
-   * What a walk does at a node: the id of the character that it goes on with, `BOUNDARY` where it ends, or `AGAIN`.
-   * NaN where the model's numbers are none.
+   * Decides the next step of a walk: the id of the next character, `BOUNDARY` to end, or `AGAIN` to restart. NaN if the
+   * logits are NaN.
    *
-   * @param logits of what follows the walk's tokens, from `offset` on
+   * @param logits logits for the token after the walk's tokens, from index `offset` on
    */
   next(walk: Walk, chooser: Chooser, logits: Float32Array, offset: number): number {
     const { maxLength, minLength } = this.#settings;
@@ -100,7 +104,7 @@ export class Guide {
     const { length } = tokens;
     if (trial && this.#goal) {
       const id = trial.ids[length] ?? BOUNDARY;
-      // What words contain may be followed by anything.
+      // For `contains`, anything may follow the goal.
       const isOver = length === trial.ids.length && this.#goal.condition === "contains";
       if (length >= trial.from && !isOver) {
         walk.probability *= this.#follows(id, chooser, logits, offset, length);
@@ -131,7 +135,7 @@ export class Guide {
     return this.#again(walk);
   }
 
-  /** To be called once for each walk that ended. */
+  /** Must be called once for each walk that ended. */
   end(walk: Walk): void {
     if (walk.words.length === 0) walk.refusal ??= this.#goal?.condition;
     if (!this.#arePilots || ++this.#pilotsEnded < this.#pilots) return;
@@ -139,7 +143,7 @@ export class Guide {
     else this.#pilots += PILOTS;
   }
 
-  /** The goal is reached, or with a word's last character at `maxLength`. */
+  /** Ends a trial that reached the goal: accepts the word, or lets the model continue it. */
   #reached(walk: Walk, chooser: Chooser, logits: Float32Array, offset: number): number {
     if (this.#arePilots) {
       this.#highest = Math.max(this.#highest, walk.probability);
@@ -155,22 +159,22 @@ export class Guide {
     return this.next(walk, chooser, logits, offset);
   }
 
-  /** Adds the words that go on with the goal here, if they may be kept. */
+  /** Adds the trials that continue with the goal here, unless they are already sure to fail. */
   #try(goal: Goal, walk: Walk, chooser: Chooser, logits: Float32Array, offset: number): void {
     const { tokens, number } = walk;
     const { seed, minLength, maxLength } = this.#settings;
     const from = tokens.length;
     const { prefix } = this.#conditions;
-    // The prefix may end as the goal begins.
+    // The end of the prefix may already be the beginning of the goal.
     for (const shared of from === prefix.length ? overlaps(prefix, goal.ids) : [0]) {
       const ids = [...tokens, ...goal.ids.slice(shared)];
       if (ids.length > maxLength) continue;
       const isSuffix = goal.condition === "suffix";
-      // A word counts where it first has what it is to contain.
+      // For `contains`, a word counts only at the first place of the goal.
       if (isSuffix ? ids.length < minLength : indexOf(ids, goal.ids) + goal.ids.length < ids.length) continue;
       const unit = randomUnit(randomBits(seed, Stream.conditions, number, ids.length));
       const trial: Trial = { ids, from, unit };
-      // Most end here, before any step is taken for them.
+      // Most trials fail here, before they cost a step.
       const first = this.#follows(ids[from] ?? BOUNDARY, chooser, logits, offset, from);
       if (!this.#isKept(first, trial)) continue;
       const refusal = isSuffix ? this.#conditions.refusal(this.#vocabulary.decode(ids), ids) : undefined;
@@ -190,7 +194,7 @@ export class Guide {
     return probability > (this.#arePilots ? this.#highest : unit * this.#highest);
   }
 
-  /** Adds a character. @returns false if the walk has an avoided part now */
+  /** Adds a character. @returns false if the walk now has an avoided part */
   #add(walk: Walk, id: number): boolean {
     walk.tokens.push(id);
     if (!this.#conditions.isAvoided(walk.tokens)) return true;
@@ -198,7 +202,7 @@ export class Guide {
     return false;
   }
 
-  /** Begins the next trial, or ends the walk. */
+  /** Starts the next trial, or ends the walk. */
   #again(walk: Walk): number {
     walk.trial = walk.trials.shift();
     if (!walk.trial) return BOUNDARY;

@@ -1,9 +1,8 @@
 /**
- * A checkpoint at work: everything that is computed in evaluation mode goes through here, in ONNX
- * Runtime. Think of it as two instruments over one set of numbers: words are sampled a character
- * at a time, down the tree of prefixes; they are scored with all their contexts known, by the
- * shared tree, or down the tree of prefixes as well if the network reads words. Each opens its graph when it is
- * first used; which graphs these are depends on the network (worker/onnx/networkGraphs.ts).
+ * Runs a checkpoint in ONNX Runtime, in evaluation mode: sampling, scoring, evaluation. Sampling walks down the tree of
+ * prefixes, one character at a time. Scoring knows all contexts beforehand and uses the shared tree; for networks that
+ * read words, it uses the tree of prefixes as well. Each graph is opened when it is first needed; the network decides
+ * which graphs these are (worker/onnx/networkGraphs.ts).
  */
 import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
@@ -25,17 +24,17 @@ import { GraphSession, type Runtime } from "./runtime";
 import { Found, type SampleSettings, type SamplingCall, sampleWords, walkDown } from "./sample";
 import { surprises, type TreeSession, type WordSlice, wordsOf } from "./surprises";
 
-/** How often a call that waits for others looks whether it is stopped, or its turn, ms. */
+/** How often a waiting call checks whether it is stopped or may start, ms. */
 const STOP_MS = 20;
-/** Multiply-adds of one run, about: tens of milliseconds, so that whatever waits gets its turn. */
+/** Approximate multiply-adds of one run: tens of milliseconds, so that other work gets its turn. */
 const MULTIPLY_ADDS = { sampling: 2.1e8, scoring: 1e9 };
-/** Samplings at once; more wait. */
+/** Most sampling calls at once; further calls wait. */
 const MOST_WALKING = 17;
-/** Words of a stream's batch: the first comes soon, later ones are worth their message. */
+/** Words per batch of a stream: a small first batch arrives soon, larger ones need fewer messages. */
 const BATCH = { first: 10, most: 1000 };
-/** Tokens that are scored for one group after the other: more are a part of their own. */
+/** Tokens per part when words are scored for each group in turn. */
 const GROUPED_TOKENS = 8192;
-/** Bytes for the beginnings of words of a sampling beside another. */
+/** Memory for the tree of prefixes of each further sampling call at the same time, in bytes. */
 const MEMORY_BESIDE = 2 << 20;
 
 export class Inference {
@@ -45,10 +44,10 @@ export class Inference {
   #stepper: Promise<StepSession> | undefined;
   #tree: Promise<TreeSession> | undefined;
   readonly #sessions: GraphSession[] = [];
-  /** The large memory is for one sampling at a time; each beside it has a small one. */
+  /** The large tree serves one call at a time; further calls get small ones. */
   #large: Prefixes | undefined;
   #largeInUse = false;
-  /** Small ones that are free. */
+  /** Small trees that are free. */
   readonly #small: Prefixes[] = [];
   #walking = 0;
   #calls = 0;
@@ -57,8 +56,8 @@ export class Inference {
   /**
    * Loads nothing yet.
    *
-   * @param load gives ONNX Runtime's namespace, for the web or for Node; called whenever a graph is opened
-   * @param memory bytes for the beginnings of words that sampling has met; see `Prefixes`
+   * @param load returns ONNX Runtime's namespace, for the web or for Node; called whenever a graph is opened
+   * @param memory memory for the large tree of prefixes, in bytes; see `Prefixes`
    */
   constructor(load: () => Promise<Runtime>, checkpoint: Checkpoint, memory?: number) {
     this.#load = load;
@@ -67,9 +66,9 @@ export class Inference {
   }
 
   /**
-   * New words; see `SampleOptions`. Calls side by side take turns, each with a memory of its own.
+   * Samples new words; see `SampleOptions`. Concurrent calls take turns, each with its own tree of prefixes.
    *
-   * @param stopped asked between steps; once true, the call ends with what it has
+   * @param stopped polled between steps; once true, the call ends with the words so far
    */
   sample(
     count: number,
@@ -78,7 +77,7 @@ export class Inference {
     stopped: () => boolean = () => false,
   ): Promise<string[]> {
     return this.#call(async () => {
-      // Before ONNX Runtime is loaded, because it refuses what is impossible.
+      // Check the conditions before loading ONNX Runtime: impossible ones are errors.
       const { over, ...sampling } = { ...this.#sampling("sample", settings, lists), count, stopped };
       const words = (await this.#walk(stopped, (prefixes) => sampleWords(over(prefixes), sampling))) ?? [];
       return settings.orderBy === "likelihood" ? this.#byLikelihood(words, settings, stopped) : words;
@@ -86,10 +85,10 @@ export class Inference {
   }
 
   /**
-   * New words until stopped, the same ones that `sample` gives for the same seed.
+   * Samples new words until stopped: the same ones that `sample` returns for the same seed.
    *
-   * @param onBatch takes them; sampling waits for it, and holds no memory for beginnings of words meanwhile
-   * @param stopped asked between steps; once true, the call ends
+   * @param onBatch receives the words; sampling waits for it, and lends its tree of prefixes to others meanwhile
+   * @param stopped polled between steps; once true, the call ends
    */
   stream(
     settings: SampleSettings,
@@ -124,7 +123,7 @@ export class Inference {
     };
   }
 
-  /** Words in the order of their likelihood, the likeliest first. */
+  /** Sorts words by likelihood, the likeliest first. */
   async #byLikelihood(
     words: readonly string[],
     { group }: SampleSettings,
@@ -147,9 +146,9 @@ export class Inference {
   }
 
   /**
-   * Every next character after a prefix, with its probability, likeliest first.
+   * Returns every character that may follow a prefix, with its probability, the likeliest first.
    *
-   * @param stopped asked between steps; once true, the call ends with nothing
+   * @param stopped polled between steps; once true, the call returns an empty list
    * @param group see `NextOptions`
    */
   next(prefix: string, stopped: () => boolean = () => false, group?: GroupChoice): Promise<NextCharacter[]> {
@@ -168,11 +167,11 @@ export class Inference {
   }
 
   /**
-   * What the model makes of words.
+   * Computes the surprise of each character of words.
    *
    * @param stream the words, in the ids of the model's vocabulary
-   * @param onPart takes their surprises in parts of some thousand characters, at word ends
-   * @param stopped asked between runs; once true, the call ends with what it has
+   * @param onPart receives the surprises in parts of whole words, a few thousand characters each
+   * @param stopped polled between runs; once true, the call ends early
    * @param group see `ScoreOptions`
    */
   score(
@@ -196,7 +195,7 @@ export class Inference {
       }
       const words = wordsOf(stream);
       let next = words.next();
-      // Values that are not handed over yet: those of whole words, and of the word under way.
+      // Values that `onPart` did not get yet, possibly of an unfinished word.
       let values: Float32Array<ArrayBuffer>[] = [];
       let count = 0;
       for await (const more of this.#surprises("score", stream, stopped)) {
@@ -221,11 +220,11 @@ export class Inference {
   }
 
   /**
-   * The probability of each group for words, all groups being as likely before.
+   * Computes the probability of each group for words, with equal priors.
    *
    * @param stream the words, in the ids of the model's vocabulary
-   * @param onPart takes the words' in parts
-   * @param stopped asked between runs; once true, the call ends with what it has
+   * @param onPart receives the probabilities in parts
+   * @param stopped polled between runs; once true, the call ends early
    * @throws MakemoreError `INVALID_MODEL` without groups
    */
   classify(
@@ -245,7 +244,7 @@ export class Inference {
     });
   }
 
-  /** The groups of a call, each as likely if it names none: then a word is of one of them. None without groups. */
+  /** The groups of a call. If it names none, a word is of one of all groups, equally likely. Empty without groups. */
   #shares(
     call: string,
     group: GroupChoice | undefined,
@@ -257,7 +256,7 @@ export class Inference {
     return { shares: given ?? all, isAlternative: given === undefined };
   }
 
-  /** How a call samples words of its groups: the tokens that words begin with, and the tree that it walks. */
+  /** How to sample words of the call's groups: the tokens that words begin with, and the tree to walk. */
   #groups(call: SamplingCall, { group }: SampleSettings) {
     const { shares, isAlternative } = this.#shares(call, group);
     const blends = !isAlternative && shares.length > 1;
@@ -268,9 +267,9 @@ export class Inference {
   }
 
   /**
-   * The surprises of words under each group, some words at a time.
+   * Computes the surprises of words for each group, some words at a time.
    *
-   * @returns words; of each group, the surprises of all their places; where those of each word end
+   * @returns the words; for each group, the surprises of all places; and the end of each word's surprises
    */
   async *#byGroup(
     call: string,
@@ -302,9 +301,9 @@ export class Inference {
   }
 
   /**
-   * Mean cross entropy over all examples of a stream, nats; NaN where there are none.
+   * Computes the mean cross entropy over all examples of a stream, in nats; NaN for an empty stream.
    *
-   * @param stopped asked between runs; once true, the mean is of what was done until then
+   * @param stopped polled between runs; once true, the mean covers only a part of the stream
    */
   evaluate(stream: TokenStream, stopped: () => boolean = () => false): Promise<number> {
     return this.#call(async () => {
@@ -318,7 +317,7 @@ export class Inference {
     });
   }
 
-  /** Gives back ONNX Runtime's memory, once no call is under way. */
+  /** Releases ONNX Runtime's memory, once no call is running. */
   async dispose(): Promise<void> {
     this.#disposed = true;
     if (this.#calls > 0) return;
@@ -345,7 +344,7 @@ export class Inference {
     return session;
   }
 
-  /** Lends a tree of prefixes to some work; undefined if stopped while it waited for one. */
+  /** Lends a tree of prefixes to `work`; undefined if stopped while waiting for one. */
   async #walk<T>(stopped: () => boolean, work: (prefixes: Prefixes) => Promise<T>): Promise<T | undefined> {
     while (this.#walking >= MOST_WALKING) {
       if (stopped()) return undefined;
@@ -359,7 +358,7 @@ export class Inference {
     }
   }
 
-  /** A tree of prefixes for one call at a time; `#walking` counts those that are lent. */
+  /** Borrows a tree of prefixes for one call. `#walking` counts the borrowed ones. */
   async #borrowPrefixes(): Promise<{ prefixes: Prefixes; giveBack(): void }> {
     this.#walking++;
     const isLarge = !this.#largeInUse;
@@ -452,7 +451,7 @@ export class Inference {
 
 type Tree = NonNullable<ReturnType<typeof networkGraphs>["tree"]>;
 
-/** The settings with `maxLength` within what the model can read. */
+/** Limits `maxLength` to the longest word that the model can read. */
 function withinModel(
   call: SamplingCall,
   settings: SampleSettings,
@@ -484,9 +483,9 @@ function refuseLonger(
     );
 }
 
-/** Rows of one run, so that it takes about as many multiply-adds; at least 1. */
+/** Rows per run, for about this many multiply-adds; at least 1. */
 function runLength({ example, layers }: Network, multiplyAdds: number): number {
-  // The Embedding only looks up.
+  // The Embedding is only a look-up.
   const [, ...rest] = layers;
   const perRow = rest.reduce(
     (sum, { parameters, outputShape }) =>

@@ -1,4 +1,4 @@
-/** From logits to the distribution of the next character. */
+/** The distribution of the next character. */
 import type { NextCharacter } from "../../src/types";
 import type { Share } from "../data/groups";
 import type { Vocabulary } from "../data/vocabulary";
@@ -7,10 +7,10 @@ import type { Prefixes } from "./prefixes";
 import { diverged, walkDown } from "./sample";
 
 /**
- * Every next character with its probability, likeliest first; the end of the word is "".
+ * Returns every next character with its probability, the likeliest first. The end of the word is "".
  *
- * @param logits values of every id of the vocabulary, from `offset` on; those of groups have no part
- * @throws MakemoreError `SAMPLING_FAILED` if one is not a number
+ * @param logits logits of all ids, from index `offset` on; those of groups are ignored
+ * @throws MakemoreError `SAMPLING_FAILED` if a logit is NaN
  */
 export function nextCharacters(
   vocabulary: Vocabulary,
@@ -19,7 +19,7 @@ export function nextCharacters(
   const logits = values.subarray(offset, offset + vocabulary.firstGroup);
   let highest = Number.NEGATIVE_INFINITY;
   for (const logit of logits) highest = Math.max(highest, logit);
-  // In float64, so that the probabilities add up to 1 to rounding.
+  // Use float64, so that the probabilities add up to 1 up to rounding.
   const weights = Array.from(logits, (logit) => Math.exp(logit - highest));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   if (!Number.isFinite(total)) throw diverged();
@@ -29,10 +29,10 @@ export function nextCharacters(
 }
 
 /**
- * As `nextCharacters`, after a prefix of a word of several groups.
+ * Same as `nextCharacters`, for a mixture of groups and after a prefix.
  *
- * @param isAlternative true if the word is of one of them, so that its prefix tells which; false if they are mixed
- *   anew at every character
+ * @param isAlternative true if the word is of one unknown group, so that the prefix changes the groups' probabilities;
+ *   false if the same weights mix the groups at each character
  */
 export async function nextOfGroups(
   prefixes: Prefixes,
@@ -47,14 +47,14 @@ export async function nextOfGroups(
   for (const { token, weight } of shares) {
     let belief = Math.log(weight);
     const beginning = [token, ...prefix];
-    // One token further each time: what is computed already is only looked up.
+    // One token further each time; the nodes before it are only looked up.
     for (let read = isAlternative ? 1 : beginning.length; read <= beginning.length; read++) {
       const node = await walkDown(prefixes, beginning.slice(0, read), stopped);
       if (node === undefined) return [];
       const { values, offset } = prefixes.logits(node);
       mix(probabilities, [{ values, offset, weight: 1 }]);
       const next = beginning[read];
-      // A copy: the walk of the next group may forget this node.
+      // Copy, because the walk for the next group may evict this node.
       if (next === undefined)
         parts.push({ values: values.slice(offset, offset + vocabulary.firstGroup), offset: 0, weight });
       else belief += Math.log(probabilities[next] ?? 0);

@@ -1,16 +1,16 @@
-/** What `surprises.ts` gives, for networks that read words: down the tree of prefixes, as words are sampled. */
+/** Same as `surprises.ts`, for networks that read words, by the tree of prefixes. */
 import { nextTask } from "../../src/slices";
 import { BOUNDARY } from "../data/vocabulary";
 import { Prefixes } from "./prefixes";
 import { surpriseOf, type WordSlice } from "./surprises";
 
 /**
- * The surprise, in nats, of each position in turn: a word's characters, then its end. Many words walk down the
- * tree side by side; prefixes that they share are computed once.
+ * Yields the surprise of each position in order (a word's characters, then its end), in nats. Many words walk down the
+ * tree together; prefixes that they share are computed once.
  *
- * @param most words at once, so that a step of all is short
- * @param stopped asked after each step; once true, no more come
- * @throws MakemoreError `SAMPLING_FAILED` where one is not a number
+ * @param most most words at once, so that a step stays short
+ * @param stopped polled after each step; once true, it ends
+ * @throws MakemoreError `SAMPLING_FAILED` if a surprise is NaN
  */
 export async function* prefixSurprises(
   prefixes: Prefixes,
@@ -32,7 +32,7 @@ export async function* prefixSurprises(
   if (values) yield values;
 }
 
-/** The surprises of some words, one after the other; undefined if `stopped` became true. */
+/** The surprises of some words, in order; undefined if `stopped` becomes true. */
 async function walk(
   prefixes: Prefixes,
   words: readonly WordSlice[],
@@ -46,7 +46,7 @@ async function walk(
   }
   const values = new Float32Array(total);
   const nodes = new Int32Array(words.length);
-  // Places of the words that go on, in `words`; their nodes stand in the same order.
+  // Indices of the unfinished words; `nodes` has their nodes in the same order.
   let going = words.map((_, i) => i);
   for (let position = 0; going.length > 0; position++) {
     await prefixes.compute();

@@ -1,68 +1,66 @@
 /**
- * Beginnings of words, as a tree: think of a name being sampled as a walk from the root, one
- * character down at a time. A node knows the logits of what comes next and what each level of the
- * model remembers of its character, so a step down is one row of the incremental graph, and what a
- * level remembered `delay` characters ago is at the ancestor `delay` up. Names with a common
- * beginning share its nodes, and later calls find them again: the first characters are looked up,
- * not computed.
+ * A tree of prefixes (beginnings of words). Sampling a word is a walk from the root, one character down at a time. Each
+ * node stores the logits of the next character and the model's state after its own character. So a step down is one row
+ * in a run of the incremental graph, and the state of `delay` characters earlier is in the ancestor `delay` nodes up.
+ * Words with the same beginning share nodes, also across calls: the first characters are looked up, not computed.
  *
- * The root stands for boundaries all the way back: it is its own parent. For a network that reads words, it is the
- * boundary that begins each of them, position 0; such a network may also look at all ancestors of a node at once.
- * A group's token below the root begins a word in place of that boundary: it is at position 0, too.
+ * The root stands for an endless row of boundaries, so it is its own parent. For a network that reads words, the root is
+ * the boundary before the word, at position 0; such a network may also attend to all ancestors of a node. A group's token
+ * is a child of the root that replaces this boundary, so it is at position 0, too.
  */
 import { BOUNDARY } from "../data/vocabulary";
 import type { Ancestry, Stepper } from "../onnx/incremental";
 import type { Feed, GraphSession } from "./runtime";
 
-/** Bytes for what nodes remember, about, where nothing else is said: for makemore's Transformer, 1,000 walks. */
+/** Default memory for nodes, in bytes, approximately: enough for 1,000 walks of makemore's Transformer. */
 const MEMORY = 40 << 20;
 
-/** A graph that is run once a character, ready to run. */
+/** A loaded graph that runs once per character. */
 export interface StepSession extends Omit<Stepper, "graph"> {
   readonly session: GraphSession;
   readonly vocabularySize: number;
-  /** Ids from this one on begin words of a group. */
+  /** The first id of a group. */
   readonly firstGroup: number;
 }
 
-/** What one run of the graph computed: rows of consecutive nodes. */
+/** The result of one run of the graph: rows of consecutive nodes. */
 interface Computed {
   readonly first: number;
   readonly logits: Float32Array;
-  /** Of each state, then of the memories of ancestors if there are any: see `Prefixes.#kept`. */
+  /** The values of each state, then of each memory of ancestors: see `Prefixes.#kept`. */
   readonly memories: readonly Float32Array[];
 }
 
-/** Stands for "no node" in the lists of children; the root is nobody's child. */
+/** Means "no node" in lists of children, because the root is nobody's child. */
 const NONE = 0;
-/** The parent of a node that is no more found from above. */
+/** Parent pointer of a node evicted from its parent's child list. */
 const FORGOTTEN = -1;
 
 export class Prefixes {
-  /** No character yet. */
+  /** The node of the empty prefix. */
   static readonly root = 0;
 
-  /** Of the vocabulary, as `StepSession` has them. */
   readonly vocabularySize: number;
+  /** See `StepSession`. */
   readonly firstGroup: number;
-  /** Ancestors that a new node may look up. */
+  /** How many levels up a new node may look. */
   readonly reach: number;
   readonly #graph: StepSession;
-  /** What a run leaves for each node besides the logits. */
+  /** The outputs, besides the logits, that are stored for each node. */
   readonly #kept: readonly { readonly output: string; readonly channels: number }[];
   readonly #capacity: number;
   readonly #parents: Int32Array;
   readonly #tokens: Int32Array;
-  /** A node's first child, and the next child of its parent. */
+  /** First child of each node; `#siblings` has the next child of the same parent. */
   readonly #children: Int32Array;
   readonly #siblings: Int32Array;
-  /** Where the numbers of each node are; nodes without any are to be computed. */
+  /** The run that computed each node. New nodes, at the end, have none yet. */
   readonly #computed: Computed[] = [];
-  /** Tokens before each node's own. */
+  /** Number of tokens before each node's own: its position in the word. */
   readonly #depths: Uint16Array;
-  /** What each of `#kept` feeds to a run, used again for the next one. */
+  /** Input buffers for each of `#kept`, reused from run to run. */
   readonly #feeds: Float32Array[];
-  /** The row of each node in what is fed of ancestors; -1 if it is not, as between runs. */
+  /** Row of each node among the ancestors of the current run; otherwise -1. */
   readonly #rows: Int32Array;
   #count = 1;
 
@@ -85,9 +83,9 @@ export class Prefixes {
   }
 
   /**
-   * With the root computed.
+   * Creates a tree and computes its root.
    *
-   * @param memory bytes for what nodes remember, about; what one walk needs at the least
+   * @param memory memory for nodes, in bytes, approximately; at least as much as one walk needs is used
    */
   static async create(graph: StepSession, memory = MEMORY): Promise<Prefixes> {
     const prefixes = new Prefixes(graph, memory);
@@ -97,25 +95,25 @@ export class Prefixes {
       logits: new Float32Array(vocabularySize),
       memories: prefixes.#kept.map(({ channels }) => new Float32Array(channels)),
     };
-    // Boundaries all the way: what a level remembers is right once that of the level below is. At a position
-    // 0, nothing is remembered.
+    // The state after an endless row of boundaries: each run makes one more level right. Networks that read words have no
+    // earlier state at position 0.
     const runs = position === undefined ? states.length + 1 : 1;
     for (let i = 0; i < runs; i++) prefixes.#computed[Prefixes.root] = await prefixes.#run(0, 1);
     return prefixes;
   }
 
-  /** Walks that can be under way at once, so that there is always room for a step of all. */
+  /** Most walks at once, so that there is always room for a step of all of them. */
   get walks(): number {
     return Math.max(1, Math.min(1024, Math.floor(this.#capacity / (this.reach + 2)) - 1));
   }
 
-  /** The logits of what follows a node: `values` from `offset` on. */
+  /** Returns the logits for the token after a node, in `values` from `offset` on. */
   logits(node: number): { readonly values: Float32Array; readonly offset: number } {
     const { logits, first } = this.#at(node);
     return { values: logits, offset: (node - first) * this.#graph.vocabularySize };
   }
 
-  /** The node one character below, which is computed with the next `compute` if it is new. */
+  /** Returns the child of a node for a token. A new child is computed by the next `compute`. */
   step(node: number, token: number): number {
     const tokens = this.#tokens;
     let child = this.#children[node] ?? NONE;
@@ -123,12 +121,12 @@ export class Prefixes {
     return child === NONE ? this.#add(node, token) : child;
   }
 
-  /** Whether so many new nodes may not fit any more: then `keep` makes room. */
+  /** Whether there may be no room for this many new nodes. `keep` makes room. */
   isFull(steps: number): boolean {
     return this.#count + steps > this.#capacity;
   }
 
-  /** Computes all new nodes in one run. Their parents are computed already. */
+  /** Computes all new nodes in one run. Their parents must be computed already. */
   async compute(): Promise<void> {
     const first = this.#computed.length;
     if (first === this.#count) return;
@@ -137,10 +135,10 @@ export class Prefixes {
   }
 
   /**
-   * Forgets all nodes but the root, these, and the ancestors that steps down from them look up. All
-   * are computed.
+   * Evicts all nodes except the root, the given nodes, and the ancestors that their children will look up. All nodes must
+   * be computed.
    *
-   * @param nodes become the same nodes' new numbers
+   * @param nodes node numbers; they are updated in place, because nodes are renumbered
    */
   keep(nodes: Int32Array): void {
     const kept = new Uint8Array(this.#count);
@@ -170,8 +168,8 @@ export class Prefixes {
       const parent = this.#parents[node] ?? FORGOTTEN;
       const token = this.#tokens[node] ?? BOUNDARY;
       moved[node] = this.#count;
-      // A parent comes before its children. One that is forgotten is further up than any step looks:
-      // the child stays as it is, but is no more found from above, now or after the next time.
+      // A parent comes before its children, so it is moved already. An evicted parent is too far up to be looked up: its
+      // child stays valid, but cannot be found from the root any more.
       if (node === Prefixes.root) this.#place(Prefixes.root, BOUNDARY, 0);
       else if (parent !== FORGOTTEN && kept[parent]) this.#add(moved[parent] ?? 0, token);
       else this.#place(FORGOTTEN, token, this.#depths[node]);
@@ -199,7 +197,7 @@ export class Prefixes {
     return node;
   }
 
-  /** For looking up: above a forgotten parent nothing is asked for, so any node will do. */
+  /** The parent, for look-ups. Nothing above an evicted parent is used, so the root will do. */
   #parent(node: number): number {
     return Math.max(this.#parents[node] ?? 0, Prefixes.root);
   }
@@ -233,7 +231,7 @@ export class Prefixes {
     return { first, logits: named(logits), memories: this.#kept.map(({ output }) => named(output)) };
   }
 
-  /** Each ancestor of the nodes once, and the rows of each node's ancestors. */
+  /** Adds the inputs for attention: each distinct ancestor once, and the rows of each node's ancestors. */
   #feedAncestors(ancestry: Ancestry, first: number, end: number, feeds: Record<string, Feed>): void {
     const batch = end - first;
     const found: number[] = [];
@@ -241,7 +239,7 @@ export class Prefixes {
     for (let node = first; node < end; node++) {
       let depth = this.#depths[node] ?? 0;
       time = Math.max(time, depth + 1);
-      // Ancestors of one that is found are found, too.
+      // The ancestors of a node that was found before were found with it.
       for (let above = node; depth > 0; depth--) {
         above = this.#parent(above);
         if (this.#rows[above] !== -1) break;
@@ -249,7 +247,7 @@ export class Prefixes {
         found.push(above);
       }
     }
-    // In order, because neighbours are copied together.
+    // Sort, because consecutive nodes are copied together.
     const ancestors = Int32Array.from(found).sort();
     for (const [i, node] of ancestors.entries()) this.#rows[node] = batch + i;
     const rows = new Int32Array(batch * time);
@@ -275,7 +273,7 @@ export class Prefixes {
     feeds[ancestry.mask] = { data: mask, dimensions: [batch, 1, time] };
   }
 
-  /** What was kept of nodes in ascending order, one below the other. */
+  /** Copies stored values of nodes, given in ascending order, to consecutive rows. */
   #gather(kept: number, nodes: Int32Array, channels: number): Float32Array {
     const values = this.#feed(kept, nodes.length * channels);
     for (let row = 0; row < nodes.length; ) {
@@ -290,7 +288,7 @@ export class Prefixes {
     return values;
   }
 
-  /** Memory for what is fed of a state. */
+  /** Returns the input buffer of a state, grown if necessary. */
   #feed(state: number, length: number): Float32Array {
     let values = this.#feeds[state];
     if (!values || values.length < length) {

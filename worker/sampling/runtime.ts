@@ -1,22 +1,22 @@
-/** The little that is asked of ONNX Runtime: a graph in, a function of arrays out. */
+/** A small interface to ONNX Runtime: turns a graph into a function of arrays. */
 import { encodeModel } from "../onnx/encode";
 import type { GraphBuilder } from "../onnx/graph";
 
 type Ort = typeof import("onnxruntime-web/wasm");
 type OrtSession = import("onnxruntime-web/wasm").InferenceSession;
 
-/** ONNX Runtime's namespace, for the web or for Node; the caller loads it when it is needed. */
+/** ONNX Runtime's namespace, for the web or for Node. The caller loads it when needed. */
 export type Runtime = Pick<Ort, "InferenceSession" | "Tensor">;
 
-/** A tensor to feed. */
+/** An input tensor. */
 export interface Feed {
   readonly data: Float32Array | Int32Array;
   readonly dimensions: readonly number[];
 }
 
 /**
- * Does work alone: ONNX Runtime keeps one stack for all sessions of a thread, and holds it across awaits.
- * Whoever asks first comes first, so calls side by side take turns.
+ * Runs work one at a time, in the order of the calls, because ONNX Runtime has one stack for all sessions of a thread and
+ * uses it across awaits.
  */
 function alone<T>(work: () => Promise<T>): Promise<T> {
   const mine = last.then(work);
@@ -25,7 +25,7 @@ function alone<T>(work: () => Promise<T>): Promise<T> {
 }
 let last: Promise<unknown> = Promise.resolve();
 
-/** A graph that is ready to run; it holds ONNX Runtime's memory until it is released. */
+/** A loaded graph. It occupies ONNX Runtime's memory until `release`. */
 export class GraphSession {
   readonly #ort: Runtime;
   readonly #session: OrtSession;
@@ -40,7 +40,7 @@ export class GraphSession {
     return new GraphSession(ort, await alone(() => ort.InferenceSession.create(file)));
   }
 
-  /** Outputs by name. ONNX Runtime copies what goes in and out, so no tensor is left to release. */
+  /** Runs the graph; returns its outputs by name. ONNX Runtime copies inputs and outputs, so no tensor needs disposal. */
   async run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Float32Array>> {
     const tensors = Object.entries(feeds).map(([name, { data, dimensions }]) => [
       name,

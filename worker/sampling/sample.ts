@@ -1,8 +1,7 @@
 /**
- * New words. All of a call walk down the tree of prefixes together, one character a step; a walk
- * that ends leaves, and the next word takes its place, until enough are found. Which characters a
- * word gets depends on the seed and the word's number alone, never on its company, so the words
- * are those that one walk at a time would give.
+ * Samples new words. Many walks go down the tree of prefixes together, one character per step. When a walk ends, the next
+ * word takes its place, until there are enough words. A word's characters depend only on the seed and on the word's
+ * number, so the result does not depend on how many walks run at once.
  */
 import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
@@ -16,12 +15,12 @@ import type { Conditions, Refusal } from "./conditions";
 import { AGAIN, type Guide, Walk } from "./guide";
 import { Prefixes } from "./prefixes";
 
-/** Walks in a row that may find no word, or one that is refused, before the call gives up. */
+/** The call gives up after this many walks in a row without an accepted word. */
 const MAX_REFUSED = 10_000;
 /** Milliseconds between turns of the event loop. */
 const TURN_MS = 12;
 
-/** `sample`'s options with every default filled in; "" and 0 stand for no condition. */
+/** `sample`'s options with all defaults filled in; "" and 0 mean no condition. */
 export type SampleSettings = Complete<Omit<PlainSampleOptions, "pattern" | "orderBy" | "group">> &
   Pick<PlainSampleOptions, "orderBy" | "group"> & {
     readonly seed: number;
@@ -31,29 +30,29 @@ export type SampleSettings = Complete<Omit<PlainSampleOptions, "pattern" | "orde
 /** The calls that sample, for messages. */
 export type SamplingCall = "sample" | "words";
 
-/** What a sampling needs of the tree of prefixes. */
+/** The part of the tree of prefixes that sampling uses. */
 export type Beginnings = Pick<Prefixes, "walks" | "logits" | "step" | "isFull" | "compute" | "keep">;
 
-/** What is asked of a sampling. */
+/** The input of `sampleWords`. */
 interface Sampling {
   readonly vocabulary: Vocabulary;
   readonly count: number;
   readonly settings: SampleSettings;
-  /** Tokens of groups, which take turns: the one that a word begins with. None without groups. */
+  /** Group tokens that words begin with; the groups take turns. Empty without groups. */
   readonly groups?: readonly number[];
   readonly conditions: Conditions;
   readonly guide: Guide;
-  /** Asked between steps; once true, the words so far are returned. */
+  /** Polled between steps; once true, the words so far are returned. */
   readonly stopped: () => boolean;
-  /** Walks at once, so that a step of all is short. */
+  /** Most walks at once, so that a step stays short. */
   readonly most: number;
 }
 
 /**
- * Samples `count` words; fewer only if `stopped` becomes true.
+ * Samples `count` words, or fewer if `stopped` becomes true.
  *
- * @param found goes on from the words of the sampling that it had before
- * @throws MakemoreError `SAMPLING_FAILED` if the constraints leave too few words
+ * @param found state of earlier batches, to continue after them
+ * @throws MakemoreError `SAMPLING_FAILED` if too few words meet the conditions
  */
 export async function sampleWords(
   prefixes: Beginnings,
@@ -68,12 +67,12 @@ export async function sampleWords(
   const nodes = new Int32Array(atOnce + 1);
   const walks: Walk[] = [];
   const giveTurn = turns(TURN_MS);
-  // Words of several groups have no more in common than the root.
+  // With several groups, walks only share the root.
   const common = groups.length > 1 ? [] : [...groups, ...prefix];
   let start = await walkDown(prefixes, common, stopped);
   if (start === undefined) return [];
   for (;;) {
-    // First of all, because the call before may have ended right after a step.
+    // Compute first, because the previous call may have ended right after a step.
     await prefixes.compute();
     if (prefixes.isFull(atOnce)) {
       nodes[walks.length] = start;
@@ -118,7 +117,7 @@ export async function sampleWords(
         const word = readWord(vocabulary, tokens, settings, conditions);
         if (typeof word === "string") words.push(word);
         else walk.refusal = word.refusal;
-        // Listed words may be a million.
+        // The check took time: the list may have a million words.
         if (settings.minDistance > 0) await giveTurn();
       }
       found.end(walk.number, words, walk.refusal);
@@ -134,27 +133,27 @@ export async function sampleWords(
 }
 
 /**
- * The words of a call, in one batch or in several. They end in any order, and are taken or refused in the
- * order of their numbers, so that of two equal words the same one is refused in any company.
+ * Collects the words of a call, in one or several batches. Walks end in any order, but their words are accepted or
+ * refused in the order of the walks' numbers. So the result does not depend on how many walks run at once.
  */
 export class Found {
-  /** Of the batch under way. */
+  /** Accepted words of the current batch. */
   words: string[] = [];
   readonly #call: SamplingCall;
   readonly #settings: SampleSettings;
-  /** Words wanted of the batch. */
+  /** Number of words that the current batch must have. */
   #count = 0;
-  /** Words taken in earlier batches. */
+  /** Number of words accepted in earlier batches. */
   #before = 0;
   #started = 0;
-  /** Numbers whose walks did not end with their batch; the next one starts them again. */
+  /** Numbers of walks that were unfinished when their batch ended; the next batch starts them again. */
   #interrupted: number[] = [];
-  /** What ended before some with a lower number: the words of each walk, or what refused them. */
+  /** Ended walks that wait for a walk with a lower number: their words, or why there are none. */
   readonly #ended = new Map<number, { readonly words: string[]; readonly refusal: Refusal | undefined }>();
   readonly #seen = new Set<string>();
   #decided = 0;
   #refusedInARow = 0;
-  /** How often each reason refused one of them. */
+  /** How often each reason refused a word since the last accepted one. */
   readonly #refusals = new Map<Refusal, number>();
 
   constructor(call: SamplingCall, settings: SampleSettings) {
@@ -170,9 +169,9 @@ export class Found {
   }
 
   /**
-   * The number of a walk to start; undefined if enough are under way.
+   * Returns the number of a walk to start; undefined if enough are running.
    *
-   * @param pilots start those with lower numbers, and no others
+   * @param pilots start only walks with numbers below this one
    */
   next(pilots?: number): number | undefined {
     return (
@@ -180,19 +179,19 @@ export class Found {
     );
   }
 
-  /** Ends a batch in which these walks are still under way. */
+  /** Ends a batch while these walks are still running. */
   interrupt(numbers: readonly number[]): void {
     this.#interrupted.push(...numbers);
   }
 
-  /** Walks to have started: as many as it should take at the rate so far; no more than words if all are taken. */
+  /** How many walks should have started, estimated from the share of accepted words so far. */
   get #wanted(): number {
     const taken = this.#before + this.words.length;
     const missing = this.#count - this.words.length;
     return this.#decided + Math.ceil((missing * (this.#decided + 1)) / (taken + 1));
   }
 
-  /** @param words of a walk, in order; they become the caller's no more */
+  /** Records an ended walk. @param words its words in order; this object keeps and changes the array */
   end(number: number, words: string[], refusal: Refusal | undefined): void {
     this.#ended.set(number, { words, refusal });
   }
@@ -203,7 +202,7 @@ export class Found {
       if (!walk || this.words.length === this.#count) return;
       if (walk.words.length === 0) this.#refuse(walk.refusal ?? "form");
       while (walk.words.length > 0 && this.words.length < this.#count) this.#take(walk.words.shift() ?? "");
-      // The next batch has the rest.
+      // The batch is full: the next one takes the rest.
       if (walk.words.length > 0) return;
       this.#ended.delete(this.#decided++);
     }
@@ -229,11 +228,11 @@ export class Found {
 }
 
 /**
- * The word of a walk, in the form in which words come in; or why it may not leave.
+ * Normalizes and checks a word; returns the word, or why it is refused.
  *
- * A model puts characters together as no list has them: "e" and a combining accent, or a space at an end.
- * Once normalized, the word may be shorter, listed, or not begin with the prefix any more, and may have a
- * character that the model never saw.
+ * A model may sample what no list contains, such as "e" with a combining accent, or a space at the end. The normalized
+ * word may then be shorter, be a word of the list, not begin with the prefix any more, or have a character that the model
+ * never saw.
  */
 function readWord(
   vocabulary: Vocabulary,
@@ -255,7 +254,7 @@ function readWord(
   return conditions.isNear(ids) ? { refusal: "minDistance" } : word;
 }
 
-/** The node of a prefix, computed with everything above it; undefined if `stopped` becomes true. */
+/** Returns the node of a prefix, and computes all nodes on the way; undefined if `stopped` becomes true. */
 export async function walkDown(
   prefixes: Beginnings,
   prefix: readonly number[],
@@ -272,7 +271,7 @@ export async function walkDown(
   return node;
 }
 
-/** The node one known character below, where everything above is computed. */
+/** Returns the child of a node for a character, and computes the node itself. */
 async function stepDown(prefixes: Beginnings, node: number, token: number): Promise<number> {
   await prefixes.compute();
   const kept = Int32Array.of(node);
@@ -309,9 +308,9 @@ function tooFew(
 }
 
 /**
- * For logits that are not numbers. Finite weights may still be large enough for that.
+ * Makes the error for logits that are NaN. Large finite weights can cause them, too.
  *
- * @param words those that were sampled before
+ * @param words the words that were sampled before
  */
 export function diverged(words?: readonly string[]): MakemoreError {
   return new MakemoreError(

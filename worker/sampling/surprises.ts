@@ -1,6 +1,6 @@
 /**
- * -log p of every character of words, boundaries after them included: what `score` shows and
- * `evaluate` averages. Contexts are gathered until there are enough for one run of the graph.
+ * Computes the surprise, -log p, of every character of words and of their ends: `score` returns these, and `evaluate`
+ * averages them. Contexts are collected until there are enough for one run of the graph.
  */
 
 import { nextTask } from "../../src/slices";
@@ -10,30 +10,30 @@ import { DistinctNodes } from "./distinctNodes";
 import type { Feed, GraphSession } from "./runtime";
 import { diverged } from "./sample";
 
-/** Distinct contexts of one run: enough to keep ONNX Runtime busy, few enough for 50 ms. */
+/** Distinct contexts per run: enough to use ONNX Runtime well, few enough for runs of about 50 ms. */
 const CONTEXTS = { most: 8192, fewest: 64 };
-/** Numbers in the output of one run, [contexts, vocabulary]: 8 MB, and each operator's as much. */
+/** Most numbers in the output of one run, [contexts, vocabulary]: 8 MB, for each operator. */
 const NUMBERS = 2 ** 21;
-/** Positions of one run, which may share a few contexts. */
+/** Most positions per run, because many positions may share a few contexts. */
 const POSITIONS = 32_768;
 
 /** A word as a slice of tokens, without its boundaries. */
 export interface WordSlice {
   readonly tokens: ArrayLike<number>;
   readonly start: number;
-  /** Its first character, after the token of its group. Default: `start`, because it has no group. */
+  /** Position of the first character, after the group's token. Default: `start`, for a word without a group. */
   readonly first?: number;
   readonly end: number;
 }
 
-/** A graph of `worker/onnx/sharedTree.ts`, ready to run. */
+/** A loaded graph of `worker/onnx/sharedTree.ts`. */
 export interface TreeSession {
   readonly session: Pick<GraphSession, "run">;
   readonly levels: readonly { readonly input: string; readonly fold: number }[];
   readonly vocabularySize: number;
-  /** Ids from this one on begin words of a group. Default: there are none. */
+  /** The first id of a group. Default: there are no groups. */
   readonly firstGroup?: number;
-  /** Distinct contexts of one run at most, so that it is short. */
+  /** Most distinct contexts per run, so that a run stays short. */
   readonly most: number;
 }
 
@@ -47,11 +47,11 @@ export function* wordsOf(stream: TokenStream, firstGroup?: number): Generator<Wo
 }
 
 /**
- * The surprise, in nats, of each position in turn: a word's characters, then its end. They come as the
- * graph runs, one run at a time, and the event loop takes a turn after each.
+ * Yields the surprise of each position in order (a word's characters, then its end), in nats, one array per run. Other
+ * tasks get a turn after each run.
  *
- * @param stopped asked after each run; once true, no more come
- * @throws MakemoreError `SAMPLING_FAILED` where one is not a number
+ * @param stopped polled after each run; once true, it ends
+ * @throws MakemoreError `SAMPLING_FAILED` if a surprise is NaN
  */
 export async function* surprises(
   { session, levels, vocabularySize, firstGroup = vocabularySize, most }: TreeSession,
@@ -86,7 +86,7 @@ export async function* surprises(
     return values;
   };
   for (const { tokens, start, first = start, end } of words) {
-    // A word of any length, in pieces that fit.
+    // A long word is split into pieces.
     for (let from = first; from <= end; ) {
       const to = Math.min(end, from + Math.min(contexts, POSITIONS - count) - 1);
       windows.add(tokens, start, from, to, rows, count);
@@ -103,10 +103,10 @@ export async function* surprises(
 }
 
 /**
- * -log p of a token, nats. What begins words of groups never follows, so its probability is left out.
+ * Returns -log p of a token, in nats. Group tokens never follow, so p is renormalised without their probabilities.
  *
- * @param values log probabilities of the whole vocabulary, from `offset` on
- * @throws MakemoreError `SAMPLING_FAILED` if it is not a number
+ * @param values log probabilities of the whole vocabulary, from index `offset` on
+ * @throws MakemoreError `SAMPLING_FAILED` if the result is NaN
  */
 export function surpriseOf(
   values: Float32Array | undefined,
