@@ -206,7 +206,7 @@ export function checkTrainOptions(
   if (options.teacher === "ngram" && targets === "hard")
     throw new MakemoreError(
       "INVALID_OPTION",
-      'train: targets is "hard" beside teacher "ngram"; it must be "soft" with a teacher.',
+      'train: targets is "hard"; it must be "soft", because teacher is "ngram".',
     );
   const optimizer = options.optimizer && v.parse(optimizerSchema, options.optimizer);
   return (examples = Number.POSITIVE_INFINITY, vocabularySize = 1) =>

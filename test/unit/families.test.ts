@@ -166,7 +166,7 @@ test.each([
   ],
   [
     { model: "gru", targets: "hard", teacher: "ngram" },
-    'train: targets is "hard" beside teacher "ngram"; it must be "soft" with a teacher.',
+    'train: targets is "hard"; it must be "soft", because teacher is "ngram".',
   ],
 ])("train options %j are refused", (options, message) => {
   expect(() => checkTrainOptions(options as never)).toThrow(message);

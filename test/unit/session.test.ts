@@ -203,7 +203,7 @@ test("words other than the training's, or in another order, are refused, so that
     /INVALID_WORDS: resume: these are the 300 words .* another order/,
   );
   await expect(resume(names.slice(1))).rejects.toThrow(/the training had 300 words, and these are 299/);
-  await expect(resume([...names.slice(1), names[1] ?? ""])).rejects.toThrow(/as many others/);
+  await expect(resume([...names.slice(1), names[1] ?? ""])).rejects.toThrow(/these are other ones/);
   await expect(settled(other.load(11, file.slice(), {}, list(sorted)))).rejects.toThrow(/another order/);
   await expect(settled(other.evaluate(12, {}, list(sorted)))).rejects.toThrow(/another order/);
   // Words that the training did not have may be evaluated.

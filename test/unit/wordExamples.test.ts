@@ -122,7 +122,7 @@ test("a teacher of more than 256 MB is refused", () => {
   // 20,101 prefixes.
   const taught = { ...choice, teacher: "ngram" } as const;
   expect(() => runToEnd(wordExamplesWork(stream, 4000, taught))).toThrow(
-    'train: teacher "ngram" needs 322 MB for these words; it may have 268.',
+    'train: teacher "ngram" needs 322 MB for these words; the limit is 268.',
   );
 });
 

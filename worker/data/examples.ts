@@ -168,7 +168,7 @@ export function checkTeacher(contexts: number, vocabularySize: number): void {
   if (!isTeachable(contexts, vocabularySize))
     throw new MakemoreError(
       "INVALID_OPTION",
-      `train: teacher "ngram" needs ${Math.round(bytes / 1e6)} MB for these words; it may have ${Math.round(MOST_TEACHER_BYTES / 1e6)}. Take teacher: "none", fewer words, or a shorter contextLength.`,
+      `train: teacher "ngram" needs ${Math.round(bytes / 1e6)} MB for these words; the limit is ${Math.round(MOST_TEACHER_BYTES / 1e6)}. Use teacher: "none", fewer words, or a shorter contextLength.`,
     );
 }
 

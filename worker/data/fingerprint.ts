@@ -45,7 +45,7 @@ export function refuseOtherWords(call: string, expected: Fingerprint, given: Fin
   if (given.order === expected.order) return;
   throw new MakemoreError(
     "INVALID_WORDS",
-    `${call}: the training had ${expected.count} words, and these are ${given.count === expected.count ? "as many others" : given.count}; give the words of the training in their order, or train a new model on these.`,
+    `${call}: the training had ${expected.count} words, and these are ${given.count === expected.count ? "other ones" : given.count}; give the words of the training in their order, or train a new model on these.`,
   );
 }
 

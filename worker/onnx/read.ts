@@ -247,7 +247,7 @@ function* numbers(
 type Fields = ReadonlyMap<number, readonly (Uint8Array | bigint)[]>;
 
 function decode(bytes: Uint8Array | bigint): Fields {
-  if (!(bytes instanceof Uint8Array)) throw new Error("a number stands where a message must be.");
+  if (!(bytes instanceof Uint8Array)) throw new Error("it has a number in place of a message.");
   const reader = new BinaryReader(bytes);
   const fields = new Map<number, (Uint8Array | bigint)[]>();
   while (reader.pos < reader.len) {
@@ -284,7 +284,7 @@ function messages(fields: Fields, field: number): Fields[] {
 }
 
 function text(bytes: Uint8Array | bigint): string {
-  if (!(bytes instanceof Uint8Array)) throw new Error("a number stands where a text must be.");
+  if (!(bytes instanceof Uint8Array)) throw new Error("it has a number in place of a text.");
   return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
 }
 

@@ -48,7 +48,7 @@ export const Linear: LayerKind<LinearSpec, LinearSpec & { bias: boolean }> = {
     if (spec.fanOut === undefined && !last)
       throw new MakemoreError(
         "INVALID_MODEL",
-        `Layer ${name} needs a fanOut; only the last layer's is the vocabulary by itself.`,
+        `Layer ${name} needs a fanOut; only the last layer's is the size of the vocabulary by default.`,
       );
     const weight: Parameter = {
       name: `${name}.weight`,
