@@ -1,7 +1,7 @@
-/** Where the system's browsers are. Nothing here downloads one. */
+/** Finds the system's browsers. Nothing here downloads one. */
 import { existsSync } from "node:fs";
 
-/** WebGPU on a software adapter, headless, and no traffic of the browser's own. */
+/** Flags for WebGPU on a software adapter, headless mode, and no background traffic. */
 export const chromiumArgs = [
   "--no-sandbox",
   "--enable-unsafe-webgpu",
@@ -13,7 +13,7 @@ export const chromiumArgs = [
   "--disable-sync",
 ];
 
-/** Chromium or Chrome: `CHROMIUM_PATH`, or the usual places. */
+/** Finds Chromium or Chrome: `CHROMIUM_PATH`, or the usual paths. */
 export function findChromium() {
   return find(process.env.CHROMIUM_PATH, [
     "/usr/bin/chromium",
@@ -26,7 +26,7 @@ export function findChromium() {
   ]);
 }
 
-/** Firefox: `FIREFOX_PATH`, or the usual places. */
+/** Finds Firefox: `FIREFOX_PATH`, or the usual paths. */
 export function findFirefox() {
   return find(process.env.FIREFOX_PATH, [
     "/usr/bin/firefox-esr",
@@ -36,7 +36,7 @@ export function findFirefox() {
   ]);
 }
 
-/** WebKitGTK's driver, its browser, and a display for it: Debian's webkit2gtk-driver and xvfb. */
+/** Finds WebKitGTK's driver, its browser, and a display for it: Debian's webkit2gtk-driver and xvfb. */
 export function findWebKit() {
   const driver = find(process.env.WEBKIT_DRIVER_PATH, ["/usr/bin/WebKitWebDriver"]);
   const xvfb = find(undefined, ["/usr/bin/Xvfb"]);
@@ -57,7 +57,7 @@ export function findWebKit() {
 }
 
 /**
- * @throws Error with the way to install one
+ * @throws Error that says how to install one
  */
 export function chromiumPath() {
   const path = findChromium();

@@ -1,6 +1,6 @@
 /**
- * Compiles worker/engines/wasm/kernels (AssemblyScript) to worker/engines/wasm/binaries.ts: two
- * builds, compressed and as base64, so that the worker needs no further file. Skipped where nothing changed.
+ * Compiles worker/engines/wasm/kernels (AssemblyScript) to worker/engines/wasm/binaries.ts: two builds,
+ * compressed and as base64, so that the worker needs no other file. Does nothing if no source has changed.
  *
  *     node scripts/build-kernels.mjs
  */
@@ -12,12 +12,12 @@ import { deflateSync } from "node:zlib";
 const kernels = new URL("../worker/engines/wasm/kernels/", import.meta.url);
 const output = new URL("../worker/engines/wasm/binaries.ts", import.meta.url);
 
-/** What the two builds may use beyond WebAssembly's second version. */
+/** Features that each build may use beyond WebAssembly 2.0. */
 const builds = { simd: [], relaxed: ["--enable", "relaxed-simd"] };
 
 /**
- * Clean-up only. Binaryen's -O levels also move loads away from where the kernels put them, which
- * costs more than they gain; the browser's own compiler does what is left.
+ * Clean-up passes only. Binaryen's -O levels also move the kernels' loads, which costs more than it gains;
+ * the browser's compiler does the remaining optimisations.
  */
 const passes = [
   "remove-unused-brs",
@@ -31,14 +31,14 @@ const passes = [
 ];
 
 /**
- * One build as a binary.
+ * Compiles one build.
  *
  * @param {"simd" | "relaxed"} build
- * @param {string[]} options more for the compiler
+ * @param {string[]} options additional options for the compiler
  * @returns {Promise<Uint8Array>}
  */
 async function compileKernels(build, options) {
-  // The compiler is large and only loaded where something is to be compiled.
+  // Loaded only if needed, because the compiler is large.
   const { default: asc } = await import("assemblyscript/asc");
   /** @type {Uint8Array} */
   let binary = new Uint8Array(0);
@@ -61,16 +61,16 @@ async function compileKernels(build, options) {
 }
 
 /**
- * worker/engines/wasm/binaries.ts: the two builds in one compressed stream, in turn a block of each. They are
- * nearly equal, and a block of the second is then close enough to its twin to cost next to nothing. The stream is base64
- * of a compressed binary, which is a quarter smaller to download than of a plain one: gzip finds no repeats in base64.
+ * Returns the source of worker/engines/wasm/binaries.ts: the two builds in one compressed stream that alternates
+ * blocks of both. The builds are nearly equal, so the second block of each pair costs almost nothing. Compressing
+ * before base64 makes the download a quarter smaller, because gzip finds no repeats in base64.
  *
- * @param {string[]} options more for the compiler
+ * @param {string[]} options additional options for the compiler
  */
 export async function kernelsModule(options = []) {
   const simd = await compileKernels("simd", options);
   const relaxed = await compileKernels("relaxed", options);
-  // zlib looks back by 32 KiB: far enough for the twin, also where the builds have drifted apart.
+  // zlib looks back 32 KiB: far enough to find the equal code, even if its offset differs between the builds.
   const block = 8192;
   const blocks = [];
   for (let start = 0; start < Math.max(simd.length, relaxed.length); start += block)
@@ -86,7 +86,7 @@ export async function kernelsModule(options = []) {
   ].join("\n");
 }
 
-/** Changes whenever anything that the builds depend on does. */
+/** Returns a hash of everything that the builds depend on. */
 function sourceHash() {
   const hash = createHash("sha256");
   const names = readdirSync(kernels, { recursive: true, encoding: "utf8" });
@@ -102,7 +102,7 @@ async function main() {
   try {
     if (readFileSync(output, "utf8").startsWith(stamp)) return;
   } catch {
-    // There is none yet.
+    // The file does not exist yet.
   }
   const code = await kernelsModule();
   writeFileSync(output, `${stamp}\n${code}`);

@@ -20,7 +20,7 @@ import type { Checkpoint } from "../worker/training/checkpoint";
 import { learningRates } from "../worker/training/schedule";
 
 const WORD = "emma";
-/** Channels of a node that are drawn, in rows of eight. */
+/** Number of a node's channels to draw, in rows of eight. */
 const SHOWN = 24;
 const CELL = 5;
 const NODE = { width: 8 * CELL, height: (SHOWN / 8) * CELL };
@@ -68,14 +68,14 @@ async function trainDefault(names: string): Promise<{ checkpoint: Checkpoint; tr
   };
 }
 
-/** The convolution's nodes over one word: each level's [time, channels], and the logits. */
+/** The convolution's nodes over one word: [time, channels] per level, and the logits. */
 interface Nodes {
-  /** The characters, with the boundaries in front. */
+  /** The characters, after the boundaries. */
   readonly tokens: readonly number[];
   readonly characters: readonly string[];
-  /** From the embedding up. Row 0 of a level is the first whose window is whole. */
+  /** Levels from the embedding up. Row 0 of a level is the first with a complete window. */
   readonly levels: readonly (readonly (readonly number[])[])[];
-  /** Of each position of the word and of its end. */
+  /** Logits for each character of the word and for its end. */
   readonly logits: readonly (readonly number[])[];
 }
 
@@ -111,12 +111,12 @@ async function activations(
   };
 }
 
-/** How far a level's first row is from the first character: its window must be whole. */
+/** Distance of a level's first row from the first character, because its window must be complete. */
 function firstColumn(nodes: Nodes, level: number): number {
   return nodes.tokens.length - (nodes.levels[level]?.length ?? 0);
 }
 
-/** The neighbours that a node joins: columns of the level below. */
+/** Columns of the level below that a node joins. */
 function neighbours(chain: BlockChain, level: number, column: number): number[] {
   const below = chain.blocks.slice(0, level - 1);
   const dilation = below.reduce((product, block) => product * block.fold, 1);
@@ -124,7 +124,7 @@ function neighbours(chain: BlockChain, level: number, column: number): number[] 
   return Array.from({ length: fold }, (_, j) => column - (fold - 1 - j) * dilation);
 }
 
-/** All nodes below one, itself included, as "level,column". */
+/** A node and all nodes below it, as "level,column". */
 function below(chain: BlockChain, level: number, column: number): Set<string> {
   const found = new Set([`${level},${column}`]);
   if (level > 0)
@@ -179,7 +179,7 @@ function drawTree({ vocabulary }: Checkpoint, chain: BlockChain, nodes: Nodes): 
 function drawConvolution(chain: BlockChain, nodes: Nodes): string {
   const depth = nodes.levels.length - 1;
   const last = nodes.tokens.length - 1;
-  // Two windows two characters apart: what is in both is computed once.
+  // Two windows, two characters apart: the nodes in both are computed once.
   const one = below(chain, depth, last);
   const other = below(chain, depth, last - 2);
   return drawGrid("Every node of the convolution; two trees in it share nodes", chain, nodes, (key) =>
@@ -210,7 +210,7 @@ const frames: Record<Emphasis, string> = {
   shared: "#7b4fb3",
 };
 
-/** All nodes of the convolution, each at its last character. */
+/** Draws all nodes of the convolution, each at its last character. */
 function drawGrid(
   title: string,
   chain: BlockChain,
@@ -236,7 +236,7 @@ function drawGrid(
   return picture(title, nodes.tokens.length * COLUMN + 30, (depth + 1) * ROW + 20, parts);
 }
 
-/** The first channels of a node, from blue (-1) over white (0) to orange (1). */
+/** Draws the first channels of a node, from blue (-1) over white (0) to orange (1). */
 function node(
   nodes: Nodes,
   level: number,
@@ -281,7 +281,7 @@ function save(name: string, svg: string): void {
   console.log(`docs/figures/${name}: ${svg.length} bytes`);
 }
 
-/** Nodes of each level that each form computes for the training words, boundaries included. */
+/** Counts the nodes per level that each form computes for the training words, including boundaries. */
 function countNodes(chain: BlockChain, train: TokenStream): void {
   const folds = chain.blocks.map((block) => block.fold);
   const windows = new DistinctNodes(folds);

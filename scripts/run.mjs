@@ -1,6 +1,6 @@
 /**
- * Runs a program in TypeScript, because Node 20 reads none and Vite does: node scripts/run.mjs FILE [ARGUMENT...]
- * The file exports `main`, which is given the arguments.
+ * Runs a TypeScript program with Vite, because Node 20 cannot: node scripts/run.mjs FILE [ARGUMENT...]
+ * The file exports `main`, which gets the arguments.
  */
 import { resolve } from "node:path";
 import { runnerImport } from "vite";

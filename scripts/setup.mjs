@@ -1,22 +1,21 @@
 /**
- * What a fresh clone lacks, and how to get it. Uses nothing but Node, because nothing else may be
- * there yet.
+ * Installs what a fresh clone lacks. Uses only Node, because nothing else may be installed yet.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { findChromium, findFirefox } from "./browsers.mjs";
 
-/** The repository. */
+/** The repository's root. */
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
 /**
- * Runs a command where everybody can see it.
+ * Runs a command, and shows the command and its output.
  *
  * @param {string} title what it is for
  * @param {string} command
  * @param {string[]} args
- * @returns {number} its exit code, 1 where it has none
+ * @returns {number} its exit code, or 1 if it has none
  */
 function attempt(title, command, args) {
   console.log(`\n— ${title}: ${[command, ...args].join(" ")}`);
@@ -31,7 +30,7 @@ function attempt(title, command, args) {
 }
 
 /**
- * The same; ends this process with its code where it fails.
+ * Like `attempt`, but if the command fails, ends this process with its exit code.
  *
  * @param {string} title
  * @param {string} command
@@ -42,7 +41,7 @@ export function run(title, command, args) {
   if (code !== 0) process.exit(code);
 }
 
-/** Installs the locked packages where they are missing or older than the lock file. */
+/** Installs the locked packages if they are missing or older than the lock file. */
 export function installPackages() {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   if (major < 20 || (major === 20 && minor < 19)) {
@@ -56,7 +55,7 @@ export function installPackages() {
 }
 
 /**
- * Installs the browsers that the tests drive, where this may be done.
+ * Installs the browsers for the tests, on Debian as root.
  *
  * @param {Parameters<typeof installSystemPackages>[1]} [wanted]
  */
@@ -65,10 +64,10 @@ export function installBrowsers(wanted = {}) {
 }
 
 /**
- * Installs Debian packages that are missing, where this may be done: on Debian and its relatives, as root.
+ * Installs missing Debian packages, on Debian and its relatives as root.
  *
- * @param {Record<string, () => boolean>} needed by package, whether it is missing; without these nothing goes on
- * @param {Record<string, () => boolean>} wanted the same for packages without which some tests are skipped
+ * @param {Record<string, () => boolean>} needed required packages, each with a check for whether it is missing
+ * @param {Record<string, () => boolean>} wanted the same for optional packages; without them some tests are skipped
  */
 function installSystemPackages(needed, wanted) {
   const missingOf = (/** @type {Record<string, () => boolean>} */ packages) =>
@@ -79,7 +78,7 @@ function installSystemPackages(needed, wanted) {
     if (missing.length + useful.length === 0) return;
     process.env.DEBIAN_FRONTEND = "noninteractive";
     const install = ["install", "-y", "-qq", "--no-install-recommends"];
-    // Where this fails, the lists that are there may still do.
+    // If this fails, the existing package lists may still work.
     attempt("Updating Debian's package lists", "apt-get", ["update", "-qq"]);
     if (missing.length > 0) run("Installing what the tests need", "apt-get", [...install, ...missing]);
     if (

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { installPackages, root, run } from "./setup.mjs";
 
-/** Written after each build, so that their times tell whether anything has changed since. */
+/** Folder of stamp files. Each is written after a build; inputs newer than it have changed since. */
 const stamps = join(root, "node_modules/.cache/makemore-web");
 
 console.log("This builds makemore-web and serves its demo page. The first time takes up to a minute.");
@@ -12,7 +12,7 @@ const settings = ["package.json", "package-lock.json", "tsup.config.ts", "script
 build("the package", "build", [...settings, "src", "worker"], "dist/index.js");
 build("the demo page", "demo:build", ["demo", "dist"], "demo/dist/index.html");
 
-// Imported only now, because Vite may have been missing before.
+// Imported only now, because Vite may just have been installed.
 const { preview } = await import("vite");
 const server = await preview({
   root: join(root, "demo"),
@@ -41,7 +41,7 @@ function build(what, script, inputs, output) {
 }
 
 /**
- * When a file, or any in a folder, last changed: milliseconds since 1970.
+ * Returns when a file, or any file in a folder, last changed: milliseconds since 1970.
  *
  * @param {string} path
  * @returns {number}
@@ -49,7 +49,7 @@ function build(what, script, inputs, output) {
 function changedAt(path) {
   const status = statSync(path);
   if (!status.isDirectory()) return status.mtimeMs;
-  // The demo's own output lies in its folder.
+  // Skip the demo's output, which is inside its source folder.
   const inside = readdirSync(path).filter((name) => join(path, name) !== join(root, "demo/dist"));
   return Math.max(...inside.map((name) => changedAt(join(path, name))));
 }

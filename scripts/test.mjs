@@ -12,14 +12,14 @@ const lacks = (/** @type {string} */ module) => () =>
 const webkit = () => !findWebKit();
 installBrowsers({
   "python3-onnx": lacks("onnx"),
-  // A download of about 140 MB, most of it video and geography libraries that Debian's build asks for.
+  // A download of about 140 MB; most of it is video and geography libraries that Debian's build depends on.
   "python3-torch": lacks("torch"),
   "webkit2gtk-driver": webkit,
   xvfb: webkit,
 });
 run("Checking style", "npx", ["biome", "check", "."]);
 run("Building the package", "npm", ["run", "--silent", "build"]);
-// After the build, because the demo uses the package as any page would: by its own declarations.
+// After the build, because the demo uses the package's built type declarations, as any page would.
 run("Checking types", "npm", ["run", "--silent", "types"]);
 run("Building the demo page", "npm", ["run", "--silent", "demo:build"]);
 run("Building the documentation", "node", ["scripts/docs.mjs"]);

@@ -1,13 +1,13 @@
 /**
- * Where the package's other files are. Each is complete in itself and named here as a literal
- * `new URL(…, import.meta.url)`, which every bundler takes for a file to copy as it stands; the
- * worker is told the addresses, so that no bundler has to understand it.
+ * URLs of the package's other files. Each file is self-contained, and named here as a literal
+ * `new URL(…, import.meta.url)`, for which every bundler copies the file unchanged. The page passes the
+ * URLs to the worker, so that no bundler has to process the worker.
  */
 import { MakemoreError } from "./errors";
 import { formatValue } from "./formatValue";
 import type { MakemoreOptions } from "./types";
 
-/** Addresses by what is there. */
+/** URL of each shipped file. */
 export interface AssetURLs {
   /** The worker script. */
   readonly worker: string;
@@ -19,7 +19,7 @@ export interface AssetURLs {
   readonly ortWasm: string;
 }
 
-/** The addresses beside the main file. */
+/** URLs of the files next to the main file. */
 function besideMain(): Record<keyof AssetURLs, URL> {
   try {
     return {
@@ -38,10 +38,10 @@ function besideMain(): Record<keyof AssetURLs, URL> {
 }
 
 /**
- * The addresses, as the page's options and its base URL have it.
+ * Resolves the URLs from the options and the page's base URL.
  *
- * @throws MakemoreError `LOAD_FAILED` in a classic script without `assetsURL`, `INVALID_OPTION` for a URL
- *   that is none, `UNSUPPORTED` where there is no page
+ * @throws MakemoreError `LOAD_FAILED` in a classic script without `assetsURL`, `INVALID_OPTION` for an
+ *   invalid URL, `UNSUPPORTED` outside of a page
  */
 export function locateAssets({ workerURL, assetsURL }: MakemoreOptions): AssetURLs {
   if (typeof document === "undefined" || typeof Worker === "undefined")
@@ -67,14 +67,14 @@ export function locateAssets({ workerURL, assetsURL }: MakemoreOptions): AssetUR
 /**
  * Resolves an option against the page's base URL.
  *
- * @param folder `"./"` if the option names a folder: it then ends in a slash
+ * @param folder `"./"` if the option names a folder, so that the result ends in a slash
  */
 function resolve(name: string, url: string | URL, folder?: "./"): URL {
   try {
     const resolved = new URL(url, document.baseURI);
     if (!folder) return resolved;
     if (!resolved.pathname.endsWith("/")) resolved.pathname += "/";
-    // Throws for URLs that have no folders, such as data:.
+    // Throws for URLs without folders, such as data:.
     return new URL(folder, resolved);
   } catch {
     throw new MakemoreError(
@@ -85,22 +85,22 @@ function resolve(name: string, url: string | URL, folder?: "./"): URL {
 }
 
 /**
- * Starts a worker. A browser refuses a worker script of another origin (a CDN's), but not a local
- * one that imports it.
+ * Starts a worker. Browsers refuse a worker script from another origin (such as a CDN), but accept a local
+ * script that imports it.
  *
- * @throws MakemoreError `LOAD_FAILED` where the browser refuses at once
+ * @throws MakemoreError `LOAD_FAILED` if the browser refuses synchronously
  */
 export function startWorker(url: string): Worker {
   try {
-    // Not location's: the origin of a sandboxed frame is none at all.
+    // `self.origin`, not `location.origin`: it is "null" in a sandboxed frame.
     if (new URL(url).origin === self.origin) return new Worker(url, { type: "module" });
     const line = `import ${JSON.stringify(url)}`;
-    // A sandboxed frame has no origin, and no blob of its own that a worker could start from.
+    // A sandboxed frame has no origin, so a worker cannot start from a blob: URL there.
     if (self.origin === "null")
       return new Worker(`data:text/javascript,${encodeURIComponent(line)}`, { type: "module" });
     const script = URL.createObjectURL(new Blob([line], { type: "text/javascript" }));
     const worker = new Worker(script, { type: "module" });
-    // The script is fetched by then; revoking it at once would be too early.
+    // Revoke the URL only at the first message, when the script has been fetched.
     worker.addEventListener("message", () => URL.revokeObjectURL(script), { once: true });
     return worker;
   } catch (cause) {

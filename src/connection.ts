@@ -1,7 +1,6 @@
 /**
- * The line to the worker. comlink carries the calls, but a comlink call never settles when the
- * worker dies, so everything that waits on the worker waits here: `race` rejects it the moment
- * the worker is known to be gone.
+ * The connection to the worker, over comlink. A comlink call never settles when the worker dies, so all calls
+ * go through `race`, which rejects them as soon as the worker is known to be gone.
  */
 import { type Remote, wrap } from "comlink";
 import { version } from "../package.json";
@@ -10,10 +9,10 @@ import { MakemoreError, SERVE_TOGETHER } from "./errors";
 import type { Measurements, Outcome, WorkerAPI } from "./protocol";
 import type { MakemoreOptions } from "./types";
 
-/** Kept for the page's life, so that no second worker measures what a first one did. */
+/** Benchmarks of all workers of this page, so that a second worker does not repeat those of the first. */
 export const measurements: Measurements = new Map();
 
-/** A worker that has not said a word by then never will, ms. */
+/** Timeout for the worker's first message, ms. */
 const PATIENCE_MS = 60_000;
 
 export class Connection {
@@ -29,8 +28,8 @@ export class Connection {
    * Starts a worker.
    *
    * @param options of the `Makemore`, checked by the worker
-   * @param onEnd called once, when the worker is gone for whatever reason
-   * @throws MakemoreError `INVALID_OPTION` for an address that is none, `LOAD_FAILED`
+   * @param onEnd called once, when the worker is gone for any reason
+   * @throws MakemoreError `INVALID_OPTION` for an invalid URL, `LOAD_FAILED`
    */
   constructor(
     options: MakemoreOptions,
@@ -57,19 +56,19 @@ export class Connection {
       this.end(new MakemoreError("LOAD_FAILED", `The worker ${files.worker} ${what}. ${SERVE_TOGETHER}`));
     }, PATIENCE_MS);
     this.#ready = this.#configure(options, files);
-    // Whoever calls first hears of it; nobody else has to.
+    // The first call reports the failure; this only prevents an unhandled rejection.
     this.#ready.catch(() => {});
   }
 
   async #configure(options: MakemoreOptions, files: AssetURLs): Promise<void> {
     const lockName = `makemore-web ${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
-    // A URL cannot be cloned; where it leads is in `files`.
+    // A URL object cannot be cloned; `files` has the resolved URLs.
     const { workerURL: _, assetsURL: __, ...checked } = options;
     let outcome: Outcome<void>;
     try {
       outcome = await this.#api.configure({ version, options: checked, files, lockName, measurements });
     } catch (error) {
-      // An option that cannot be sent.
+      // An option cannot be cloned.
       this.end(new MakemoreError("INVALID_OPTION", `new Makemore: ${error}`));
       throw error;
     }
@@ -80,8 +79,8 @@ export class Connection {
       this.end(error);
       throw error;
     }
-    // A worker that is killed says nothing, but lets go of its lock. Where the browser refuses locks (a
-    // sandboxed frame, say), its death goes unnoticed until the worker itself reports it.
+    // A killed worker sends no message, but releases its lock. If the browser refuses locks (in a sandboxed
+    // frame, for example), the page does not notice its death.
     navigator.locks
       ?.request(lockName, () =>
         this.end(new MakemoreError("WORKER_FAILED", "The worker was killed; what it had learned is lost.")),
@@ -92,7 +91,7 @@ export class Connection {
   /**
    * Makes a call and unpacks its outcome.
    *
-   * @throws MakemoreError the worker's own, or why it is gone
+   * @throws MakemoreError the worker's error, or the reason why the worker is gone
    */
   async race<T>(call: (api: Remote<WorkerAPI>) => Promise<Outcome<T>>): Promise<T> {
     let reject: (error: MakemoreError) => void = () => {};
@@ -106,7 +105,7 @@ export class Connection {
         throw new MakemoreError(outcome.error.code, outcome.error.message, outcome.error);
       return outcome.value;
     } catch (error) {
-      // Options are cloned to the worker, where they are checked; a function, say, does not get there.
+      // The worker checks the options, but values such as functions cannot be cloned to it.
       if (error instanceof Error && error.name === "DataCloneError")
         throw new MakemoreError("INVALID_OPTION", `An option cannot be sent to the worker: ${error.message}`);
       throw error instanceof MakemoreError
@@ -117,12 +116,12 @@ export class Connection {
     }
   }
 
-  /** Asks a call that is under way to end soon. */
+  /** Asks a running call to end soon. */
   abort(id: number): void {
     void this.#api.abort(id);
   }
 
-  /** Stops the worker and rejects whatever waits on it. Later calls do nothing. */
+  /** Stops the worker and rejects all pending calls. Calling it again does nothing. */
   end(error: MakemoreError): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -135,16 +134,16 @@ export class Connection {
   }
 }
 
-/** Where Vite's dependency optimizer puts the main file, whatever its cache folder is: without the worker. */
+/** Path of the main file after Vite's dependency optimizer, which does not copy the worker. */
 const OPTIMIZED = /\/deps\/makemore-web\/[^/]*$/;
 const VITE_FIX = `Vite's optimizer left it behind: set optimizeDeps: { exclude: ["makemore-web"] } in its configuration.`;
 
-/** Why a script did not start, and what to do: a browser's error event does not say. */
+/** Explains why a script did not start and how to fix it, because the browser's error event does not. */
 async function explainStartFailure(url: string): Promise<string> {
   const response = await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
   const { origin, pathname } = new URL(url);
   const fix = OPTIMIZED.test(pathname) ? VITE_FIX : SERVE_TOGETHER;
-  // From another origin it is a local script of one line that imports it.
+  // For another origin, the worker starts from a local one-line script that imports it.
   const needs =
     origin === self.origin ? "worker-src, script-src" : `worker-src and script-src need blob: and ${origin}`;
   const policy = `the page's Content-Security-Policy refuses it (${needs})`;

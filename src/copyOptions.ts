@@ -1,18 +1,18 @@
 /**
- * Options on their way to the worker. They are copied here, because a proxy (Vue's or MobX's reactive
- * state) cannot cross the thread; the worker, which knows every option, checks their values.
+ * Copies options before they are sent to the worker, because a proxy (reactive state of Vue or MobX) cannot be
+ * cloned. The worker, which knows every option, checks their values.
  */
 import { MakemoreError } from "./errors";
 import { formatValue, kindOf } from "./formatValue";
 import { pageOptions } from "./pageOptions";
 
-/** No option is nested deeper than this; a cycle is. */
+/** Maximum nesting of options; anything deeper is a mistake or a cycle. */
 const MAX_DEPTH = 8;
 
 /**
- * Copies options, and reads through proxies.
+ * Copies options, and replaces proxies by their content.
  *
- * @param call the method they were given to; the values of its options that stay on the page are not copied
+ * @param call name of the method; its options that stay on the page are not copied
  * @throws MakemoreError `INVALID_OPTION` for anything but plain data
  */
 export function copyOptions<Options extends object>(call: string, options: Options): Options {
@@ -41,6 +41,6 @@ export function copyOptions<Options extends object>(call: string, options: Optio
       );
     return value;
   };
-  // The same names and values, less any proxies.
+  // The copy has the same names and values, without proxies.
   return copy(options, []) as Options;
 }

@@ -1,4 +1,4 @@
-/** A value for a message: itself where it is short, else its beginning, or what it is. */
+/** Formats a value for a message: a short one in full, a long one shortened or by its kind. */
 export function formatValue(value: unknown): string {
   switch (typeof value) {
     case "bigint":
@@ -19,8 +19,8 @@ export function formatValue(value: unknown): string {
 }
 
 /**
- * The kind of a value: "Array", "Promise", "File". Unlike `instanceof` it also holds for objects of another
- * realm (an iframe's) and behind a proxy.
+ * Returns the kind of a value: "Array", "Promise", "File". Unlike `instanceof`, it also works for objects of
+ * another realm (an iframe) and behind a proxy.
  */
 export function kindOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice(8, -1);
@@ -30,7 +30,7 @@ function asJSON(value: unknown): string {
   try {
     return JSON.stringify(value) ?? "an object";
   } catch {
-    // A circle, or a BigInt.
+    // A cyclic object, or one with a BigInt.
     return "an object";
   }
 }

@@ -11,6 +11,6 @@ export { MakemoreError, type MakemoreErrorCode } from "./errors";
 export { Makemore } from "./makemore";
 export type * from "./types";
 
-/** A shared instance, whose worker starts at its first use. */
+/** A shared instance; its worker starts on first use. */
 const makemore: Makemore = new Makemore();
 export default makemore;

@@ -1,4 +1,4 @@
-/** Options that stay on the page, by the call they are given to; the worker knows all others by their schemas. */
+/** Options that stay on the page, by method; the worker's schemas define all others. */
 export const pageOptions: Readonly<Record<string, readonly string[]>> = {
   "new Makemore": ["assetsURL", "workerURL"],
   train: ["onProgress", "signal"],

@@ -1,6 +1,6 @@
 /**
- * What crosses the thread. Options cross as the caller gave them, less what cannot be cloned, and
- * are checked on the other side; words and files cross as bytes and are transferred. Types only.
+ * Types of the messages between page and worker. Options are sent as the caller passed them, without those that
+ * cannot be cloned, and the worker checks them. Words and files are sent as bytes and transferred.
  */
 import type { AssetURLs } from "./assetURLs";
 import type { MakemoreErrorCode } from "./errors";
@@ -23,7 +23,7 @@ import type {
   TrainResult,
 } from "./types";
 
-/** Options without what stays on the page's side. */
+/** Options without those that stay on the page. */
 export type PlainTrainOptions = Omit<TrainOptions, "onProgress" | "signal">;
 export type PlainGroupOptions = Omit<ScoreOptions, "signal">;
 export type PlainNextOptions = Omit<NextOptions, "signal">;
@@ -34,30 +34,30 @@ export type PlainSampleOptions = Omit<SampleOptions, "signal" | "novel" | "avoid
 };
 export type PlainExportOptions = Omit<ExportOptions, "signal">;
 export type PlainLoadOptions = Omit<LoadOptions, "words" | "signal">;
-/** Those of `classify`, `evaluate` and `save`: none are left if all is well. */
+/** Options of `classify`, `evaluate` and `save` in the worker: a valid call has none left. */
 export type NoOptions = Record<string, unknown>;
 
-/** Words on their way to the worker, which come in pieces, because a long list is encoded in slices. */
+/** Words for the worker. They arrive in pieces, because a long list is encoded in slices. */
 export interface EncodedWords {
-  /** Gives `WordsPiece`s, in order. */
+  /** Port that receives `WordsPiece`s, in order. */
   readonly port: MessagePort;
-  /** Whether they came as one string, which may turn out to be something else, such as a CSV file. */
+  /** Whether the caller passed one string, which may turn out to be something else, such as a CSV file. */
   readonly isText: boolean;
-  /** If they are several lists: the name of each, and whether it came as one string. The pieces come list by list. */
+  /** For several lists: the name of each, and whether it is one string. The pieces arrive list by list. */
   readonly groups?: readonly { readonly name: string; readonly isText: boolean }[];
 }
 
-/** UTF-8, one word a line, cut between any two characters; undefined after the last one of each list. */
+/** UTF-8, one word per line, cut between any two characters; undefined after the last piece of each list. */
 export type WordsPiece = Uint8Array<ArrayBuffer> | undefined;
 
-/** Words and their scores, in a form that crosses the thread fast. */
+/** Words and their scores, in a form that is fast to send. */
 export interface ScoredWords {
   readonly words: readonly string[];
-  /** For each word in turn: its characters' surprises, then its end's. */
+  /** For each word in turn: the surprises of its characters, then of its end. */
   readonly surprises: Float32Array<ArrayBuffer>;
 }
 
-/** Words and what each group makes of them. */
+/** Words and each group's probability for them. */
 export interface ClassifiedWords {
   readonly words: readonly string[];
   readonly groups: readonly string[];
@@ -65,13 +65,13 @@ export interface ClassifiedWords {
   readonly probabilities: Float64Array<ArrayBuffer>;
 }
 
-/** What `auto` measured, by model, batch size and optimiser. The page keeps it, for every worker it starts. */
+/** Benchmarks of `auto`, by model, batch size, optimiser and examples. The page caches them for all its workers. */
 export type Measurements = Map<string, BackendMeasurement[]>;
 
-/** What the worker tells the page while a call is under way. */
+/** Messages of the worker to the page while a training runs. */
 export type TrainEvent = { model: ModelInfo; measurements: Measurements } | { progress: Progress };
 
-/** What a call failed with. */
+/** The error of a failed call. */
 export interface CallError {
   readonly code: MakemoreErrorCode;
   readonly message: string;
@@ -79,31 +79,31 @@ export interface CallError {
 }
 
 /**
- * What a call came to. Errors travel as data: a structured clone of an Error would lose its code.
+ * Result of a call. Errors are sent as data, because a structured clone of an Error would lose its code.
  */
 export type Outcome<T> = { readonly value: T } | { readonly error: CallError };
 
 /**
- * Takes a part of a result that is too long for one message; the worker waits for the answer before it
- * sends the next one, so that the page is never flooded.
+ * Receives a part of a result that is too long for one message. The worker waits for the answer before it
+ * sends the next part, so that the page is never flooded.
  */
 export type OnPart<T> = (part: T) => void | Promise<void>;
 
-/** Told once, before any other call. */
+/** Configuration of the worker, sent once before any other call. */
 export interface WorkerConfiguration {
-  /** Of the package: a copy of the worker that was left behind by an update is found out. */
+  /** Version of the package, to detect a worker file that is older or newer than the page's. */
   readonly version: string;
-  /** As given to the constructor, unchecked. */
+  /** Options of the constructor, unchecked. */
   readonly options: Omit<MakemoreOptions, "workerURL" | "assetsURL">;
   readonly files: AssetURLs;
   readonly measurements: Measurements;
-  /** A Web Lock that the worker holds for life, so that the page learns of its death. */
+  /** A Web Lock that the worker holds until it ends, so that the page notices its death. */
   readonly lockName: string;
 }
 
 /**
- * The worker as the page sees it. A call takes an id first; `abort(id)` makes it end soon, with what it
- * has: a training keeps what it learned. `stop(id)` ends a training softly: its setup goes on, and it
+ * The worker's API for the page. The first argument of a call is its id. `abort(id)` ends a call soon; a
+ * training keeps the steps that it has done. `stop(id)` ends a training softly: it finishes its setup, and
  * returns its result so far.
  */
 export interface WorkerAPI {
@@ -120,7 +120,7 @@ export interface WorkerAPI {
     words: EncodedWords | undefined,
     onEvent: (event: TrainEvent) => void,
   ): Promise<Outcome<TrainResult>>;
-  /** All words go to `onPart`, also those that were found before it failed. */
+  /** Sends all words to `onPart`, including those found before a failure. */
   sample(
     id: number,
     options: PlainSampleOptions,
@@ -129,7 +129,7 @@ export interface WorkerAPI {
     onPart: OnPart<string[]>,
     avoid: EncodedWords | undefined,
   ): Promise<Outcome<void>>;
-  /** Words without end, until it is aborted; each part waits until the page asks for more. */
+  /** Sends words until it is aborted; each part waits until the page asks for more. */
   words(
     id: number,
     options: PlainSampleOptions,

@@ -2,7 +2,7 @@ import type { ClassifiedWords, ScoredWords } from "./protocol";
 import { ITEMS, type Work } from "./slices";
 import type { Classification, WordScore } from "./types";
 
-/** What `score` returns for some words, in slices: one word may have millions of characters. */
+/** Builds the result of `score`, in slices, because one word may have millions of characters. */
 export function* wordScores({ words, surprises }: ScoredWords): Work<WordScore[]> {
   const scores: WordScore[] = [];
   let at = 0;
@@ -30,7 +30,7 @@ export function* wordScores({ words, surprises }: ScoredWords): Work<WordScore[]
   return scores;
 }
 
-/** What `classify` returns for some words. */
+/** Builds the result of `classify`. */
 export function classifications({ words, groups, probabilities }: ClassifiedWords): Classification[] {
   return words.map((word, i) => {
     const own = [...probabilities.subarray(i * groups.length, (i + 1) * groups.length)];

@@ -1,5 +1,5 @@
 /**
- * Long work in slices of time, so that neither the page nor a short call waits for it. The work is a
+ * Runs long work in slices of time, so that neither the page nor a short call waits for it. The work is a
  * generator: it yields wherever it may be interrupted, and returns its result.
  */
 
@@ -9,7 +9,7 @@ export type Work<T> = Generator<void, T>;
 /** Items of a cheap loop between two yields; a power of 2. */
 export const ITEMS = 4096;
 
-/** Length of a slice, ms: well below the 50 ms that a browser calls a long task. */
+/** Length of a slice, ms: well below 50 ms, from which on browsers report a long task. */
 const SLICE_MS = 12;
 
 /** Runs work for one slice of time, or to its end. */
@@ -22,7 +22,7 @@ export function runSlice<T>(work: Work<T>): IteratorResult<void, T> {
 }
 
 /**
- * Runs work to its end; between two slices the event loop takes a turn. The first slice runs at once.
+ * Runs work to its end, with a turn of the event loop between slices. The first slice runs at once.
  *
  * @throws the signal's reason when it aborts
  */
@@ -35,7 +35,7 @@ export async function inSlices<T>(work: Work<T>, signal?: AbortSignal): Promise<
   }
 }
 
-/** Gives the event loop a turn if the last one was `ms` ago or longer; to be called often. */
+/** Returns a function that yields to the event loop if `ms` have passed since the last time; call it often. */
 export function turns(ms: number): () => Promise<void> {
   let last = performance.now();
   return async () => {
@@ -54,8 +54,8 @@ export function runToEnd<T>(work: Work<T>): T {
 }
 
 /**
- * Lets the event loop take one turn. A message to oneself, because nested timers are clamped to 4 ms, and
- * to a second in a hidden tab.
+ * Yields to the event loop once. It posts a message to itself, because browsers clamp nested timers to 4 ms,
+ * and to a second in a hidden tab.
  */
 export function nextTask(): Promise<void> {
   return new Promise((resolve) => {

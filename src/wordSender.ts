@@ -4,11 +4,11 @@ import type { EncodedWords, WordsPiece } from "./protocol";
 import { inSlices, runSlice, type Work } from "./slices";
 import type { WordGroups, Words } from "./types";
 
-/** The line separators of Python's `str.splitlines`, which the worker splits a text at. */
+/** The line separators of Python's `str.splitlines`, at which the worker splits a text. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: three of them separate lines.
 const LINE_SEPARATOR = /[\n\r\v\f\u001c-\u001e\u0085\u2028\u2029]/;
 
-/** Likely mistakes: what was given, and what its caller meant to give. */
+/** Fixes for likely mistakes, by the kind of the value that was passed as words. */
 const FIXES: Readonly<Record<string, string>> = {
   Promise: "await it",
   Response: "give await response.text()",
@@ -21,12 +21,12 @@ const FIXES: Readonly<Record<string, string>> = {
 
 /** UTF-16 units encoded between two yields: well below a millisecond. */
 const CHUNK = 1 << 16;
-/** Words read between two yields; whoever makes them may be slow. */
+/** Words read between two yields; few, because the caller's iterator may be slow. */
 const READ = 32;
 
 /**
- * Words on their way to the worker: read, checked, encoded and sent in slices, the first at once. So a short
- * list is read when the call is made.
+ * Reads, checks, encodes and sends words to the worker in slices. The first slice runs at once, so a short list is
+ * read synchronously.
  */
 export class WordSender {
   readonly encoded: EncodedWords;
@@ -34,10 +34,10 @@ export class WordSender {
   readonly #work: Work<void>;
 
   /**
-   * @param words any iterable of strings, or one string with a word a line; or lists of them by name
-   * @param call the method they were given to, for messages
-   * @param mayBeNone whether there may be no words
-   * @throws MakemoreError `INVALID_WORDS` for what is not words
+   * @param words any iterable of strings, one string with a word per line, or several of these by name
+   * @param call method name, for messages
+   * @param mayBeNone whether the list may be empty
+   * @throws MakemoreError `INVALID_WORDS` for anything else
    */
   constructor(words: Words | WordGroups, call: string, mayBeNone = false) {
     const lists = isGroups(words) ? listsOf(words, call) : [{ name: "", label: call, words }];
@@ -76,14 +76,14 @@ export class WordSender {
 
 /** One list of words. */
 interface List {
-  /** Of its group. */
+  /** Name of its group. */
   readonly name: string;
-  /** What it is in messages. */
+  /** Name of the list in messages. */
   readonly label: string;
   readonly words: Words;
 }
 
-/** Whether words are several lists by name. An empty record is none. */
+/** Tells whether words are several lists by name. An empty record is not. */
 function isGroups(words: Words | WordGroups): words is WordGroups {
   return kindOf(words) === "Object" && !(Symbol.iterator in Object(words)) && Object.keys(words).length > 0;
 }
@@ -120,7 +120,7 @@ function checkIterable(words: Iterable<string>, call: string): void {
     );
 }
 
-/** A text in pieces; the last is followed by undefined. */
+/** Sends a text in pieces, then undefined. */
 function* encodeText(text: string, send: (piece: WordsPiece) => void): Work<void> {
   yield* encodePieces(text, send);
   send(undefined);
@@ -129,7 +129,7 @@ function* encodeText(text: string, send: (piece: WordsPiece) => void): Work<void
 function* encodePieces(text: string, send: (piece: WordsPiece) => void): Work<void> {
   for (let from = 0; from < text.length; ) {
     let to = Math.min(text.length, from + CHUNK);
-    // The two halves of a character stay together.
+    // Do not cut between the two halves of a surrogate pair.
     if (/[\ud800-\udbff]/.test(text.charAt(to - 1))) to++;
     send(new TextEncoder().encode(text.slice(from, to)));
     from = to;
@@ -144,7 +144,7 @@ function* encodeWords(
   mayBeNone: boolean,
 ): Work<void> {
   const invalid = (what: string) => new MakemoreError("INVALID_WORDS", `${call}: ${what}`);
-  // Read before they are encoded, which takes longer: then the first slice has read most lists to their end.
+  // Read all words before encoding, which takes longer: the first slice then reads most lists completely.
   const { length } = words as { length?: unknown };
   const list: string[] = [];
   for (const word of words) if (list.push(word) % READ === 0) yield;
@@ -163,7 +163,7 @@ function* encodeWords(
     lines.push(trimmed);
     units += trimmed.length + 1;
     if (units < CHUNK && i < list.length - 1) continue;
-    // A line break ends every line, so that a last empty word is seen as one.
+    // End every line with a line break, so that a last empty word is not lost.
     yield* encodePieces(`${lines.join("\n")}\n`, send);
     lines = [];
     units = 0;
@@ -171,7 +171,7 @@ function* encodeWords(
   send(undefined);
 }
 
-/** Whether a word has a line separator in it. */
+/** Tells whether a word contains a line separator. */
 function* hasLineSeparator(word: string): Work<boolean> {
   if (word.length <= CHUNK) return LINE_SEPARATOR.test(word);
   for (let from = 0; from < word.length; from += CHUNK) {

@@ -17,7 +17,7 @@ import { progressDisplay } from "./progress";
 /** Steps between live samples on a terminal. */
 const SAMPLE_EVERY = 200;
 const INTERRUPTED = 130;
-/** `train`'s. */
+/** Default seed of `train`. */
 const DEFAULT_SEED = 42;
 
 const HEADINGS: Readonly<Record<Origin, string>> = {
@@ -29,7 +29,7 @@ const HEADINGS: Readonly<Record<Origin, string>> = {
 
 async function main(): Promise<number> {
   const { words: file, options } = parseArguments(process.argv.slice(2));
-  // A reader such as `head` may have enough before the end.
+  // A reader such as `head` may close the pipe early.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
   const words = file === undefined ? undefined : { text: await readText(file), column: options.column };
   const mm = new Makemore();
@@ -57,12 +57,12 @@ async function readText(file: string): Promise<string> {
   return new TextDecoder().decode(bytes);
 }
 
-/** What to avoid: a file with one word per line, or words separated by commas. */
+/** Reads what to avoid: a file with one word per line, or words separated by commas. */
 async function readAvoided(given: string): Promise<string | string[]> {
   return existsSync(given) ? readText(given) : given.split(",");
 }
 
-/** Trains; the first Ctrl+C ends it softly, the second at once. */
+/** Trains. The first Ctrl+C stops it and keeps the model, the second ends the process at once. */
 async function learn(mm: Makemore, words: Words, options: CommandOptions): Promise<TrainResult> {
   const display = progressDisplay(process.stderr, options.quiet === true);
   const during: ResumeOptions = {

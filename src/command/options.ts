@@ -1,4 +1,4 @@
-/** The command's arguments. Names that makemore.py has mean what they mean there. */
+/** The command's arguments. Options with a name from makemore.py mean the same as there. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { version } from "../../package.json";
 import type { ModelChoice } from "../types";
@@ -39,7 +39,7 @@ export interface CommandLine {
   readonly options: CommandOptions;
 }
 
-/** The command line is wrong, or asks for help: what it has to say was said. */
+/** Thrown for a wrong command line, `--help` and `--version`; the text is printed already. */
 export { CommanderError as UsageError };
 
 /**
@@ -110,17 +110,17 @@ export function parseArguments(args: readonly string[]): CommandLine {
   return { words, options };
 }
 
-/** An option of a training, whether it begins or goes on. */
+/** Makes an option for new and resumed trainings. */
 function ofTraining(flags: string, description: string): Option {
   return new Option(flags, description).conflicts("sampleOnly");
 }
 
-/** An option of a new model; one that is resumed has its own. */
+/** Makes an option for new models only; a resumed model keeps its own setting. */
 function ofNew(flags: string, description: string): Option {
   return new Option(flags, description).conflicts(["resume", "sampleOnly"]);
 }
 
-/** What `train` takes for a model, or undefined for its default. The library checks the sizes. */
+/** Returns the `model` option of `train`, or undefined for its default. The library checks the sizes. */
 export function modelChoice({ type, nLayer, nHead, nEmbd, nEmbd2 }: CommandOptions): ModelChoice | undefined {
   const sizes = { type, layers: nLayer, heads: nHead, embedding: nEmbd, hidden: nEmbd2 };
   const given = Object.entries(sizes).filter(([, value]) => value !== undefined);

@@ -1,11 +1,11 @@
-/** Tells where a sampled word comes from, as makemore.py does: the training words, the words held out, or neither. */
+/** Tells where a sampled word occurs, as makemore.py does: in the training words, the held-out words, or neither. */
 
 import { buildDataset, type TokenStream } from "../../worker/data/dataset";
 import { seedNumber } from "../../worker/data/random";
 import { wordsWork } from "../../worker/data/text";
 import { runToEnd } from "../slices";
 
-/** Where a word is: `"test"` holds the validation words too; `"list"` if the split is not known. */
+/** Where a word occurs. `"test"` includes the validation words; `"list"` means that the split is unknown. */
 export type Origin = "train" | "test" | "list" | "new";
 
 /** Shares of train, validation and test that the command trains with. */
@@ -17,7 +17,7 @@ export interface Words {
 }
 
 /**
- * @param seed of the training; undefined if a file holds it, and then the split is not known
+ * @param seed of the training; undefined if only a file has it, because the split is then unknown
  */
 export function originsOf(
   { text, column }: Words,

@@ -1,4 +1,4 @@
-/** How training stands, on the standard error: a bar with live samples on a terminal, else a line now and then. */
+/** Shows progress on standard error: a bar with live samples on a terminal, otherwise a line per tenth. */
 import { createLogUpdate } from "log-update";
 import type { Progress } from "../types";
 
@@ -7,14 +7,14 @@ const WIDTH = 30;
 
 export interface ProgressDisplay {
   show(progress: Progress): void;
-  /** Leaves the last state on the screen. */
+  /** Ends the display, and leaves its last state on the screen. */
   end(): void;
 }
 
 /** @param quiet shows nothing */
 export function progressDisplay(stream: NodeJS.WriteStream, quiet: boolean): ProgressDisplay {
   if (quiet) return { show: () => {}, end: () => {} };
-  // A terminal of unknown size says 0 rows of 0 columns.
+  // A terminal of unknown size reports 0 rows and 0 columns.
   return stream.isTTY && stream.rows > 0 ? terminalDisplay(stream) : lineDisplay(stream);
 }
 
@@ -31,7 +31,7 @@ function terminalDisplay(stream: NodeJS.WriteStream): ProgressDisplay {
   };
 }
 
-/** A line for each tenth of the training. */
+/** Prints a line per tenth of the training. */
 function lineDisplay(stream: NodeJS.WriteStream): ProgressDisplay {
   let tenths = 0;
   return {

@@ -1,14 +1,14 @@
 /**
- * What a browser gives a page and Node does not. The build of dist/node.js puts these exports in place of the
- * globals of the same names (tsup.config.ts), so the rest of src/ is the same for both.
+ * Replacements for the globals of a page that Node lacks. The build of dist/node.js replaces the globals of the
+ * same names by these exports (tsup.config.ts), so the rest of src/ is the same for both.
  *
- * Importing this does nothing: servers import the package only to render pages. Node's modules come from
- * `process.getBuiltinModule`, because bundlers for servers would follow an `import`.
+ * Importing this file has no side effects, because servers import the package only to render pages. Node's modules
+ * come from `process.getBuiltinModule`, because bundlers for servers would resolve an `import`.
  */
 import threadStart from "./threadStart?script";
 
 export const document = {
-  /** Relative URLs in options start at the working directory. */
+  /** Base of relative URLs in options: the working directory. */
   get baseURI(): string {
     return process.getBuiltinModule("node:url").pathToFileURL(`${process.cwd()}/`).href;
   },
@@ -17,17 +17,17 @@ export const document = {
 /** The origin of file: URLs. */
 export const self = { origin: "null" };
 
-/** No locks: a thread that ends tells its `Worker`. */
+/** Has no locks; they are not needed, because `Worker` reports the end of its thread. */
 export const navigator: { locks?: LockManager } = {};
 
-/** What comlink's requests and answers have in common. */
+/** Fields that comlink's requests and answers share. */
 interface Message {
   id?: string;
 }
 
 type Failed = (event: { message: string; preventDefault(): void }) => void;
 
-/** A thread with the interface of a browser's `Worker`. It keeps the process alive only while it owes an answer. */
+/** A thread with the interface of a browser's `Worker`. It keeps the process alive only while a call is pending. */
 export class Worker extends EventTarget {
   onerror: Failed | null = null;
   onmessageerror: (() => void) | null = null;
@@ -35,14 +35,14 @@ export class Worker extends EventTarget {
   /** Ids of requests without an answer. */
   readonly #unanswered = new Set<string>();
 
-  /** @param url of the worker script: a file: URL, or whatever else the runtime imports */
+  /** @param url of the worker script: a file: URL, or any other URL that the runtime can import */
   constructor(url: string) {
     super();
     const { Worker: Thread } = process.getBuiltinModule("node:worker_threads");
     this.#thread = new Thread(threadStart, {
       eval: true,
       workerData: url,
-      // The process's own (--import, --input-type) are for the user's files.
+      // Do not inherit the process's options (--import, --input-type), which are for the user's files.
       execArgv: [],
     });
     const failed = (message: string) => this.onerror?.({ message, preventDefault: () => {} });
@@ -58,7 +58,7 @@ export class Worker extends EventTarget {
 
   postMessage(message: Message, transfer: import("node:worker_threads").Transferable[]): void {
     this.#thread.postMessage(message, transfer);
-    // After it was sent: what cannot be cloned throws, and nobody answers.
+    // After sending: a message that cannot be cloned throws above and never gets an answer.
     if (message.id !== undefined) this.#unanswered.add(message.id);
     this.#thread.ref();
   }

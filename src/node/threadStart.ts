@@ -1,24 +1,24 @@
 /**
- * Runs the worker script in a thread of Node: first gives it the globals of a browser's worker. dist/node.js
- * carries this file as a string, so that no bundler or server has to find one file more.
+ * Runs the worker script in a thread of Node, after defining the globals of a browser's worker. dist/node.js
+ * contains this file as a string, so that no bundler or server has to find another file.
  */
 const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");
 const { readFileSync } = process.getBuiltinModule("node:fs");
 const { readFile } = process.getBuiltinModule("node:fs/promises");
 
-/** Defines a global, also where the runtime has a read-only one. */
+/** Defines a global, even if the runtime has a read-only one. */
 function define(name: string, value: unknown): void {
   Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
 }
 
 define("self", globalThis);
-// ONNX Runtime resolves URLs against the origin, and that of a file: URL is "null".
+// ONNX Runtime resolves URLs against the origin, which would be "null" for a file: URL.
 define("location", { href: workerData, origin: "file://" });
 // tfjs and ONNX Runtime recognize a worker by it.
 define("WorkerGlobalScope", class WorkerGlobalScope {});
 if (typeof navigator === "undefined") define("navigator", {});
 
-// Deno does not keep messages for a script that still loads.
+// Deno does not queue messages while the script loads.
 const early: unknown[] = [];
 const keep = (data: unknown) => early.push(data);
 parentPort?.on("message", keep);
@@ -44,12 +44,12 @@ const fetchFromWeb = globalThis.fetch;
 define("fetch", async (input: string | URL | Request, init?: RequestInit) => {
   const url = input instanceof Request ? input.url : String(input);
   if (!url.startsWith("file:")) return fetchFromWeb(input, init);
-  // WebAssembly is compiled while it streams only under its own type.
+  // Streaming compilation requires WebAssembly's own media type.
   const type = url.endsWith(".wasm") ? "application/wasm" : "application/octet-stream";
   return new Response(await readFile(new URL(url)), { headers: { "content-type": type } });
 });
 
-// The WebAssembly of tfjs recognizes a worker by the first, and then reads file: URLs by the second.
+// The WebAssembly of tfjs detects a worker by `importScripts`, and then reads file: URLs with the second global.
 define("importScripts", () => {});
 define(
   "XMLHttpRequest",
@@ -68,5 +68,5 @@ define(
   },
 );
 
-// A script that does not load ends the thread with its error.
+// If the script does not load, the unhandled rejection ends the thread with its error.
 void import(workerData);
