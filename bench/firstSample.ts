@@ -1,0 +1,59 @@
+/**
+ * `node scripts/run.mjs bench/firstSample.ts`: milliseconds until the first `sample(10)` after a training of the
+ * default recipe is answered, with `prefetch`, which fetches and starts ONNX Runtime while it trains, and without.
+ * The built package in Chromium, served from this machine: a network adds its time to the second. Run
+ * `npm run build` first.
+ */
+import { readFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
+import { chromium } from "playwright";
+import { chromiumArgs, chromiumPath } from "../scripts/browsers.mjs";
+import type { Makemore } from "../src";
+import { withBuiltPage } from "./built";
+import { summarise } from "./statistics";
+
+const REPEATS = 5;
+
+/** The command. */
+export async function main(): Promise<void> {
+  const text = readFileSync(new URL("../demo/words/names.txt", import.meta.url), "utf8");
+  const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
+  console.log(
+    `${cpus()[0]?.model}, Chromium ${browser.version()}, load ${loadavg()[0]?.toFixed(1)}, ${REPEATS} takes\n`,
+  );
+  console.log("| prefetch | first sample(10), ms | | second, ms |\n|---|--:|---|--:|");
+  try {
+    for (const prefetch of [true, false]) {
+      const firsts: number[] = [];
+      const seconds: number[] = [];
+      for (let take = 0; take < REPEATS; take++)
+        // A page each: a worker starts ONNX Runtime once.
+        await withBuiltPage(browser, async (page) => {
+          const [first, second] = await page.evaluate(
+            async ([text, prefetch]) => {
+              // @ts-expect-error the page's script has put it there
+              const mm: Makemore = new globalThis.Makemore({ backend: "wasm" });
+              await mm.train(text, { prefetch });
+              const times: [number, number] = [0, 0];
+              for (const call of [0, 1] as const) {
+                const start = performance.now();
+                await mm.sample(10);
+                times[call] = performance.now() - start;
+              }
+              mm.dispose();
+              return times;
+            },
+            [text, prefetch] as const,
+          );
+          firsts.push(first);
+          seconds.push(second);
+        });
+      const { median, min, max } = summarise(firsts);
+      console.log(
+        `| ${prefetch} | ${median.toFixed(0)} | ${min.toFixed(0)} – ${max.toFixed(0)} | ${summarise(seconds).median.toFixed(0)} |`,
+      );
+    }
+  } finally {
+    await browser.close();
+  }
+}
