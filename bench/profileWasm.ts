@@ -3,7 +3,7 @@
  * Chromium under its sampling profiler. Kernels that the browser inlines (rows.ts) count for the
  * Level that calls them.
  *
- *     node bench/profile-wasm.mjs [relaxed-simd | simd] [batchSize] [sgd | adamw] [even | random]
+ *     node bench/profile-wasm.mjs [relaxed-simd | simd] [batchSize] [sgd | adamw] [even | random] [model]
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -11,6 +11,8 @@ import { chromium } from "playwright";
 import { build } from "vite";
 import { chromiumArgs, chromiumPath } from "../scripts/browsers.mjs";
 import type { kernelsModule } from "../scripts/build-kernels.mjs";
+import type { ArchitectureName } from "../worker/model/architectures";
+import * as architectures from "../worker/model/architectures/list";
 import { summarise } from "./statistics";
 import type { Profiled } from "./web/profiled";
 import type { Task } from "./web/trainers";
@@ -25,6 +27,9 @@ const STEPS_A_REPEAT = 1000;
 /** Under the profiler, which gives the shares. */
 const STEPS = 6000;
 
+/** A step of a model that reads words takes up to 20 times as long as one of the WaveNet; this many fewer are run. */
+const FEWER_OF_WORDS = 20;
+
 /** Functions below this share of the time are shown together. */
 const SMALLEST_SHARE = 0.003;
 
@@ -34,13 +39,21 @@ const SMALLEST_SHARE = 0.003;
  * @param compile brought along, because the compiler cannot be loaded from within Vite's runner
  */
 export async function main(
-  [device = "relaxed-simd", batchSize = "128", optimizer = "adamw", order = "even"]: string[],
+  [
+    device = "relaxed-simd",
+    batchSize = "128",
+    optimizer = "adamw",
+    order = "even",
+    model = "wavenet",
+  ]: string[],
   compile: typeof kernelsModule,
 ) {
   if (device !== "relaxed-simd" && device !== "simd")
     throw new Error(`There is no build ${device}; relaxed-simd and simd are the builds.`);
   if (order !== "even" && order !== "random")
     throw new Error(`There is no order ${order}; even (with soft targets) and random are the orders.`);
+  if (!isArchitecture(model)) throw new Error(`There is no model ${model}; try wavenet, gru or transformer.`);
+  const fewer = model === "wavenet" || model === "mlp" ? 1 : FEWER_OF_WORDS;
   const task: Task = {
     words: readFileSync(new URL("../demo/words/names.txt", import.meta.url), "utf8"),
     batchSize: Number(batchSize),
@@ -57,12 +70,13 @@ export async function main(
   try {
     const page = await browser.newPage();
     await page.addScriptTag({ content });
-    await page.evaluate(([task, device, order]) => profiled.begin(task, device, order), [
+    await page.evaluate(([task, device, order, model]) => profiled.begin(task, device, order, model), [
       task,
       device,
       order,
+      model,
     ] as const);
-    await page.evaluate((steps) => profiled.run(steps), WARM_UP);
+    await page.evaluate((steps) => profiled.run(steps), WARM_UP / fewer);
 
     const profiler = await page.context().newCDPSession(page);
     await profiler.send("Performance.enable");
@@ -73,27 +87,29 @@ export async function main(
     const repeats: number[] = [];
     for (let i = 0; i < REPEATS; i++) {
       const before = await cpuSeconds();
-      await page.evaluate((steps) => profiled.run(steps), STEPS_A_REPEAT);
-      repeats.push(((await cpuSeconds()) - before) / STEPS_A_REPEAT);
+      await page.evaluate((steps) => profiled.run(steps), STEPS_A_REPEAT / fewer);
+      repeats.push(((await cpuSeconds()) - before) / (STEPS_A_REPEAT / fewer));
     }
     const microseconds = summarise(repeats.map((seconds) => seconds * 1e6));
 
     await profiler.send("Profiler.enable");
     await profiler.send("Profiler.setSamplingInterval", { interval: 100 });
     await profiler.send("Profiler.start");
-    await page.evaluate((steps) => profiled.run(steps), STEPS);
+    await page.evaluate((steps) => profiled.run(steps), STEPS / fewer);
     const { profile } = await profiler.send("Profiler.stop");
 
-    const { levels, nominal, shared } = await page.evaluate(() => profiled.rows(200));
     const { median, min, max } = microseconds;
     console.log(
-      `${device}, batch ${batchSize}, ${optimizer}, ${order}: ${median.toFixed(0)} us of CPU a step (${min.toFixed(0)} to ${max.toFixed(0)})`,
+      `${model}, ${device}, batch ${batchSize}, ${optimizer}, ${order}: ${median.toFixed(0)} us of CPU a step (${min.toFixed(0)} to ${max.toFixed(0)})`,
     );
-    console.log(`${nominal.toFixed(1)} MFLOP as written, ${shared.toFixed(1)} with shared rows`);
-    for (const [l, { places, rows, slots }] of levels.entries())
-      console.log(
-        `  level ${l + 1}: ${places} places, ${rows.toFixed(1)} rows, of ${slots.map((n) => n.toFixed(1)).join(" + ")} products`,
-      );
+    if (fewer === 1) {
+      const { levels, nominal, shared } = await page.evaluate(() => profiled.rows(200));
+      console.log(`${nominal.toFixed(1)} MFLOP as written, ${shared.toFixed(1)} with shared rows`);
+      for (const [l, { places, rows, slots }] of levels.entries())
+        console.log(
+          `  level ${l + 1}: ${places} places, ${rows.toFixed(1)} rows, of ${slots.map((n) => n.toFixed(1)).join(" + ")} products`,
+        );
+    }
     for (const [name, share] of shares(profile))
       console.log(
         `${(share * median).toFixed(1).padStart(8)} us ${(share * 100).toFixed(1).padStart(5)} %  ${name}`,
@@ -101,6 +117,10 @@ export async function main(
   } finally {
     await browser.close();
   }
+}
+
+function isArchitecture(name: string): name is ArchitectureName {
+  return Object.hasOwn(architectures, name);
 }
 
 /** The page's script, with kernels that have names. */

@@ -1,10 +1,12 @@
 /** What bench/profile-wasm.mjs runs in the browser: the wasm engine on the page's own thread, to be sampled. */
+import { runToEnd } from "../../src/slices";
 import { buildDataset, readContext } from "../../worker/data/dataset";
 import { drawMinibatch, type Order, prepareExamples } from "../../worker/data/examples";
+import { wordExamplesWork } from "../../worker/data/wordExamples";
 import type { Engine, EngineSetup } from "../../worker/engines/engine";
 import { createWasmEngine } from "../../worker/engines/wasm";
 import type { Build } from "../../worker/engines/wasm/builds";
-import { architecture } from "../../worker/model/architectures";
+import { type ArchitectureName, architecture } from "../../worker/model/architectures";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
 import type { Task } from "./trainers";
 
@@ -14,13 +16,17 @@ let step = 0;
 
 const profiled = {
   /** @param order `"even"` with soft targets, as the default recipe, or `"random"` with hard ones */
-  async begin(task: Task, build: Build, order: Order): Promise<void> {
+  async begin(task: Task, build: Build, order: Order, model: ArchitectureName): Promise<void> {
     const { seed, optimizer, batchSize } = task;
     const { vocabulary, train } = buildDataset(task.words, task);
-    const network = buildNetwork(architecture("wavenet"), vocabulary.size);
+    const network = buildNetwork(architecture(model), vocabulary.size);
     const parameters = initialParameters(network, seed);
     const targets = order === "even" ? "soft" : "hard";
-    const examples = prepareExamples(train, network, { order, targets, teacher: "none", steps: 1 });
+    const choice = { order, targets, teacher: "none", steps: 1 } as const;
+    const examples =
+      network.example === "word"
+        ? runToEnd(wordExamplesWork(train, vocabulary.size, choice))
+        : prepareExamples(train, network, choice);
     setup = {
       ...{ network, parameters, optimizer, stream: train, seed, batchSize },
       ...(examples ? { examples } : {}),
@@ -36,7 +42,7 @@ const profiled = {
     return (performance.now() - start) / steps;
   },
 
-  /** Means over the first `steps` minibatches: rows a level and a slot, and MFLOP a step. */
+  /** Means over the first `steps` minibatches of a chain of blocks: rows a level and a slot, and MFLOP a step. */
   rows(steps: number): {
     levels: { places: number; rows: number; slots: number[] }[];
     nominal: number;
