@@ -336,10 +336,31 @@ test("keeps the model of a visit, and offers it on the next one", async () => {
   await eventually(() => text("#train-note")).toMatch(/^Done: 30 steps/);
   await page.reload();
   await page.click("#kept-forget");
+  await eventually(savedModels).toBe(0);
   await page.reload();
   await eventually(() => text("#words-count")).toMatch(/^30,294 words/);
   expect(await page.locator("#kept").isVisible()).toBe(false);
 });
+
+/** How many models the library keeps in the browser's storage. */
+function savedModels(): Promise<number> {
+  return page.evaluate(
+    () =>
+      new Promise<number>((resolve, reject) => {
+        const opening = indexedDB.open("makemore-web");
+        opening.onerror = reject;
+        opening.onsuccess = () => {
+          const database = opening.result;
+          const counting = database.transaction("infos").objectStore("infos").count();
+          counting.onerror = reject;
+          counting.onsuccess = () => {
+            database.close();
+            resolve(counting.result);
+          };
+        };
+      }),
+  );
+}
 
 test("keeps the runs of a visit, with their losses and words", async () => {
   await trainToTheEnd(60);
