@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: this package's engines beside their peers, in one run on one machine. It prints
- * what it measured, and nothing else.
+ * `npm run bench`: benchmarks this package's engines and their peers, in one run on one machine, and prints
+ * the measurements.
  *
  *     npm run bench -- [--only train|sample|page] [--engines a,b] [--models a,b] [--words FILE] [--json]
  */
@@ -16,15 +16,15 @@ import { benchSample, printSample, type SampleResults, samplers } from "./sample
 import { benchTrain, families, printTrain, type TrainResults, trainers } from "./train";
 import type { Task } from "./web/trainers";
 
-/** What each part of the bench is given. */
+/** Input of each part of the benchmark. */
 export interface Context {
   readonly page: Page;
   readonly engines: readonly string[];
-  /** Of training and sampling. */
+  /** Models to train and sample. */
   readonly models: readonly string[];
   readonly data: Pick<Task, "words" | "seed" | "split" | "shuffle">;
   readonly pytorch: boolean;
-  /** For those who wait. */
+  /** Reports progress. */
   say(line: string): void;
 }
 
@@ -59,7 +59,7 @@ function options(args: string[]) {
     words: readFileSync(file, "utf8"),
     seed: 42,
     split: [0.8, 0.1, 0.1] as const,
-    // A list that is given stays in its order: the lecture's is shuffled already.
+    // Keep the order of a list from --words: the lecture's is shuffled already.
     shuffle: words === undefined,
   };
   return { runs: (part: string) => only === undefined || only === part, json, engines, models, data };
@@ -83,7 +83,7 @@ export async function main(args: string[]): Promise<void> {
   } finally {
     await close();
   }
-  // With no other page open.
+  // Run it while no other page is open.
   const demo = runs("page") ? await benchPage(say) : undefined;
   if (json) {
     const missing = [...(train?.missing ?? []), ...(sample?.missing ?? [])];

@@ -6,7 +6,7 @@ import { chromium, type Page } from "playwright";
 import { build, preview } from "vite";
 import { chromiumArgs, chromiumPath } from "../scripts/browsers.mjs";
 
-/** Files that the engines ask for at run time, by the folder that the page serves them in. */
+/** Files that the engines fetch at run time, by the folder under which the page serves them. */
 const served = {
   tfjs: "../node_modules/@tensorflow/tfjs-backend-wasm/dist/",
   ort: "../node_modules/onnxruntime-web/dist/",

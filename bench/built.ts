@@ -1,4 +1,4 @@
-/** The built package in a page, as a visitor's browser has it: no bundler, `Makemore` on the global object. */
+/** Runs the built package in a page as a visitor's browser does: no bundler, `Makemore` on the global object. */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright";
@@ -12,7 +12,7 @@ export function buildPackage(): void {
   if (build.status !== 0) throw new Error(`The package does not build:\n${build.stderr}`);
 }
 
-/** Serves dist/ while `use` measures in a page of its own. */
+/** Serves dist/, and runs `use` on a new page. */
 export async function withBuiltPage<T>(browser: Browser, use: (page: Page) => Promise<T>): Promise<T> {
   const server = await preview({
     root,

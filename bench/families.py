@@ -1,4 +1,4 @@
-"""makemore's models that read words, in PyTorch, on one thread, as peers of the benches.
+"""makemore's models that read words, in PyTorch on one thread, as peers for the benchmarks.
 
 Speaks as bench/pytorch.py does: set_up, check, train, {"sample": count, "how": "batched", "calls": calls} and
 {"evaluate": words}, the loss over the first words of the stream. Every formula is that of PyTorch's modules, with
@@ -69,7 +69,7 @@ class Bench:
                 k, v = (torch.cat(parts, 2) for parts in zip(past[name], (k, v)))
             past[name] = (k, v)
         scores = q @ k.transpose(2, 3) / math.sqrt(c // 4)
-        # A token sees those up to itself; sampling gives one token at a time, which sees all.
+        # A token sees those up to itself. Sampling passes one token at a time, which sees all.
         if t > 1:
             scores = scores.masked_fill(torch.ones(t, t).triu(1).bool(), float("-inf"))
         return self.linear(f"{name}.proj", (scores.softmax(3) @ v).transpose(1, 2).reshape(b, t, c))
@@ -100,7 +100,7 @@ class Bench:
         return self.linear("linear1", torch.stack(out, 1))
 
     def logits(self, tokens, past=None, first=0):
-        """Of all places of words, or of the tokens at place `first`, with what `past` keeps of those before."""
+        """Logits of all places of words; with `past`, of the tokens from place `first` on, using the cached state."""
         t = tokens.shape[1]
         x = self.p["embedding.weight"][tokens]
         if self.family == "bigram":
@@ -166,12 +166,12 @@ class Bench:
 
     @torch.no_grad()
     def batched(self, count):
-        """All names in lock-step with their states, or keys and values; those that are finished leave the batch."""
+        """Samples all names in lock-step, with cached states or keys and values; drops finished names from the batch."""
         names = [[] for _ in range(count)]
         alive = torch.arange(count)
         tokens = torch.zeros((count, 1), dtype=torch.long)
         past = {}
-        # The most characters of a name: what positions there are for, or `sample`'s default maxLength.
+        # Maximum length of a name: the number of positions, or `sample`'s default maxLength.
         positions = self.p.get("positionEmbedding.weight")
         for place in range(100 if positions is None else len(positions) - 1):
             probs = F.softmax(self.logits(tokens, past, place)[:, 0], dim=1)

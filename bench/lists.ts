@@ -1,13 +1,13 @@
 /**
- * Trainings on lists of all lengths, with the recipe of 0.1.0 and with today's defaults: what
- * `steps: "auto"` and `keepBest` are worth, as docs/results.md records it.
+ * Trains on lists of all lengths, with the recipe of 0.1.0 and with today's defaults, to show what
+ * `steps: "auto"` and `keepBest` gain. docs/results.md records the results.
  */
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright";
 import type { Makemore, TrainOptions } from "../src";
 import { summarise } from "./statistics";
 
-/** The recipe of 0.1.0, whatever the list. */
+/** The recipe of 0.1.0, which was the same for every list. */
 const before: TrainOptions = {
   model: "wavenet",
   steps: 10_000,
@@ -19,7 +19,7 @@ const before: TrainOptions = {
   keepBest: false,
 };
 
-/** Lists shorter than this are to be learned, not learned by heart. */
+/** Below this number of words, report the share of copied words. */
 const SHORT = 3000;
 
 function read(path: string): string[] {
@@ -28,7 +28,7 @@ function read(path: string): string[] {
     .split("\n");
 }
 
-/** As many words of a list that are spread evenly over it: towns are sorted by country, plants by name. */
+/** Picks words at even distances, because towns are sorted by country, and plants by name. */
 function spread(words: readonly string[], count: number): string[] {
   return Array.from({ length: count }, (_, i) => words[Math.floor((i * words.length) / count)] ?? "");
 }
@@ -49,7 +49,7 @@ function lists(): { readonly name: string; readonly words: readonly string[] }[]
   ].sort((a, b) => a.words.length - b.words.length);
 }
 
-/** What came of one training. */
+/** Result of one training. */
 interface Outcome {
   readonly parameters: number;
   readonly step: number;
@@ -95,7 +95,7 @@ function percent(share = Number.NaN): string {
   return `${Math.round(share * 100)} %`;
 }
 
-/** In the page, in a worker of its own. */
+/** Trains in the page, in a new worker. */
 function train(page: Page, words: readonly string[], options: TrainOptions): Promise<Outcome> {
   return page.evaluate(
     async ({ words, options }) => {

@@ -1,10 +1,9 @@
 /**
- * Whether the page stays responsive: the longest task of its thread, and the frames it dropped,
- * while the demo trains on its bundled names.
+ * Measures whether the page stays responsive while the demo trains on its bundled names: the longest task of
+ * its thread, and the dropped frames.
  *
- * A task is timed twice. By the clock, as browsers count long tasks: on a machine whose cores are
- * all taken that includes waiting for one of them. And by the processor time that the thread itself
- * used, from Chromium's trace: what the page's code is to answer for.
+ * A task is timed twice. By the clock, as browsers count long tasks; on a busy machine this includes waiting
+ * for a core. And by the thread's own processor time, from Chromium's trace, which other load does not change.
  */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -14,38 +13,38 @@ import { openPage } from "./browser";
 import { buildPackage, withBuiltPage } from "./built";
 import { type Summary, show, summarise } from "./statistics";
 
-/** Watched before the click on Train, for comparison, and after it. */
+/** Seconds to watch before the click on Train, for comparison, and after it. */
 const IDLE_SECONDS = 3;
 const SECONDS = 10;
-/** Calls of each kind whose answers are timed. */
+/** Number of timed calls per method. */
 const ANSWERS = 30;
-/** Pages whose first step is timed, for each backend. */
+/** Number of pages per backend whose first step is timed. */
 const STARTS = 5;
 /** A frame of a 60 Hz display, ms. */
 const FRAME_MS = 1000 / 60;
 
-/** What was seen of the page's thread. */
+/** Measurements of the page's thread. */
 interface Watched {
   readonly seconds: number;
-  /** Tasks over 50 ms by the clock, which is what browsers call long; ms each. */
+  /** Durations of tasks over 50 ms by the clock, which browsers call long, ms. */
   readonly longTasks: readonly number[];
   readonly frames: number;
   readonly droppedFrames: number;
-  /** Between two frames, by the clock. */
+  /** Longest time between two frames, by the clock. */
   readonly longestGapMs: number;
 }
 
 export interface PageResults {
   readonly page: Watched & {
-    /** Where the training was at the end, as the page shows it. */
+    /** The training's last step, as the page shows it. */
     readonly steps: string;
-    /** Processor time of the thread in its longest task. */
+    /** Processor time of the thread's longest task. */
     readonly busiestTaskMs: number;
-    /** The same page just before. */
+    /** The same page, just before the training. */
     readonly idle: Watched;
-    /** From a call to its answer while a training runs, ms; by call. */
+    /** Time from a call to its answer while a training runs, ms; by call. */
     readonly answers: Readonly<Record<string, Summary>>;
-    /** From the call of `train` in a fresh page to the end of its first step, ms; by backend. */
+    /** Time from the call of `train` in a new page to the end of its first step, ms; by backend. */
     readonly starts: Readonly<Record<string, Summary>>;
   };
 }
@@ -77,7 +76,7 @@ export async function benchPage(say: (line: string) => void): Promise<PageResult
   }
 }
 
-/** Calls in the middle of a training of the default model on the wasm engine. */
+/** Times calls during a training of the default model on the wasm engine. */
 async function timeAnswers(page: Page): Promise<Record<string, Summary>> {
   const words = await readFile(new URL("../demo/words/names.txt", import.meta.url), "utf8");
   const times = await page.evaluate(
@@ -86,7 +85,7 @@ async function timeAnswers(page: Page): Promise<Record<string, Summary>> {
       const mm: Makemore = new globalThis.Makemore({ backend: "wasm" });
       mm.train(words, { steps: 1_000_000 }).catch(() => {});
       const calls = { "sample(1)": () => mm.sample(1), "score of a word": () => mm.score(["emma"]) };
-      // The first of each starts ONNX Runtime.
+      // Warm up: the first calls start ONNX Runtime.
       for (const call of Object.values(calls)) await call();
       const times: Record<string, number[]> = {};
       for (const [name, call] of Object.entries(calls)) {
@@ -106,20 +105,20 @@ async function timeAnswers(page: Page): Promise<Record<string, Summary>> {
   return Object.fromEntries(Object.entries(times).map(([name, all]) => [name, summarise(all)]));
 }
 
-/** What `auto` costs before the first step: in turns with the engine that it chooses here. */
+/** Times what `auto` costs before the first step, alternating with the engine that it chooses here. */
 async function timeStarts(page: Page): Promise<Record<string, Summary>> {
   const words = await readFile(new URL("../demo/words/names.txt", import.meta.url), "utf8");
   const times = { auto: [] as number[], wasm: [] as number[] };
   for (let repeat = 0; repeat < STARTS; repeat++)
     for (const backend of ["auto", "wasm"] as const) {
-      // A page keeps what it measured.
+      // Reload, because a page caches its benchmarks.
       await page.reload();
       await page.waitForFunction("globalThis.Makemore");
       const ms = await page.evaluate(
         async ({ words, backend }) => {
           // @ts-expect-error the page's script has put it there
           const mm: Makemore = new globalThis.Makemore({ backend });
-          // The worker has started by then.
+          // Wait until the worker has started.
           await mm.sample(1).catch(() => {});
           const start = performance.now();
           await mm.train(words, { steps: 1 });
@@ -147,7 +146,7 @@ interface TraceEvent {
   readonly args?: { readonly name?: string };
 }
 
-/** Of the main threads of pages, ms of processor time. */
+/** Returns the longest task of the pages' main threads, ms of processor time. */
 function longestTask(trace: string): number {
   const { traceEvents }: { traceEvents: TraceEvent[] } = JSON.parse(trace);
   const thread = ({ pid, tid }: TraceEvent) => `${pid}:${tid}`;
@@ -191,7 +190,7 @@ function watchThread({ seconds, frame }: { seconds: number; frame: number }) {
   });
 }
 
-/** In words. */
+/** Formats the results as sentences. */
 export function printPage({ page }: PageResults): string {
   const { seconds, steps, longTasks, busiestTaskMs, idle, answers, starts } = page;
   const longest =

@@ -1,4 +1,4 @@
-/** Runs bench/profileWasm.ts: Node 20 reads no TypeScript, Vite does. */
+/** Runs bench/profileWasm.ts with Vite, because Node 20 cannot run TypeScript. */
 import { fileURLToPath } from "node:url";
 import { runnerImport } from "vite";
 import { kernelsModule } from "../scripts/build-kernels.mjs";

@@ -1,7 +1,6 @@
 /**
- * Where the time of the wasm engine's step goes: the kernels with their names kept, trained in
- * Chromium under its sampling profiler. Kernels that the browser inlines (rows.ts) count for the
- * Level that calls them.
+ * Profiles a step of the wasm engine, by kernel: trains in Chromium under its sampling profiler, with a build that
+ * keeps the kernels' names. Kernels that the browser inlines (rows.ts) count for the Level that calls them.
  *
  *     node bench/profile-wasm.mjs [relaxed-simd | simd] [batchSize] [sgd | adamw] [even | random] [model]
  */
@@ -17,26 +16,26 @@ import { summarise } from "./statistics";
 import type { Profiled } from "./web/profiled";
 import type { Task } from "./web/trainers";
 
-/** What bench/web/profiled.ts leaves in the page. */
+/** Global that bench/web/profiled.ts defines in the page. */
 declare const profiled: Profiled;
 
 const WARM_UP = 2000;
-/** For the time of a step: the thread's own CPU time, so that a busy machine does not count. */
+/** Repeats for the time of a step, in CPU time of the thread, so that other load does not matter. */
 const REPEATS = 9;
 const STEPS_A_REPEAT = 1000;
-/** Under the profiler, which gives the shares. */
+/** Steps under the profiler, which gives each kernel's share. */
 const STEPS = 6000;
 
-/** A step of a model that reads words takes up to 20 times as long as one of the WaveNet; this many fewer are run. */
+/** Divides the steps of models that read words, whose steps take up to 20 times as long as the WaveNet's. */
 const FEWER_OF_WORDS = 20;
 
-/** Functions below this share of the time are shown together. */
+/** Functions with a smaller share of the time are listed as one. */
 const SMALLEST_SHARE = 0.003;
 
 /**
  * Runs it.
  *
- * @param compile brought along, because the compiler cannot be loaded from within Vite's runner
+ * @param compile passed in, because Vite's runner cannot load the compiler
  */
 export async function main(
   [
@@ -123,7 +122,7 @@ function isArchitecture(name: string): name is ArchitectureName {
   return Object.hasOwn(architectures, name);
 }
 
-/** The page's script, with kernels that have names. */
+/** Bundles the page's script, with named kernels. */
 async function bundle(compile: typeof kernelsModule): Promise<string> {
   const named = await compile(["--debug"]);
   const built = await build({
@@ -151,14 +150,14 @@ async function bundle(compile: typeof kernelsModule): Promise<string> {
   return code;
 }
 
-/** What the profiler gives that is needed here. */
+/** The fields of the profiler's result that are used here. */
 interface Profile {
   nodes: { id: number; callFrame: { functionName: string } }[];
   samples?: number[];
   timeDeltas?: number[];
 }
 
-/** Shares of the sampled time by function, largest first. */
+/** Computes each function's share of the sampled time, largest first. */
 function shares({ nodes, samples = [], timeDeltas = [] }: Profile): [name: string, share: number][] {
   const names = new Map(
     nodes.map(({ id, callFrame }) => [id, callFrame.functionName.replace(/^.*\/kernels\//, "")]),

@@ -1,4 +1,4 @@
-"""The lecture's WaveNet in PyTorch, on one thread, as a peer of the benches.
+"""The lecture's WaveNet in PyTorch on one thread, as a peer for the benchmarks.
 
 Reads one JSON command a line and answers each with one line of JSON:
 
@@ -120,7 +120,7 @@ class Bench:
                 weight_decay=o["weightDecay"],
             )
         self.x, self.y = self.table(given["stream"])
-        # Positions count from the first token; every one but that is an example.
+        # Positions count from the first token, which is the only one that is not an example.
         self.batches = torch.tensor(given["batches"]) - 1
         return {"parameters": sum(p.numel() for p in self.parameters), "version": torch.__version__}
 
@@ -167,7 +167,7 @@ class Bench:
 
     @torch.no_grad()
     def evaluate(self, _):
-        """The lecture's split_loss, in pieces that stay in the cache."""
+        """The lecture's split_loss, in pieces that fit in the cache."""
         self.evaluation_mode()
         start = time.perf_counter()
         total = sum(
@@ -186,7 +186,7 @@ class Bench:
         return {"ms": 1000 * (time.perf_counter() - start)}
 
     def notebook(self, count):
-        """The sampling loop of the lecture's notebook: a name at a time, a character at a time."""
+        """The sampling loop of the lecture's notebook: one name and one character at a time."""
         names = []
         for _ in range(count):
             out = []
@@ -204,7 +204,7 @@ class Bench:
 
     @torch.no_grad()
     def batched(self, count):
-        """All names in lock-step, those that are finished dropped from the batch."""
+        """Samples all names in lock-step; drops finished names from the batch."""
         names = [[] for _ in range(count)]
         alive = torch.arange(count)
         context = torch.zeros((count, self.context), dtype=torch.long)

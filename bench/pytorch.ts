@@ -1,22 +1,22 @@
-/** PyTorch as a peer: a script of this folder, kept running so that its rounds lie between the others'. */
+/** PyTorch as a peer: runs a script of this folder, and keeps it running to alternate its rounds with the others'. */
 import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** Debian's is built against the system's OpenBLAS; another Python can be named. */
+/** Debian's Python, whose PyTorch uses the system's OpenBLAS; `PYTHON` selects another one. */
 const python = process.env.PYTHON ?? "/usr/bin/python3";
 
-/** What a table says where PyTorch is absent. */
+/** Text for tables if PyTorch is missing. */
 export const howToInstall = "not installed (Debian: apt-get install python3-torch libopenblas0-pthread)";
 
-/** Whether PyTorch is there. */
+/** Tells whether PyTorch is installed. */
 export function havePyTorch(): boolean {
   return spawnSync(python, ["-c", "import torch"], { stdio: "ignore", timeout: 60_000 }).status === 0;
 }
 
 /** A running PyTorch. */
 export interface PyTorch {
-  /** One command and its answer, as bench/pytorch.py has them. */
+  /** Sends a command of bench/pytorch.py and returns its answer. */
   ask<Answer>(command: object): Promise<Answer>;
   close(): void;
 }

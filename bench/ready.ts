@@ -1,10 +1,10 @@
 /**
- * `node scripts/run.mjs bench/ready.ts [WORDS...]`: how long words take to be ready for training, and how
- * much memory. The built package in Chromium, default recipe: from the call of `train` to its first
- * progress, with one step in between. The words are read, checked, shuffled and split, sorted by context,
- * and their contexts put in a table (worker/data/examples.ts). Run `npm run build` first.
+ * `node scripts/run.mjs bench/ready.ts [WORDS...]`: measures the time and memory to prepare words for
+ * training. It runs the built package in Chromium with the default recipe, from the call of `train` to the
+ * first progress report after one step. This reads, checks, shuffles and splits the words, sorts them by
+ * context, and builds the table of contexts (worker/data/examples.ts). Run `npm run build` first.
  *
- * The words are new ones that look like the demo's: each letter is drawn by the three before it.
+ * The words are generated and look like the demo's: each letter depends on the three before it.
  */
 import { readFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
@@ -18,7 +18,7 @@ import { summarise } from "./statistics";
 /** Letters that the next one depends on. */
 const ORDER = 3;
 const REPEATS = 5;
-/** Between two looks at the memory, ms. */
+/** Interval of memory measurements, ms. */
 const LOOK_MS = 10;
 
 /** The command. */
@@ -35,7 +35,7 @@ export async function main(args: string[]): Promise<void> {
       const seconds: number[] = [];
       let peak = 0;
       for (let take = 0; take < REPEATS; take++)
-        // A page each, because freed memory is not always given back.
+        // A new page per repeat, because freed memory does not always return to the system.
         await withBuiltPage(browser, async (page) => {
           const measured = await measure(page, text);
           seconds.push(measured.seconds);
@@ -51,7 +51,7 @@ export async function main(args: string[]): Promise<void> {
   }
 }
 
-/** `peak`: bytes by which the page's process grew at most. It has the words already. */
+/** Measures one take. `peak` is the maximum growth of the page's process, in bytes, beyond the words themselves. */
 async function measure(page: Page, text: string): Promise<{ seconds: number; peak: number }> {
   await page.evaluate(async (text) => {
     // @ts-expect-error the page's script has put it there
@@ -87,17 +87,17 @@ async function measure(page: Page, text: string): Promise<{ seconds: number; pea
   return { seconds, peak };
 }
 
-/** Physical memory of a process, as Linux counts it; pages of 4 KiB. */
+/** Returns the resident memory of a process on Linux, in bytes; assumes pages of 4 KiB. */
 function residentBytes(id: number): number {
   try {
     return Number(readFileSync(`/proc/${id}/statm`, "utf8").split(" ")[1]) * 4096;
   } catch {
-    // It has ended.
+    // The process has ended.
     return 0;
   }
 }
 
-/** New words, one a line. */
+/** Generates words, one per line. */
 function words(count: number): string {
   const names = readFileSync(new URL("../demo/words/names.txt", import.meta.url), "utf8")
     .trim()

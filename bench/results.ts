@@ -1,8 +1,8 @@
 /**
  * `npm run results`: whole trainings of the built package in a Chromium worker, from the call of `train` to its
- * result, as docs/results.md records them: for each recipe the mean over seeds, with the range, beside PyTorch on
- * the same machine in the same run. A file that is given stays in its order: the lecture's is shuffled already,
- * and its first 80 %, next 10 % and last 10 % are the lecture's splits.
+ * result, as docs/results.md records them. For each recipe it prints the mean and range over seeds, and PyTorch's
+ * time on the same machine in the same run. A file from --words keeps its order: the lecture's is shuffled
+ * already, and its first 80 %, next 10 % and last 10 % are the lecture's splits.
  *
  * With `--lists` it trains on lists of all lengths instead: bench/lists.ts.
  *
@@ -27,7 +27,7 @@ import type { Description } from "./web/worker";
 /** The models that read words, each with its default recipe and with makemore.py's. */
 const families = ["bigram", "bow", "rnn", "gru", "lstm", "transformer", "microgpt"] as const;
 
-/** What to train, by name. */
+/** Trainings by name. */
 const trainings: Readonly<Record<string, TrainOptions>> = {
   default: {},
   thorough: { recipe: "thorough" },
@@ -43,13 +43,13 @@ const trainings: Readonly<Record<string, TrainOptions>> = {
   ),
 };
 
-/** What is trained unless `--runs` says otherwise. */
+/** Default of `--runs`. */
 const usual = ["default", "thorough", "best", "lecture", "lecture-small", "lecture-mlp"];
 
-/** PyTorch's steps are timed before and after each run of ours, so many at a time. */
+/** Number of PyTorch's steps that are timed before and after each of our runs. */
 const PYTORCH_STEPS = 100;
 
-/** One training. `seconds` is the page's, from the call to the result. */
+/** One training. `seconds` is measured in the page, from the call to the result. */
 type Run = Pick<TrainResult, "step" | "backend" | "device" | "model"> & {
   readonly seconds: number;
   readonly losses: Losses;
@@ -135,7 +135,7 @@ export async function main(args: string[]): Promise<void> {
   console.log(`\nLoad of the machine at the end: ${loadavg()[0]?.toFixed(1)} of ${cpus().length}.`);
 }
 
-/** Trains and evaluates in a worker of its own. */
+/** Trains and evaluates in a new worker. */
 function train(page: Page, words: string, options: TrainOptions): Promise<Run> {
   return page.evaluate(
     async ({ words, options }) => {
@@ -153,8 +153,8 @@ function train(page: Page, words: string, options: TrainOptions): Promise<Run> {
 }
 
 /**
- * What a step costs PyTorch, one thread: the same model, batch size and optimiser on the same examples. It trains on
- * hard targets drawn at random; soft ones would cost it a little more.
+ * Times PyTorch's steps on one thread, with the same model, batch size, optimiser and examples. PyTorch trains on
+ * hard targets in random order; soft ones would take a little longer.
  */
 class PyTorchPace {
   readonly msPerStep: number[] = [];
@@ -197,7 +197,7 @@ function mean(numbers: readonly number[]): number {
   return numbers.reduce((a, b) => a + b, 0) / numbers.length;
 }
 
-/** The mean, with the range if there are several. */
+/** Formats the mean, with the range if there are several numbers. */
 function spread(numbers: readonly number[], digits: number): string {
   const range = `${Math.min(...numbers).toFixed(digits)} - ${Math.max(...numbers).toFixed(digits)}`;
   return `${mean(numbers).toFixed(digits)}${numbers.length > 1 ? ` (${range})` : ""}`;

@@ -1,6 +1,7 @@
 /**
- * Names a second, and seconds to evaluate the training split: this package beside PyTorch on one
- * thread, on the same briefly trained model, taking turns. Of the models that read words: names a second.
+ * Measures names per second, and seconds to evaluate the training split, for this package and PyTorch on one
+ * thread. Both use the same briefly trained model and alternate. For models that read words, it measures names
+ * per second only.
  */
 import { createServer } from "node:http";
 import type { Browser, Page } from "playwright";
@@ -11,28 +12,28 @@ import { type Summary, show, summarise, table } from "./statistics";
 import type { Task } from "./web/trainers";
 import type { Description } from "./web/worker";
 
-/** Steps that the model is trained before; enough for names of a usual length. */
+/** Training steps before sampling; enough for names of a usual length. */
 const STEPS = 3000;
-/** The models that read words, of which a step takes 32 whole ones. */
+/** The models that read words; a training step takes 32 whole words. */
 const readers = ["rnn", "gru", "lstm", "transformer"] as const;
 const READERS_STEPS = 1000;
-/** Words on which both sides must have the same loss. */
+/** Number of words on which both sides must have the same loss. */
 const CHECKED_WORDS = 500;
 const REPEATS = 7;
-/** Workers of the built package, each with its first sample. */
+/** Number of workers of the built package whose first sample is timed. */
 const FIRST_REPEATS = 5;
-/** A repeat makes calls for about this long, ms, or one. */
+/** A repeat makes calls for about this long, ms, but at least one. */
 const REPEAT_MS = 300;
-/** Before that it makes calls for this long, ms, so that the browser has compiled it in earnest. */
+/** Warm-up, ms, so that the browser's optimising compiler has finished. */
 const WARM_UP_MS = 1000;
-/** Names of a call. */
+/** Names per call. */
 const COUNTS = [10, 1000];
 /** Float32 rounding of a mean over all examples. */
 const TOLERANCE = 1e-5;
 const THREADS = "makemore-web-2-threads";
 const optimizer = { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 } as const;
 
-/** What `--engines` may name; the words say what is measured. */
+/** Names for `--engines`, and what each measures. */
 export const samplers: Readonly<Record<string, string>> = {
   "makemore-web": "a model that was just trained",
   "makemore-web-again": "a model that sampled before and remembers beginnings",
@@ -41,7 +42,7 @@ export const samplers: Readonly<Record<string, string>> = {
   "pytorch-batched": "all names in lock-step, finished ones dropped",
 };
 
-/** Names a second of an engine. */
+/** Names per second of an engine. */
 interface Measured {
   readonly model: string;
   readonly engine: string;
@@ -53,12 +54,12 @@ interface Measured {
 export interface SampleResults {
   readonly sample: readonly Measured[];
   readonly evaluate: readonly { engine: string; examples: number; seconds: Summary; loss: number }[];
-  /** The first `sample(10)` after training, ONNX Runtime's start included, ms. */
+  /** The first `sample(10)` after training, including the start of ONNX Runtime, ms. */
   readonly firstSampleMs?: Summary;
   readonly missing: readonly { engine: string; reason: string }[];
 }
 
-/** Something that samples: `calls` calls of `count` names each, ms in all. */
+/** A sampler: makes `calls` calls of `count` names each, and returns the total ms. */
 interface Sampler {
   readonly engine: string;
   sample(count: number, calls: number): Promise<number>;
@@ -143,7 +144,7 @@ async function benchWaveNet(
   return { sample, evaluate: evaluations, ...(firstSampleMs === undefined ? {} : { firstSampleMs }) };
 }
 
-/** Names a second of a model that reads words, at its default size. */
+/** Measures names per second of a model that reads words, at its default size. */
 async function benchReader(
   { page, data, pytorch, say }: Context,
   model: (typeof readers)[number],
@@ -176,7 +177,7 @@ async function benchReader(
   }
 }
 
-/** All samplers in turns, `REPEATS` times. */
+/** Runs all samplers in turns, `REPEATS` times. */
 async function takeTurns(
   model: string,
   ready: readonly Sampler[],
@@ -242,8 +243,8 @@ function inPyTorch(engine: string, torch: PyTorch): Sampler {
 }
 
 /**
- * The bench's page again, cross-origin isolated: only there ONNX Runtime may have threads. The
- * headers come from a server in between, because the workers of workers need them as well.
+ * Opens the bench's page with cross-origin isolation, which ONNX Runtime needs for threads. A proxy server adds
+ * the headers, because nested workers need them as well.
  */
 async function openIsolated(browser: Browser, url: string): Promise<{ page: Page; close(): Promise<void> }> {
   const server = createServer(async (request, response) => {
@@ -267,7 +268,7 @@ async function openIsolated(browser: Browser, url: string): Promise<{ page: Page
   return { page, close };
 }
 
-/** The first `sample(10)` of workers that have just trained, as the built package does it, ms. */
+/** Times the first `sample(10)` of workers of the built package that have just trained, ms. */
 async function timeFirstSamples(
   browser: Browser,
   { words, seed, shuffle }: Task,
@@ -298,7 +299,7 @@ async function timeFirstSamples(
   });
 }
 
-/** Calls until everything is compiled in earnest; gives the calls that make a repeat. */
+/** Warms a sampler up, and returns the number of calls per repeat. */
 async function warmUp(sampler: Sampler, count: number): Promise<number> {
   const start = performance.now();
   for (let calls = 1; ; calls *= 2) {
@@ -311,7 +312,7 @@ function heading({ model, count }: Measured): string {
   return `Sampling ${count} names, ${model}`;
 }
 
-/** As tables. */
+/** Formats the results as tables. */
 export function printSample({ sample, evaluate, missing, firstSampleMs }: SampleResults): string {
   const out: string[] = [];
   for (const what of new Set(sample.map(heading))) {

@@ -1,15 +1,15 @@
 /**
- * Searches recipes: whole trainings on the wasm engine in Node, for every combination of the settings that are
- * given and every seed. It prints a table of seconds, validation and test loss; `--json FILE` keeps each run.
+ * Searches recipes: trains on the wasm engine in Node, for every combination of the given settings and every seed.
+ * It prints a table of seconds, validation and test loss; `--json FILE` saves each run.
  *
  *     node scripts/run.mjs bench/search.ts batchSize=96,128,192 optimizer.beta1=0.7,0.8
  *     node scripts/run.mjs bench/search.ts --count 1000 model=mlp,wavenet optimizer.weightDecay=0.2,0.4
  *
- * A setting is an option of `train`, or one of an optimiser or learning rate: what is not given is the recipe's.
- * The first combination is the one that the others are compared with, seed by seed.
+ * A setting is an option of `train`, or of its optimiser or learning rate; the recipe sets the others. The other
+ * combinations are compared with the first one, seed by seed.
  *
- * Seconds are those of the thread's processor, so that other programs count little. Node has no relaxed SIMD
- * by itself; it is switched on here.
+ * Seconds are processor time of the thread, so that other programs matter little. This switches on relaxed SIMD,
+ * which Node does not enable by default.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -95,7 +95,7 @@ function combinations(settings: readonly string[]): Combination[] {
   return settings.reduce<Combination[]>(
     (grid, setting) => {
       const [name = "", list = ""] = setting.split("=");
-      // Commas inside of an object belong to it.
+      // Do not split an object at its commas.
       const values = list.startsWith("{") ? [list] : list.split(",");
       return grid.flatMap((combination) => values.map((value) => ({ ...combination, [name]: parse(value) })));
     },
@@ -111,7 +111,7 @@ function parse(value: string): unknown {
   }
 }
 
-/** The settings of a training: options first, then what is set within the optimiser and the learning rate. */
+/** Builds the settings of a training: options first, then those inside the optimiser and the learning rate. */
 function settingsOf(options: TrainOptions, combination: Combination, examples: number): TrainSettings {
   const whole = Object.entries(combination).filter(([path]) => !path.includes("."));
   const given: TrainOptions = { ...options, ...Object.fromEntries(whole) };
@@ -129,7 +129,7 @@ function settingsOf(options: TrainOptions, combination: Combination, examples: n
   })(examples);
 }
 
-/** One training, to the weights that it keeps. */
+/** Trains once, to the weights that the training keeps. */
 async function train(words: string, options: TrainOptions, combination: Combination): Promise<Run> {
   const dataset = buildDataset(words, checkTrainOptions(options)());
   const settings = settingsOf(options, combination, exampleCount(dataset.train));
@@ -171,7 +171,7 @@ async function train(words: string, options: TrainOptions, combination: Combinat
   };
 }
 
-/** Over whole splits. */
+/** Computes the losses over whole splits. */
 async function losses(
   { validation, test }: Dataset,
   { network, parameters }: Training["checkpoint"],
@@ -188,7 +188,7 @@ function mean(numbers: readonly number[]): number {
   return numbers.reduce((a, b) => a + b, 0) / numbers.length;
 }
 
-/** The mean, with the range. */
+/** Formats the mean, with the range. */
 function spread(numbers: readonly number[]): string {
   return `${mean(numbers).toFixed(4)} (${Math.min(...numbers).toFixed(4)} - ${Math.max(...numbers).toFixed(4)})`;
 }

@@ -1,4 +1,4 @@
-/** What is said of a few repeats on a noisy machine. */
+/** Summary of a few repeats on a noisy machine. */
 export interface Summary {
   readonly median: number;
   readonly min: number;
@@ -13,13 +13,13 @@ export function summarise(values: readonly number[]): Summary {
   return { median, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN };
 }
 
-/** A number with three significant digits and no more. */
+/** Formats a number with at most three significant digits. */
 export function show(value: number): string {
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value) || 1)));
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** A table in plain text; numbers stand to the right. */
+/** Formats a plain-text table, with numbers aligned to the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
   const line = (cells: readonly string[]) =>

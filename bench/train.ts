@@ -1,7 +1,6 @@
 /**
- * Milliseconds a training step, for everything that trains the lecture's model. All of them stand
- * ready at once and take turns, a chunk of steps each, so that whatever else the machine does falls
- * on all alike.
+ * Measures milliseconds per training step, for every engine and peer that trains the lecture's model. All are set up
+ * at the start and alternate, one chunk of steps each, so that other load on the machine affects all alike.
  */
 import type { Page } from "playwright";
 import type { Context } from "./bench";
@@ -10,7 +9,7 @@ import { type Summary, show, summarise, table } from "./statistics";
 import type { Task } from "./web/trainers";
 import type { Description, Run } from "./web/worker";
 
-/** In the order of the table. */
+/** Engines and peers, in the order of the table. */
 export const trainers: readonly string[] = [
   "wasm-relaxed",
   "wasm-simd",
@@ -22,16 +21,16 @@ export const trainers: readonly string[] = [
   "pytorch",
 ];
 
-/** Rounds; in each of them everybody runs one chunk. */
+/** Number of rounds; in each, every engine runs one chunk. */
 const REPEATS = 7;
-/** A chunk takes about this long, ms; an engine whose steps take longer runs one. */
+/** A chunk takes about this long, ms, but has at least one step. */
 const CHUNK_MS = 400;
-/** Before it is measured, an engine runs this long, so that the browser has compiled it in earnest, ms. */
+/** Warm-up of each engine, ms, so that the browser's optimising compiler has finished. */
 const WARM_UP_MS = 1000;
-/** Float32 rounding over a few steps, relative; a different computation is off by far more. */
+/** Relative tolerance for float32 rounding over a few steps; a different computation differs far more. */
 const TOLERANCE = 1e-4;
 
-/** How a model is trained, and by whom: peers are compared on the lecture's recipe. */
+/** How to train a model, and with which engines: peers are compared on the lecture's recipe. */
 interface Recipe extends Pick<Task, "batchSize" | "optimizer" | "model"> {
   readonly name: string;
   readonly learningRate: number;
@@ -70,9 +69,9 @@ interface Measured {
   readonly repeats: number;
   readonly stepsPerRepeat: number;
   readonly device: string;
-  /** From nothing to the first loss, compilation included; in the browser. */
+  /** Time until the first loss, including compilation; in the browser only. */
   readonly firstStepMs?: number;
-  /** After a few steps on the same minibatches from the same weights: the proof that all compute the same. */
+  /** Loss after a few steps on the same minibatches from the same weights, to check that all compute the same. */
   readonly checkedLoss: number;
 }
 
@@ -81,7 +80,7 @@ export interface TrainResults {
   readonly missing: readonly { engine: string; model: string; reason: string }[];
 }
 
-/** An engine that stands ready. */
+/** An engine that is set up. */
 interface Runner extends Pick<Measured, "engine" | "device" | "firstStepMs" | "checkedLoss"> {
   run(steps: number): Promise<Run>;
   close(): Promise<void> | void;
@@ -121,7 +120,7 @@ export async function benchTrain({
       checkAgreement(ready.map(({ runner }) => runner));
       for (let round = 0; round < REPEATS; round++) {
         say(`${model}: round ${round + 1} of ${REPEATS}`);
-        // Nobody always follows the same neighbour.
+        // Rotate the order, so that no engine always runs after the same one.
         const turn = round % Math.max(1, ready.length);
         for (const { runner, steps, times } of [...ready.slice(turn), ...ready.slice(0, turn)])
           times.push((await runner.run(steps)).ms / steps);
@@ -146,7 +145,7 @@ export async function benchTrain({
   return { train, missing };
 }
 
-/** A figure is worth nothing if it was got by computing something else. */
+/** Checks that all engines computed the same; otherwise their times cannot be compared. */
 function checkAgreement(runners: readonly Runner[]): void {
   const { median } = summarise(runners.map((runner) => runner.checkedLoss));
   for (const { engine, checkedLoss } of runners)
@@ -156,7 +155,7 @@ function checkAgreement(runners: readonly Runner[]): void {
       );
 }
 
-/** As tables, a recipe each, and what the figures come to. */
+/** Formats the results as one table per recipe, with a summary. */
 export function printTrain({ train, missing }: TrainResults): string {
   const out: string[] = [];
   for (const model of new Set([...train, ...missing].map((row) => row.model))) {
@@ -188,7 +187,7 @@ export function printTrain({ train, missing }: TrainResults): string {
   return out.join("\n");
 }
 
-/** How many times faster this package's engines are than the peers on the same ground. */
+/** Compares this package's engines with the peers on the same device. */
 function ratios(rows: readonly Measured[]): string[] {
   const speed = (engine: string) => {
     const ms = rows.find((row) => row.engine === engine)?.msPerStep.median;
@@ -248,13 +247,13 @@ async function openPyTorch(description: Description, task: Task, learningRate: n
   };
 }
 
-/** Runs until everything is compiled; gives the steps that make a chunk. */
+/** Warms an engine up, and returns the number of steps per chunk. */
 async function warmUp({ run }: Runner): Promise<number> {
   const start = performance.now();
   for (let steps = 1; ; ) {
     const ms = (await run(steps)).ms / steps;
     const wanted = Math.max(1, Math.round(CHUNK_MS / ms));
-    // By doubling, because the first steps are the slowest.
+    // Double the steps each time, because the first steps are the slowest.
     if (performance.now() - start >= WARM_UP_MS && wanted <= 2 * steps) return wanted;
     steps = Math.min(2 * steps, wanted);
   }

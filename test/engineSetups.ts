@@ -15,8 +15,8 @@ export const adamw: Complete<AdamW> = {
   weightDecay: 0.01,
 };
 /**
- * If a gradient is 0 but for rounding, Adam with a small epsilon makes a whole step of its sign, and no
- * two implementations agree. With this epsilon they do.
+ * If a gradient is 0 except for rounding, Adam with a small epsilon turns the rounding error's sign into a whole
+ * step, and no two implementations agree. With this epsilon they do.
  */
 export const smoothAdamw: Complete<AdamW> = { ...adamw, epsilon: 1e-3 };
 
@@ -33,7 +33,7 @@ export function someStream(vocabularySize: number): TokenStream {
   return vocabularySize > 256 ? Uint16Array.from(tokens) : Uint8Array.from(tokens);
 }
 
-/** As `someStream`, over fewer characters: the last two ids are groups, which stand before the words in turn. */
+/** Like `someStream`, over fewer characters: the last two ids are groups, which alternate before the words. */
 export function groupedStream(vocabularySize: number): TokenStream {
   const stream = someStream(vocabularySize - 2);
   const tokens: number[] = [];
@@ -57,7 +57,7 @@ export function someSetup(network: Network, change: Partial<EngineSetup> = {}): 
   };
 }
 
-/** Rates that differ from step to step, so that a step with another step's rate shows. */
+/** A different rate per step, so that a step that uses the wrong rate is noticed. */
 export function someRates(steps: number, peak = 0.01): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: steps }, (_, i) => peak / (1 + i / 8));
 }

@@ -1,4 +1,4 @@
-/** What every engine must do. The test files of the unit and browser projects run it for their engines. */
+/** Tests that every engine must pass. The test files of the unit and browser projects run them for their engines. */
 import { afterEach, describe, expect, test } from "vitest";
 import { drawBatch, exampleCount } from "../worker/data/dataset";
 import { drawMinibatch, prepareExamples } from "../worker/data/examples";
@@ -16,12 +16,12 @@ export interface ReferenceCase extends Sizes {
 }
 
 /**
- * An engine in one build or on one device, and what it is tried with: a software GPU compiles kernels for
- * every shape, and takes minutes for all of them.
+ * An engine in one build or on one device, and its test cases. They differ because a software GPU compiles kernels
+ * for every shape, which would take minutes for all cases.
  */
 export interface EngineUnderTest {
   readonly name: string;
-  /** What the engine says of itself. */
+  /** The expected `backend` and `device` of the engine. */
   readonly says: Partial<Pick<Engine, "backend" | "device">>;
   create(setup: EngineSetup): Promise<Engine>;
   /** PyTorch's runs of the lecture's architectures. */
@@ -41,14 +41,14 @@ export interface RepeatedRuns {
   readonly steps: number;
 }
 
-/** Every order and kind of targets that random order and hard targets, as in the other tests, leave. */
+/** All combinations of order and targets, except random order with hard targets, which the other tests cover. */
 const exampleChoices = [
   { order: "even", targets: "hard", teacher: "none" },
   { order: "even", targets: "soft", teacher: "ngram" },
   { order: "random", targets: "soft", teacher: "none" },
 ] as const;
 
-/** Training words of groups: their tokens are read, and never to be predicted. */
+/** Words with groups: group tokens are read, but never predicted. */
 const groupedChoices = [
   { order: "random", targets: "hard", teacher: "none" },
   { order: "even", targets: "hard", teacher: "none" },
@@ -131,7 +131,7 @@ export function testNumbers(engines: readonly EngineUnderTest[]): void {
         );
         const { parameters } = await trained.read();
         expectFollows(parameters, reference.parameters, setup.parameters, rates.length);
-        // Positions that are given have hard targets.
+        // Positions from the caller have hard targets.
         const positions = Uint32Array.from(
           { length: 2 * batchSize },
           (_, i) => 1 + ((i * 3) % exampleCount(stream)),
@@ -171,7 +171,7 @@ export function testNumbers(engines: readonly EngineUnderTest[]): void {
   });
 }
 
-/** Defines the tests of what runs have to do with one another. */
+/** Defines the tests that compare runs with each other. */
 export function testRuns(engines: readonly (EngineUnderTest & RepeatedRuns)[]): void {
   describe.each(engines)("runs: $name", (engine) => {
     const { optimizers, steps } = engine;
@@ -245,7 +245,7 @@ function expectFollows(
 ): void {
   expect([...actual.keys()].sort()).toEqual([...expected.keys()].sort());
   for (const [name, values] of expected) {
-    // A bias before a norm has a gradient of 0, and in the reference of a float64's rounding error.
+    // A bias before a norm has a gradient of 0; in the reference it is a float64 rounding error.
     const allowed = 1e-10 + allowedDifference(before.get(name) ?? [], values, steps);
     expect(largestDifference(actual.get(name) ?? [], values), name).toBeLessThanOrEqual(allowed);
   }

@@ -49,7 +49,7 @@ interface Tensor {
 }
 
 const fixtures = { bigram, bow, rnn, gru, lstm, transformer, microgpt } satisfies Record<string, Fixture>;
-/** With an MLP that is not four times as wide as the block. */
+/** Fixtures whose MLP is not four times as wide as the block. */
 const narrow = { transformer: narrowTransformer, microgpt: narrowMicrogpt } satisfies Record<string, Fixture>;
 
 /** A family of models that read words. */
@@ -99,7 +99,7 @@ function runOf(family: Family, fixture: Fixture): FamilyRun {
   };
 }
 
-/** The fixture's sizes that the family has. */
+/** Returns the fixture's sizes that apply to the family. */
 function sizesOf(family: Family, { config }: Fixture): ArchitectureSizes {
   const { layers, heads, embedding, hidden, mlp, context: contextLength } = config;
   switch (family) {
@@ -207,7 +207,7 @@ export function testFamilies(
       }
       const { tokens, logits: expected } = run.evaluation;
       const width = network.vocabularySize;
-      // A predictor need not say anything of padding.
+      // A predictor's numbers at padding are arbitrary.
       const isReal = tokens.flatMap((row) => row.map((token, place) => place === 0 || token !== 0));
       const real = (values: ArrayLike<number>) =>
         Array.from(values).filter((_, i) => isReal[Math.floor(i / width)]);

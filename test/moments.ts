@@ -11,7 +11,7 @@ export function expectMoments(
   for (const kind of ["m", "v"] as const) {
     expect([...(state?.get(kind)?.keys() ?? [])].sort()).toEqual([...expected[kind].keys()].sort());
     for (const [name, values] of expected[kind]) {
-      // A gradient that is 0 in float64, as that of a bias before a norm, is all rounding in float32.
+      // A gradient of 0 in float64 (such as that of a bias before a norm) is pure rounding error in float32.
       const allowed = 1e-4 * values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) + 1e-8;
       expect(largestDifference(state?.get(kind)?.get(name) ?? [], values), `${kind} of ${name}`).toBeLessThan(
         allowed,

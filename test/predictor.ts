@@ -1,4 +1,4 @@
-/** What a predictor must do; every engine's has to pass it. */
+/** Test that every engine's predictor must pass. */
 import { expect } from "vitest";
 import type { Predictor } from "../worker/engines/predictor";
 import type { Checkpoint } from "../worker/training/checkpoint";

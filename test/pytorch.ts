@@ -135,7 +135,7 @@ export function allowedDifference(
   return 1e-4 * moved + 2 * Math.sqrt(steps) * 2 ** -24 * largest;
 }
 
-/** The largest difference between two tensors; infinite where their lengths differ or one has a NaN. */
+/** Returns the largest difference between two tensors; infinite if their lengths differ or one has a NaN. */
 export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY;
   let largest = 0;
@@ -147,7 +147,7 @@ export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): n
   return largest;
 }
 
-/** Where running statistics begin. */
+/** Initial running statistics. */
 function untouched({ running }: Pick<Fixture, "running">): Fixture["running"] {
   return running.map(({ mean, var: variance }) => ({
     mean: mean.map(() => 0),

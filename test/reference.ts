@@ -1,7 +1,7 @@
 /**
- * Training as plainly as it can be written: float64 arrays, three nested loops, each layer's
- * backward pass beside its forward pass. Slow, and the yardstick of the fast engines where
- * PyTorch's fixtures do not reach (odd sizes, AdamW). It is itself held against those fixtures.
+ * A simple and slow reference for training: float64 arrays, three nested loops, each layer's backward pass next
+ * to its forward pass. The fast engines are tested against it where PyTorch's fixtures have no case (odd sizes,
+ * AdamW). The reference itself is tested against those fixtures.
  *
  * A value is [rows, channels], row-major; positions are rows: those of one example stand together.
  */
@@ -12,7 +12,7 @@ import type { EngineSetup } from "../worker/engines/engine";
 
 type Values = Float64Array<ArrayBuffer>;
 
-/** Takes the gradient of a layer's output, notes those of its parameters, gives that of its input. */
+/** Takes the gradient of a layer's output, stores those of its parameters, and returns that of its input. */
 type Backward = (dy: Values) => Values;
 
 /** The float64 engine. */

@@ -1,4 +1,4 @@
-/** What the tfjs engine must do on any tfjs backend; the unit and browser tests each bring theirs. */
+/** Tests that the tfjs engine must pass on any tfjs backend; the unit and browser tests run them. */
 import { afterEach, describe, expect, test } from "vitest";
 import type { LayerSpec } from "../src/types";
 import type { Engine, EngineSetup } from "../worker/engines/engine";
@@ -91,7 +91,7 @@ const cases: readonly ReferenceCase[] = [
 /**
  * Defines the tests.
  *
- * @param slow leaves out what says little more
+ * @param slow leaves out tests that add little
  */
 export function testTfjsEngine(options: TfjsOptions, { slow = false } = {}): void {
   const optimizers = slow ? [adamw] : [sgd, adamw];

@@ -1,4 +1,4 @@
-/** What the wasm engine must do in each build, wherever it runs: Node and Chromium share this. */
+/** Tests that both builds of the wasm engine must pass, in Node and in Chromium. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { MakemoreError } from "../src/errors";
 import type { Engine, EngineSetup } from "../worker/engines/engine";

@@ -1,7 +1,6 @@
 /**
- * jax-js as a peer: the same training step, written as its own examples are and compiled whole by
- * `jit` (forward, backward and update in one function). Every use of an array takes a reference,
- * which is what `.ref` is for.
+ * jax-js as a peer: the same training step in the style of its examples, with forward, backward and update
+ * compiled as one function by `jit`. Every use of an array consumes a reference, so `.ref` makes a new one.
  */
 import { defaultDevice, init, jit, lax, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import { drawBatch, readContext } from "../../worker/data/dataset";
@@ -52,8 +51,8 @@ export async function createJaxTrainer(setup: EngineSetup, device: "wasm" | "web
         );
         weights = result.weights;
         running = result.running;
-        // Work waits in a list until something is read, and every array carries that list: without a
-        // read each step, steps get slower and slower. One behind, so that no step waits for its own.
+        // jax-js queues work until a read, and every array carries the queue, so steps get slower and slower
+        // without a read per step. Read one step behind, so that no step waits for itself.
         const read = result.loss.data().then((loss) => losses.set(loss, i));
         await reading;
         reading = read;
@@ -73,14 +72,14 @@ function trainingStep(chain: BlockChain, batchSize: number) {
   const levels = chain.blocks.slice(0, -1);
   const head = chain.blocks.at(-1);
 
-  /** Mean cross entropy, and the running statistics as they are after the batch. */
+  /** Computes the mean cross entropy, and the running statistics after the batch. */
   const loss = (
     weights: Arrays,
     running: Arrays,
     contexts: np.Array,
     targets: np.Array,
   ): [np.Array, Arrays] => {
-    // Not `take`, whose gradient (a scatter) jit refuses.
+    // Not `take`, because jit cannot compile its gradient (a scatter).
     const oneHot = lax.stopGradient(nn.oneHot(contexts.reshape([batchSize * contextLength]), vocabularySize));
     let x = np.matmul(oneHot, get(weights, embedding.weight));
     const moved: Arrays = {};
@@ -136,7 +135,7 @@ function trainingStep(chain: BlockChain, batchSize: number) {
   });
 }
 
-/** A reference to an array by name. */
+/** Returns a new reference to an array by name. */
 function get(arrays: Arrays, name: string | undefined): np.Array {
   const array = arrays[name ?? ""];
   if (!array) throw new Error(`There is no parameter ${name}.`);

@@ -1,4 +1,4 @@
-/** Hands calls from the bench on to the workers: one an engine, made when it is first called. */
+/** Forwards calls from the bench to the workers: one worker per engine, made on first use. */
 import { type Remote, wrap } from "comlink";
 import type { BenchWorker } from "./worker";
 
@@ -13,10 +13,10 @@ function remote(engine: string): Remote<BenchWorker> {
   return made.remote;
 }
 
-/** What the bench calls by Playwright. */
+/** Functions that the bench calls with Playwright. */
 const page = {
   remote,
-  /** Ends an engine's worker and gives back its memory. */
+  /** Ends an engine's worker and frees its memory. */
   close(engine: string) {
     workers.get(engine)?.worker.terminate();
     workers.delete(engine);

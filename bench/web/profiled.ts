@@ -1,4 +1,4 @@
-/** What bench/profile-wasm.mjs runs in the browser: the wasm engine on the page's own thread, to be sampled. */
+/** The browser part of bench/profile-wasm.mjs: runs the wasm engine on the page's thread, for the profiler. */
 import { runToEnd } from "../../src/slices";
 import { buildDataset, readContext } from "../../worker/data/dataset";
 import { drawMinibatch, type Order, prepareExamples } from "../../worker/data/examples";
@@ -15,7 +15,7 @@ let engine: Engine;
 let step = 0;
 
 const profiled = {
-  /** @param order `"even"` with soft targets, as the default recipe, or `"random"` with hard ones */
+  /** @param order `"even"` with soft targets, like the default recipe, or `"random"` with hard ones */
   async begin(task: Task, build: Build, order: Order, model: ArchitectureName): Promise<void> {
     const { seed, optimizer, batchSize } = task;
     const { vocabulary, train } = buildDataset(task.words, task);
@@ -34,7 +34,7 @@ const profiled = {
     engine = await createWasmEngine(setup, build);
   },
 
-  /** Milliseconds a step. */
+  /** Returns milliseconds per step. */
   async run(steps: number): Promise<number> {
     const start = performance.now();
     await engine.run(step, new Float32Array(steps).fill(0.001));
@@ -42,7 +42,7 @@ const profiled = {
     return (performance.now() - start) / steps;
   },
 
-  /** Means over the first `steps` minibatches of a chain of blocks: rows a level and a slot, and MFLOP a step. */
+  /** Averages over the first `steps` minibatches of a chain of blocks: rows per level and slot, and MFLOP per step. */
   rows(steps: number): {
     levels: { places: number; rows: number; slots: number[] }[];
     nominal: number;
@@ -78,7 +78,7 @@ const profiled = {
         below *= fold;
       }
     }
-    // Forward, and the gradients of weights and of inputs: 2 operations each, a weight and a row.
+    // Forward, gradient of weights, gradient of inputs: 2 operations each per weight and row.
     const mflop = (rowsOfSlot: (level: number, slot: number) => number) =>
       blocks.reduce(
         (sum, { fold, fanIn, fanOut }, l) =>

@@ -1,4 +1,4 @@
-/** This package's sampling and evaluation, as its worker does them, ready to be timed. */
+/** Times this package's sampling and evaluation, as its worker runs them. */
 import type { TokenStream } from "../../worker/data/dataset";
 import { BOUNDARY } from "../../worker/data/vocabulary";
 import { createWasmEngine } from "../../worker/engines/wasm";
@@ -9,7 +9,7 @@ import type { Checkpoint } from "../../worker/training/checkpoint";
 import { learningRates, type ResolvedSchedule } from "../../worker/training/schedule";
 import { setUp, type Task } from "./trainers";
 
-/** Trains for a short time with AdamW: an untrained model's names go on for too long. */
+/** Trains briefly with AdamW, because the names of an untrained model are too long. */
 export async function trainBriefly(
   task: Task,
   steps: number,
@@ -54,13 +54,13 @@ export class Sampler {
   #inference: Inference | undefined;
   #seed = 0;
 
-  /** @param stream what `evaluate` evaluates on */
+  /** @param stream words for `evaluate` */
   constructor(checkpoint: Checkpoint, stream: TokenStream) {
     this.#checkpoint = checkpoint;
     this.#stream = stream;
   }
 
-  /** The first call: starts ONNX Runtime, on two threads where the page is isolated. */
+  /** Makes the first call, which starts ONNX Runtime, with two threads if the page is isolated. */
   async first(count: number): Promise<void> {
     const ort = await import("onnxruntime-web/wasm");
     ort.env.wasm.wasmPaths = new URL("/ort/", location.href).href;
@@ -70,10 +70,9 @@ export class Sampler {
   }
 
   /**
-   * `calls` calls, ms in all.
+   * Times `calls` calls, ms in total.
    *
-   * @param fresh each on a model that was just trained; otherwise on one that sampled before, and
-   *   remembers the beginnings it has met
+   * @param fresh use a just trained model per call; otherwise one that has sampled before and has cached prefixes
    */
   async repeat(count: number, calls: number, fresh: boolean): Promise<number> {
     let ms = 0;

@@ -1,4 +1,4 @@
-/** The engines and peers that run in the browser, behind one face. */
+/** The engines and peers that run in the browser, with one interface. */
 import { buildDataset } from "../../worker/data/dataset";
 import type { Vocabulary } from "../../worker/data/vocabulary";
 import type { Engine, EngineSetup } from "../../worker/engines/engine";
@@ -7,7 +7,7 @@ import { type ArchitectureName, architecture } from "../../worker/model/architec
 import { buildNetwork, initialParameters } from "../../worker/model/network";
 import type { Optimizer } from "../../worker/optimizers";
 
-/** What all of them train: the same words, weights and minibatches. */
+/** The task of all engines: the same words, weights and minibatches. */
 export interface Task {
   /** Default: the lecture's WaveNet. */
   readonly model?: ArchitectureName;
@@ -20,7 +20,7 @@ export interface Task {
   readonly shuffle: boolean;
 }
 
-/** What an engine must do to be measured. */
+/** The part of an engine that the bench needs. */
 export type Trainer = Pick<Engine, "device" | "run" | "dispose">;
 
 /** The model at the beginning of its training. */
@@ -32,7 +32,7 @@ export function setUp(task: Task): EngineSetup & { vocabulary: Vocabulary } {
   return { network, parameters, optimizer, stream: train, seed, batchSize, vocabulary };
 }
 
-/** By the names of `--engines`. A peer is only loaded where it is measured. */
+/** Makes an engine or peer by its name in `--engines`. Loads a peer only if it is measured. */
 export async function createTrainer(name: string, setup: EngineSetup): Promise<Trainer> {
   switch (name) {
     case "wasm-relaxed":

@@ -1,4 +1,4 @@
-/** The worker that is measured. Each engine gets one of its own, as it would on a visitor's page. */
+/** The measured worker. Each engine gets its own, as on a visitor's page. */
 import { expose } from "comlink";
 import { drawBatch } from "../../worker/data/dataset";
 import { drawWords, wordStarts } from "../../worker/data/wordExamples";
@@ -7,22 +7,22 @@ import { parameterCount } from "../../worker/model/network";
 import { Sampler, trainBriefly } from "./sampling";
 import { createTrainer, setUp, type Task, type Trainer } from "./trainers";
 
-/** A chunk of steps: the time it took, ms, and the mean loss. */
+/** A chunk of steps: its time, ms, and its mean loss. */
 export interface Run {
   readonly ms: number;
   readonly loss: number;
 }
 
-/** A model and its data as plain numbers, for a peer outside of the browser. */
+/** A model and its data as plain numbers, for a peer outside the browser. */
 export interface Description {
   readonly parameterCount: number;
   readonly parameters: Record<string, { shape: readonly number[]; values: number[] }>;
   readonly stream: number[];
-  /** Positions in the stream of the first minibatches: of examples, or where words begin. */
+  /** Stream positions of the first minibatches: of examples, or of word starts. */
   readonly batches: number[][];
 }
 
-/** Steps on the same minibatches, after which all losses must agree: forward, backward and update. */
+/** After this many steps on the same minibatches, all losses must agree; this checks forward, backward and update. */
 const CHECKED_STEPS = 4;
 
 let trainer: Trainer | undefined;
@@ -39,8 +39,8 @@ async function run(rates: Float32Array): Promise<Run> {
 
 const bench = {
   /**
-   * Opens an engine and runs its first step, ms for both; then the rest of the steps that show that
-   * it computes what the others do, and the loss of the last of them.
+   * Opens an engine and runs its first step, and returns the ms for both. Then runs the other checked steps, and
+   * returns the loss of the last one.
    */
   async open(name: string, task: Task, rate: number) {
     const setup = setUp(task);
@@ -58,7 +58,7 @@ const bench = {
 
   describe: (task: Task) => describe(task, setUp(task).parameters),
 
-  /** Trains for `steps` steps and makes the sampler; gives what was trained. */
+  /** Trains for `steps` steps, makes the sampler, and returns the trained model. */
   async train(task: Task, steps: number): Promise<Description> {
     const { checkpoint, stream } = await trainBriefly(task, steps);
     sampler = new Sampler(checkpoint, stream);
@@ -94,7 +94,7 @@ function describe(task: Task, parameters: Parameters): Description {
   };
 }
 
-/** What the page may call. */
+/** The worker's API for the page. */
 export type BenchWorker = typeof bench;
 
 expose(bench);

@@ -174,7 +174,7 @@ class Words:
         self.sorted = self.following = None
         if order == "random" and targets == "hard":
             return
-        # The prefix before each place, numbered; words sort by their first character first.
+        # Number of the prefix before each place; words are sorted by their first character first.
         self.prefix = np.zeros_like(self.ids)
         rank, numbered = np.zeros(self.count, np.int64), 0
         for place in range(places):
@@ -194,7 +194,7 @@ class Words:
         return self.batch(words[rank::processes], int((self.lengths[words] + 1).sum()))
 
     def batch(self, words, places=None):
-        """These words written out, padded at their ends to the longest of them."""
+        """Returns these words as rows, padded at the end to the longest one."""
         lengths = self.lengths[words]
         time = lengths.max() + 1
         after = self.ids[words, :time]
@@ -206,18 +206,18 @@ class Words:
             targets[row, place] = soft
         else:
             targets[row, place, after[row, place]] = 1
-        # A place reads what the place before it predicted; the first one reads the boundary.
+        # The input of a place is the target of the place before; the first place reads the boundary.
         inputs = np.pad(after[:, :-1], ((0, 0), (1, 0)))
         return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), places or len(row))
 
 
 def ranked(rank, column, vocabulary_size):
-    """The ranks of sequences in sorted order, after one more token of each."""
+    """Updates the ranks of sequences in sorted order with one more token each."""
     return np.unique(rank * vocabulary_size + column, return_inverse=True)[1]
 
 
 class Following:
-    """Soft targets: the distribution of what follows each context in the training split."""
+    """Soft targets: the distribution of the next character for each context in the training split."""
 
     def __init__(self, context, target, vocabulary_size):
         pairs, counts = np.unique(context * vocabulary_size + target, return_counts=True)
@@ -226,7 +226,7 @@ class Following:
         self.share = (counts / np.bincount(owner, counts)[owner]).astype(np.float32)
 
     def write(self, contexts, out):
-        """Writes the distribution of each context to a row of zeros, [contexts, vocabulary]."""
+        """Writes the distribution of each context into `out`, [contexts, vocabulary], which must be zeros."""
         first, end = self.first[contexts], self.first[contexts + 1]
         pairs = end - first
         row = np.repeat(np.arange(len(contexts)), pairs)

@@ -4,7 +4,7 @@ import unicodedata
 
 import numpy as np
 
-# Streams: what a draw is for.
+# Streams: separate random numbers per purpose.
 SHUFFLE, WEIGHTS, MINIBATCH = 0, 1, 2
 
 # 2^32 divided by the golden ratio: the stride of the even order.

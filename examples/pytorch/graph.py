@@ -5,7 +5,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 
 class Graph:
-    """A graph in the making. Values are known by name; nodes are named after their layer, `linear1/MatMul`."""
+    """Builds a graph. Values are referred to by name; nodes are named after their layer, `linear1/MatMul`."""
 
     def __init__(self, parameters):
         self.parameters, self.group = parameters, ""
@@ -18,7 +18,7 @@ class Graph:
         return output or name
 
     def parameter(self, name):
-        """The value of a parameter, as trained."""
+        """Adds a parameter with its trained values."""
         self.constants[name] = numpy_helper.from_array(self.parameters[name], name)
         return name
 
@@ -40,11 +40,11 @@ class Graph:
         return self.constant(np.zeros(count, np.float32))
 
     def time(self, x):
-        """Positions of a value [batch, time, ...], as an int64 tensor [1]."""
+        """Returns the number of positions of a value [batch, time, ...], as an int64 tensor [1]."""
         return self.node("Shape", x, start=1, end=2)
 
     def unique(self, name):
-        """The layer's name and this one; numbered if there is one already."""
+        """Returns a name under the layer's name, with a number if it is taken."""
         name = f"{self.group}/{name}"
         count = self.names[name] = self.names.get(name, 0) + 1
         return name if count == 1 else f"{name}_{count}"

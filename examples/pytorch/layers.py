@@ -17,7 +17,7 @@ from torch import nn
 
 @dataclass
 class Place:
-    """Where in a model a layer is made."""
+    """The place of a layer in a model."""
 
     name: str
     positions: int
@@ -26,12 +26,12 @@ class Place:
     vocabulary_size: int
     # Whether it is the model's last layer, whose Linear makes the logits.
     last: bool
-    # Makes a layer inside this one, from its description and the shape that it takes.
+    # Makes a nested layer, from its description and its input shape.
     inner: Callable
 
 
 def normal(*shape, std):
-    """A parameter that begins with normal numbers times std; models.py draws them."""
+    """Makes a parameter whose initial values are normal numbers times std; models.py draws them."""
     parameter = nn.Parameter(torch.empty(shape))
     parameter.initial_std = std
     return parameter
@@ -100,7 +100,7 @@ class FlattenConsecutive(Layer):
 
 
 class Linear(Layer):
-    """x @ W + b. The last one makes the logits, and begins with weights a tenth as large."""
+    """x @ W + b. The last one makes the logits, and its initial weights are a tenth as large."""
 
     def __init__(self, place, fanIn=None, fanOut=None, bias=True, std=None):
         super().__init__(place)
@@ -124,7 +124,7 @@ class Linear(Layer):
 
 
 class SumOfProcesses(torch.autograd.Function):
-    """The sum of a tensor over all processes of a training; so is its gradient."""
+    """Sums a tensor over all processes of a training; the backward pass sums the gradient in the same way."""
 
     @staticmethod
     def forward(_, x):
@@ -140,7 +140,7 @@ class SumOfProcesses(torch.autograd.Function):
 
 
 class BatchNorm1d(Layer):
-    """Normalises each channel over the whole minibatch, the other processes' part included, with the unbiased variance."""
+    """Normalises each channel over the whole minibatch, across all processes, with the unbiased variance."""
 
     def __init__(self, place, features=None, momentum=0.1, epsilon=1e-5):
         super().__init__(place)
@@ -222,7 +222,7 @@ class ReLU(Layer):
 
 
 class GELU(Layer):
-    """GPT-2's GELU, which is the one with a tanh."""
+    """GPT-2's GELU, with the tanh approximation."""
 
     SCALE, CUBIC = math.sqrt(2 / math.pi), 0.044715
 
@@ -305,7 +305,7 @@ class Recurrent(Layer):
     Each of its weights is [channels + hidden, made channels], the rows of x first.
     """
 
-    # Channels that each weight makes, in units of `hidden`; a cell's only weight has the name "".
+    # Output channels of each weight, in units of `hidden`; if a cell has only one weight, its name is "".
     WEIGHTS = {}
 
     class Weight(nn.Module):
@@ -328,7 +328,7 @@ class Recurrent(Layer):
     def forward(self, x):
         batch, time, channels = x.shape
         weights = {key: getattr(self, key) if key else self for key in self.WEIGHTS}
-        # The part of x is one product for all positions; that of h waits for the position before.
+        # x takes one product for all positions; h needs one per position, because it depends on the position before.
         of_x = {key: (x @ made.weight[:channels] + made.bias).unbind(1) for key, made in weights.items()}
         h, c, outputs = self.start.expand(batch, -1), torch.zeros(batch, self.channels, device=x.device), []
         for t in range(time):
@@ -337,7 +337,7 @@ class Recurrent(Layer):
         return torch.stack(outputs, 1)
 
     def nodes(self, graph, x):
-        # ONNX's operator of the same name; its gates are in another order, and stand side by side.
+        # ONNX's operator of the same name, which concatenates the gates in another order.
         node, first, hidden = graph.node, graph.integers(0), self.channels
         prefix = {key: f"{self.name}.{key}." if key else f"{self.name}." for key in self.WEIGHTS}
         weight = self.arrange(graph, {key: graph.parameter(f"{name}weight") for key, name in prefix.items()}, 1)
@@ -360,7 +360,7 @@ class Recurrent(Layer):
             node("Expand", graph.parameter(f"{self.name}.start"), batch),
             hidden_size=hidden,
         )
-        # [time, directions, batch, hidden], of which there is one direction.
+        # [time, directions, batch, hidden], with one direction.
         return node("Transpose", node("Squeeze", y, graph.integers(1)), perm=[1, 0, 2])
 
 
@@ -382,7 +382,7 @@ class GRU(Recurrent):
         return h + z * (torch.tanh(gate("candidate", r * h)) - h), c
 
     def arrange(self, graph, parts, axis):
-        # ONNX's z is how much of h stays, which is 1 - z: the sigmoid of the negative.
+        # ONNX's z is the share of h that stays, which is our 1 - z: the sigmoid of the negative.
         return graph.node("Concat", graph.node("Neg", parts["update"]), parts["reset"], parts["candidate"], axis=axis)
 
 
@@ -408,7 +408,7 @@ class Residual(Layer):
 
     def __init__(self, place, layers):
         super().__init__(place)
-        # A tuple: the model itself owns the layers, so that their parameters have their plain names.
+        # A tuple, because the model itself owns the layers, so that their parameters have plain names.
         inside, positions, channels = [], self.positions, self.channels
         for spec in layers:
             inside.append(place.inner(spec, positions, channels))
@@ -451,7 +451,7 @@ KINDS = {
         Tanh,
     )
 }
-# Their names have no number: a model has one.
+# A model has only one of these, so their names have no number.
 ONCE = (Embedding, PositionEmbedding)
 # In a model of words, padding would count in the statistics, and joined positions would have no prediction each.
 WINDOWS_ONLY = (BatchNorm1d, FlattenConsecutive)

@@ -6,7 +6,7 @@ from torch import nn
 from draws import random_normal
 from layers import KINDS, ONCE, WINDOWS_ONLY, Place, base_name, reads_words
 
-# Characters that a model may see.
+# Maximum number of characters that a model can read.
 MAX_CONTEXT_LENGTH = 256
 
 
@@ -130,7 +130,7 @@ def layers_of(model, longest):
 
 
 class Network(nn.Module):
-    """Layers in a row. Every parameter has the name that it has in the .onnx file."""
+    """A sequence of layers. Parameters have the same names as in the .onnx file."""
 
     def __init__(self, specs, vocabulary_size):
         super().__init__()
@@ -183,7 +183,7 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def initialize(self, seed):
-        """The values that a training begins with: a function of the seed and of each tensor's place."""
+        """Sets the initial values, which depend only on the seed and on each tensor's place."""
         for place, tensor in enumerate(self.tensors().values()):
             if hasattr(tensor, "initial_std"):
                 values = random_normal(seed, place, tensor.numel()) * float(tensor.initial_std)
@@ -191,7 +191,7 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def load(self, parameters):
-        """Takes numpy arrays by name."""
+        """Loads numpy arrays by name."""
         for name, tensor in self.tensors().items():
             given = parameters.get(name)
             if given is None or list(given.shape) != list(tensor.shape):

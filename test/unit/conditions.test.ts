@@ -1,4 +1,4 @@
-/** Conditions on sampled words, against the distribution of all words, worked out one by one. */
+/** Conditions on sampled words, compared with the exact distribution over all words. */
 import * as ort from "onnxruntime-node";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import type { PlainSampleOptions } from "../../src/protocol";
@@ -15,7 +15,7 @@ import { LETTERS, randomCheckpoint, vocabularyOf } from "../checkpoint";
 import { scoreWords } from "../scores";
 
 const abc = vocabularyOf(4);
-/** Of at most this many characters there are 363 words over a, b and c. */
+/** Maximum word length: there are 363 words over a, b and c up to it. */
 const LONGEST = 5;
 
 function streamOf(vocabulary: Vocabulary, words: readonly string[]): Uint8Array<ArrayBuffer> {
@@ -30,7 +30,7 @@ function listed(vocabulary: Vocabulary, ...words: string[]): ConditionLists {
   return { listed: [runToEnd(NearWords.work(streamOf(vocabulary, words)))] };
 }
 
-/** Edits by definition: the length of the shortest way, found breadth first over all strings of a, b and c. */
+/** Finds all words within a number of edits, by breadth-first search over strings of a, b and c. */
 function within(word: string, edits: number): Set<string> {
   let reached = new Set([word]);
   for (let i = 0; i < edits; i++) {
@@ -50,7 +50,7 @@ function within(word: string, edits: number): Set<string> {
   return reached;
 }
 
-/** The probability of every word, as the options say characters are chosen; without any conditions. */
+/** Computes the probability of every word under the sampling options, without conditions. */
 async function distribution(
   inference: Inference,
   { temperature = 1, topK = 4, minLength = 1, maxLength = LONGEST, prefix = "" }: PlainSampleOptions,
@@ -79,7 +79,7 @@ async function distribution(
   return words;
 }
 
-/** Chi-square of the words that were sampled, over how large it is by chance once in 1,000 times. */
+/** Chi-square of the sampled words, divided by its 0.999 quantile. */
 function deviation(words: readonly string[], expected: ReadonlyMap<string, number>): number {
   const total = [...expected.values()].reduce((sum, p) => sum + p, 0);
   const counts = new Map<string, number>();
@@ -87,7 +87,7 @@ function deviation(words: readonly string[], expected: ReadonlyMap<string, numbe
   for (const word of counts.keys()) expect(expected.has(word), word).toBe(true);
   let square = 0;
   let cells = 0;
-  // Rare words are one cell, because the test takes 5 or more of each.
+  // Rare words share one cell, because the test needs an expected count of at least 5 per cell.
   const rare = { n: 0, mean: 0 };
   const add = (n: number, mean: number) => {
     square += (n - mean) ** 2 / mean;
@@ -142,7 +142,7 @@ describe.each<[string, ModelChoice]>([
     const all = await distribution(inference, options);
     expect([...all.values()].reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 5);
     const fitting = new Map([...all].filter(([word]) => fits(word)));
-    // Words of one walk are not quite independent, hence the half more. The seed is fixed: this never flickers.
+    // Words of one walk are not quite independent, so 1.5 instead of 1. The seed is fixed, so this is not flaky.
     expect(deviation(words, fitting)).toBeLessThan(1.5);
   });
 });
@@ -265,7 +265,7 @@ test("a pattern's lastIndex does not matter", async () => {
   const expected = await sample(30, { pattern: { source: "a", flags: "i" } });
   expect(new Set(expected).size).toBeGreaterThan(20);
   expect(await sample(30, { pattern: { source: "a", flags: "gi" } })).toEqual(expected);
-  // A sticky one matches where it begins to look.
+  // A sticky pattern matches only at its start position.
   for (const word of await sample(30, { pattern: { source: "a", flags: "y" } })) expect(word).toMatch(/^a/);
 });
 

@@ -137,7 +137,7 @@ test("a word longer than any run of the graph is scored in pieces, and nothing s
 test("a large vocabulary is scored in runs of a bounded size", async () => {
   const size = 5000;
   const words = randomWords(300, 9, size);
-  // Han, which NFC leaves as it is.
+  // Han characters, which NFC does not change.
   const vocabulary = new Vocabulary(
     Array.from({ length: size - 1 }, (_, i) => String.fromCodePoint(0x4e00 + i)),
   );
@@ -180,7 +180,7 @@ test("evaluate gives the tree's mean cross entropy to 1e-5, over more than one r
   await inference.dispose();
 });
 
-/** How far `score` is from what logits, by position, say. */
+/** Largest difference between `score` and the surprises computed from logits. */
 async function largestSurpriseDifference(
   checkpoint: ReturnType<typeof randomCheckpoint>,
   words: readonly number[][],

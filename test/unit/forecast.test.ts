@@ -1,4 +1,4 @@
-/** Predictions beside a training, held against ONNX Runtime and the float64 reference. */
+/** Evaluations during a training, tested against ONNX Runtime and the float64 reference. */
 import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
 import type { LayerSpec } from "../../src/types";
@@ -42,7 +42,7 @@ const dataset = buildDataset(["ab", "abc", "b", "ca", "cab", "bc", "a", "c", "aa
 });
 
 test("the validation loss is ONNX Runtime's, and the copies are those of its samples", async () => {
-  // So many words of one or two letters that a good part of them is in the list.
+  // Many words of one or two letters, so that a good part of the samples is in the list.
   const checkpoint = randomCheckpoint({ contextLength: 4, embedding: 4, hidden: 12 });
   const bias = checkpoint.parameters.get("linear3.bias") ?? expect.unreachable();
   for (const id of [0, 1, 2, 3]) bias[id] = 4;
@@ -55,7 +55,7 @@ test("the validation loss is ONNX Runtime's, and the copies are those of its sam
   const copies = samples.filter((word) => list.includes(word)).length / 1000;
   expect(copies).toBeGreaterThan(0.05);
   expect(copies).toBeLessThan(0.95);
-  // Rounding may turn a draw that falls on the edge between two characters.
+  // Rounding may change a draw that falls on the edge between two characters.
   expect(Math.abs((await forecast.copies(checkpoint)) - copies)).toBeLessThanOrEqual(0.002);
   // The first draws of this seed fall on no edge.
   expect(await forecast.samples(checkpoint, 20, seed, () => false)).toEqual(samples.slice(0, 20));

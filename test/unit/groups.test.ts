@@ -1,4 +1,4 @@
-/** Models of several lists: what is learned of each, in every path that a model takes. */
+/** Models of several lists: tests that each way to use a model respects the groups. */
 import { readFileSync } from "node:fs";
 import { IDBFactory } from "fake-indexeddb";
 import * as ort from "onnxruntime-node";
@@ -89,7 +89,7 @@ describe.each(Object.entries(models))("%s", (name, options) => {
     const samples = 200;
     const ofElves = await sampled(session, { group: "elves", seed: 1 }, samples);
     const ofDwarves = await sampled(session, { group: "dwarves", seed: 1 }, samples);
-    // A few words of a hundred: such small models keep a little for what they never saw.
+    // Allow a few words per hundred: such small models give unseen words some probability.
     const share = (words: string[], kind: RegExp) => words.filter((word) => kind.test(word)).length / samples;
     expect(share(ofElves, isElvish)).toBeGreaterThan(0.95);
     expect(share(ofDwarves, isDwarvish)).toBeGreaterThan(0.95);
@@ -212,7 +212,7 @@ test("weights mix the groups at every character", async () => {
   // One group is that group, however much it weighs.
   const alone = await sampled(session, { group: { elves: 0.1 }, seed: 5 }, 50);
   expect(alone).toEqual(await sampled(session, { group: "elves", seed: 5 }, 50));
-  // Among words of little memory, and with a prefix.
+  // The same with little memory, and with a prefix.
   for (const word of await sampled(
     session,
     { group: { elves: 1, dwarves: 1 }, prefix: "ei", minLength: 3 },
@@ -305,7 +305,7 @@ describe("refused", () => {
     [{ elves: "[1, 2]" }, 'INVALID_WORDS.*group "elves": the words are JSON'],
     [{}, "INVALID_WORDS.*must be an iterable"],
   ])("the lists %j", async (words, message) => {
-    // What the page refuses at once, and what it refuses on the way.
+    // Errors that the page throws at once, and errors while it sends.
     const call = async () => {
       const sender = new WordSender(words as never, "train");
       void sender.send(new AbortController().signal);
@@ -349,7 +349,7 @@ describe("refused", () => {
     await expect(settled(grouped.score(4, {}, sentByPage(disjoint), onPart()))).rejects.toThrow(
       /INVALID_WORDS: score: .*one list/,
     );
-    // Nothing of that changed the model.
+    // None of these calls changed the model.
     expect(await sampled(grouped, {}, 3)).toHaveLength(3);
   });
 
@@ -366,7 +366,7 @@ test("names are told apart by sex", async () => {
     readFileSync(`bench/words/${sex}-2016.txt`, "utf8").trim().split("\n"),
   );
   if (!girls || !boys) return expect.unreachable();
-  // Each fifth name is left out of the training.
+  // Hold out every fifth name.
   const isLeft = (_: string, i: number) => i % 5 === 4;
   const learned = (names: string[]) => names.filter((name, i) => !isLeft(name, i));
   const session = await trained(

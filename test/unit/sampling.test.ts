@@ -36,7 +36,7 @@ async function sample(
   }
 }
 
-/** The plain loop of the lecture: one word at a time, one window at a time, nothing shared. */
+/** The lecture's loop: one word and one window at a time, without sharing. */
 async function plainLoop(checkpoint: Checkpoint, count: number, seed: number): Promise<string[]> {
   const { network, parameters, vocabulary } = checkpoint;
   const session = await GraphSession.open(ort, windowGraph(network, parameters));
@@ -75,7 +75,7 @@ test("the words are those of the plain window loop, in its order, for any count"
   expect(new Set(words).size).toBeGreaterThan(50);
   for (const count of [60, 1, 7])
     expect(await sample(checkpoint, count, { seed: 5 })).toEqual(words.slice(0, count));
-  // More than walk at once, so that words take the place of others.
+  // More words than are sampled in parallel, so that finished ones are replaced.
   expect((await sample(checkpoint, 3000, { seed: 5 })).slice(0, 60)).toEqual(words);
 });
 
@@ -102,12 +102,12 @@ test("memory that is full again and again, and calls that end at any step, chang
     await sample(checkpoint, 60, { seed: 2, minLength: 8 }),
     await sample(checkpoint, 60, { seed: 2, prefix: "e" }),
   ];
-  // From so little that one word at a time is under way to about as much as a call asks for.
+  // From memory for a single word at a time to about enough for the whole call.
   for (const memory of [0, 20_000, 60_000, 200_000]) {
     const inference = new Inference(async () => ort, checkpoint, memory);
     for (let call = 0; call < 25; call++) {
       let asked = 0;
-      // Longer than any level looks back, so that what is kept is no more found from the root.
+      // Longer than any level's window, so that cached nodes can no longer be reached from the root.
       const prefix = "christopher".slice(0, call % 12);
       const settings = sampleSettings(500, { seed: call, prefix, minLength: 12 });
       await inference.sample(500, settings, {}, () => ++asked > 3 * call);
@@ -222,7 +222,7 @@ test("a stream has the words of one sample, in batches that grow, whatever it le
     { seed: 4, maxLength: 3, temperature: 0.5, unique: true, novel: true },
   ]) {
     const known = options.novel ? [listed] : [];
-    // Also where the memory is full again and again.
+    // Also with so little memory that it fills up repeatedly.
     for (const memory of [undefined, 20_000]) {
       const inference = new Inference(async () => ort, checkpoint, memory);
       const batches: (readonly string[])[] = [];

@@ -55,7 +55,7 @@ test("a training stopped in its setup ends at step 0, one stopped later where it
   expect(later.step).toBeLessThan(1_000_000);
   expect(later.losses).toHaveLength(later.step);
   expect(later.model.step).toBe(later.step);
-  // Told before the training comes, as when `stop` is called right after `train`.
+  // Stop before the training arrives, as when `stop` is called right after `train`.
   session.stop(4);
   expect(await settled(session.train(4, { steps: 50, model }, list(names), onEvents()))).toMatchObject({
     step: 0,
@@ -117,7 +117,7 @@ test("a training loads ONNX Runtime only if prefetch says so, not for its sample
   load.mockClear();
   await settled(session.train(2, { ...options, prefetch: true }, list(names), listen()));
   expect(load).toHaveBeenCalledTimes(1);
-  // A failure is for the first call that needs it, which tries again.
+  // The first call that needs the file retries after a failed prefetch, and reports a failure.
   load.mockRejectedValueOnce(new Error("no network"));
   await settled(session.resume(3, { steps: 30, prefetch: true }, undefined, listen()));
   expect(load).toHaveBeenCalledTimes(2);
@@ -135,7 +135,7 @@ test("words come until the call is aborted, and each part waits until the page h
   });
   const call = session.words(2, { seed: "towns" }, undefined, take);
   await vi.waitUntil(() => parts.length === 1, 20_000);
-  // The page takes nothing: other calls go on, and no part follows.
+  // The page does not answer: other calls still work, and no further part is sent.
   const same = await sampled(session, { seed: "towns" }, 30);
   expect(parts).toEqual([same.slice(0, 10)]);
   taken[0]?.();
@@ -214,7 +214,7 @@ test("words other than the training's, or in another order, are refused, so that
     await settled(session.evaluate(12, {}, undefined)),
   );
   expect((await settled(other.resume(3, { steps: 12 }, text(), onEvents()))).step).toBe(12);
-  // And what is exported after that knows them, too.
+  // A file exported after that has the words' fingerprint, too.
   const again = new Session();
   await settled(again.load(11, await settled(other.exportONNX(10, {})), {}, undefined));
   await expect(settled(again.resume(4, { steps: 14 }, list(sorted), onEvents()))).rejects.toThrow(
@@ -262,7 +262,7 @@ test("the weights of the best validation loss are kept, the same ones each time"
   expect(all.copies).toBeGreaterThan(result.copies);
   expect(all.losses).toEqual(result.losses);
 
-  // Stopped on the way, its last weights go on, whatever was kept.
+  // After a stop, resume continues from the last weights, not from the kept ones.
   const stopped = new Session();
   const first = await settled(
     stopped.train(
@@ -310,7 +310,7 @@ test("patience ends a training early, and a resumed one goes on", async () => {
 
 test("a loss that explodes is told: with earlier weights if they are better, else as DIVERGED", async () => {
   const session = new Session();
-  // Fine until step 300, then at a rate no model stands.
+  // A good rate until step 300, then one at which every model diverges.
   const learningRate = { peak: 0.01, decay: "step", final: 200, at: 0.3 } as const;
   const options = { ...overfitting, learningRate };
   const { kept, notices } = await settled(session.train(1, options, list(names), onEvents()));
@@ -355,7 +355,7 @@ test("half of a surrogate pair is refused wherever words go in, and the model st
 });
 
 test("whatever words are trained on, what is sampled goes back in as it came out", async () => {
-  // Less what is refused, which has its own tests: line breaks, and characters that cannot be read.
+  // Without what is refused, which has its own tests: line breaks and unreadable characters.
   const word = fc
     .oneof(
       fc.string({ unit: "binary", maxLength: 6 }),

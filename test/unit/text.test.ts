@@ -1,4 +1,4 @@
-/** What a caller gave as words: what is read, what is refused, and what is only remarked on. */
+/** Input as words: what is read, what is refused, and what only gives a notice. */
 import { readFileSync } from "node:fs";
 import { csvParseRows } from "d3-dsv";
 import fc from "fast-check";

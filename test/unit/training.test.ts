@@ -24,8 +24,8 @@ const start: Checkpoint = {
 };
 
 /**
- * An engine that learns one number: how many steps it took since the state it was given. The loss
- * of step k is k, so that any step run twice, or left out, shows.
+ * An engine that learns one number: the steps since its initial state. The loss of step k is k, so that the tests
+ * notice a step that is repeated or skipped.
  */
 class CountingEngine implements Engine {
   readonly backend = "webgpu";
@@ -255,7 +255,7 @@ test("a lost engine is followed by one of its kind, and one lost again by the ne
   expect(await replaceEngine(lost, false, setup, { ...engines, webgpu: refuse })).toBe(made.wasm);
 });
 
-/** Engines whose steps take as many milliseconds of a clock that only they move, and all that were made. */
+/** Makes engines whose steps advance a fake clock by these milliseconds, and records all engines made. */
 function timedEngines(ms: { wasm: number; webgpu: number }) {
   let now = 0;
   vi.spyOn(performance, "now").mockImplementation(() => now);
@@ -271,7 +271,7 @@ function timedEngines(ms: { wasm: number; webgpu: number }) {
   return { engines, made };
 }
 
-/** A browser whose GPU calls itself so; "" where it does not tell. */
+/** Stubs a browser whose GPU has this description; "" for none. */
 function stubGPU(description: string | undefined): void {
   const info = description === undefined ? undefined : { description, isFallbackAdapter: false };
   vi.stubGlobal("navigator", { gpu: { requestAdapter: async () => ({ info }) } });
@@ -294,7 +294,7 @@ test.each([
     expect(measured.map(({ backend }) => backend)).toEqual(["wasm", "webgpu"]);
     for (const { backend, msPerStep } of measured)
       expect(msPerStep).toBeCloseTo(backend === "wasm" ? ms.wasm : ms.webgpu, 9);
-    // The two that were measured are gone; the third is of the faster kind.
+    // The two benchmarked engines are disposed of; the third one trains and is of the faster kind.
     expect(made.map(({ disposed }) => disposed)).toEqual([1, 1, 0]);
     expect(engine).toBe(made[2]);
     expect(measured[fastest]?.msPerStep).toBeLessThan(measured[1 - fastest]?.msPerStep ?? 0);

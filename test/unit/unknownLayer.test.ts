@@ -1,6 +1,6 @@
 /**
- * A layer that no fused engine and no form but the window knows: whatever is asked of a model with
- * one is refused, or computes the layer, and never leaves it out.
+ * A layer that no fused engine supports, and no ONNX form except the window form. Every call on a model with such a
+ * layer is refused, or computes the layer; none may skip it.
  */
 import { expect, test } from "vitest";
 import type { Backend } from "../../src/types";

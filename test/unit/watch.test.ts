@@ -78,7 +78,7 @@ test("one that goes on from a stopped training keeps and ends as an unbroken one
   const end = await look(whole, 0, 1000);
   const first = watch(loss, { patience: 50 });
   await look(first, 0, 70);
-  // What a stop looks at is not remembered.
+  // A look at a stop is not remembered.
   expect((await first.best(at(59))).checkpoint.step).toBe(59);
   const second = watch(loss, { patience: 50 }, 70, first);
   expect(await look(second, 70, 1000)).toBe(end);

@@ -1,6 +1,6 @@
 /**
- * Whether the engine computes what it should on this GPU: PyTorch's own runs, a float64 reference at odd
- * sizes, the wasm engine at large ones, and the same bits in whatever chunks.
+ * Checks the engine's results on this GPU: against PyTorch's runs, a float64 reference at odd sizes, and the wasm
+ * engine at large sizes. Also checks that the chunk size does not change a single bit.
  */
 
 import { someRates, someSetup } from "../../../test/engineSetups";
@@ -15,7 +15,7 @@ import { buildNetwork } from "../../../worker/model/network";
 import { ownShape } from "./engine";
 import { adamw, type Size, setUp, sgd } from "./models";
 
-/** What a check found; `wrong` names each tensor that is off, with its difference and what is allowed. */
+/** Result of a check; `wrong` names each wrong tensor, with its difference and the tolerance. */
 interface Check {
   readonly loss: number;
   readonly wrong: readonly string[];
@@ -23,7 +23,7 @@ interface Check {
 
 const MOST_LOSS = 1e-5;
 
-/** Adam with a small epsilon makes a whole step of a rounding error's sign, and no two engines agree there. */
+/** With a small epsilon, Adam turns the sign of a rounding error into a whole step, and no two engines agree. */
 const smoothAdamw = { ...adamw, epsilon: 1e-3 };
 
 async function createWebGPUEngine(setup: EngineSetup) {
@@ -132,7 +132,7 @@ function softly(setup: EngineSetup): EngineSetup {
   return examples ? { ...setup, examples } : setup;
 }
 
-/** By name; each gives the largest difference of a loss and what is wrong. */
+/** Checks by name; each returns the largest difference of a loss, and the wrong tensors. */
 const checks: Readonly<Record<string, () => Promise<Check>>> = {
   "PyTorch, mlp": () => againstPyTorch("mlp"),
   "PyTorch, wavenet": () => againstPyTorch("wavenet"),
@@ -152,7 +152,7 @@ const checks: Readonly<Record<string, () => Promise<Check>>> = {
   "the same bits in other chunks": sameBits,
 };
 
-/** Runs all checks; `say` gets a line for each. */
+/** Runs all checks; calls `say` with a line per check. */
 export async function correctness(say: (line: string) => void): Promise<Record<string, Check>> {
   const results: Record<string, Check> = {};
   for (const [name, check] of Object.entries(checks)) {

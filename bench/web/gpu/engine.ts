@@ -1,4 +1,4 @@
-/** The engine taken apart: single kernels, and the GPU's own clock around them. */
+/** Times the engine's single kernels with the GPU's timestamps. */
 
 import { stepFactors } from "../../../worker/engines/optimizer";
 import { openWebGPU } from "../../../worker/engines/tfjs/backend";
@@ -18,19 +18,19 @@ import { Timestamps } from "./timestamps";
 /** Steps per submit; the engine's own number is in worker/engines/webgpu/index.ts. */
 const STEPS = 64;
 
-/** The workgroups' size that the engine takes on this GPU. */
+/** Returns the workgroup sizes that the engine uses on this GPU. */
 export async function ownShape(): Promise<Shape> {
   return { ...((await openWebGPU()).software ? SOFTWARE_SHAPE : GPU_SHAPE), ...settings.shape };
 }
 
-/** One kernel by itself, microseconds of the GPU's clock; all of them in a row under the name "a step". */
+/** Time of one kernel, microseconds on the GPU's clock; "a step" is the time of all kernels in order. */
 export interface KernelTime {
   readonly name: string;
   readonly workgroups: number;
   readonly us: number;
 }
 
-/** Undefined if this GPU has no clock to ask. */
+/** Times all kernels; undefined if this GPU has no timestamps. */
 export async function kernelTimes(size: Size): Promise<KernelTime[] | undefined> {
   const { device } = await openWebGPU();
   const timestamps = Timestamps.of(device);
@@ -57,7 +57,7 @@ export async function kernelTimes(size: Size): Promise<KernelTime[] | undefined>
       const program = await Program.compile(device, memory, list, lossKernel(plan));
       program.uploadSteps(0, stepFactors(optimizer, 0, new Float32Array(steps)), () => 0, false);
       const times: number[] = [];
-      // The first one does not count.
+      // The first run is a warm-up.
       for (let i = 0; i <= settings.repeats; i++) {
         const encoder = device.createCommandEncoder();
         program.encodeSteps(encoder, 0, steps, timestamps.writes);

@@ -1,4 +1,4 @@
-/** What the browser and the GPU take for no work at all: dispatches, answers, and a chunk of one step. */
+/** Measures overhead of the browser and the GPU: empty dispatches, answers, and a chunk of one step. */
 import { nextTask } from "../../../src/slices";
 import { openWebGPU } from "../../../worker/engines/tfjs/backend";
 import { createWebGPUEngine } from "../../../worker/engines/webgpu";
@@ -17,17 +17,17 @@ fn main(@builtin(global_invocation_id) id: vec3u) { numbers[id.x] = numbers[id.x
 const WORKGROUPS = 32;
 
 export interface Launch {
-  /** A dispatch that waits for the one before, in one submit of many; microseconds. */
+  /** A dispatch that depends on the previous one, in one large submit; microseconds. */
   readonly dispatchUs: number;
   /** The same in submits of 256 dispatches, recorded while the GPU works. */
   readonly dispatchInPiecesUs: number;
-  /** The GPU's own part of it, if it has a clock. */
+  /** The part that the GPU itself takes, if it has timestamps. */
   readonly dispatchOnGPUUs?: number;
-  /** Microseconds of small things that are waited for, by name. */
+  /** Latency of small operations, by name; microseconds. */
   readonly answersUs: Readonly<Record<string, number>>;
 }
 
-/** Measures it. */
+/** Runs the measurements. */
 export async function launch(): Promise<Launch> {
   const { device } = await openWebGPU();
   const { queue } = device;
@@ -93,7 +93,7 @@ export async function launch(): Promise<Launch> {
   const dispatchUs = await perDispatch(many);
   const dispatchInPiecesUs = await perDispatch(256);
 
-  // What a chunk of one step consists of, one thing more each time.
+  // The parts of a chunk of one step; each entry adds one more.
   const waits: Record<string, () => Promise<unknown>> = {
     "submit, onSubmittedWorkDone": () => {
       submit(1);
@@ -109,7 +109,7 @@ export async function launch(): Promise<Launch> {
       const answered = mapped().finally(() => {
         waiting = false;
       });
-      // Chromium looks for finished work every 1 to 2 ms, and when it is asked for something.
+      // Chromium checks for finished work every 1 to 2 ms, and on each request.
       for (let asked = performance.now(); waiting; ) {
         await nextTask();
         if (performance.now() - asked < 0.2) continue;

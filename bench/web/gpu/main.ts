@@ -28,7 +28,7 @@ async function say(line: string): Promise<void> {
   if (settings.report) await fetch("/log", { method: "POST", body: line });
 }
 
-/** Runs a section; one that fails says so and does not keep the others from running. */
+/** Runs a section; reports a failure and goes on with the other sections. */
 async function section(name: string, run: () => Promise<unknown>): Promise<void> {
   if (settings.only && !settings.only.includes(name)) return;
   if (seconds() > settings.budget) return say(`${name}: no time left`);
@@ -43,7 +43,7 @@ async function section(name: string, run: () => Promise<unknown>): Promise<void>
   await say(`${name}: ${(seconds() - start).toFixed(1)} s`);
 }
 
-/** Runs a measurement for each of several things; one that fails does not keep the others from running. */
+/** Runs a measurement per item; reports a failure and goes on with the other items. */
 async function each<T extends { readonly name: string }>(
   list: readonly T[],
   measure: (item: T) => Promise<unknown>,

@@ -1,4 +1,4 @@
-/** Repeats a measurement and takes the middle one. */
+/** Repeats a measurement and takes the median. */
 import { settings } from "./settings";
 
 export function median(values: readonly number[]): number {
@@ -17,17 +17,17 @@ export async function repeated(measure: () => Promise<number>): Promise<number> 
   return median(values);
 }
 
-/** Milliseconds that some work takes. */
+/** Measures how long some work takes, ms. */
 export async function time(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();
   return performance.now() - start;
 }
 
-/** A GPU at rest takes a while to reach its full clock rate, ms. */
+/** Warm-up, ms: an idle GPU takes a while to reach its full clock rate. */
 const WARM_UP_MS = 300;
 
-/** Microseconds a step, of as many steps as take `settings.chunkMs`, on a GPU that is warm. */
+/** Measures microseconds per step on a warm GPU, over about `settings.chunkMs`. */
 export async function stepTime(
   run: (steps: number) => Promise<unknown>,
 ): Promise<{ us: number; steps: number }> {

@@ -1,4 +1,4 @@
-/** The models and sizes that are measured, and how an engine for them is set up. */
+/** The models and sizes to measure, and the setup of their engines. */
 import { buildDataset } from "../../../worker/data/dataset";
 import type { EngineSetup } from "../../../worker/engines/engine";
 import { architecture } from "../../../worker/model/architectures";
@@ -14,13 +14,13 @@ export interface Size {
   readonly model: Parameters<typeof architecture>[0];
   readonly batchSize: number;
   readonly optimizer: Optimizer;
-  /** Microseconds a step of PyTorch, compiled and in a CUDA graph, on an NVIDIA H200. */
+  /** PyTorch's microseconds per step, compiled and in a CUDA graph, on an NVIDIA H200. */
   readonly pytorch?: number;
 }
 
 const wide = (hidden: number, embedding: number) => ({ hidden, embedding });
 
-/** In the order of docs/performance.md: the five that PyTorch was measured at come first. */
+/** In the order of docs/performance.md: the five with a measurement of PyTorch come first. */
 const all: readonly Size[] = [
   { name: "batch 32, SGD", model: "wavenet", batchSize: 32, optimizer: sgd, pytorch: 105 },
   { name: "batch 64, AdamW", model: "wavenet", batchSize: 64, optimizer: adamw, pytorch: 142 },
@@ -50,7 +50,7 @@ export function loadWords(): Promise<string> {
   return words;
 }
 
-/** An engine's setup at the beginning of a training. */
+/** Builds an engine's setup at step 0. */
 export async function setUp({ model, batchSize, optimizer }: Omit<Size, "name">): Promise<EngineSetup> {
   const data = buildDataset(await loadWords(), { seed: SEED, split: [0.8, 0.1, 0.1], shuffle: true });
   const network = buildNetwork(architecture(model), data.vocabulary.size);

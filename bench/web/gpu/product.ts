@@ -7,7 +7,7 @@ export interface WholeTraining {
   readonly backend: string;
   readonly device: string;
   readonly steps: number;
-  /** Of `train`, as the package reports them. */
+  /** Duration of `train`, as the package reports it. */
   readonly seconds: number;
   readonly firstProgressMs: number;
   readonly measured: unknown;
@@ -26,7 +26,7 @@ export function trainings(): ReadonlyMap<string, TrainOptions> {
   ]);
 }
 
-/** Trains once in a worker of its own. */
+/** Trains once in a new worker. */
 export async function wholeTraining(options: TrainOptions): Promise<WholeTraining> {
   const address = new URL("./package/index.js", location.href).href;
   const built: { Makemore: typeof Makemore } = await import(/* @vite-ignore */ address);

@@ -7,13 +7,13 @@ import { stepTime, time } from "./measure";
 import { type Size, setUp, sgd } from "./models";
 
 export interface StepTime {
-  /** Microseconds a step, by the clock of the page. */
+  /** Microseconds per step, by the page's clock. */
   readonly us: number;
   /** Steps of one measurement. */
   readonly steps: number;
-  /** From nothing to the loss of the first step, compilation included, ms. */
+  /** Time until the loss of the first step, including compilation, ms. */
   readonly firstStepMs: number;
-  /** Of the first steps, for comparison. */
+  /** Losses of the first steps, for comparison. */
   readonly losses: readonly number[];
 }
 
@@ -33,14 +33,14 @@ async function trained(open: () => Promise<Trainer>): Promise<StepTime> {
   }
 }
 
-/** This package's engine at one size. */
+/** Times this package's engine at one size. */
 export async function engineTime(size: Size): Promise<StepTime> {
   const setup = await setUp(size);
   const shape = await ownShape();
   return trained(() => createWebGPUEngine(setup, { shape }));
 }
 
-/** A peer on the lecture's model, batch 32, SGD. */
+/** Times a peer on the lecture's model, batch 32, SGD. */
 export async function peerTime(name: string): Promise<StepTime> {
   const setup = await setUp({ model: "wavenet", batchSize: 32, optimizer: sgd });
   return trained(() => createTrainer(name, setup));

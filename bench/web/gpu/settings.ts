@@ -1,6 +1,6 @@
 import type { Shape } from "../../../worker/engines/webgpu/kernels/workgroup";
 
-/** What the page's query asks for. Without a query everything is measured but the lecture's whole training. */
+/** Settings from the page's query. Without a query, it measures everything except the lecture's whole training. */
 const query = new URLSearchParams(location.search);
 
 function number(name: string, otherwise: number): number {
@@ -20,13 +20,13 @@ export const settings = {
   sizes: query.get("sizes")?.split(","),
   /** Parts of the engine's `Shape` to measure in place of its own: `?shape={"lanes":128}`. */
   shape: JSON.parse(query.get("shape") ?? "{}") as Partial<Shape>,
-  /** Time of one measurement of many steps, ms. */
+  /** Duration of one measurement, ms. */
   chunkMs: number("chunk", 80),
   /** Times that each measurement is repeated. */
   repeats: number("repeats", 5),
-  /** The most steps of one measurement. */
+  /** Maximum number of steps per measurement. */
   mostSteps: number("steps", 2048),
-  /** No section begins after so many seconds. */
+  /** No section starts after this many seconds. */
   budget: number("budget", Number.POSITIVE_INFINITY),
   /** Steps of the whole trainings: `?train=10000,30000`. */
   trainings: (query.get("train") ?? "10000,30000").split(",").filter(Boolean).map(Number),

@@ -16,17 +16,17 @@ export class Timestamps {
     this.#staging = device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
   }
 
-  /** Undefined if the device has no such clock. */
+  /** Returns undefined if the device has no timestamps. */
   static of(device: GPUDevice): Timestamps | undefined {
     return device.features.has("timestamp-query") ? new Timestamps(device) : undefined;
   }
 
-  /** For the pass that is to be timed. */
+  /** Pass this to the compute pass to time. */
   get writes(): GPUComputePassTimestampWrites {
     return { querySet: this.#querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 };
   }
 
-  /** Microseconds that the last such pass took. */
+  /** Reads the duration of the last timed pass, microseconds. */
   async read(): Promise<number> {
     const encoder = this.#device.createCommandEncoder();
     encoder.resolveQuerySet(this.#querySet, 0, 2, this.#resolved, 0);
