@@ -19,7 +19,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["test/unit/**/*.test.ts"],
+          include: ["test/unit/**/*.test.ts", "test/fuzz/**/*.test.ts"],
           environment: "node",
           testTimeout: 120_000,
           // tfjs names its ES modules as bundlers look for them, not as Node does.

@@ -5,8 +5,10 @@
  */
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { MakemoreError } from "../../src/errors";
-import { runToEnd, type Work } from "../../src/slices";
+import { formatValue } from "../../src/formatValue";
+import { ITEMS, runToEnd, type Work } from "../../src/slices";
 import type { Fingerprint } from "../data/fingerprint";
+import { isReadable } from "../data/normalization";
 import { Vocabulary } from "../data/vocabulary";
 import { type Parameter, type Parameters, showShape } from "../model/layer";
 import { type LayerSpec, parseLayers } from "../model/layers";
@@ -30,6 +32,10 @@ import { checksumEntry } from "./write";
 
 /** Numbers checked between two yields: about a millisecond. */
 const BLOCK = 1 << 16;
+/** Bytes of a text in a file: JSON takes many times its length in memory. The longest vocabulary has 1 MB. */
+const MAX_TEXT = 1 << 22;
+/** Fields of one number in a message, other than tensors; each takes far more memory than the 2 bytes it may have. */
+const MAX_FIELDS = 64;
 
 /**
  * Reads a checkpoint from the bytes of a file.
@@ -72,17 +78,17 @@ function* checkSeal(bytes: Uint8Array): Work<void> {
 }
 
 function* readModel(bytes: Uint8Array): Work<Checkpoint> {
-  const model = decode(bytes);
-  const producer = text(only(model, ModelProto.producerName, "producer_name"));
+  const { producerName, graph, metadataProps, trainingInfo } = ModelProto;
+  const model = yield* decode(bytes, [producerName, graph, metadataProps, trainingInfo]);
+  const producer = text(only(model, producerName, "producer_name"));
   if (producer !== PRODUCER)
-    throw new Error(`it was made by "${producer}"; it must be an export of ${PRODUCER}.`);
-  const metadata = unique(
-    messages(model, ModelProto.metadataProps).map((entry): [string, string] => [
-      text(only(entry, StringStringEntryProto.key, "key")),
-      text(only(entry, StringStringEntryProto.value, "value")),
-    ]),
-    "metadata entry",
-  );
+    throw new Error(`it was made by ${formatValue(producer)}; it must be an export of ${PRODUCER}.`);
+  const metadata = new Map<string, Uint8Array | bigint>();
+  const { key, value } = StringStringEntryProto;
+  for (const bytes of model.get(metadataProps) ?? []) {
+    const entry = yield* decode(bytes, [key, value]);
+    add(metadata, text(only(entry, key, "key")), only(entry, value, "value"), "metadata entry");
+  }
   const groups = metadata.has("groups") ? readGroups(json(metadata, "groups")) : [];
   const vocabulary = readVocabulary(json(metadata, "vocabulary"), groups);
   const { step, recipe, words, layers } = readDescription(
@@ -91,11 +97,12 @@ function* readModel(bytes: Uint8Array): Work<Checkpoint> {
   );
   const network = buildNetwork(layers, vocabulary.size, vocabulary.groups.length);
 
-  const tensors = readTensors(decode(only(model, ModelProto.graph, "graph")));
+  const names = network.parameters.map(({ name }) => name);
+  const tensors = yield* readTensors(only(model, graph, "graph"), names);
   const parameters: Parameters = new Map();
   for (const parameter of network.parameters)
     parameters.set(parameter.name, yield* numbers(tensors, parameter.name, parameter));
-  const optimizerState = yield* readState(messages(model, ModelProto.trainingInfo), network, recipe);
+  const optimizerState = yield* readState(model.get(trainingInfo) ?? [], network, recipe);
   return {
     vocabulary,
     network,
@@ -108,7 +115,7 @@ function* readModel(bytes: Uint8Array): Work<Checkpoint> {
 }
 
 function readGroups(value: unknown): string[] {
-  const isName = (name: unknown): name is string => typeof name === "string" && name !== "";
+  const isName = (name: unknown): name is string => typeof name === "string" && /^\S(.*\S)?$/.test(name);
   if (
     !Array.isArray(value) ||
     value.length === 0 ||
@@ -127,9 +134,9 @@ function readVocabulary(value: unknown, groups: readonly string[]): Vocabulary {
       typeof character !== "string" ||
       [...character].length !== 1 ||
       character !== character.normalize("NFC") ||
-      character === "\n"
+      !isReadable(character)
     )
-      throw new Error(`its vocabulary has ${JSON.stringify(character)}, which is not one character.`);
+      throw new Error(`its vocabulary has ${formatValue(character)}, which is not one character.`);
     return character;
   });
   if (new Set(characters).size !== characters.length)
@@ -154,9 +161,7 @@ function readDescription(
   const recipe = parseRecipe({ ...recipeOf010, ...object(options, "recipe") });
   if (!Array.isArray(layers) || layers.length === 0) throw new Error("its layers are not a list.");
   if (typeof step !== "number" || !Number.isInteger(step) || step < 0 || step > recipe.steps)
-    throw new Error(
-      `its step is ${JSON.stringify(step)}; it must be a whole number from 0 to ${recipe.steps}.`,
-    );
+    throw new Error(`its step is ${formatValue(step)}; it must be a whole number from 0 to ${recipe.steps}.`);
   return {
     step,
     recipe,
@@ -170,23 +175,26 @@ function readFingerprint(value: unknown): Fingerprint {
   const isWhole = (n: unknown): n is number =>
     typeof n === "number" && Number.isInteger(n) && n >= 0 && n <= 0xffffffff;
   if (!isWhole(count) || !isWhole(order) || !isWhole(set))
-    throw new Error(`its words are ${JSON.stringify(value)}; they must be three whole numbers.`);
+    throw new Error(`its words are ${formatValue(value)}; they must be three whole numbers.`);
   return { count, order, set };
 }
 
 /** Reads the optimiser's state, if the file has it. */
 function* readState(
-  infos: readonly Fields[],
+  infos: readonly (Uint8Array | bigint)[],
   network: Network,
   recipe: Recipe,
 ): Work<OptimizerState | undefined> {
   const [info, ...more] = infos;
-  if (!info) return undefined;
+  if (info === undefined) return undefined;
   const states = stateOf(recipe.optimizer);
   if (more.length > 0 || states.length === 0)
     throw new Error("it has training state that its optimiser does not use.");
-  const tensors = readTensors(decode(only(info, TrainingInfoProto.algorithm, "training algorithm")));
   const trained = network.parameters.filter((parameter) => parameter.trainable);
+  const names = states.flatMap(([state]) => trained.map(({ name }) => `${name}.${state}`));
+  const { algorithm } = TrainingInfoProto;
+  const graph = only(yield* decode(info, [algorithm]), algorithm, "training algorithm");
+  const tensors = yield* readTensors(graph, names);
   const read = new Map<string, Parameters>();
   for (const [state, facts] of states) {
     const values: Parameters = new Map();
@@ -197,15 +205,22 @@ function* readState(
   return read;
 }
 
-/** The tensors of a graph, by name. */
-function readTensors(graph: Fields): ReadonlyMap<string, Fields> {
-  return unique(
-    messages(graph, GraphProto.initializer).map((tensor): [string, Fields] => [
-      text(only(tensor, TensorProto.name, "tensor name")),
-      tensor,
-    ]),
-    "tensor",
-  );
+/** Those tensors of a graph that have these names. The others, of which there may be millions, are let go at once. */
+function* readTensors(
+  graph: Uint8Array | bigint,
+  names: readonly string[],
+): Work<ReadonlyMap<string, Fields>> {
+  const wanted = new Set(names);
+  const tensors = new Map<string, Fields>();
+  const { dims, dataType, name, rawData } = TensorProto;
+  for (const field of fieldsOf(graph, [GraphProto.initializer])) {
+    yield;
+    if (!field) continue;
+    const tensor = yield* decode(field[1], [dims, dataType, name, rawData]);
+    const title = text(only(tensor, name, "tensor name"));
+    if (wanted.has(title)) add(tensors, title, tensor, "tensor");
+  }
+  return tensors;
 }
 
 /** Reads a tensor that must have a parameter's shape. */
@@ -246,30 +261,44 @@ function* numbers(
 /** The fields of one protobuf message, by number, in file order. Inner messages are bytes that are not decoded yet. */
 type Fields = ReadonlyMap<number, readonly (Uint8Array | bigint)[]>;
 
-function decode(bytes: Uint8Array | bigint): Fields {
-  if (!(bytes instanceof Uint8Array)) throw new Error("it has a number in place of a message.");
-  const reader = new BinaryReader(bytes);
+/** Those fields of a message that are wanted. */
+function* decode(bytes: Uint8Array | bigint, wanted: readonly number[]): Work<Fields> {
   const fields = new Map<number, (Uint8Array | bigint)[]>();
-  while (reader.pos < reader.len) {
-    const [field, wireType] = reader.tag();
-    const value =
-      wireType === WireType.LengthDelimited
-        ? reader.bytes()
-        : wireType === WireType.Varint
-          ? BigInt(reader.int64())
-          : // Skip floats and doubles: they are attributes of nodes, which are ignored. ONNX has no groups.
-            (refuseGroup(wireType) ?? reader.skip(wireType));
-    const values = fields.get(field);
-    if (values) values.push(value);
-    else fields.set(field, [value]);
+  for (const field of fieldsOf(bytes, wanted)) {
+    if (!field) {
+      yield;
+      continue;
+    }
+    const [number, value] = field;
+    const values = fields.get(number);
+    if (!values) fields.set(number, [value]);
+    else if (values.push(value) > MAX_FIELDS)
+      throw new Error(`it has field ${number} more than ${MAX_FIELDS} times in one message.`);
   }
   return fields;
 }
 
-function refuseGroup(wireType: WireType): undefined {
+/** The same one by one, so that none is kept; undefined wherever the work may be interrupted. */
+function* fieldsOf(
+  bytes: Uint8Array | bigint,
+  wanted: readonly number[],
+): Generator<readonly [field: number, value: Uint8Array | bigint] | undefined> {
+  if (!(bytes instanceof Uint8Array)) throw new Error("it has a number in place of a message.");
+  const reader = new BinaryReader(bytes);
+  for (let count = 1; reader.pos < reader.len; count++) {
+    if (count % ITEMS === 0) yield undefined;
+    const [field, wireType] = reader.tag();
+    refuseGroup(wireType);
+    if (!wanted.includes(field)) reader.skip(wireType);
+    else if (wireType === WireType.LengthDelimited) yield [field, reader.bytes()];
+    else if (wireType === WireType.Varint) yield [field, BigInt(reader.int64())];
+    else throw new Error(`its field ${field} is neither bytes nor a whole number.`);
+  }
+}
+
+function refuseGroup(wireType: WireType): void {
   if (wireType === WireType.StartGroup || wireType === WireType.EndGroup)
     throw new Error("it is not an ONNX file.");
-  return undefined;
 }
 
 function only(fields: Fields, field: number, name: string): Uint8Array | bigint {
@@ -279,28 +308,25 @@ function only(fields: Fields, field: number, name: string): Uint8Array | bigint 
   return value;
 }
 
-function messages(fields: Fields, field: number): Fields[] {
-  return (fields.get(field) ?? []).map(decode);
-}
-
 function text(bytes: Uint8Array | bigint): string {
   if (!(bytes instanceof Uint8Array)) throw new Error("it has a number in place of a text.");
+  if (bytes.length > MAX_TEXT)
+    throw new Error(`it has a text of ${bytes.length} bytes; at most ${MAX_TEXT} are possible.`);
   return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
 }
 
-function unique<T>(entries: readonly [string, T][], kind: string): ReadonlyMap<string, T> {
-  const map = new Map(entries);
-  if (map.size !== entries.length) throw new Error(`it has a ${kind} twice.`);
-  return map;
+function add<T>(map: Map<string, T>, name: string, value: T, kind: string): void {
+  if (map.has(name)) throw new Error(`it has a ${kind} twice.`);
+  map.set(name, value);
 }
 
-function json(metadata: ReadonlyMap<string, string>, key: string): unknown {
+function json(metadata: ReadonlyMap<string, Uint8Array | bigint>, key: string): unknown {
   const value = metadata.get(key);
   if (value === undefined) throw new Error(`its metadata has no "${key}".`);
   try {
-    return JSON.parse(value);
-  } catch {
-    throw new Error(`the "${key}" of its metadata is not JSON.`);
+    return JSON.parse(text(value));
+  } catch (error) {
+    throw new Error(`the "${key}" of its metadata is not JSON (${error}).`);
   }
 }
 

@@ -1,0 +1,35 @@
+/** How much is tried: a short part by default, all of it by `npm run fuzz`. */
+
+/** Cases of each kind of input. */
+export const CASES = Number(process.env.FUZZ_CASES ?? 1500);
+export const SEED = Number(process.env.FUZZ_SEED ?? 17);
+/** Most a refusal may take, ms; a case that shares its machine with others may be held up. */
+export const LIMIT_MS = 1000;
+
+/** Draws numbers of a seed: mulberry32. */
+export class Draw {
+  #state: number;
+  constructor(seed: number) {
+    this.#state = seed >>> 0;
+  }
+
+  /** From 0 to below 1. */
+  number(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let t = this.#state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  /** From 0 to below `count`. */
+  below(count: number): number {
+    return Math.floor(this.number() * count);
+  }
+
+  one<T>(items: readonly T[]): T {
+    const item = items[this.below(items.length)];
+    if (item === undefined) throw new Error("There is nothing to draw from.");
+    return item;
+  }
+}
