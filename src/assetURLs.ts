@@ -84,6 +84,34 @@ function resolve(name: string, url: string | URL, folder?: "./"): URL {
   }
 }
 
+/** What is used of Trusted Types, which TypeScript's library does not have. */
+interface ScriptURLPolicy {
+  createScriptURL(url: string): string;
+}
+interface TrustedTypes {
+  readonly defaultPolicy: ScriptURLPolicy | null;
+  createPolicy(name: string, rules: ScriptURLPolicy): ScriptURLPolicy;
+}
+
+let policy: ScriptURLPolicy | undefined;
+
+/**
+ * The address as `new Worker` takes it under `require-trusted-types-for 'script'`. The policy has the package's
+ * name, for the page's `trusted-types`; it is made at the first worker, and nobody else gets hold of it.
+ */
+function trusted(url: string): string {
+  const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
+  // A page's default policy is asked by the browser itself.
+  if (!trustedTypes || trustedTypes.defaultPolicy) return url;
+  try {
+    policy ??= trustedTypes.createPolicy("makemore-web", { createScriptURL: (address) => address });
+    return policy.createScriptURL(url);
+  } catch {
+    // `trusted-types` does not list the name. Without `require-trusted-types-for` a string will do.
+    return url;
+  }
+}
+
 /**
  * Starts a worker. Browsers refuse a worker script from another origin (such as a CDN), but accept a local
  * script that imports it.
@@ -93,20 +121,20 @@ function resolve(name: string, url: string | URL, folder?: "./"): URL {
 export function startWorker(url: string): Worker {
   try {
     // `self.origin`, not `location.origin`: it is "null" in a sandboxed frame.
-    if (new URL(url).origin === self.origin) return new Worker(url, { type: "module" });
+    if (new URL(url).origin === self.origin) return new Worker(trusted(url), { type: "module" });
     const line = `import ${JSON.stringify(url)}`;
     // A sandboxed frame has no origin, so a worker cannot start from a blob: URL there.
     if (self.origin === "null")
-      return new Worker(`data:text/javascript,${encodeURIComponent(line)}`, { type: "module" });
+      return new Worker(trusted(`data:text/javascript,${encodeURIComponent(line)}`), { type: "module" });
     const script = URL.createObjectURL(new Blob([line], { type: "text/javascript" }));
-    const worker = new Worker(script, { type: "module" });
+    const worker = new Worker(trusted(script), { type: "module" });
     // Revoke the URL only at the first message, when the script has been fetched.
     worker.addEventListener("message", () => URL.revokeObjectURL(script), { once: true });
     return worker;
   } catch (cause) {
     throw new MakemoreError(
       "LOAD_FAILED",
-      `The browser refuses to start the worker ${url} (${cause}): serve the page over http(s), and let its Content-Security-Policy allow the worker (worker-src, script-src).`,
+      `The browser refuses to start the worker ${url} (${cause}): serve the page over http(s), and let its Content-Security-Policy allow the worker (worker-src, script-src, and makemore-web in trusted-types).`,
       { cause },
     );
   }

@@ -5,9 +5,12 @@
 import { MakemoreError } from "./errors";
 import { formatValue, kindOf } from "./formatValue";
 import { pageOptions } from "./pageOptions";
+import { reading } from "./reading";
 
 /** Maximum nesting of options; anything deeper is a mistake or a cycle. */
 const MAX_DEPTH = 8;
+/** Items of a list: no model has as many layers. A list may claim to have 4 billion. */
+const MAX_ITEMS = 10_000;
 
 /**
  * Copies options, and replaces proxies by their content.
@@ -16,6 +19,10 @@ const MAX_DEPTH = 8;
  * @throws MakemoreError `INVALID_OPTION` for anything but plain data
  */
 export function copyOptions<Options extends object>(call: string, options: Options): Options {
+  return reading("INVALID_OPTION", `${call}: the options`, () => copyData(call, options));
+}
+
+function copyData<Options extends object>(call: string, options: Options): Options {
   const stay = pageOptions[call] ?? [];
   if (typeof options !== "object" || options === null || kindOf(options) !== "Object")
     throw new MakemoreError(
@@ -29,6 +36,8 @@ export function copyOptions<Options extends object>(call: string, options: Optio
       new MakemoreError("INVALID_OPTION", `${call}: ${path.join(".")} is ${what}.`);
     if (typeof value === "object" && value !== null) {
       if (path.length > MAX_DEPTH) throw refuse("nested too deeply, or contains itself");
+      if (Array.isArray(value) && value.length > MAX_ITEMS)
+        throw refuse(`a list of ${value.length} items; at most ${MAX_ITEMS} are possible`);
       if (Array.isArray(value)) return value.map((item, i) => copy(item, [...path, String(i)]));
       if (kindOf(value) !== "Object") throw refuse(`${formatValue(value)}; it must be plain data`);
       return Object.fromEntries(

@@ -23,7 +23,12 @@ export function formatValue(value: unknown): string {
  * another realm (an iframe) and behind a proxy.
  */
 export function kindOf(value: unknown): string {
-  return Object.prototype.toString.call(value).slice(8, -1);
+  try {
+    return Object.prototype.toString.call(value).slice(8, -1);
+  } catch {
+    // A revoked proxy, or a getter that throws.
+    return "Unreadable object";
+  }
 }
 
 function asJSON(value: unknown): string {

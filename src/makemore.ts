@@ -9,6 +9,7 @@ import { copyOptions } from "./copyOptions";
 import { MakemoreError } from "./errors";
 import { formatValue, kindOf } from "./formatValue";
 import type { ClassifiedWords, EncodedWords, Outcome, ScoredWords, TrainEvent } from "./protocol";
+import { reading } from "./reading";
 import { classifications, wordScores } from "./scores";
 import { inSlices, type Work } from "./slices";
 import type {
@@ -388,6 +389,7 @@ export class Makemore {
    */
   async save(name: string, options: SaveOptions = {}): Promise<void> {
     Makemore.#check(this, "save");
+    copyOptions("save", { name });
     const { signal, ...plain } = copyOptions("save", options);
     return this.#stoppable("save", { signal }, (api, id) => api.save(id, plain, name));
   }
@@ -406,6 +408,7 @@ export class Makemore {
    * ```
    */
   static async open(name: string, options: MakemoreOptions = {}): Promise<Makemore> {
+    copyOptions("open", { name });
     const mm = new Makemore(options);
     try {
       mm.#model = await mm.#stoppable("open", {}, (api, id) => api.open(id, name));
@@ -443,7 +446,8 @@ export class Makemore {
    * await Makemore.remove("towns");
    * ```
    */
-  static remove(name: string, options: MakemoreOptions = {}): Promise<boolean> {
+  static async remove(name: string, options: MakemoreOptions = {}): Promise<boolean> {
+    copyOptions("remove", { name });
     return Makemore.#once("remove", options, (api, id) => api.remove(id, name));
   }
 
@@ -527,10 +531,14 @@ export class Makemore {
     call: (api: API, id: number, stop: AbortController) => Promise<Outcome<T>>,
   ): Promise<T> {
     // Check by duck typing: a signal of another realm (an iframe) is not an instance of this realm's class.
-    if (
-      signal !== undefined &&
-      (typeof signal?.aborted !== "boolean" || typeof signal.addEventListener !== "function")
-    )
+    const isSignal = reading(
+      "INVALID_OPTION",
+      `${name}: signal`,
+      () =>
+        signal === undefined ||
+        (typeof signal?.aborted === "boolean" && typeof signal.addEventListener === "function"),
+    );
+    if (!isSignal)
       throw new MakemoreError(
         "INVALID_OPTION",
         `${name}: signal is ${formatValue(signal)}; it must be an AbortSignal.`,

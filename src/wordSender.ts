@@ -1,6 +1,7 @@
 import { MakemoreError } from "./errors";
 import { formatValue, kindOf } from "./formatValue";
 import type { EncodedWords, WordsPiece } from "./protocol";
+import { reading } from "./reading";
 import { inSlices, runSlice, type Work } from "./slices";
 import type { WordGroups, Words } from "./types";
 
@@ -37,18 +38,22 @@ export class WordSender {
    * @param words any iterable of strings, one string with a word per line, or several of these by name
    * @param call method name, for messages
    * @param mayBeNone whether the list may be empty
-   * @throws MakemoreError `INVALID_WORDS` for anything else
+   * @throws MakemoreError `INVALID_WORDS` for anything else; whatever the words' own iterator throws
    */
   constructor(words: Words | WordGroups, call: string, mayBeNone = false) {
-    const lists = isGroups(words) ? listsOf(words, call) : [{ name: "", label: call, words }];
-    for (const { label, words } of lists) if (typeof words !== "string") checkIterable(words, label);
+    const { lists, groups } = reading("INVALID_WORDS", `${call}: the words`, () => {
+      const groups = isGroups(words);
+      const lists = groups ? listsOf(words, call) : [{ name: "", label: call, words }];
+      for (const { label, words } of lists) if (typeof words !== "string") checkIterable(words, label);
+      return { lists, groups };
+    });
     const { port1, port2 } = new MessageChannel();
     const send = (piece: WordsPiece) => port1.postMessage(piece, piece ? [piece.buffer] : []);
     const sent = lists.map(({ name, words }) => ({ name, isText: typeof words === "string" }));
     this.encoded = {
       port: port2,
       isText: typeof words === "string",
-      ...(isGroups(words) ? { groups: sent } : {}),
+      ...(groups ? { groups: sent } : {}),
     };
     this.#port = port1;
     this.#work = encodeLists(lists, send, mayBeNone);
@@ -144,10 +149,16 @@ function* encodeWords(
   mayBeNone: boolean,
 ): Work<void> {
   const invalid = (what: string) => new MakemoreError("INVALID_WORDS", `${call}: ${what}`);
+  const notOneLine = (i: number, word: unknown) =>
+    invalid(`word ${i} is ${formatValue(word)}; each word must be a string on one line.`);
   // Read all words before encoding, which takes longer: the first slice then reads most lists completely.
   const { length } = words as { length?: unknown };
   const list: string[] = [];
-  for (const word of words) if (list.push(word) % READ === 0) yield;
+  for (const word of words) {
+    // At once: an iterable of anything else may have no end.
+    if (typeof word !== "string") throw notOneLine(list.length, word);
+    if (list.push(word) % READ === 0) yield;
+  }
   if (Array.isArray(words) && words.length !== length)
     throw invalid(
       "the list of words changed while it was read; leave it as it is until the call is answered.",
@@ -157,9 +168,8 @@ function* encodeWords(
   let lines: string[] = [];
   let units = 0;
   for (const [i, word] of list.entries()) {
-    const trimmed = typeof word === "string" ? word.trim() : undefined;
-    if (trimmed === undefined || (yield* hasLineSeparator(trimmed)))
-      throw invalid(`word ${i} is ${formatValue(word)}; each word must be a string on one line.`);
+    const trimmed = word.trim();
+    if (yield* hasLineSeparator(trimmed)) throw notOneLine(i, word);
     lines.push(trimmed);
     units += trimmed.length + 1;
     if (units < CHUNK && i < list.length - 1) continue;

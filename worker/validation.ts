@@ -5,6 +5,9 @@
 import * as v from "valibot";
 import { formatValue } from "../src/formatValue";
 
+/** Characters of a path that a message shows. */
+const MAX_PATH = 80;
+
 /** Options with every default filled in. */
 export type Complete<Options> = { [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
 
@@ -51,7 +54,8 @@ export function byType<T>(
   );
   return v.lazy((value): v.GenericSchema<unknown, T> => {
     if (typeof value !== "object" || value === null) return other;
-    return schemas.get(String(Reflect.get(value, "type") ?? byDefault)) ?? otherType;
+    const type: unknown = Reflect.get(value, "type") ?? byDefault;
+    return (typeof type === "string" && schemas.get(type)) || otherType;
   });
 }
 
@@ -68,7 +72,9 @@ export function fault(
   const result = v.safeParse(schema, value, { abortEarly: true, abortPipeEarly: true });
   if (result.success) return undefined;
   const [issue] = result.issues;
-  const path = v.getDotPath(issue);
+  const found = v.getDotPath(issue);
+  // A name may be as long as its author likes.
+  const path = found && found.length > MAX_PATH ? `${found.slice(0, MAX_PATH)}…` : found;
   if (path === null) return `it is ${formatValue(issue.input)}; it must be ${issue.message}.`;
   if (issue.expected === "never") return names(path);
   if (issue.message.startsWith("Invalid key")) return `${path} is missing.`;

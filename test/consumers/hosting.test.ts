@@ -63,6 +63,50 @@ test("CSP: from another origin, with what docs/bundlers.md adds for it", async (
   await expectScenario((await host(folders, { "content-security-policy": csp }, { "/": page })).origin);
 });
 
+/** What docs/bundlers.md says that a page with Trusted Types must have. */
+async function documentedTrustedTypes(): Promise<string> {
+  const [policy = "", ...others] = await fenced("docs/bundlers.md", "", "Trusted Types");
+  expect(others).toEqual([]);
+  return policy.trim();
+}
+
+test("Trusted Types: same origin and another one, with what docs/bundlers.md gives for them", async () => {
+  const { origin } = await host({ "/": inject("packed") }, cors);
+  const trustedTypes = await documentedTrustedTypes();
+  const [own, other] = await documentedPolicies();
+  const sites = [
+    [own, "/dist/index.js"],
+    [other.replaceAll("https://cdn.example", origin), `${origin}/dist/index.js`],
+  ];
+  for (const [csp = "", url = ""] of sites) {
+    const folders = { "/": await scenarioFolder(main(url)), "/dist/": join(inject("packed"), "dist") };
+    // The worker's own response has the header as well.
+    const headers = { "content-security-policy": `${csp}; ${trustedTypes}` };
+    await expectScenario((await host(folders, headers, { "/": page })).origin);
+  }
+});
+
+test("Trusted Types: a default policy is asked, and a page that does not list the policy is told to", async () => {
+  const trustedTypes = await documentedTrustedTypes();
+  const folders = { "/dist/": join(inject("packed"), "dist") };
+  const listing = (name: string) => ({
+    "content-security-policy": trustedTypes.replace("makemore-web", name),
+  });
+  const start = (before: string) => `(async () => {
+    ${before};
+    const { Makemore } = await import("/dist/index.js");
+    const mm = new Makemore({ backend: "wasm" });
+    return mm.sample(1).then(() => "sampled", ({ code, message }) => code + ": " + message);
+  })()`;
+  const opened = await openPage();
+  await opened.goto((await host(folders, listing("default"), { "/": "<!doctype html>" })).origin);
+  const policy = `trustedTypes.createPolicy("default", { createScriptURL: (url) => { globalThis.asked = url; return url; } })`;
+  expect(await opened.evaluate(start(policy))).toMatch(/^NO_MODEL/);
+  expect(await opened.evaluate("globalThis.asked")).toMatch(/\/dist\/makemore-web\/worker\.js$/);
+  await opened.goto((await host(folders, listing("another"), { "/": "<!doctype html>" })).origin);
+  expect(await opened.evaluate(start(""))).toMatch(/^LOAD_FAILED.*makemore-web in trusted-types/);
+});
+
 test.each([
   ["the same Makemore goes on", {}, ["the same"]],
   ["so does a new one where the browser may cache", { "cache-control": "max-age=3600" }, ["the same", "new"]],

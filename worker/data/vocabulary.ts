@@ -1,4 +1,5 @@
 import { MakemoreError } from "../../src/errors";
+import { formatValue } from "../../src/formatValue";
 
 /** Id of the boundary, which is before, between and after words. No character has this id. */
 export const BOUNDARY = 0;
@@ -75,7 +76,7 @@ export class Vocabulary {
       if (id === undefined)
         throw new MakemoreError(
           "INVALID_WORDS",
-          `"${word}" has the character "${character}", which the model never saw; it knows ${this.describe()}.`,
+          `${formatValue(word)} has the character "${character}", which the model never saw; it knows ${this.describe()}.`,
         );
       return id;
     });

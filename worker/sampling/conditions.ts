@@ -179,7 +179,7 @@ export function encodePrefix(
   if (tokens.length > maxLength)
     throw new MakemoreError(
       "INVALID_OPTION",
-      `${call}: prefix is "${prefix}", which is longer than maxLength, ${maxLength}.`,
+      `${call}: prefix is ${formatValue(prefix)}, which is longer than maxLength, ${maxLength}.`,
     );
   return tokens;
 }

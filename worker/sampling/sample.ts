@@ -302,7 +302,7 @@ function tooFew(
         : "not words in the form of the list (trimmed, in NFC, of its characters)";
   return new MakemoreError(
     "SAMPLING_FAILED",
-    `${call}: only ${total}${call === "sample" ? ` of ${count}` : ""} words were found; then ${MAX_REFUSED} tries in a row failed, ${times === MAX_REFUSED ? "which" : `of which ${times}`} were ${how}. ${call === "sample" ? "Ask for fewer, raise" : "Raise"} temperature (${temperature})${prefix === "" ? "" : `, shorten prefix ("${prefix}")`}${condition ? `, or leave out ${condition}` : ""}.`,
+    `${call}: only ${total}${call === "sample" ? ` of ${count}` : ""} words were found; then ${MAX_REFUSED} tries in a row failed, ${times === MAX_REFUSED ? "which" : `of which ${times}`} were ${how}. ${call === "sample" ? "Ask for fewer, raise" : "Raise"} temperature (${temperature})${prefix === "" ? "" : `, shorten prefix (${formatValue(prefix)})`}${condition ? `, or leave out ${condition}` : ""}.`,
     { words, condition },
   );
 }
