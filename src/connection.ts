@@ -5,12 +5,19 @@
 import { type Remote, wrap } from "comlink";
 import { version } from "../package.json";
 import { type AssetURLs, locateAssets, startWorker } from "./assetURLs";
+import { watchCallbacks } from "./callbacks";
 import { MakemoreError, SERVE_TOGETHER } from "./errors";
 import type { Measurements, Outcome, WorkerAPI } from "./protocol";
 import type { MakemoreOptions } from "./types";
 
 /** Benchmarks of all workers of this page, so that a second worker does not repeat those of the first. */
 export const measurements: Measurements = new Map();
+
+/** All connections that have a worker: a lost message of a callback does not say whose it was. */
+const connections = new Set<Connection>();
+watchCallbacks(() => {
+  for (const connection of connections) connection.failCalls();
+});
 
 /** Timeout for the worker's first message, ms. */
 const PATIENCE_MS = 60_000;
@@ -37,6 +44,7 @@ export class Connection {
   ) {
     const files = locateAssets(options);
     this.#worker = startWorker(files.worker);
+    connections.add(this);
     this.#api = wrap<WorkerAPI>(this.#worker);
     this.#worker.onerror = async (event) => {
       event.preventDefault();
@@ -49,8 +57,8 @@ export class Connection {
             ),
       );
     };
-    this.#worker.onmessageerror = () =>
-      this.end(new MakemoreError("WORKER_FAILED", "A message of the worker could not be read."));
+    this.#worker.onmessageerror = () => this.failCalls();
+    this.#worker.addEventListener("message", ({ data }) => data === "unreadable" && this.failCalls());
     this.#impatience = setTimeout(() => {
       const what = `has not answered for ${PATIENCE_MS / 1000} s: the network is slow, or it is not this package's`;
       this.end(new MakemoreError("LOAD_FAILED", `The worker ${files.worker} ${what}. ${SERVE_TOGETHER}`));
@@ -105,11 +113,10 @@ export class Connection {
         throw new MakemoreError(outcome.error.code, outcome.error.message, outcome.error);
       return outcome.value;
     } catch (error) {
+      if (error instanceof MakemoreError) throw error;
       // The worker checks the options, but values such as functions cannot be cloned to it.
-      if (error instanceof Error && error.name === "DataCloneError")
-        throw new MakemoreError("INVALID_OPTION", `An option cannot be sent to the worker: ${error.message}`);
-      throw error instanceof MakemoreError
-        ? error
+      throw /^DataClone/.test(`${error}`)
+        ? new MakemoreError("INVALID_OPTION", `An option cannot be sent to the worker: ${error}`)
         : new MakemoreError("WORKER_FAILED", `The worker failed: ${error}.`);
     } finally {
       this.#pending.delete(reject);
@@ -118,7 +125,14 @@ export class Connection {
 
   /** Asks a running call to end soon. */
   abort(id: number): void {
-    void this.#api.abort(id);
+    this.#api.abort(id).catch(() => {});
+  }
+
+  /** Rejects the calls in flight, because a message of one of them is lost; the worker and its model stay. */
+  failCalls(): void {
+    const error = new MakemoreError("WORKER_FAILED", "A message was lost; the browser may lack memory.");
+    for (const reject of this.#pending) reject(error);
+    if (!this.#answered) this.end(error);
   }
 
   /** Stops the worker and rejects all pending calls. Calling it again does nothing. */
@@ -130,6 +144,7 @@ export class Connection {
     this.#worker.terminate();
     for (const reject of this.#pending) reject(error);
     this.#pending.clear();
+    connections.delete(this);
     this.onEnd(this);
   }
 }

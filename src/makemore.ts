@@ -569,6 +569,10 @@ export class Makemore {
         return call(api, id, stop);
       });
       return await Promise.race([answer, given]);
+    } catch (error) {
+      // The worker may still be at it.
+      connection.abort(id);
+      throw error;
     } finally {
       signal?.removeEventListener("abort", follow);
       sending.abort();

@@ -48,7 +48,13 @@ export class WordSender {
       return { lists, groups };
     });
     const { port1, port2 } = new MessageChannel();
-    const send = (piece: WordsPiece) => port1.postMessage(piece, piece ? [piece.buffer] : []);
+    const send = (piece: WordsPiece) => {
+      try {
+        port1.postMessage(piece, piece ? [piece.buffer] : []);
+      } catch (cause) {
+        throw new MakemoreError("WORKER_FAILED", `${call}: the words cannot be sent: ${cause}`);
+      }
+    };
     const sent = lists.map(({ name, words }) => ({ name, isText: typeof words === "string" }));
     this.encoded = {
       port: port2,

@@ -5,9 +5,9 @@ import { Session } from "./session";
 // The types of this repository are a page's; a worker's global scope is an endpoint.
 const page = globalThis as unknown as Endpoint;
 
-/** Ends the worker with a reason that the page hears: one of its calls would wait in vain. */
-function tellUnreadable(): never {
-  throw new Error("a message of the page could not be read, because memory ran out");
+/** Tells the page that one of its calls may wait in vain. If that fails, too, the error ends the worker. */
+function tellUnreadable(): void {
+  page.postMessage("unreadable");
 }
 page.addEventListener("messageerror", tellUnreadable);
 // comlink's own, which every version of it has. It makes the page's callbacks, whose answers may be lost as well.

@@ -432,13 +432,60 @@ test("a worker that throws in mid-call rejects every call in flight with what it
   mm.dispose();
 });
 
-test("an answer that could not be packed rejects its call with a MakemoreError", async () => {
+test.each([
+  ["of the worker", (worker: FakeWorker) => worker.onmessageerror?.(new MessageEvent("messageerror"))],
+  [
+    "of the page",
+    (worker: FakeWorker) => worker.dispatchEvent(new MessageEvent("message", { data: "unreadable" })),
+  ],
+])(
+  "a message %s that cannot be read rejects the calls in flight; the worker and its model stay",
+  async (_, lose) => {
+    const aborted: number[] = [];
+    FakeWorker.api = {
+      load: async () => ({ value: model }),
+      evaluate: () => new Promise(() => {}),
+      sample: sampling(["again"]),
+      abort: (id) => void aborted.push(id),
+    };
+    const mm = new Makemore();
+    await mm.load(new Uint8Array(1));
+    const call = mm.evaluate();
+    await settle();
+    lose(lastWorker());
+    await expect(call).rejects.toMatchObject({
+      name: "MakemoreError",
+      code: "WORKER_FAILED",
+      message: expect.stringContaining("was lost"),
+    });
+    await settle();
+    // The worker may still be at it.
+    expect(aborted).toEqual([2]);
+    expect(lastWorker().terminated).toBe(false);
+    expect(mm.model).toEqual(model);
+    await expect(mm.sample(1)).resolves.toEqual(["again"]);
+    mm.dispose();
+  },
+);
+
+test("words that cannot be sent, and an answer that comlink could not pack, are MakemoreErrors", async () => {
   FakeWorker.api = {
     evaluate: async () => {
       throw new TypeError("Unserializable return value");
     },
   };
   const mm = new Makemore();
+  // Of the class that channels are of; happy-dom has another one under this name.
+  const ports = Object.getPrototypeOf(new MessageChannel().port1) as MessagePort;
+  const post = vi.spyOn(ports, "postMessage").mockImplementationOnce(() => {
+    throw new DOMException("out of memory", "DataCloneError");
+  });
+  await expect(mm.train(["ab"])).rejects.toMatchObject({
+    name: "MakemoreError",
+    code: "WORKER_FAILED",
+    message: expect.stringContaining("the words cannot be sent"),
+  });
+  post.mockRestore();
   await expect(mm.evaluate()).rejects.toMatchObject({
     name: "MakemoreError",
     code: "WORKER_FAILED",
