@@ -57,7 +57,8 @@ export class Connection {
             ),
       );
     };
-    this.#worker.onmessageerror = () => this.failCalls();
+    // Chromium's workers have no `onmessageerror`.
+    this.#worker.addEventListener("messageerror", () => this.failCalls());
     this.#worker.addEventListener("message", ({ data }) => data === "unreadable" && this.failCalls());
     this.#impatience = setTimeout(() => {
       const what = `has not answered for ${PATIENCE_MS / 1000} s: the network is slow, or it is not this package's`;
@@ -140,7 +141,7 @@ export class Connection {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#impatience);
-    this.#worker.onerror = this.#worker.onmessageerror = null;
+    this.#worker.onerror = null;
     this.#worker.terminate();
     for (const reject of this.#pending) reject(error);
     this.#pending.clear();

@@ -16,6 +16,10 @@ transferHandlers.set("proxy", {
   ...callbacks,
   deserialize(port: MessagePort) {
     port.onmessageerror = tellUnreadable;
+    const post = port.postMessage.bind(port);
+    // A release is answered, which nobody needs: that it gets lost would look like a loss of one of the calls.
+    port.postMessage = (message, transfer) =>
+      message.type === "RELEASE" ? port.close() : post(message, transfer as Transferable[]);
     return callbacks.deserialize(port);
   },
 });

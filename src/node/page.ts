@@ -30,7 +30,6 @@ type Failed = (event: { message: string; preventDefault(): void }) => void;
 /** A thread with the interface of a browser's `Worker`. It keeps the process alive only while a call is pending. */
 export class Worker extends EventTarget {
   onerror: Failed | null = null;
-  onmessageerror: (() => void) | null = null;
   readonly #thread: import("node:worker_threads").Worker;
   /** Ids of requests without an answer. */
   readonly #unanswered = new Set<string>();
@@ -51,7 +50,7 @@ export class Worker extends EventTarget {
       if (this.#unanswered.size === 0) this.#thread.unref();
       this.dispatchEvent(new MessageEvent("message", { data }));
     });
-    this.#thread.on("messageerror", () => this.onmessageerror?.());
+    this.#thread.on("messageerror", () => this.dispatchEvent(new Event("messageerror")));
     this.#thread.on("error", (error) => failed(error instanceof Error ? error.message : String(error)));
     this.#thread.on("exit", (code) => failed(`its thread ended with code ${code}`));
   }

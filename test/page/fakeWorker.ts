@@ -15,7 +15,8 @@ export class FakeWorker extends EventTarget implements Worker {
   /** What the next worker answers with. */
   static api: Partial<WorkerAPI> = {};
   onmessage: Worker["onmessage"] = null;
-  onmessageerror: Worker["onmessageerror"] = null;
+  /** Of the interface alone: Chromium's workers do not have it. */
+  readonly onmessageerror = null;
   onerror: Worker["onerror"] = null;
   terminated = false;
   readonly #port: MessagePort;

@@ -433,7 +433,7 @@ test("a worker that throws in mid-call rejects every call in flight with what it
 });
 
 test.each([
-  ["of the worker", (worker: FakeWorker) => worker.onmessageerror?.(new MessageEvent("messageerror"))],
+  ["of the worker", (worker: FakeWorker) => worker.dispatchEvent(new MessageEvent("messageerror"))],
   [
     "of the page",
     (worker: FakeWorker) => worker.dispatchEvent(new MessageEvent("message", { data: "unreadable" })),
