@@ -1,4 +1,4 @@
-/** Kills at random moments of a seed, and a page that is frozen, hidden, or out of storage. */
+/** Kills at random moments of a seed, and a page that is frozen or out of storage. */
 import type { Kill } from "./browser/kills";
 import type { OpenedPage } from "./openPage";
 import { randomNumbers } from "./random";
@@ -48,21 +48,6 @@ export async function freeze({ page }: OpenedPage): Promise<Kill> {
   await new Promise((resolve) => setTimeout(resolve, 1000));
   await client.send("Page.setWebLifecycleState", { state: "active" });
   return training;
-}
-
-/** Steps of a training that are reported while another tab is in front. */
-export async function hide({ page }: OpenedPage): Promise<{ hidden: boolean; kill: Kill }> {
-  const client = await page.context().newCDPSession(page);
-  // Playwright has every page believe that it is in front.
-  await client.send("Emulation.setFocusEmulationEnabled", { enabled: false });
-  const front = await page.context().newPage();
-  await front.bringToFront();
-  const training = page.evaluate(() => globalThis.torture.trainWatched());
-  const kill = await training;
-  const hidden = (await page.evaluate(() => globalThis.torture.watched.hidden)) > 0;
-  await front.close();
-  await client.send("Emulation.setFocusEmulationEnabled", { enabled: true });
-  return { hidden, kill };
 }
 
 /** Leaves the origin no room, and then some again. */

@@ -3,7 +3,7 @@
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { casesOf, formatCase, rehearse, runCase, widely } from "./faults";
-import { fillStorage, freeze, hide, moments, runKill } from "./kills";
+import { fillStorage, freeze, moments, runKill } from "./kills";
 import { type OpenedPage, openPage } from "./openPage";
 import { shuffled } from "./random";
 
@@ -63,8 +63,7 @@ test("trainings and samplings that are aborted, and workers that are killed, go 
   expect(reached).toBeGreaterThan(ids.length / 4);
 });
 
-test("a page that is frozen, behind another tab, or out of storage goes on", async () => {
+test("a page that is frozen, or out of storage, goes on", async () => {
   expect(await freeze(opened)).toEqual({ reached: true, faults: [] });
-  expect(await hide(opened)).toEqual({ hidden: true, kill: { reached: true, faults: [] } });
   expect(await fillStorage(opened)).toEqual({ reached: true, faults: [] });
 });

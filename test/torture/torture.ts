@@ -6,7 +6,7 @@
 import { parseArgs } from "node:util";
 import type { Kill } from "./browser/kills";
 import { type Case, casesOf, type Finding, formatCase, parseCase, rehearse, runCase, widely } from "./faults";
-import { fillStorage, freeze, hide, type KillName, killCounts, moments, runKill } from "./kills";
+import { fillStorage, freeze, type KillName, killCounts, moments, runKill } from "./kills";
 import { type OpenedPage, openPage } from "./openPage";
 import { shuffled } from "./random";
 
@@ -82,8 +82,6 @@ async function killing(opened: OpenedPage, seed: number, end: number, only = "")
     return holds;
   }
   say("freeze", await freeze(opened));
-  const { hidden, kill } = await hide(opened);
-  say(`hide (${hidden ? "hidden" : "this browser hides no page"})`, kill);
   say("fillStorage", await fillStorage(opened));
   const names = Object.keys(killCounts) as KillName[];
   const all = names.flatMap((name) => {

@@ -31,6 +31,15 @@ const options: TrainOptions = {
 const name = "killed";
 const SAMPLES = 3000;
 
+async function heldLocks(): Promise<number> {
+  return (await navigator.locks.query()).held?.length ?? 0;
+}
+
+/** Waits for a worker to begin: it takes its lock. */
+async function lockedBesides(count: number): Promise<void> {
+  while ((await heldLocks()) <= count) await delay(1);
+}
+
 export function makeKills({ Makemore, words }: Grounds) {
   let shared: MakemoreClass | undefined;
   let unbroken: { file: number; ms: number; samples: string; samplingMs: number } | undefined;
@@ -103,6 +112,7 @@ export function makeKills({ Makemore, words }: Grounds) {
       const faults: string[] = [];
       clock.rate = 20;
       const before = new Set(workers.keys());
+      const locks = await heldLocks();
       const mm = new Makemore({ backend: "wasm" });
       let reached = true;
       try {
@@ -112,6 +122,8 @@ export function makeKills({ Makemore, words }: Grounds) {
           },
           (error) => error,
         );
+        // From its start on: one that is killed before is noticed after a minute, as one that never comes.
+        await lockedBesides(locks);
         await delay(moment * 2 * of.ms);
         for (const worker of workers.keys()) if (!before.has(worker)) kill(worker);
         const end = await Promise.race([training, delay(10_000).then(() => "it hangs")]);
