@@ -1,11 +1,15 @@
-import { copyFile, readFile } from "node:fs/promises";
+import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { defineConfig, type Options } from "tsup";
 
 /**
- * Every file of dist/ is complete in itself: no bundler of a user's has to follow an import from one
+ * The main file and the worker's files are each complete in itself: no bundler of a user's has to follow an import from one
  * to another, so each may be copied as it stands. What they share is small. Everything is bundled,
  * so the package has no dependencies to resolve, in a CDN's folder either.
+ *
+ * The element and the hook import the main file, so that a page that imports both has one `Makemore` class and one worker's
+ * address. The element names it by its place, for pages without a bundler. The hook names the package, because it needs a
+ * bundler anyway (for React), and then gets Node's main file in Node.
  */
 const common: Options = {
   format: "esm",
@@ -56,6 +60,24 @@ const scripts: NonNullable<Options["esbuildPlugins"]>[number] = {
   },
 };
 
+/** The main file, as the element and the hook import it. */
+const MAIN = "./index.js";
+
+const mainByName: NonNullable<Options["esbuildPlugins"]>[number] = {
+  name: "main-by-name",
+  setup(build) {
+    build.onResolve({ filter: /^\.\/index\.js$/ }, () => ({ path: "makemore-web", external: true }));
+  },
+};
+
+/** Writes a subpath's counterpart of src/development.jsx. */
+function developmentEntry(name: string): Promise<void> {
+  return writeFile(
+    `dist/${name}-development.jsx`,
+    `// As development.jsx, for makemore-web/${name}.\nexport * from "./${name}.js";\n`,
+  );
+}
+
 export default defineConfig([
   {
     ...common,
@@ -63,6 +85,27 @@ export default defineConfig([
     // `Symbol.dispose`, for programs whose own target is older.
     dts: { banner: '/// <reference lib="esnext.disposable" />' },
     onSuccess: () => copyFile("src/development.jsx", "dist/development.jsx"),
+  },
+  {
+    ...common,
+    entry: { element: "src/element.ts" },
+    noExternal: [],
+    external: [MAIN],
+    onSuccess: () => developmentEntry("element"),
+  },
+  {
+    ...common,
+    entry: { react: "src/react.ts" },
+    noExternal: [],
+    esbuildPlugins: [mainByName],
+    onSuccess: () => developmentEntry("react"),
+  },
+  {
+    // Their types are those of the main file: a copy of the class would be another type.
+    entry: { element: "src/element.ts", react: "src/react.ts" },
+    format: "esm",
+    external: [MAIN],
+    dts: { only: true },
   },
   {
     ...common,

@@ -4,41 +4,10 @@ import { observable } from "mobx";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import makemore, { Makemore, MakemoreError, type MakemoreErrorCode } from "../../src";
 import type { EncodedWords, TrainEvent, WorkerAPI, WorkerConfiguration } from "../../src/protocol";
-import type { ModelInfo, Progress, TrainResult } from "../../src/types";
+import type { ModelInfo, Progress } from "../../src/types";
 import { receiveWords } from "../../worker/data/receive";
 import { FakeWorker, sampling } from "./fakeWorker";
-
-const model: ModelInfo = {
-  contextLength: 8,
-  vocabulary: ["a", "b"],
-  layers: [],
-  parameters: 7,
-  step: 0,
-  steps: 9,
-};
-const progress: Progress = {
-  step: 1,
-  steps: 2,
-  loss: 3,
-  stepsPerSecond: 4,
-  secondsLeft: 5,
-  backend: "wasm",
-  device: "simd",
-};
-const result: TrainResult = {
-  step: 2,
-  steps: 2,
-  copies: 0,
-  stopped: false,
-  backend: "wasm",
-  device: "simd",
-  seconds: 1,
-  losses: new Float32Array([3, 2]),
-  smoothed: { size: 1, losses: new Float32Array([3, 2]) },
-  words: { count: 2, dropped: 0, repeated: 0, split: { train: 2, validation: 0, test: 0 } },
-  model: { ...model, step: 2 },
-  notices: [],
-};
+import { model, progress, result } from "./training";
 
 /** The text of words as the worker receives it. */
 const textOf = async (words: EncodedWords) => (await receiveWords(words, new AbortController().signal)).text;

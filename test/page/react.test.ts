@@ -1,0 +1,151 @@
+/** `useMakemore` with a fake worker, in React's strict mode, which mounts everything twice. */
+import { act, createElement, StrictMode, useEffect } from "react";
+import { createRoot, type Root } from "react-dom/client";
+import { renderToString } from "react-dom/server";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { useMakemore } from "../../src/react";
+import { FakeWorker, sampling } from "./fakeWorker";
+import { model, progress, result } from "./training";
+
+type Hook = ReturnType<typeof useMakemore>;
+let hook: Hook;
+let rendered: Hook[];
+let root: Root;
+/** Ends the training. */
+let finish: () => void;
+
+beforeEach(() => {
+  Reflect.set(globalThis, "IS_REACT_ACT_ENVIRONMENT", true);
+  FakeWorker.instances = [];
+  const gate = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  FakeWorker.api = {
+    train: async (_id, _options, _words, onEvent) => {
+      onEvent({ model, measurements: new Map() });
+      onEvent({ progress });
+      await gate;
+      return { value: result };
+    },
+    stop: () => finish(),
+    sample: sampling(["ab", "cd"]),
+    open: async () => ({ value: model }),
+  };
+  vi.stubGlobal("Worker", FakeWorker);
+  rendered = [];
+  root = createRoot(document.createElement("div"));
+});
+afterEach(async () => {
+  await act(() => root.unmount());
+  vi.unstubAllGlobals();
+});
+
+/** Uses the hook, and does something when it is mounted. */
+function Component({ onMount }: { onMount: (hook: Hook) => void }) {
+  hook = useMakemore({ backend: "wasm" });
+  rendered.push(hook);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, as training on mount would be written.
+  useEffect(() => onMount(hook), []);
+  return hook.status;
+}
+
+function mount(onMount: (hook: Hook) => void = () => {}) {
+  return act(() => root.render(createElement(StrictMode, null, createElement(Component, { onMount }))));
+}
+
+/** A call, whose first change of the state is rendered at once. */
+function begin<Result>(call: () => Promise<Result>): Promise<Result> {
+  const calls: Promise<Result>[] = [];
+  act(() => void calls.push(call()));
+  return Promise.race(calls);
+}
+
+const open = () => FakeWorker.instances.filter((worker) => !worker.terminated).length;
+const until = (check: () => void) => act(() => vi.waitFor(check));
+const settle = () => act(() => new Promise((resolve) => setTimeout(resolve, 30)));
+
+test("mounting starts no worker; train gives progress, and then a model that samples", async () => {
+  await mount();
+  expect(FakeWorker.instances).toHaveLength(0);
+  expect(hook).toMatchObject({ status: "idle", progress: undefined, model: undefined, error: undefined });
+
+  const onProgress = vi.fn();
+  const training = begin(() => hook.train(["emma"], { onProgress }));
+  await until(() => expect(hook).toMatchObject({ status: "training", progress }));
+  expect(hook.model).toMatchObject({ parameters: model.parameters, step: progress.step });
+  expect(onProgress).toHaveBeenCalledExactlyOnceWith(progress);
+  finish();
+  expect(await act(() => training)).toEqual(result);
+  expect(hook).toMatchObject({ status: "ready", model: result.model, error: undefined });
+  expect(await act(() => hook.sample(2))).toEqual(["ab", "cd"]);
+  expect(hook.status).toBe("ready");
+  expect(open()).toBe(1);
+  // A component may pass them to effects and to memoized children.
+  for (const name of ["train", "resume", "load", "open", "sample", "stop", "dispose", "makemore"] as const)
+    expect(hook[name]).toBe(rendered[0]?.[name]);
+});
+
+test("strict mode: a training that starts with the component leaves one worker, and none at the end", async () => {
+  await mount(({ train }) => void train(["emma"]));
+  await until(() => expect(hook.progress).toEqual(progress));
+  expect(FakeWorker.instances).toHaveLength(2);
+  expect(open()).toBe(1);
+  expect(hook.error).toBeUndefined();
+
+  const { train, sample } = hook;
+  await act(() => root.unmount());
+  expect(open()).toBe(0);
+  // A handler that goes on after the component is gone.
+  expect(await train(["emma"])).toBeUndefined();
+  expect(await sample()).toBeUndefined();
+  expect(open()).toBe(0);
+});
+
+test("a refused call resolves with undefined, says why, and leaves a training alone", async () => {
+  await mount();
+  const training = begin(() => hook.train(["emma"]));
+  await until(() => expect(hook.progress).toEqual(progress));
+  FakeWorker.api = {};
+  let refused: unknown = 1;
+  await act(async () => {
+    refused = await hook.train("emma", { onProgress: 7 as never, signal: 7 as never });
+  });
+  expect(refused).toBeUndefined();
+  expect(hook).toMatchObject({ status: "training", progress, error: { code: "INVALID_OPTION" } });
+  act(() => hook.stop());
+  expect(await act(() => training)).toEqual(result);
+  expect(hook.status).toBe("ready");
+});
+
+test("what the component ends itself is no error: a signal, and dispose", async () => {
+  await mount();
+  const controller = new AbortController();
+  const aborted = begin(() => hook.train(["emma"], { signal: controller.signal }));
+  await until(() => expect(hook.progress).toEqual(progress));
+  controller.abort();
+  expect(await act(() => aborted)).toBeUndefined();
+  expect(hook).toMatchObject({ status: "ready", error: undefined });
+
+  const pending = begin(() => hook.sample());
+  act(() => hook.dispose());
+  expect(await act(() => pending)).toBeUndefined();
+  expect(hook).toMatchObject({ status: "idle", model: undefined, error: undefined });
+  expect(open()).toBe(0);
+});
+
+test("open takes a saved model; a failure is an error", async () => {
+  await mount();
+  expect(await act(() => hook.open("towns"))).toBe(true);
+  expect(hook).toMatchObject({ status: "ready", model: { parameters: model.parameters } });
+  expect(hook.makemore().model).toEqual(hook.model);
+  FakeWorker.api.open = async () => ({ error: { code: "NOT_SAVED", message: "none" } });
+  expect(await act(() => hook.open("villages"))).toBeUndefined();
+  expect(hook).toMatchObject({ status: "ready", error: { code: "NOT_SAVED" } });
+  await settle();
+  expect(open()).toBe(1);
+});
+
+test("a server renders it without a model", () => {
+  expect(renderToString(createElement(Component, { onMount: () => {} }))).toBe("idle");
+  expect(FakeWorker.instances).toHaveLength(0);
+});
