@@ -286,6 +286,7 @@ export function expectOutcome(outcome: unknown, log: string[] = []): void {
   expect(outcome, log.join("\n")).toMatchObject({
     step: 200,
     backend: "wasm",
+    oneClass: true,
     samples: Array(5).fill(expect.stringMatching(/^[a-z]+$/)),
     tfjs: { device: "wasm (tfjs)", losses: Array(3).fill(expect.any(Number)) },
   });

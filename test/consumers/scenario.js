@@ -5,17 +5,19 @@
  *
  * @param {typeof import("../../src").Makemore} Makemore
  * @param {string} words one word per line
+ * @param {{ element?: boolean }} [options] whether the app imports the element as well
  */
-export async function scenario(Makemore, words) {
-  const outcome = await run(Makemore, words).catch((error) => ({ error: `${error}` }));
+export async function scenario(Makemore, words, { element = false } = {}) {
+  const outcome = await run(Makemore, words, element).catch((error) => ({ error: `${error}` }));
   Object.assign(globalThis, { outcome });
 }
 
 /**
  * @param {typeof import("../../src").Makemore} Makemore
  * @param {string} words
+ * @param {boolean} withElement
  */
-async function run(Makemore, words) {
+async function run(Makemore, words, withElement) {
   const model = { embedding: 10, hidden: 32 };
   const maker = new Makemore();
   let step = 0;
@@ -35,6 +37,8 @@ async function run(Makemore, words) {
   const again = await loaded.sample(5, { seed: 1 });
   loaded.dispose();
 
+  const oneClass = withElement ? await sharesClass(Makemore) : true;
+
   const reference = new Makemore({ backend: "tfjs" });
   const tfjs = await reference.train(words, { model, steps: 3 });
   reference.dispose();
@@ -45,6 +49,21 @@ async function run(Makemore, words) {
     samples,
     again,
     bytes: file.length,
+    oneClass,
     tfjs: { device: tfjs.device, losses: [...tfjs.losses] },
   };
+}
+
+/**
+ * Whether the element is defined, and uses the app's `Makemore`: a bundler must not make two of the main file.
+ *
+ * @param {typeof import("../../src").Makemore} Makemore
+ */
+async function sharesClass(Makemore) {
+  const element = document.createElement("makemore-words");
+  document.body.append(element);
+  await new Promise((resolve) => setTimeout(resolve));
+  const shares = element.makemore instanceof Makemore;
+  element.remove();
+  return shares;
 }

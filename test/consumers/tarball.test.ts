@@ -37,6 +37,12 @@ test("tarball: the files in it", () => {
       "dist/index.js.map",
       "dist/node.js",
       "dist/node.js.map",
+      ...["element", "react"].flatMap((name) => [
+        `dist/${name}-development.jsx`,
+        `dist/${name}.d.ts`,
+        `dist/${name}.js`,
+        `dist/${name}.js.map`,
+      ]),
       ...chunk("worker"),
       ...chunk("tfjs"),
       "dist/makemore-web/tfjs.wasm",

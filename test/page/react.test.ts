@@ -44,7 +44,6 @@ afterEach(async () => {
 function Component({ onMount }: { onMount: (hook: Hook) => void }) {
   hook = useMakemore({ backend: "wasm" });
   rendered.push(hook);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once, as training on mount would be written.
   useEffect(() => onMount(hook), []);
   return hook.status;
 }

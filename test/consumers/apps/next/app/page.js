@@ -1,5 +1,6 @@
 "use client";
 import { Makemore } from "makemore-web";
+import "makemore-web/element";
 import { useEffect } from "react";
 import { scenario } from "./scenario.js";
 import words from "./words.js";
@@ -9,7 +10,7 @@ const idle = new Makemore();
 
 export default function Page() {
   useEffect(() => {
-    scenario(Makemore, words);
+    scenario(Makemore, words, { element: true });
   }, []);
   return <p>{idle.model === undefined ? "Rendered without a model" : "Rendered with a model"}</p>;
 }

@@ -1,5 +1,6 @@
 import { Makemore } from "makemore-web";
+import "makemore-web/element";
 import { scenario } from "./scenario.js";
 import words from "./words.js";
 
-scenario(Makemore, words);
+scenario(Makemore, words, { element: true });

@@ -1,0 +1,86 @@
+/**
+ * `<makemore-words>` in Chromium from the packed files, without a bundler and under the Content-Security-Policy of
+ * docs/bundlers.md, as docs/element.md has it.
+ */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { expect, inject, test } from "vitest";
+import { fenced, host, openPage, poll, words } from "./consumer";
+
+const csp = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; require-trusted-types-for 'script'";
+
+test("element: trains on its list, samples on a click, moves, and comes from the storage at the next visit", async () => {
+  const [script = "", markup = ""] = await fenced("docs/element.md", "html");
+  expect(script).toMatch(/^<script type="module" src="\/makemore-web\/element\.js"><\/script>\n$/);
+  expect(markup).toMatch(/^<makemore-words list="towns\.txt" count="10"/);
+  const element = markup.replace("<makemore-words", '<makemore-words steps="300" save="towns"');
+  const page = await openPage();
+  const problems: string[] = [];
+  page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+  page.on("pageerror", (error) => problems.push(String(error)));
+  const site = await host(
+    { "/makemore-web/": join(inject("packed"), "dist") },
+    { "content-security-policy": csp },
+    {
+      "/": `<!doctype html><title>Towns</title><link rel="icon" href="/towns.txt" />${script}<main>${element}</main><aside></aside>`,
+      "/towns.txt": words,
+    },
+  );
+  await page.goto(site.origin);
+  const shown = async () => {
+    const found = await page.locator("makemore-words li").allTextContents();
+    return found.length === 10 && (await page.getByRole("button").isVisible()) ? found : undefined;
+  };
+  // Playwright looks into open shadow trees.
+  const first = await poll(shown, problems);
+  for (const word of first) expect(word).toMatch(/^[a-z]+$/);
+  expect(new Set(first).size).toBe(10);
+  // The style sheet is there, although the policy allows none inline.
+  expect(
+    await page.locator("makemore-words ul").evaluate((list) => getComputedStyle(list).listStyleType),
+  ).toBe("none");
+
+  await page.getByRole("button", { name: "New words" }).click();
+  const second = await poll(async () => {
+    const found = await shown();
+    return found && String(found) !== String(first) ? found : undefined;
+  });
+  expect(page.workers()).toHaveLength(1);
+  await page.evaluate('document.querySelector("aside").append(document.querySelector("makemore-words"))');
+  expect(await shown()).toEqual(second);
+  expect(page.workers()).toHaveLength(1);
+
+  // The save is written when it is listed.
+  await poll(() =>
+    page.evaluate(
+      '(async () => { const { Makemore } = await import("/makemore-web/index.js"); return (await Makemore.saved()).find(({ name }) => name === "towns") })()',
+    ),
+  );
+  site.requests.length = 0;
+  await page.reload();
+  await poll(shown, problems);
+  // Only the icon's.
+  expect(site.requests.filter((path) => path === "/towns.txt").length).toBeLessThanOrEqual(1);
+  expect(await page.evaluate('document.querySelector("makemore-words").makemore.model.step')).toBe(300);
+
+  await page.evaluate('document.querySelector("makemore-words").remove()');
+  await poll(async () => page.workers().length === 0 || undefined);
+  expect(problems).toEqual([]);
+});
+
+test("element: less than 4 KB gzipped beside the main file, and it imports nothing else", () => {
+  const code = readFileSync(join(inject("packed"), "dist/element.js"));
+  expect(gzipSync(code, { level: 9 }).length).toBeLessThan(4000);
+  const imported = [...code.toString().matchAll(/(?:from|import\(?)\s*"([^"]+)"/g)].map((match) => match[1]);
+  expect(imported).toEqual(["./index.js"]);
+});
+
+test("element: a server imports it, and nothing happens", () => {
+  const program = `
+    const { MakemoreWords } = await import(${JSON.stringify(join(inject("packed"), "dist/element.js"))});
+    console.log(typeof MakemoreWords);`;
+  const output = execFileSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" });
+  expect(output).toBe("function\n");
+});
