@@ -9,7 +9,7 @@ import { gzipSync } from "node:zlib";
 import { expect, inject, test } from "vitest";
 import { fenced, host, openPage, poll, words } from "./consumer";
 
-const csp = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; require-trusted-types-for 'script'";
+const csp = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 
 test("element: trains on its list, samples on a click, moves, and comes from the storage at the next visit", async () => {
   const [script = "", markup = ""] = await fenced("docs/element.md", "html");
