@@ -3,7 +3,7 @@
  * docs/bundlers.md, as docs/element.md has it.
  */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, inject, test } from "vitest";
@@ -20,12 +20,15 @@ test("element: trains on its list, samples on a click, moves, and comes from the
   const problems: string[] = [];
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   page.on("pageerror", (error) => problems.push(String(error)));
+  const style = join(inject("folder"), "element.css");
+  writeFileSync(style, (await fenced("docs/element.md", "css")).join(""));
   const site = await host(
-    { "/makemore-web/": join(inject("packed"), "dist") },
+    { "/makemore-web/": join(inject("packed"), "dist"), "/element.css": style },
     { "content-security-policy": csp },
     {
-      "/": `<!doctype html><title>Towns</title><link rel="icon" href="/towns.txt" />${script}<main>${element}</main><aside></aside>`,
+      "/": `<!doctype html><title>Towns</title><link rel="icon" href="/icon.txt" /><link rel="stylesheet" href="/element.css" />${script}<main>${element}</main><aside></aside>`,
       "/towns.txt": words,
+      "/icon.txt": "",
     },
   );
   await page.goto(site.origin);
@@ -61,8 +64,7 @@ test("element: trains on its list, samples on a click, moves, and comes from the
   site.requests.length = 0;
   await page.reload();
   await poll(shown, problems);
-  // Only the icon's.
-  expect(site.requests.filter((path) => path === "/towns.txt").length).toBeLessThanOrEqual(1);
+  expect(site.requests).not.toContain("/towns.txt");
   expect(await page.evaluate('document.querySelector("makemore-words").makemore.model.step')).toBe(300);
 
   await page.evaluate('document.querySelector("makemore-words").remove()');

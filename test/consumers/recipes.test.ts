@@ -22,6 +22,8 @@ beforeAll(async () => {
     expect(code.trimEnd().split("\n").length, heading).toBeLessThanOrEqual(30);
     await writeFile(join(app.folder, "src", file), code);
   }
+  const [component = ""] = await fenced("docs/react.md", "tsx");
+  await writeFile(join(app.folder, "src", "Generator.tsx"), component);
   // React's strict mode does its work in a development build only.
   await app.run("NODE_ENV=development npx vite build --mode development");
 });

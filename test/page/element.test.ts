@@ -1,4 +1,5 @@
 /** `<makemore-words>` with a fake worker: what it asks for, what it shows, and what it leaves behind. */
+import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import "../../src/element";
 import type { MakemoreWords } from "../../src/element";
@@ -120,14 +121,18 @@ test("trains on its text, shows progress and words, and gives new words on a cli
 });
 
 test("takes its words from a script before its text, and leaves out the button's label", async () => {
+  const [example = ""] =
+    readFileSync("docs/element.md", "utf8").match(/<makemore-words count="5".*?<\/makemore-words>/s) ?? [];
   const script = words({}, "");
-  script.innerHTML = `<script type="text/plain">ada\nalan</script>`;
+  script.innerHTML = example.replace(/<\/?makemore-words.*?>/g, "");
   const labelled = words({}, "");
   labelled.innerHTML = `ada<b slot="button">Encore</b>`;
   add(script);
   add(labelled);
   await vi.waitFor(() => expect(kinds().filter((kind) => kind === "train")).toHaveLength(2));
-  expect(asked.filter(([kind]) => kind === "train").map(([, text]) => text)).toEqual(["ada\nalan", "ada"]);
+  expect(
+    asked.filter(([kind]) => kind === "train").map(([, text]) => String(text).trim().split(/\s+/)),
+  ).toEqual([["Galadriel", "Elrond", "Legolas"], ["ada"]]);
 });
 
 test("fetches its list; an .onnx file takes the place of training", async () => {
