@@ -8,6 +8,6 @@ export const sections = {
   Guide: ["train", "sample", "sampling", "keep", "groups", "bundlers", "node", "element", "react", "recipes"],
   Concepts: ["wavenet", "families", "engines", "webgpu"],
   Reference: ["errors", "onnx", "browsers"],
-  Help: ["troubleshooting", "reliability", "extending"],
+  Help: ["troubleshooting", "reliability", "security", "extending"],
   Measurements: ["performance", "results"],
 };
