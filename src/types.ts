@@ -504,7 +504,7 @@ export interface ExportOptions {
    * - `"convolution"`: `tokens` int32 [batch, time], the characters of words, to `logits` [batch, time + 1, vocabulary]:
    *   one prediction for each character from those before it, and one for what follows the last.
    * - `"sequence"`: for models that read words, `tokens` int32 [batch, time], 0 and then the characters of a word, to
-   *   `logits` [batch, time, vocabulary]: what follows each token. For other models, the same as `"convolution"`.
+   *   `logits` (batch, time, vocabulary) of what follows each token. For other models, the same as `"convolution"`.
    * - `"incremental"`: one character at a time, with the state as named inputs and outputs.
    *
    * Models that read words (bigram, bow, rnn, gru, lstm, transformer, microgpt) have no `"window"` and no
