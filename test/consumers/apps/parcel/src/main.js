@@ -1,5 +1,6 @@
 import { Makemore } from "makemore-web";
-import "makemore-web/element";
+// Parcel reads no exports map by default, so the file goes by its place (docs/bundlers.md).
+import "makemore-web/dist/element.js";
 import { scenario } from "./scenario.js";
 import words from "./words.js";
 
