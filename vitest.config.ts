@@ -8,7 +8,6 @@ import { chromiumArgs, chromiumPath } from "./scripts/browsers.mjs";
  * - page: the page's side under happy-dom, with a fake worker
  * - browser: inside real Chromium, for WebGPU and for what only a browser has
  * - e2e: under Node, driving what was built in real Chromium
- * - torture: as e2e, with every operation made to fail in turn (docs/reliability.md)
  * - consumers: under Node, small apps that install the packed package, driven in real browsers
  *
  * Those with browsers come one after another (`groupOrder`), after the rest: each of them keeps
@@ -37,17 +36,6 @@ export default defineConfig({
           hookTimeout: 120_000,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
-        },
-      },
-      {
-        test: {
-          name: "torture",
-          include: ["test/torture/**/*.test.ts"],
-          environment: "node",
-          testTimeout: 180_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 4 },
         },
       },
       {
