@@ -31,13 +31,15 @@ const options: TrainOptions = {
 const name = "killed";
 const SAMPLES = 3000;
 
-async function heldLocks(): Promise<number> {
-  return (await navigator.locks.query()).held?.length ?? 0;
+/** Names of the locks that workers hold. */
+async function heldLocks(): Promise<Set<string>> {
+  const { held = [] } = await navigator.locks.query();
+  return new Set(held.map(({ name = "" }) => name));
 }
 
-/** Waits for a worker to begin: it takes its lock. */
-async function lockedBesides(count: number): Promise<void> {
-  while ((await heldLocks()) <= count) await delay(1);
+/** Waits for a worker to begin: it takes a lock of its own. Others may still let go of theirs. */
+async function newLock(before: ReadonlySet<string>): Promise<void> {
+  while ([...(await heldLocks())].every((each) => before.has(each))) await delay(1);
 }
 
 export function makeKills({ Makemore, words }: Grounds) {
@@ -123,7 +125,7 @@ export function makeKills({ Makemore, words }: Grounds) {
           (error) => error,
         );
         // From its start on: one that is killed before is noticed after a minute, as one that never comes.
-        await lockedBesides(locks);
+        await newLock(locks);
         await delay(moment * 2 * of.ms);
         for (const worker of workers.keys()) if (!before.has(worker)) kill(worker);
         const end = await Promise.race([training, delay(10_000).then(() => "it hangs")]);
