@@ -65,3 +65,11 @@ export function randomCheckpoint(
   const { model: _, evalEvery: __, sampleEvery: ___, prefetch: ____, ...recipe } = checkTrainOptions({})();
   return { vocabulary, network, parameters, step: 1234, recipe, optimizerState };
 }
+
+/** A model whose words are about as long as names. */
+export function namer(): Checkpoint {
+  const checkpoint = randomCheckpoint({ contextLength: 8, embedding: 6, hidden: 16 });
+  const bias = checkpoint.parameters.get("linear4.bias");
+  if (bias) bias[0] = 1.5;
+  return checkpoint;
+}

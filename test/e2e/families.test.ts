@@ -1,22 +1,18 @@
 /** The models that read words in the built package: from the call to words, files, storage, and back. */
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { type Browser, chromium, type Page } from "playwright";
+import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
 import type { Makemore, ModelChoice, TrainOptions } from "../../src";
-import { type StaticServer, serve } from "../server";
+import { type BuiltSite, openSite, runInPage } from "./builtSite";
 
-const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 const words = readFileSync(new URL("../../demo/words/names.txt", import.meta.url), "utf8")
   .split("\n")
   .slice(0, 200);
-const html = `<!doctype html><title>families</title><script type="module">
-  import { Makemore } from "/dist/index.js";
+const script = `
   const failure = (promise) => promise.then(() => "it did not fail", ({ code, message }) => code + ": " + message);
   const mm = new Makemore({ backend: "wasm" });
   Object.assign(globalThis, { Makemore, mm, loaded: new Makemore({ backend: "wasm" }), failure });
-</script>`;
+`;
 
 interface Globals {
   Makemore: typeof Makemore;
@@ -30,25 +26,18 @@ interface Globals {
   failure(promise: Promise<unknown>): Promise<string>;
 }
 
-let browser: Browser;
-let server: StaticServer;
+let site: BuiltSite;
 let page: Page;
 
 beforeAll(async () => {
-  browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
-  server = await serve({ "/dist/": dist }, {}, { "/": html });
-  page = await browser.newPage();
-  await page.goto(server.origin);
-  await page.waitForFunction("globalThis.mm");
+  site = await openSite(script);
+  page = await site.open();
 });
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-});
+afterAll(() => site?.close());
 
 async function inPage<T>(given: Partial<Globals>, run: (globals: Globals) => Promise<T>): Promise<T> {
   await page.evaluate((values) => Object.assign(globalThis, values), { words, ...given });
-  return page.evaluate(`(${run})(globalThis)`) as Promise<T>;
+  return runInPage(page, run);
 }
 
 const models: readonly ModelChoice[] = [

@@ -1,21 +1,17 @@
 /** The webgpu engine in the built package: on a software adapter, and when the device goes away. */
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { type Browser, chromium, type Page } from "playwright";
+import type { Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
 import type { Makemore } from "../../src";
-import { type StaticServer, serve } from "../server";
+import { type BuiltSite, openSite, runInPage } from "./builtSite";
 
-const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 const names = readFileSync(new URL("../../demo/words/names.txt", import.meta.url), "utf8")
   .split("\n")
   .slice(0, 600)
   .join("\n");
-const html = `<!doctype html><title>test</title><script type="module">
-  import { Makemore } from "/dist/index.js";
+const script = `
   Object.assign(globalThis, { Makemore, mm: new Makemore({ backend: "webgpu" }) });
-</script>`;
+`;
 
 interface Globals {
   mm: Makemore;
@@ -25,22 +21,15 @@ interface Globals {
   auto?: Makemore;
 }
 
-let browser: Browser;
-let server: StaticServer;
+let site: BuiltSite;
 let page: Page;
 
 beforeAll(async () => {
-  browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
-  server = await serve({ "/dist/": dist }, {}, { "/": html });
+  site = await openSite(script);
 });
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-});
+afterAll(() => site?.close());
 beforeEach(async () => {
-  page = await browser.newPage();
-  await page.goto(server.origin);
-  await page.waitForFunction("globalThis.mm");
+  page = await site.open();
   // The first call starts the worker, so that the test can reach it.
   await page.evaluate((words) => {
     const globals = Object.assign(globalThis, { names: words }) as unknown as Globals;
@@ -49,9 +38,7 @@ beforeEach(async () => {
 });
 afterEach(() => page?.close());
 
-function inPage<T>(run: (globals: Globals) => Promise<T>): Promise<T> {
-  return page.evaluate(`(${run})(globalThis)`) as Promise<T>;
-}
+const inPage = <T>(run: (globals: Globals) => Promise<T>) => runInPage(page, run);
 
 /** Collects the worker's devices as they are created. */
 async function watchDevices(): Promise<void> {

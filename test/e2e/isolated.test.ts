@@ -2,17 +2,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Browser, chromium } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
 import { type StaticServer, serve } from "../server";
+import { dist, isolation } from "./builtSite";
 
-const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
-const isolation = {
-  "cross-origin-opener-policy": "same-origin",
-  "cross-origin-embedder-policy": "require-corp",
-};
 const html = `<!doctype html><title>test</title><script type="module">
   import { Makemore } from "/dist/index.js";
   const mm = new Makemore({ backend: "wasm" });

@@ -1,42 +1,29 @@
 /** Saved models in a real browser's storage, across reloads. */
-import { fileURLToPath } from "node:url";
-import { type Browser, chromium, type Page } from "playwright";
+import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
 import type { Makemore } from "../../src";
-import { type StaticServer, serve } from "../server";
+import { type BuiltSite, isReady, openSite, runInPage } from "./builtSite";
 
-const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
-const html = `<!doctype html><title>keep</title><script type="module">
-  import { Makemore } from "/dist/index.js";
+const script = `
   const words = Array.from({ length: 400 }, (_, i) => "w" + i.toString(26).replace(/[0-9]/g, "x") + "o");
   Object.assign(globalThis, { Makemore, words });
-</script>`;
+`;
 
 interface Globals {
   Makemore: typeof Makemore;
   words: string[];
 }
 
-let browser: Browser;
-let server: StaticServer;
+let site: BuiltSite;
 let page: Page;
 
 beforeAll(async () => {
-  browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
-  server = await serve({ "/dist/": dist }, {}, { "/": html });
-  page = await browser.newPage();
-  await page.goto(server.origin);
-  await page.waitForFunction("globalThis.Makemore");
+  site = await openSite(script);
+  page = await site.open();
 });
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-});
+afterAll(() => site?.close());
 
-function inPage<T>(run: (globals: Globals) => Promise<T>): Promise<T> {
-  return page.evaluate(`(${run})(globalThis)`) as Promise<T>;
-}
+const inPage = <T>(run: (globals: Globals) => Promise<T>) => runInPage(page, run);
 
 async function workersEnd(): Promise<void> {
   await expect.poll(() => page.workers().length, { timeout: 10_000 }).toBe(0);
@@ -55,7 +42,7 @@ test("a training that saves as it goes survives its page, and goes on from there
   });
   expect(saved).toMatchObject([{ name: "towns", words: 400, steps: 10_000_000 }]);
   await page.reload();
-  await page.waitForFunction("globalThis.Makemore");
+  await isReady(page);
   const got = await inPage(async ({ Makemore, words }) => {
     const mm = await Makemore.open("towns", { backend: "wasm" });
     const step = mm.model?.step ?? 0;
@@ -89,14 +76,12 @@ test("saved, remove and a refused open end their workers and leave the database 
 
 test("where the disk is full, a save fails, a training goes on, and what was saved stays", async () => {
   // Storage of its own, because Chromium remembers for a while how much room there was.
-  const context = await browser.newContext();
+  const context = await site.browser.newContext();
   onTestFinished(() => context.close());
-  const full = await context.newPage();
-  await full.goto(server.origin);
-  await full.waitForFunction("globalThis.Makemore");
+  const full = await site.open(context);
   // More than the small model takes, and less than the large one.
   const client = await context.newCDPSession(full);
-  await client.send("Storage.overrideQuotaForOrigin", { origin: server.origin, quotaSize: 1_000_000 });
+  await client.send("Storage.overrideQuotaForOrigin", { origin: site.server.origin, quotaSize: 1_000_000 });
   const run = async ({ Makemore, words }: Globals) => {
     const mm = new Makemore({ backend: "wasm" });
     const small = await mm.train(words, { steps: 5, model: { hidden: 16 }, saveAs: "towns" });
@@ -113,7 +98,7 @@ test("where the disk is full, a save fails, a training goes on, and what was sav
       parameters: [small.model.parameters, reopened.model?.parameters],
     };
   };
-  const got = (await full.evaluate(`(${run})(globalThis)`)) as Awaited<ReturnType<typeof run>>;
+  const got = await runInPage(full, run);
   const [parameters] = got.parameters;
   const isFull = /^The model of step 5 was not saved: saveAs: there is no room left/;
   expect(got).toMatchObject({

@@ -1,15 +1,9 @@
 /** Memory of the worker with a long list, as the browser measures it. */
-import { fileURLToPath } from "node:url";
-import { type Browser, chromium } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
-import { type StaticServer, serve } from "../server";
-
-const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
+import { type BuiltSite, isolation, openSite, runInPage } from "./builtSite";
 
 /** Trains on a million words of 3 to 10 letters, then asks the browser what the worker holds. */
-const html = `<!doctype html><title>memory</title><script type="module">
-  import { Makemore } from "/dist/index.js";
+const script = `
   const mm = new Makemore({ backend: "wasm" });
   let state = 1;
   const random = (n) => (state = Math.imul(state, 48271) >>> 0) % n;
@@ -19,29 +13,19 @@ const html = `<!doctype html><title>memory</title><script type="module">
   const { breakdown } = await performance.measureUserAgentSpecificMemory();
   const ofWorker = breakdown.filter((entry) => entry.attribution.some((a) => a.scope === "DedicatedWorkerGlobalScope"));
   globalThis.result = { stats, bytes: ofWorker.reduce((sum, entry) => sum + entry.bytes, 0) };
-</script>`;
+`;
 
-let browser: Browser;
-let server: StaticServer;
+let site: BuiltSite;
 beforeAll(async () => {
-  browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
-  // The browser measures memory only for cross-origin isolated pages.
-  const isolated = {
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-embedder-policy": "require-corp",
-  };
-  server = await serve({ "/dist/": dist }, isolated, { "/": html });
+  site = await openSite(script, isolation);
 });
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-});
+afterAll(() => site?.close());
 
 test("a million words take less than 100 MB in the worker", async () => {
-  const page = await browser.newPage();
-  await page.goto(server.origin);
-  await page.waitForFunction("globalThis.result", undefined, { timeout: 150_000 });
-  const { stats, bytes } = (await page.evaluate("result")) as { stats: { count: number }; bytes: number };
+  const { stats, bytes } = await runInPage(
+    await site.open(),
+    async ({ result }: { result: { stats: { count: number }; bytes: number } }) => result,
+  );
   expect(stats.count).toBe(1_000_000);
   // It must have measured something: the streams alone are 7.5 MB.
   expect(bytes).toBeGreaterThan(7_500_000);

@@ -1,21 +1,18 @@
 /** The built package in a real browser, as a page without a bundler uses it. */
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { type Browser, chromium, type Page } from "playwright";
+import type { Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
-import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
 import type { Makemore } from "../../src";
-import { type StaticServer, serve } from "../server";
+import { serve } from "../server";
+import { type BuiltSite, dist, openSite, runInPage } from "./builtSite";
 
-const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 const names = readFileSync(new URL("../../demo/words/names.txt", import.meta.url), "utf8")
   .split("\n")
   .slice(0, 600)
   .join("\n");
 
-let browser: Browser;
-let server: StaticServer;
+let site: BuiltSite;
 let page: Page;
 
 /** What the page under test has on its global object. */
@@ -28,37 +25,27 @@ interface Globals {
 }
 
 beforeAll(async () => {
-  browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
-  server = await serve({ "/dist/": dist }, {}, { "/": html });
+  site = await openSite(script);
 });
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-});
+afterAll(() => site?.close());
 
 /** The page under test, as its author would write it: no bundler, plain files. */
-const html = `<!doctype html><title>test</title><script type="module">
-  import { Makemore } from "/dist/index.js";
+const script = `
   const failure = (promise) => promise.then(
     () => ({ name: "none", code: "none", message: "it did not fail" }),
     ({ name, code, message }) => ({ name, code, message }),
   );
   Object.assign(globalThis, { Makemore, mm: new Makemore({ backend: "wasm" }), failure });
-</script>`;
+`;
 
 beforeEach(async () => {
-  page = await browser.newPage();
-  await page.goto(server.origin);
-  await page.waitForFunction("globalThis.mm");
+  page = await site.open();
   await page.evaluate((words) => Object.assign(globalThis, { names: words }), names);
-  server.requests.length = 0;
+  site.server.requests.length = 0;
 });
 afterEach(() => page?.close());
 
-/** Runs a function in the page with its globals. */
-function inPage<T>(run: (globals: Globals) => Promise<T>): Promise<T> {
-  return page.evaluate(`(${run})(globalThis)`) as Promise<T>;
-}
+const inPage = <T>(run: (globals: Globals) => Promise<T>) => runInPage(page, run);
 
 test("the main file is small and has no machine learning in it", () => {
   const main = readFileSync(`${dist}index.js`);
@@ -122,9 +109,9 @@ test("ONNX Runtime is not fetched before the first sample, tfjs not at all, and 
   const origins = new Set<string>();
   page.context().on("request", (request) => origins.add(new URL(request.url()).origin));
   await inPage(({ mm, names }) => mm.train(names, { steps: 20, model: { hidden: 16 } }));
-  expect(server.requests).toEqual(["/dist/makemore-web/worker.js"]);
+  expect(site.server.requests).toEqual(["/dist/makemore-web/worker.js"]);
   await inPage(({ mm }) => mm.sample(1));
-  expect(server.requests.slice(1).sort()).toEqual([
+  expect(site.server.requests.slice(1).sort()).toEqual([
     "/dist/makemore-web/ort.js",
     "/dist/makemore-web/ort.wasm",
   ]);
@@ -133,7 +120,7 @@ test("ONNX Runtime is not fetched before the first sample, tfjs not at all, and 
     performance.getEntriesByType("resource").map((entry) => new URL(entry.name).pathname),
   );
   expect(loaded.filter((path) => !path.endsWith("worker.js"))).toEqual(["/dist/index.js"]);
-  expect([...origins].filter((origin) => origin !== server.origin)).toEqual([]);
+  expect([...origins].filter((origin) => origin !== site.server.origin)).toEqual([]);
 });
 
 test("a training stopped and resumed, or exported, loaded and resumed, ends as an unbroken one, bit for bit", async () => {

@@ -1,12 +1,8 @@
 /** Long lists: the page's thread stays free, calls end soon after their signal, short calls overtake long ones. */
-import { fileURLToPath } from "node:url";
-import { type Browser, chromium, type Page } from "playwright";
+import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
 import type { Makemore } from "../../src";
-import { type StaticServer, serve } from "../server";
-
-const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
+import { type BuiltSite, openSite, runInPage } from "./builtSite";
 
 /** What the page under test has on its global object. */
 interface Globals {
@@ -29,8 +25,7 @@ interface Globals {
   duration(call: () => Promise<unknown>): Promise<number>;
 }
 
-const html = `<!doctype html><title>responsive</title><script type="module">
-  import { Makemore } from "/dist/index.js";
+const script = `
   let state = 1;
   const random = (n) => ((state = Math.imul(state, 48271) >>> 0) >>> 8) % n;
   const word = () => String.fromCharCode(...Array.from({ length: 3 + random(8) }, () => 97 + random(26)));
@@ -55,31 +50,22 @@ const html = `<!doctype html><title>responsive</title><script type="module">
   const text = list.join("\\n");
   const csv = list.join(",F,1\\n");
   Object.assign(globalThis, { Makemore, mm, large, text, list, csv, endsAfter, duration });
-</script>`;
+`;
 
-let browser: Browser;
-let server: StaticServer;
+let site: BuiltSite;
 let page: Page;
 beforeAll(async () => {
-  browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
-  server = await serve({ "/dist/": dist }, {}, { "/": html });
-  page = await browser.newPage();
-  await page.goto(server.origin);
-  await page.waitForFunction("globalThis.mm");
+  site = await openSite(script);
+  page = await site.open();
   await inPage(async ({ large, list }) => {
     const model = { hidden: 1024 };
     await large.train(list.slice(0, 1000), { steps: 1, batchSize: 32, model, keepBest: false });
     Object.assign(globalThis, { file: await large.exportONNX() });
   });
 });
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-});
+afterAll(() => site?.close());
 
-function inPage<T>(run: (globals: Globals) => Promise<T>): Promise<T> {
-  return page.evaluate(`(${run})(globalThis)`) as Promise<T>;
-}
+const inPage = <T>(run: (globals: Globals) => Promise<T>) => runInPage(page, run);
 
 /** An event of a browser's trace. */
 interface TraceEvent {
@@ -96,9 +82,9 @@ interface TraceEvent {
  * but not work for longer.
  */
 async function longestTask(run: (globals: Globals) => Promise<unknown>): Promise<number> {
-  await browser.startTracing(page, { categories: ["toplevel"] });
+  await site.browser.startTracing(page, { categories: ["toplevel"] });
   await page.evaluate(`(${run})(globalThis).then(() => {})`);
-  const trace: { traceEvents: TraceEvent[] } = JSON.parse((await browser.stopTracing()).toString());
+  const trace: { traceEvents: TraceEvent[] } = JSON.parse((await site.browser.stopTracing()).toString());
   const thread = ({ pid, tid }: TraceEvent) => `${pid} ${tid}`;
   const mains = trace.traceEvents.filter(
     ({ name, args }) => name === "thread_name" && args.name === "CrRendererMain",

@@ -6,9 +6,9 @@ import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright";
 import { build } from "vite";
 import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
+import { dist, isolation } from "../e2e/builtSite";
 import { serve } from "../server";
 
-const dist = fileURLToPath(new URL("../../dist/", import.meta.url));
 const names = fileURLToPath(new URL("../../demo/words/names.txt", import.meta.url));
 
 /** Words of the scenarios: few, so that a case takes milliseconds. */
@@ -49,11 +49,6 @@ export async function openPage(): Promise<OpenedPage> {
   const worker = join(folder, "worker.js");
   writeFileSync(worker, `${await bundle("worker")}\n${script}`);
   const html = `<!doctype html><title>torture</title><script type="module">${await bundle("page")}</script>`;
-  // Shared memory is for isolated pages.
-  const isolation = {
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-embedder-policy": "require-corp",
-  };
   const server = await serve({ "/dist/": dist, "/dist/makemore-web/worker.js": worker }, isolation, {
     "/": html,
   });

@@ -10,8 +10,7 @@ import type { Vocabulary } from "../../worker/data/vocabulary";
 import { sampleSettings, samplingSettings } from "../../worker/options";
 import type { ConditionLists } from "../../worker/sampling/conditions";
 import { Inference } from "../../worker/sampling/inference";
-import type { Checkpoint } from "../../worker/training/checkpoint";
-import { LETTERS, randomCheckpoint, vocabularyOf } from "../checkpoint";
+import { LETTERS, namer, randomCheckpoint, vocabularyOf } from "../checkpoint";
 import { scoreWords } from "../scores";
 
 const abc = vocabularyOf(4);
@@ -148,14 +147,6 @@ describe.each<[string, ModelChoice]>([
 });
 
 const near = new Set([...within("ab", 1), ...within("cca", 1)]);
-
-/** A model whose words are about as long as names. */
-function namer(): Checkpoint {
-  const checkpoint = randomCheckpoint({ contextLength: 8, embedding: 6, hidden: 16 });
-  const bias = checkpoint.parameters.get("linear4.bias");
-  if (bias) bias[0] = 1.5;
-  return checkpoint;
-}
 
 async function sample(
   count: number,

@@ -10,17 +10,9 @@ import { sampleSettings, samplingSettings } from "../../worker/options";
 import { Inference } from "../../worker/sampling/inference";
 import { GraphSession } from "../../worker/sampling/runtime";
 import type { Checkpoint } from "../../worker/training/checkpoint";
-import { LETTERS, randomCheckpoint, vocabularyOf } from "../checkpoint";
+import { LETTERS, namer, randomCheckpoint, vocabularyOf } from "../checkpoint";
 import { referenceLogits, windowLogits } from "../onnxRuntime";
 import { scoreWords } from "../scores";
-
-/** A model whose words are about as long as names. */
-function namer(): Checkpoint {
-  const checkpoint = randomCheckpoint({ contextLength: 8, embedding: 6, hidden: 16 });
-  const bias = checkpoint.parameters.get("linear4.bias");
-  if (bias) bias[0] = 1.5;
-  return checkpoint;
-}
 
 async function sample(
   checkpoint: Checkpoint,
