@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as ort from "onnxruntime-node";
-import { buildDataset, type TokenStream } from "../worker/data/dataset";
+import { buildDataset, type TokenStream, wordsOf } from "../worker/data/dataset";
 import { BOUNDARY } from "../worker/data/vocabulary";
 import { createWasmEngine } from "../worker/engines/wasm";
 import { architecture } from "../worker/model/architectures";
@@ -15,7 +15,6 @@ import { checkTrainOptions } from "../worker/options";
 import { DistinctNodes } from "../worker/sampling/distinctNodes";
 import { Inference } from "../worker/sampling/inference";
 import { GraphSession } from "../worker/sampling/runtime";
-import { wordsOf } from "../worker/sampling/surprises";
 import type { Checkpoint } from "../worker/training/checkpoint";
 import { learningRates } from "../worker/training/schedule";
 

@@ -35,16 +35,30 @@ export function wordStart(stream: TokenStream, at: number, firstGroup = Number.P
   return (stream[at] ?? BOUNDARY) >= firstGroup ? at + 1 : at;
 }
 
+/** A word as a slice of tokens, without its boundaries. */
+export interface WordSlice {
+  readonly tokens: ArrayLike<number>;
+  readonly start: number;
+  /** Position of the first character, after the group's token. Default: `start`, for a word without a group. */
+  readonly first?: number;
+  readonly end: number;
+}
+
+/** The words of a stream. */
+export function* wordsOf(stream: TokenStream, firstGroup?: number): Generator<Required<WordSlice>> {
+  for (let start = 1; start < stream.length; ) {
+    const end = stream.indexOf(BOUNDARY, start);
+    yield { tokens: stream, start, first: wordStart(stream, start, firstGroup), end };
+    start = end + 1;
+  }
+}
+
 /** The characters of the longest word of a stream (the first one, of several); empty if there are no words. */
 export function longestWord(stream: TokenStream, firstGroup?: number): TokenStream {
-  let [first, last] = [1, 1];
-  for (let at = 1; at < stream.length; ) {
-    const start = wordStart(stream, at, firstGroup);
-    const end = stream.indexOf(BOUNDARY, start);
-    if (end - start > last - first) [first, last] = [start, end];
-    at = end + 1;
-  }
-  return stream.subarray(first, last);
+  let longest = { first: 1, end: 1 };
+  for (const word of wordsOf(stream, firstGroup))
+    if (word.end - word.first > longest.end - longest.first) longest = word;
+  return stream.subarray(longest.first, longest.end);
 }
 
 /** Writes the `contextLength` tokens before `position` to `out` at `at`, padded with 0. */
@@ -359,10 +373,8 @@ export class WordSet {
     let words = 0;
     for (let i = 1; i < stream.length; i++) if (stream[i] === BOUNDARY) words++;
     const set = new WordSet(words);
-    for (let start = 1; start < stream.length; ) {
-      const end = stream.indexOf(BOUNDARY, start);
-      set.add(stream, wordStart(stream, start, firstGroup), end);
-      start = end + 1;
+    for (const { first, end } of wordsOf(stream, firstGroup)) {
+      set.add(stream, first, end);
       if ((++words & (ITEMS - 1)) === 0) yield;
     }
     return set;

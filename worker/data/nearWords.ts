@@ -4,8 +4,8 @@
  * out most words in a few instructions; the rest need the bounded algorithm of Lowrance and Wagner (JACM 22(2), 1975).
  */
 import { ITEMS, type Work } from "../../src/slices";
-import { type TokenStream, wordStart } from "./dataset";
-import { BOUNDARY, MAX_VOCABULARY } from "./vocabulary";
+import { type TokenStream, wordsOf } from "./dataset";
+import { MAX_VOCABULARY } from "./vocabulary";
 
 export class NearWords {
   readonly #stream: TokenStream;
@@ -26,19 +26,14 @@ export class NearWords {
   static *work(stream: TokenStream, firstGroup?: number): Work<NearWords> {
     let words = 0;
     let longest = 0;
-    for (let start = 1; start < stream.length; ) {
-      const end = stream.indexOf(BOUNDARY, start);
-      start = wordStart(stream, start, firstGroup);
-      longest = Math.max(longest, end - start);
-      start = end + 1;
+    for (const { first, end } of wordsOf(stream, firstGroup)) {
+      longest = Math.max(longest, end - first);
       if ((++words & (ITEMS - 1)) === 0) yield;
     }
     const shorter = new Uint32Array(longest + 2);
-    for (let start = 1; start < stream.length; ) {
-      const end = stream.indexOf(BOUNDARY, start);
-      start = wordStart(stream, start, firstGroup);
-      shorter[end - start + 1] = (shorter[end - start + 1] ?? 0) + 1;
-      start = end + 1;
+    for (const { first, end } of wordsOf(stream, firstGroup)) {
+      const longer = end - first + 1;
+      shorter[longer] = (shorter[longer] ?? 0) + 1;
       if ((++words & (ITEMS - 1)) === 0) yield;
     }
     for (let length = 1; length < shorter.length; length++)
@@ -47,14 +42,11 @@ export class NearWords {
     const count = shorter.at(-1) ?? 0;
     const starts = new Uint32Array(count);
     const sets = new Uint32Array(count);
-    for (let start = 1; start < stream.length; ) {
-      const end = stream.indexOf(BOUNDARY, start);
-      start = wordStart(stream, start, firstGroup);
-      const place = next[end - start] ?? 0;
-      next[end - start] = place + 1;
-      starts[place] = start;
-      sets[place] = charactersOf(stream, start, end);
-      start = end + 1;
+    for (const { first, end } of wordsOf(stream, firstGroup)) {
+      const place = next[end - first] ?? 0;
+      next[end - first] = place + 1;
+      starts[place] = first;
+      sets[place] = charactersOf(stream, first, end);
       if ((++words & (ITEMS - 1)) === 0) yield;
     }
     return new NearWords(stream, starts, sets, shorter);

@@ -1,6 +1,5 @@
 import { ITEMS, type Work } from "../../src/slices";
-import { type TokenStream, WordSet } from "./dataset";
-import { BOUNDARY } from "./vocabulary";
+import { type TokenStream, WordSet, wordsOf } from "./dataset";
 
 /** Words and parts of words to look for inside other words. */
 export class Parts {
@@ -18,10 +17,8 @@ export class Parts {
     const set = yield* WordSet.work(stream);
     const lengths = new Set<number>();
     let words = 0;
-    for (let start = 1; start < stream.length; ) {
-      const end = stream.indexOf(BOUNDARY, start);
+    for (const { start, end } of wordsOf(stream)) {
       lengths.add(end - start);
-      start = end + 1;
       if ((++words & (ITEMS - 1)) === 0) yield;
     }
     return new Parts(

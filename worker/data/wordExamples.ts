@@ -34,7 +34,7 @@
  */
 import { ITEMS, runToEnd, type Work } from "../../src/slices";
 import { contextEnd, contextTableWork, sortWork as sortContextsWork } from "./contexts";
-import { exampleCount, longestWord, type TokenStream, wordStart } from "./dataset";
+import { exampleCount, longestWord, type TokenStream, wordsOf } from "./dataset";
 import {
   checkTeacher,
   drawIndex,
@@ -105,20 +105,17 @@ export function wordStarts({
 }
 
 /** The first positions of a stream's words, in stream order. */
-function* wordStartsWork(
-  stream: TokenStream,
-  firstGroup = Number.POSITIVE_INFINITY,
-): Work<Uint32Array<ArrayBuffer>> {
+function* wordStartsWork(stream: TokenStream, firstGroup?: number): Work<Uint32Array<ArrayBuffer>> {
   let words = 0;
   for (let i = 1; i < stream.length; i++) {
     if (stream[i] === BOUNDARY) words++;
     if ((i & (ITEMS - 1)) === 0) yield;
   }
   const starts = new Uint32Array(words);
-  for (let word = 0, at = 1; word < words; word++) {
-    starts[word] = wordStart(stream, at, firstGroup);
-    at = stream.indexOf(BOUNDARY, at) + 1;
-    if ((word & (ITEMS - 1)) === 0) yield;
+  let word = 0;
+  for (const { first } of wordsOf(stream, firstGroup)) {
+    starts[word] = first;
+    if ((++word & (ITEMS - 1)) === 0) yield;
   }
   return starts;
 }

@@ -8,7 +8,7 @@ import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
 import type { ClassifiedWords, ScoredWords } from "../../src/protocol";
 import type { GroupChoice, NextCharacter } from "../../src/types";
-import type { TokenStream } from "../data/dataset";
+import { type TokenStream, type WordSlice, wordsOf } from "../data/dataset";
 import { mixture, type Share } from "../data/groups";
 import { BOUNDARY, type Vocabulary } from "../data/vocabulary";
 import { elements, type Network } from "../model/network";
@@ -22,7 +22,7 @@ import { Prefixes, type StepSession } from "./prefixes";
 import { prefixSurprises } from "./prefixSurprises";
 import { GraphSession, type Runtime } from "./runtime";
 import { Found, type SampleSettings, type SamplingCall, sampleWords, walkDown } from "./sample";
-import { surprises, type TreeSession, type WordSlice, wordsOf } from "./surprises";
+import { surprises, type TreeSession } from "./surprises";
 
 /** How often a waiting call checks whether it is stopped or may start, ms. */
 const STOP_MS = 20;

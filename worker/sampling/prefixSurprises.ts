@@ -1,8 +1,9 @@
 /** Same as `surprises.ts`, for networks that read words, by the tree of prefixes. */
 import { nextTask } from "../../src/slices";
+import type { WordSlice } from "../data/dataset";
 import { BOUNDARY } from "../data/vocabulary";
 import { Prefixes } from "./prefixes";
-import { surpriseOf, type WordSlice } from "./surprises";
+import { surpriseOf } from "./surprises";
 
 /**
  * Yields the surprise of each position in order (a word's characters, then its end), in nats. Many words walk down the

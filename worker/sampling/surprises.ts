@@ -4,7 +4,7 @@
  */
 
 import { nextTask } from "../../src/slices";
-import { type TokenStream, wordStart } from "../data/dataset";
+import type { WordSlice } from "../data/dataset";
 import { BOUNDARY } from "../data/vocabulary";
 import { DistinctNodes } from "./distinctNodes";
 import type { Feed, GraphSession } from "./runtime";
@@ -17,15 +17,6 @@ const NUMBERS = 2 ** 21;
 /** Most positions per run, because many positions may share a few contexts. */
 const POSITIONS = 32_768;
 
-/** A word as a slice of tokens, without its boundaries. */
-export interface WordSlice {
-  readonly tokens: ArrayLike<number>;
-  readonly start: number;
-  /** Position of the first character, after the group's token. Default: `start`, for a word without a group. */
-  readonly first?: number;
-  readonly end: number;
-}
-
 /** A loaded graph of `worker/onnx/sharedTree.ts`. */
 export interface TreeSession {
   readonly session: Pick<GraphSession, "run">;
@@ -35,15 +26,6 @@ export interface TreeSession {
   readonly firstGroup?: number;
   /** Most distinct contexts per run, so that a run stays short. */
   readonly most: number;
-}
-
-/** The words of a stream. */
-export function* wordsOf(stream: TokenStream, firstGroup?: number): Generator<WordSlice> {
-  for (let start = 1; start < stream.length; ) {
-    const end = stream.indexOf(BOUNDARY, start);
-    yield { tokens: stream, start, first: wordStart(stream, start, firstGroup), end };
-    start = end + 1;
-  }
 }
 
 /**
