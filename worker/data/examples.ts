@@ -37,8 +37,8 @@
  */
 import { MakemoreError } from "../../src/errors";
 import { runToEnd, type Work } from "../../src/slices";
+import { bitCount } from "./bitCount";
 import { type ContextTable, contextTableWork, positionsWork, sortWork } from "./contexts";
-
 import { exampleCount, type TokenStream } from "./dataset";
 import { ngramWork } from "./ngram";
 import { randomBelow, randomBits, Stream } from "./random";
@@ -224,7 +224,7 @@ export function drawMinibatch(
 }
 
 /** The number of examples to draw from: N above. */
-export function drawnCount(examples: Examples | undefined, stream: TokenStream): number {
+function drawnCount(examples: Examples | undefined, stream: TokenStream): number {
   if (!examples) return exampleCount(stream);
   return examples.targets === "hard" ? examples.sorted.length : examples.table.count;
 }
@@ -279,11 +279,4 @@ export function mixTeacher(
   const weight = teacherWeight(teacher, step);
   for (const [token, share] of target.entries())
     target[token] = (1 - weight) * share + weight * (teacher.shares[context * target.length + token] ?? 0);
-}
-
-/** Counts the bits that are set. */
-function bitCount(bits: number): number {
-  let x = bits - ((bits >>> 1) & 0x55555555);
-  x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
-  return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }

@@ -4,6 +4,7 @@
  * out most words in a few instructions; the rest need the bounded algorithm of Lowrance and Wagner (JACM 22(2), 1975).
  */
 import { ITEMS, type Work } from "../../src/slices";
+import { bitCount } from "./bitCount";
 import { type TokenStream, wordsOf } from "./dataset";
 import { MAX_VOCABULARY } from "./vocabulary";
 
@@ -66,7 +67,7 @@ export class NearWords {
         for (let i = this.#shorter[length] ?? 0; i < end; i++) {
           const set = this.#sets[i] ?? 0;
           // An edit removes at most one character from the set, and adds at most one.
-          if (bits(own & ~set) > distance || bits(set & ~own) > distance) continue;
+          if (bitCount(own & ~set) > distance || bitCount(set & ~own) > distance) continue;
           if (isWithin(word, this.#stream, this.#starts[i] ?? 0, length, distance)) return true;
         }
       }
@@ -79,13 +80,6 @@ function charactersOf(ids: ArrayLike<number>, start: number, end: number): numbe
   let set = 0;
   for (let i = start; i < end; i++) set |= 1 << ((ids[i] ?? 0) & 31);
   return set;
-}
-
-/** Counts the bits that are set. */
-function bits(set: number): number {
-  let x = set - ((set >>> 1) & 0x55555555);
-  x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
-  return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
 /** For each id, the last row that has it. All 0 between calls of `isWithin`. */
