@@ -327,7 +327,12 @@ export class Session implements WorkerAPI {
     const { vocabulary } = checkpoint;
     const lists: ConditionLists = {
       known: settings.novel ? await this.#knownWords(call, vocabulary, novel, signal) : [],
-      avoid: avoid && (await this.#parts(call, vocabulary, avoid, signal)),
+      avoid:
+        avoid &&
+        (await inSlices(
+          Parts.work(await spellableStream(`${call}: avoid`, vocabulary, avoid, signal)),
+          signal,
+        )),
       listed:
         settings.minDistance > 0
           ? await orAborted(nearWords(this.#listedWords(call, "minDistance")), signal)
@@ -353,24 +358,8 @@ export class Session implements WorkerAPI {
     signal: AbortSignal,
   ): Promise<WordSet[]> {
     if (!novel) return orAborted(wordSets(this.#listedWords(call, "novel")), signal);
-    const { text } = await readWords(novel, { call: `${call}: novel` }, signal);
-    // Skip words that the model cannot spell: it never samples them.
-    const stream = await inSlices(encodeText(text, vocabulary, { lenient: true }), signal);
+    const stream = await spellableStream(`${call}: novel`, vocabulary, novel, signal);
     return [await inSlices(WordSet.work(stream), signal)];
-  }
-
-  /** Returns the substrings that no sampled word may contain, without those that the model cannot spell. */
-  async #parts(
-    call: SamplingCall,
-    vocabulary: Vocabulary,
-    avoid: EncodedWords,
-    signal: AbortSignal,
-  ): Promise<Parts> {
-    const { text } = await readWords(avoid, { call: `${call}: avoid` }, signal);
-    return inSlices(
-      Parts.work(await inSlices(encodeText(text, vocabulary, { lenient: true }), signal)),
-      signal,
-    );
   }
 
   /** Returns the list that the model learned from. */
@@ -397,6 +386,17 @@ async function scoredStream(
   if (stream.length === 0)
     throw new MakemoreError("INVALID_WORDS", `${call}: there are no words; give at least one.`);
   return stream;
+}
+
+/** Encodes the words of a condition, without those that the model cannot spell: it never samples them. */
+async function spellableStream(
+  call: string,
+  vocabulary: Vocabulary,
+  words: EncodedWords,
+  signal: AbortSignal,
+): Promise<TokenStream> {
+  const { text } = await readWords(words, { call }, signal);
+  return inSlices(encodeText(text, vocabulary, { lenient: true }), signal);
 }
 
 /** Holds a lock until this worker ends for any reason, so that the page notices. */
