@@ -16,16 +16,18 @@ export function nextCharacters(
   vocabulary: Vocabulary,
   { values, offset }: { readonly values: Float32Array; readonly offset: number },
 ): NextCharacter[] {
-  const logits = values.subarray(offset, offset + vocabulary.firstGroup);
-  let highest = Number.NEGATIVE_INFINITY;
-  for (const logit of logits) highest = Math.max(highest, logit);
   // Use float64, so that the probabilities add up to 1 up to rounding.
-  const weights = Array.from(logits, (logit) => Math.exp(logit - highest));
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  if (!Number.isFinite(total)) throw diverged();
-  return weights
-    .map((weight, id) => ({ character: vocabulary.decode([id]), probability: weight / total }))
-    .sort((a, b) => b.probability - a.probability);
+  const probabilities = new Float64Array(vocabulary.firstGroup);
+  mix(probabilities, [{ values, offset, weight: 1 }]);
+  return ranked(vocabulary, probabilities);
+}
+
+function ranked(vocabulary: Vocabulary, probabilities: Float64Array): NextCharacter[] {
+  if (probabilities.includes(Number.NaN)) throw diverged();
+  return Array.from(probabilities, (probability, id) => ({
+    character: vocabulary.decode([id]),
+    probability,
+  })).sort((a, b) => b.probability - a.probability);
 }
 
 /**
@@ -52,12 +54,14 @@ export async function nextOfGroups(
       const node = await walkDown(prefixes, beginning.slice(0, read), stopped);
       if (node === undefined) return [];
       const { values, offset } = prefixes.logits(node);
-      mix(probabilities, [{ values, offset, weight: 1 }]);
       const next = beginning[read];
       // Copy, because the walk for the next group may evict this node.
-      if (next === undefined)
+      if (next === undefined) {
         parts.push({ values: values.slice(offset, offset + vocabulary.firstGroup), offset: 0, weight });
-      else belief += Math.log(probabilities[next] ?? 0);
+        break;
+      }
+      mix(probabilities, [{ values, offset, weight: 1 }]);
+      belief += Math.log(probabilities[next] ?? 0);
     }
     beliefs.push(belief);
   }
@@ -66,5 +70,5 @@ export async function nextOfGroups(
     probabilities,
     parts.map((part, i) => ({ ...part, weight: weights[i] ?? 0 })),
   );
-  return nextCharacters(vocabulary, { values: Float32Array.from(probabilities, Math.log), offset: 0 });
+  return ranked(vocabulary, probabilities);
 }
