@@ -58,7 +58,7 @@ export class Conditions {
     vocabulary: Vocabulary,
     settings: SampleSettings,
     { known = [], avoid, listed = [] }: ConditionLists,
-    call: SamplingCall = "sample",
+    call: SamplingCall,
   ) {
     this.#settings = settings;
     this.#call = call;
@@ -158,8 +158,12 @@ export class Conditions {
 export function overlaps(ids: readonly number[], next: readonly number[]): number[] {
   const most = Math.min(ids.length, next.length);
   return Array.from({ length: most + 1 }, (_, shared) => shared).filter((shared) =>
-    next.slice(0, shared).every((id, i) => ids[ids.length - shared + i] === id),
+    endsWith(ids, next.slice(0, shared)),
   );
+}
+
+export function endsWith(ids: readonly number[], end: readonly number[]): boolean {
+  return end.every((id, i) => ids[ids.length - end.length + i] === id);
 }
 
 /** Index of the first occurrence of `part` in `ids`; -1 if there is none. */
@@ -173,7 +177,7 @@ export function indexOf(ids: readonly number[], part: readonly number[]): number
 export function encodePrefix(
   vocabulary: Vocabulary,
   { prefix, maxLength }: Pick<SampleSettings, "prefix" | "maxLength">,
-  call: SamplingCall | "next" = "sample",
+  call: SamplingCall | "next",
 ): number[] {
   const tokens = encode(vocabulary, prefix.trimStart().normalize("NFC"), "prefix", call);
   if (tokens.length > maxLength)

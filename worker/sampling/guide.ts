@@ -15,7 +15,7 @@
 import { randomBits, randomUnit, Stream } from "../data/random";
 import { BOUNDARY, type Vocabulary } from "../data/vocabulary";
 import type { Chooser } from "../model/chooser";
-import { type Conditions, type Goal, indexOf, overlaps, type Refusal } from "./conditions";
+import { type Conditions, endsWith, type Goal, indexOf, overlaps, type Refusal } from "./conditions";
 import type { SampleSettings } from "./sample";
 
 /** Number of walks that measure the highest probability of the goal. */
@@ -212,8 +212,4 @@ export class Guide {
     walk.isReached = false;
     return AGAIN;
   }
-}
-
-function endsWith(ids: readonly number[], end: readonly number[]): boolean {
-  return end.every((id, i) => ids[ids.length - end.length + i] === id);
 }
