@@ -71,6 +71,8 @@ export class TrainPanel {
   #drawnAt = 0;
   /** Losses of the list's bigram and of a random guess, once they are known. */
   #references = { guess: Number.NaN, bigram: Number.NaN };
+  /** The list that these are of. */
+  #referred: WordList | undefined;
   #counting = new AbortController();
   /** Of the call under way, from the click to its end. */
   #running: AbortController | undefined;
@@ -291,8 +293,11 @@ export class TrainPanel {
     });
   }
 
-  /** Finds the losses that the chart compares with. */
-  async #refer({ words, characters }: WordList): Promise<void> {
+  /** Finds the losses that the chart compares with, once for a list. */
+  async #refer(list: WordList): Promise<void> {
+    if (list === this.#referred) return;
+    this.#referred = list;
+    const { words, characters } = list;
     this.#counting.abort();
     this.#counting = new AbortController();
     const { signal } = this.#counting;
