@@ -26,6 +26,7 @@ export class SurprisePanel {
   #asked = 0;
   /** Whether the visitor typed the word. */
   #isEdited = false;
+  /** Whether `#suit` is putting a word into the field. */
   #isSuiting = false;
 
   constructor(app: AppState, typed: HTMLInputElement) {
@@ -34,7 +35,9 @@ export class SurprisePanel {
     this.#showUnscored(this.#text.textContent);
     const score = debounce(120, () => void this.#score());
     typed.addEventListener("input", () => {
-      this.#isEdited ||= !this.#isSuiting;
+      // The caller of `#suit` scores the word.
+      if (this.#isSuiting) return;
+      this.#isEdited = true;
       if (app.model) score();
       else this.#showUnscored(this.#text.textContent);
     });
