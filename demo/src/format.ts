@@ -12,6 +12,11 @@ export function plural(n: number, noun: string): string {
   return `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
 }
 
+/** A character to look at: a space is "␣". */
+export function visible(character: string): string {
+  return character === " " ? "␣" : character;
+}
+
 /** Two significant places below 10, none above. */
 export function pace(perSecond: number): string {
   return perSecond < 10 ? perSecond.toFixed(1) : count(perSecond);

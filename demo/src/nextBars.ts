@@ -1,6 +1,7 @@
 /** What the model expects next, as bars; a press on one takes its character. */
 import type { NextCharacter } from "makemore-web";
 import { make } from "./dom";
+import { visible } from "./format";
 
 /** Bars that are shown: the likeliest characters. */
 const BARS = 8;
@@ -45,16 +46,11 @@ export class NextBars {
       // Not `hidden`, so that the list keeps its height.
       button.style.visibility = shown ? "" : "hidden";
       if (!shown) return;
-      character.textContent = nameOf(shown.character);
+      character.textContent = visible(shown.character) || "end";
       bar.style.setProperty("--share", String(shown.probability));
       chance.textContent = percent(shown.probability);
     });
   }
-}
-
-function nameOf(character: string): string {
-  if (character === "") return "end";
-  return character === " " ? "␣" : character;
 }
 
 /** "<1%" below one in a hundred. */

@@ -2,7 +2,7 @@
 import type { WordScore } from "makemore-web";
 import type { AppState } from "./appState";
 import { debounce, draw, find, isolate, make, messageOf } from "./dom";
-import { count } from "./format";
+import { count, visible } from "./format";
 import { histogram, type Ranking, rankingOf, shareBelow } from "./rank";
 import { normalForm, spread } from "./wordList";
 
@@ -150,11 +150,10 @@ function number(className: string, text: string): HTMLSpanElement {
 }
 
 function tile(character: string, surprise?: number): HTMLLIElement {
-  const shown = character === " " ? "␣" : character;
   const li = make(
     "li",
     character === "end" ? "end" : "",
-    make("span", "character", shown),
+    make("span", "character", visible(character)),
     number("nats", surprise === undefined ? "–" : surprise.toFixed(1)),
     number("chance", surprise === undefined ? "" : chance(surprise)),
   );

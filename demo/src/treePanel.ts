@@ -2,7 +2,7 @@
 
 import type { AppState } from "./appState";
 import { debounce, draw, find, isolate } from "./dom";
-import { plural } from "./format";
+import { plural, visible } from "./format";
 import { NextBars } from "./nextBars";
 import { contextTree, foldsOf, innerNodes, reaches, type TreeNode } from "./tree";
 
@@ -155,7 +155,7 @@ function treeDrawing(
     return draw(
       "text",
       { class: `letter ${state}`, x: x(position), y: y(0) + 5 },
-      characters[position] === " " ? "␣" : (characters[position] ?? "·"),
+      visible(characters[position] ?? "·"),
     );
   });
   const labels = reach.map((characters, level) =>
