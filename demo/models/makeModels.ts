@@ -2,8 +2,9 @@
  * `npm run demo:models`: trains a small model for each list of the page and writes it to this folder, with some of
  * its words. So the page has words to show before it trains or fetches anything.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { Makemore } from "makemore-web";
+import { LISTS } from "../src/lists";
 import type { Prepared } from "../src/prepared";
 
 /** As many words as the page shows at first. */
@@ -13,26 +14,14 @@ const SAMPLE = { temperature: 0.8, seed: 42 };
 /** Limit for the bytes of all files, because they are in the repository. */
 const MOST_BYTES = 400_000;
 
-const lists: readonly { id: string; file: string }[] = [
-  { id: "names", file: "../words/names.txt" },
-  { id: "towns-italy", file: "../words/towns-italy.txt" },
-  { id: "dinosaurs", file: "../words/dinosaurs.txt" },
-  { id: "creatures", file: "../words/creatures.txt" },
-  { id: "plants", file: "../../bench/words/plants.txt" },
-  { id: "towns-poland", file: "../words/towns-poland.txt" },
-  { id: "towns-hungary", file: "../words/towns-hungary.txt" },
-  { id: "towns-india", file: "../words/towns-india.txt" },
-  { id: "elements", file: "../words/elements.txt" },
-];
-
 export async function main(): Promise<void> {
   const folder = new URL("./", import.meta.url);
-  mkdirSync(folder, { recursive: true });
   const all: Record<string, Prepared> = {};
   let bytes = 0;
   const mm = new Makemore({ backend: "wasm" });
-  for (const { id, file } of lists) {
-    const words = readFileSync(new URL(file, import.meta.url), "utf8");
+  for (const { id, url } of LISTS) {
+    // Vite's URL of a list is its path from the repository's root, where npm runs this.
+    const words = readFileSync(`.${url}`, "utf8");
     // It had the lowest validation loss on short lists among models of this size.
     const model = { type: "gru", embedding: 16, hidden: 40 } as const;
     const { step, kept, copies } = await mm.train(words, { model, steps: "auto", seed: 42 });
@@ -40,7 +29,6 @@ export async function main(): Promise<void> {
     writeFileSync(new URL(`${id}.onnx`, folder), onnx);
     bytes += onnx.length;
     all[id] = {
-      parameters: mm.model?.parameters ?? 0,
       bytes: onnx.length,
       words: await mm.sample(WORDS, { novel: true, unique: true, minLength: 4, maxLength: 20, ...SAMPLE }),
     };

@@ -3,8 +3,7 @@ import all from "../models/models.json";
 
 /** A model that was trained before, and what it wrote then. */
 export interface Prepared {
-  readonly parameters: number;
-  /** Of its file. */
+  /** Size of its file. */
   readonly bytes: number;
   readonly words: readonly string[];
 }
