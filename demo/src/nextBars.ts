@@ -54,6 +54,6 @@ export class NextBars {
 }
 
 /** "<1%" below one in a hundred. */
-export function percent(probability: number): string {
+function percent(probability: number): string {
   return probability < 0.01 ? "<1%" : `${Math.round(100 * probability)}%`;
 }
