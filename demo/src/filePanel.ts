@@ -68,7 +68,8 @@ export class FilePanel {
     this.#error.textContent = "";
     try {
       const { kind } = await contentOf(file);
-      if (kind === "text") throw new Error("this is text, not a model; open it above, under Words.");
+      if (kind === "text")
+        throw new Error("this is text, not a model; open it above, under “See or change the list”.");
       if (kind === "other" && !isNamedModel(file))
         throw new Error("this is neither text nor a model; save a list of words as a text file.");
       await this.#app.load(file, await this.#words.current());
