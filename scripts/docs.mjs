@@ -1,8 +1,6 @@
 /**
  * `npm run docs`: writes the documentation as a static site into `site/`. Its pages are the Markdown files of
  * `docs/`, the reference comes from the docstrings of `src/index.ts`, and the built demo is in `site/demo/`.
- *
- *   node scripts/docs.mjs --no-demo    leaves the demo out, which then needs no build
  */
 import { cpSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,8 +13,7 @@ import { sections } from "./docPages.mjs";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 const demo = join(root, "demo/dist");
-const withDemo = !process.argv.includes("--no-demo");
-if (withDemo && !existsSync(join(demo, "index.html")))
+if (!existsSync(join(demo, "index.html")))
   throw new Error("demo/dist is missing: run `npm run build` and `npm run demo:build` first.");
 
 const out = join(root, "site");
@@ -74,17 +71,16 @@ app.options.setValue("router", "docs");
 app.converter.on(Converter.EVENT_CREATE_DECLARATION, (_, declaration) => {
   if (declaration.kindOf(ReflectionKind.TypeAlias)) declaration.comment?.modifierTags.add("@useDeclaredType");
 });
-if (withDemo)
-  app.renderer.hooks.on("sidebar.begin", (context) =>
-    JSX.createElement("a", { href: context.relativeURL("demo/index.html"), class: "demo" }, "Open the demo"),
-  );
+app.renderer.hooks.on("sidebar.begin", (context) =>
+  JSX.createElement("a", { href: context.relativeURL("demo/index.html"), class: "demo" }, "Open the demo"),
+);
 
 const project = await app.convert();
 if (!project) throw new Error("TypeDoc could not read src/index.ts.");
 app.validate(project);
 await app.generateDocs(project, out);
 if (app.logger.hasErrors() || app.logger.hasWarnings()) process.exit(1);
-if (withDemo) cpSync(demo, join(out, "demo"), { recursive: true });
+cpSync(demo, join(out, "demo"), { recursive: true });
 
 /**
  * The heading of a page.
