@@ -23,9 +23,7 @@ import { exampleOfChoice, modelSchema } from "./model/architectures";
 import type { Example } from "./model/layer";
 import type { ExportSettings } from "./onnx/write";
 import { type Optimizer, optimizerKind, optimizerSchema } from "./optimizers";
-
 import type { SampleSettings, SamplingCall } from "./sampling/sample";
-
 import { autoRecipe, autoRecipeOfWords, decayForLonger } from "./training/autoRecipe";
 import type { Recipe } from "./training/checkpoint";
 import { recipeEntries, resolveSchedule } from "./training/recipe";
@@ -53,17 +51,17 @@ export interface ResumeSettings extends Partial<Pick<Recipe, "steps" | "learning
 const PATIENCE = 1 / 2;
 
 const NOT_EMPTY = "a string that is not empty";
+const NOT_BLANK = "a string that is not empty once trimmed";
 
 const flag = v.optional(boolean);
 
-/** A name to save under. */
-const savedName = v.pipe(v.string(NOT_EMPTY), v.nonEmpty(NOT_EMPTY));
+const notEmpty = v.pipe(v.string(NOT_EMPTY), v.nonEmpty(NOT_EMPTY));
 
 const during = {
   evalEvery: v.optional(whole(0, 10_000_000)),
   sampleEvery: v.optional(whole(0, 10_000_000)),
   prefetch: flag,
-  saveAs: v.optional(savedName),
+  saveAs: v.optional(notEmpty),
 };
 const learningRate = v.optional(recipeEntries.learningRate);
 
@@ -114,16 +112,18 @@ const group = v.optional(
 
 const groupOptions = v.strictObject({ group });
 
-const filled = (message: string, isFilled: (text: string) => boolean) =>
-  v.optional(v.pipe(v.string(message), v.check(isFilled, message)));
-
 const streamOptions = v.strictObject({
   temperature: v.optional(between(0, 100, true)),
   topK: v.optional(whole(1, 65_535)),
   topP: v.optional(between(0, 1, true)),
   prefix: v.optional(v.string("a string")),
-  suffix: filled("a string that is not empty once trimmed", (text) => text.trim() !== ""),
-  contains: filled(NOT_EMPTY, (text) => text !== ""),
+  suffix: v.optional(
+    v.pipe(
+      v.string(NOT_BLANK),
+      v.check((text) => text.trim() !== "", NOT_BLANK),
+    ),
+  ),
+  contains: v.optional(notEmpty),
   // The page made this from a RegExp.
   pattern: v.optional(v.object({ source: v.string(), flags: v.string() })),
   minLength: v.optional(whole(0, 1000)),
@@ -343,7 +343,7 @@ export function checkNext(options: object, prefix: string): void {
 
 /** Checks the name of a saved model. */
 export function checkSavedName(name: string, call: "save" | "open" | "remove"): void {
-  check(v.object({ name: savedName }), { name }, call);
+  check(v.object({ name: notEmpty }), { name }, call);
 }
 
 /** The settings of an `exportONNX` call. An absent form means the model's default. */

@@ -7,6 +7,7 @@
 import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
 import type { ClassifiedWords, ScoredWords } from "../../src/protocol";
+import { delay } from "../../src/slices";
 import type { GroupChoice, NextCharacter } from "../../src/types";
 import { type TokenStream, type WordSlice, wordsOf } from "../data/dataset";
 import { mixture, type Share } from "../data/groups";
@@ -348,7 +349,7 @@ export class Inference {
   async #walk<T>(stopped: () => boolean, work: (prefixes: Prefixes) => Promise<T>): Promise<T | undefined> {
     while (this.#walking >= MOST_WALKING) {
       if (stopped()) return undefined;
-      await new Promise((resolve) => setTimeout(resolve, STOP_MS));
+      await delay(STOP_MS);
     }
     const { prefixes, giveBack } = await this.#borrowPrefixes();
     try {

@@ -2,7 +2,6 @@
  * Computes the surprise, -log p, of every character of words and of their ends: `score` returns these, and `evaluate`
  * averages them. Contexts are collected until there are enough for one run of the graph.
  */
-
 import { nextTask } from "../../src/slices";
 import type { WordSlice } from "../data/dataset";
 import { BOUNDARY } from "../data/vocabulary";
