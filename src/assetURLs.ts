@@ -84,7 +84,7 @@ function resolve(name: string, url: string | URL, folder?: "./"): URL {
   }
 }
 
-/** What is used of Trusted Types, which TypeScript's library does not have. */
+/** The part of Trusted Types that `trusted` uses; TypeScript's library does not have it. */
 interface ScriptURLPolicy {
   createScriptURL(url: string): string;
 }
@@ -96,18 +96,18 @@ interface TrustedTypes {
 let policy: ScriptURLPolicy | undefined;
 
 /**
- * The address as `new Worker` takes it under `require-trusted-types-for 'script'`. The policy has the package's
- * name, for the page's `trusted-types`; it is made at the first worker, and nobody else gets hold of it.
+ * Turns a URL into one that `new Worker` accepts under `require-trusted-types-for 'script'`. The policy has the
+ * package's name, so that a page can list it in `trusted-types`. It is created with the first worker, and not exported.
  */
 function trusted(url: string): string {
   const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
-  // A page's default policy is asked by the browser itself.
+  // With a default policy, the browser converts the string itself.
   if (!trustedTypes || trustedTypes.defaultPolicy) return url;
   try {
     policy ??= trustedTypes.createPolicy("makemore-web", { createScriptURL: (address) => address });
     return policy.createScriptURL(url);
   } catch {
-    // `trusted-types` does not list the name. Without `require-trusted-types-for` a string will do.
+    // `trusted-types` does not list the name. A string works unless `require-trusted-types-for` is set, too.
     return url;
   }
 }

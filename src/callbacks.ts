@@ -1,12 +1,13 @@
 /**
- * The page's callbacks. comlink answers each over a port of its own, and does not notice a message that cannot be
- * read, or an answer that cannot be sent, because memory ran out, say. The worker would wait for it for ever.
+ * Detects lost messages of the page's callbacks. comlink answers each callback over its own port. It does not notice a
+ * message that cannot be read, or an answer that cannot be sent, for example because memory ran out. The worker would
+ * wait forever for the answer.
  */
 import { expose, type TransferHandler, transferHandlers } from "comlink";
 
-/** @param tell is told of a message of a callback that is lost */
+/** @param tell called when a message of any callback is lost */
 export function watchCallbacks(tell: () => void): void {
-  // comlink's own, which every version of it has.
+  // comlink always registers this handler.
   const proxies = transferHandlers.get("proxy") as TransferHandler<unknown, MessagePort>;
   transferHandlers.set("proxy", {
     ...proxies,

@@ -13,7 +13,7 @@ import type { MakemoreOptions } from "./types";
 /** Benchmarks of all workers of this page, so that a second worker does not repeat those of the first. */
 export const measurements: Measurements = new Map();
 
-/** All connections that have a worker: a lost message of a callback does not say whose it was. */
+/** All connections that have a worker. All must fail their calls, because a lost message does not say whose it was. */
 const connections = new Set<Connection>();
 watchCallbacks(() => {
   for (const connection of connections) connection.failCalls();
@@ -57,7 +57,7 @@ export class Connection {
             ),
       );
     };
-    // Chromium's workers have no `onmessageerror`.
+    // Listen for the event, because Chromium's workers have no `onmessageerror` property.
     this.#worker.addEventListener("messageerror", () => this.failCalls());
     this.#worker.addEventListener("message", ({ data }) => data === "unreadable" && this.failCalls());
     this.#impatience = setTimeout(() => {
@@ -129,7 +129,7 @@ export class Connection {
     this.#api.abort(id).catch(() => {});
   }
 
-  /** Rejects the calls in flight, because a message of one of them is lost; the worker and its model stay. */
+  /** Rejects the calls in flight, because a message of one of them is lost. The worker and its model stay. */
   failCalls(): void {
     const error = new MakemoreError("WORKER_FAILED", "A message was lost; the browser may lack memory.");
     for (const reject of this.#pending) reject(error);

@@ -21,10 +21,10 @@ ul { list-style: none; margin: 0; padding: 0 }
 p { margin: 0 }
 progress { width: 100% }
 button { font: inherit }`;
-/** One for all elements; a style sheet object needs no permission of a Content-Security-Policy. */
+/** Shared by all elements. A constructed style sheet needs no permission of a Content-Security-Policy. */
 let styles: CSSStyleSheet | undefined;
 
-/** A server has no elements. There, importing this file does nothing, and nobody makes an instance. */
+/** A server has no `HTMLElement`; importing this file there must not fail. */
 const Base = typeof HTMLElement === "undefined" ? (Object as unknown as typeof HTMLElement) : HTMLElement;
 
 /**
@@ -112,7 +112,7 @@ export class MakemoreWords extends Base {
       });
     } catch (error) {
       failure = error;
-      // Fewer than were asked for.
+      // Show the words that were found, even if they are too few.
       if (error instanceof MakemoreError) words = error.words ?? [];
     }
     if (signal.aborted || call !== this.#calls) return;
@@ -141,7 +141,7 @@ export class MakemoreWords extends Base {
 
   /** Starts over, or samples again. */
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
-    // Before the start nothing has read them.
+    // Before the start, nothing has read the attributes.
     if (!this.#run || before === after) return;
     if (SAMPLE_ATTRIBUTES.includes(name)) void this.sample();
     else if (name === "save" || name === "assets") this.#start();
@@ -187,7 +187,7 @@ export class MakemoreWords extends Base {
     }
     const saved =
       name && name !== this.#outdated
-        ? // None of that name, or one that cannot be read: then it trains.
+        ? // Train if there is none, or if it cannot be read.
           await Makemore.open(name, options).catch(() => undefined)
         : undefined;
     if (signal.aborted) return saved?.dispose();
@@ -236,7 +236,7 @@ export class MakemoreWords extends Base {
     this.dispatchEvent(Object.assign(event, { detail: progress }));
   }
 
-  /** Shows progress, whose words change too often to be read out, or the button. */
+  /** Shows the progress or the button. While it trains, words change too often for a screen reader. */
   #show(training: boolean): void {
     this.#progress.hidden = !training;
     this.#button.hidden = training;
@@ -305,6 +305,6 @@ declare global {
   }
 }
 
-// Twice if a page has two copies of the package.
+// A page may have two copies of the package.
 if (typeof customElements !== "undefined" && !customElements.get("makemore-words"))
   customElements.define("makemore-words", MakemoreWords);

@@ -2,7 +2,6 @@
  * Every failure of the library is a `MakemoreError`: a stable `code` for programs, and a
  * message for people that names the offending value and what would be right.
  */
-
 import type { SampleCondition } from "./types";
 
 /**
@@ -13,7 +12,7 @@ import type { SampleCondition } from "./types";
  * - `INVALID_MODEL`: a list of layers whose shapes do not fit.
  * - `INVALID_ONNX`: a file that is not ours, or is truncated or altered.
  * - `NO_MODEL`: nothing was trained or loaded yet.
- * - `NO_WORDS`: `resume`, `evaluate` or `novel` after `load` needs the words.
+ * - `NO_WORDS`: `resume`, `evaluate`, `novel` or `minDistance` after `load` needs the words.
  * - `NOT_SAVED`: no model is saved under that name.
  * - `STORAGE_FAILED`: the browser stores nothing here, or has no room left.
  * - `BUSY`: one training at a time.
@@ -24,7 +23,7 @@ import type { SampleCondition } from "./types";
  * - `WORKER_FAILED`: the worker died or threw something it should not have.
  * - `DIVERGED`: the loss is not a number any more; the model stays as it was shortly before.
  * - `SAMPLING_FAILED`: the conditions left fewer words than were asked for, or the model's numbers
- *   overflow. The error's `words` are those found until then, and `condition` is what refused most of the others.
+ *   overflow. The error's `words` are those found before, and `condition` is the option that refused most tries.
  */
 export type MakemoreErrorCode =
   | "INVALID_WORDS"

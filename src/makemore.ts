@@ -570,7 +570,7 @@ export class Makemore {
       });
       return await Promise.race([answer, given]);
     } catch (error) {
-      // The worker may still be at it.
+      // The worker may still be running the call.
       connection.abort(id);
       throw error;
     } finally {

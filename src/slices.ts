@@ -68,7 +68,7 @@ export function nextTask(): Promise<void> {
   });
 }
 
-/** Waits, as timers do: in a hidden tab a page's wait at least a second. */
+/** Waits with a timer, which takes at least a second in the page of a hidden tab. */
 export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -278,8 +278,8 @@ export interface EvaluateOptions {
 /** Options of `load`. */
 export interface LoadOptions {
   /**
-   * The words of the training, which `novel`, `evaluate` and `resume` need; in the same groups if it had groups. If you
-   * only need `novel`, give the words to `sample` instead.
+   * The words of the training, which `novel`, `minDistance`, `evaluate` and `resume` need; in the same groups if it had
+   * groups. If you only need `novel`, give the words to `sample` instead.
    */
   words?: Words | WordGroups | undefined;
   /** As in `TrainOptions`, for these words. */
@@ -413,7 +413,7 @@ export interface SampleOptions {
    * Words and parts of words that no word may contain: any iterable of strings, or one string with one per line. Each is
    * trimmed and converted to NFC. The comparison is case-sensitive. Default: none.
    */
-  avoid?: Iterable<string> | string | undefined;
+  avoid?: Words | undefined;
   /** Least number of characters, including the prefix. Default 1. */
   minLength?: number | undefined;
   /** Most characters, including the prefix: a word that reaches this length ends there. Default 100. */
@@ -426,7 +426,7 @@ export interface SampleOptions {
   /** As in `TrainOptions`. The same seed and model give the same words. Default: a new random seed for each call. */
   seed?: number | string | undefined;
   /** `true` excludes the words of the training list; a list excludes its own words instead. Default false. */
-  novel?: boolean | Iterable<string> | string | undefined;
+  novel?: boolean | Words | undefined;
   /**
    * Least number of edits to the nearest word of the training list (Damerau-Levenshtein distance). An edit inserts,
    * deletes or replaces one character, or swaps two neighbours. 1 is the same as `novel: true`; at most 1,000. Default 0.

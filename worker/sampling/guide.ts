@@ -10,7 +10,8 @@
  * pilots' words are thrown away. The distribution is exact, except that words whose rest is more probable than all of the
  * pilots' come too rarely.
  *
- * `contains` works in the same way, but the walk continues after the goal. A word counts only at the first place of it.
+ * `contains` works in the same way, but the walk continues after the goal. If a word has the goal several times, only a
+ * trial at its first place counts.
  */
 import { randomBits, randomUnit, Stream } from "../data/random";
 import { BOUNDARY, type Vocabulary } from "../data/vocabulary";
@@ -170,7 +171,7 @@ export class Guide {
       const ids = [...tokens, ...goal.ids.slice(shared)];
       if (ids.length > maxLength) continue;
       const isSuffix = goal.condition === "suffix";
-      // For `contains`, a word counts only at the first place of the goal.
+      // For `contains`, only a trial at the goal's first place in the word counts.
       if (isSuffix ? ids.length < minLength : indexOf(ids, goal.ids) + goal.ids.length < ids.length) continue;
       const unit = randomUnit(randomBits(seed, Stream.conditions, number, ids.length));
       const trial: Trial = { ids, from, unit };

@@ -26,7 +26,7 @@ import type { State } from "./state";
 /** Words sampled every `sampleEvery` steps. */
 const PROGRESS_SAMPLES = 5;
 
-/** How long the page may take to hear of the model that a training came to, ms. */
+/** Timeout for the page's answer to the final model, ms. */
 const ANSWER_MS = 1000;
 
 export type OnEvent = Parameters<WorkerAPI["train"]>[3];
@@ -140,7 +140,7 @@ async function setUp(
     saveAs === undefined
       ? undefined
       : new Autosave(saveAs, dataset, (notice) => void training.notices.push(notice));
-  // Last, because nothing would dispose of the engine if memory ran out after it.
+  // Choose the engine last: if memory ran out in a later step, nothing would dispose of it.
   const choice = await choices.choose(setupFrom(checkpoint), signal);
   training.notices.push(...choice.notices);
   for (const ending of [signal, softStop]) ending.addEventListener("abort", () => training.stop());
@@ -182,12 +182,12 @@ async function run(
   return { engine, kept, best };
 }
 
-/** Tells the page how the training goes. What cannot be sent is not told: the result comes all the same. */
+/** Sends an event to the page. Skips an event that cannot be sent, because the result is sent anyway. */
 async function tellPage(onEvent: OnEvent, event: TrainEvent): Promise<void> {
   try {
     await onEvent(event);
   } catch {
-    // Its reason comes with the result, if it lasts.
+    // If the problem persists, sending the result reports it.
   }
 }
 
