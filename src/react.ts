@@ -45,8 +45,6 @@ export interface MakemoreCalls {
 
 const IDLE: MakemoreState = { status: "idle", progress: undefined, model: undefined, error: undefined };
 
-const NO_PROGRESS = { progress: undefined };
-
 /**
  * A `Makemore` for as long as the component is mounted. Its worker starts at the first call, and ends when the
  * component is unmounted. Each component that calls it has its own.
@@ -106,7 +104,11 @@ function createStore(options: MakemoreOptions) {
     const busy = () => state.status === "training" || state.status === "loading";
     // A second training is refused, and a sample may end meanwhile; neither is the end of the first.
     const begins = status !== undefined && !busy();
-    set({ error: undefined, ...(begins && { status }), ...(status === "training" && begins && NO_PROGRESS) });
+    set({
+      error: undefined,
+      ...(begins && { status }),
+      ...(begins && status === "training" && { progress: undefined }),
+    });
     const after = () => (begins || !busy() ? settled(mm) : {});
     try {
       const result = await call(mm);

@@ -14,9 +14,7 @@ export function reading<T>(code: MakemoreErrorCode, what: string, read: () => T)
     throw new MakemoreError(
       code,
       `${what} cannot be read, because a getter or proxy throws; give plain data.`,
-      {
-        cause,
-      },
+      { cause },
     );
   }
 }

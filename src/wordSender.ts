@@ -111,13 +111,16 @@ function listsOf(groups: WordGroups, call: string): List[] {
   });
 }
 
+/** Sends the pieces of each list, then undefined. */
 function* encodeLists(
   lists: readonly List[],
   send: (piece: WordsPiece) => void,
   mayBeNone: boolean,
 ): Work<void> {
-  for (const { label, words } of lists)
-    yield* typeof words === "string" ? encodeText(words, send) : encodeWords(words, label, send, mayBeNone);
+  for (const { label, words } of lists) {
+    yield* typeof words === "string" ? encodePieces(words, send) : encodeWords(words, label, send, mayBeNone);
+    send(undefined);
+  }
 }
 
 function checkIterable(words: Iterable<string>, call: string): void {
@@ -129,12 +132,6 @@ function checkIterable(words: Iterable<string>, call: string): void {
       "INVALID_WORDS",
       `${call}: the words are ${formatValue(words)}${fix ? `: ${fix}` : ""}; they must be an iterable of strings, or one string with a word a line.`,
     );
-}
-
-/** Sends a text in pieces, then undefined. */
-function* encodeText(text: string, send: (piece: WordsPiece) => void): Work<void> {
-  yield* encodePieces(text, send);
-  send(undefined);
 }
 
 function* encodePieces(text: string, send: (piece: WordsPiece) => void): Work<void> {
@@ -184,7 +181,6 @@ function* encodeWords(
     lines = [];
     units = 0;
   }
-  send(undefined);
 }
 
 /** Tells whether a word contains a line separator. */
