@@ -56,8 +56,7 @@ export class SharePanel {
 
   async #share(withWords: boolean): Promise<void> {
     const { chosen } = this.#words;
-    const { given } = await this.#words.current();
-    const words = typeof given === "string" ? given.trim() : [...given].join("\n");
+    const words = this.#words.text.trim();
     if (withWords && !fitsLink(words)) {
       this.#status.textContent = "Your list is too long for a link; send the file instead.";
       return;
