@@ -2,12 +2,9 @@
  * `npm run demo:pictures`: takes the pictures of the built page for the documentation (docs/demo.png, docs/screens/)
  * and for links to it (demo/public/og.png).
  */
-import { chromium } from "playwright";
-import { preview } from "vite";
-import { chromiumArgs, chromiumPath } from "./browsers.mjs";
+import { hasTrained, serveDemo, startTraining, waitForWords } from "./demoPage.mjs";
 
-const server = await preview({ root: "demo", configFile: "demo/vite.config.ts", logLevel: "error" });
-const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
+const demo = await serveDemo();
 
 /**
  * Opens the page, trains on a list, and takes pictures.
@@ -15,26 +12,16 @@ const browser = await chromium.launch({ executablePath: chromiumPath(), args: ch
  * @param {{ width: number, height: number, scheme?: "light" | "dark", list: string, before?: string, during?: string, after?: string }} what
  */
 async function take({ width, height, scheme = "light", list, before, during, after }) {
-  const page = await browser.newPage({ viewport: { width, height }, colorScheme: scheme });
-  await page.goto(server.resolvedUrls?.local[0] ?? "");
+  const page = await demo.open({ viewport: { width, height }, colorScheme: scheme });
   await page.click(`[data-list=${list}]`);
-  await page.waitForFunction(() => document.querySelectorAll("#samples li").length > 0);
+  await waitForWords(page);
   const save = (/** @type {string | undefined} */ path) => path && page.screenshot({ path });
   await save(before);
   if (during || after) {
-    await page.click("#train");
-    await page.waitForFunction(() => document.querySelectorAll("#live li").length > 0);
+    await startTraining(page);
     await page.waitForTimeout(800);
     await save(during);
-    await page.waitForFunction(
-      () => document.querySelector("#train-note")?.textContent?.includes("Loss over"),
-      {
-        timeout: 120_000,
-      },
-    );
-    await page.waitForFunction(() =>
-      /^\d+ words/.test(document.querySelector("#sample-status")?.textContent ?? ""),
-    );
+    await page.waitForFunction(hasTrained, undefined, { timeout: 120_000 });
     await save(after);
   }
   await page.close();
@@ -58,5 +45,4 @@ await take({
   after: "docs/screens/phone-after.png",
 });
 await take({ width: 768, height: 1024, list: "plants", after: "docs/screens/tablet.png" });
-await browser.close();
-await server.close();
+await demo.close();
