@@ -10,7 +10,7 @@ console.log("This builds makemore-web and serves its demo page. The first time t
 installPackages();
 const settings = ["package.json", "package-lock.json", "tsup.config.ts", "scripts/build-kernels.mjs"];
 build("the package", "build", [...settings, "src", "worker"], "dist/index.js");
-build("the demo page", "demo:build", ["demo", "dist"], "demo/dist/index.html");
+build("the demo page", "demo:build", ["demo", "dist", "bench/words/plants.txt"], "demo/dist/index.html");
 
 // Imported only now, because Vite may just have been installed.
 const { preview } = await import("vite");
