@@ -7,14 +7,26 @@ import type { Kernels } from "./exports";
 export type Build = keyof typeof lengths;
 
 /**
- * Instantiates the kernels, with their own memory.
+ * Instantiates the kernels, with their own memory, and makes something of them.
  *
  * @param build default: the best that this machine can run
- * @throws MakemoreError `UNSUPPORTED` if this machine cannot run them
+ * @param make allocates all memory
+ * @param tooLarge the message if the memory does not suffice
+ * @throws MakemoreError `UNSUPPORTED` if this machine cannot run the kernels, or the memory does not suffice
  */
-export async function openKernels(build?: Build): Promise<{ device: Build; kernels: Kernels }> {
+export async function withKernels<T>(
+  build: Build | undefined,
+  make: (kernels: Kernels, device: Build) => T,
+  tooLarge = "The model needs more memory than the wasm kernels can have.",
+): Promise<T> {
   const device = build ?? (await bestBuild());
-  return { device, kernels: await instantiate(device) };
+  const kernels = await instantiate(device);
+  try {
+    return make(kernels, device);
+  } catch (cause) {
+    if (!(cause instanceof WebAssembly.RuntimeError)) throw cause;
+    throw new MakemoreError("UNSUPPORTED", tooLarge, { cause });
+  }
 }
 
 /** Returns the first build that this machine can validate. */

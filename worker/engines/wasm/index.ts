@@ -7,7 +7,7 @@ import { type Examples, type TeacherTargets, teacherOf, windowExamples } from ".
 import type { BlockChain } from "../../model/blocks";
 import { optimizerKind } from "../../optimizers";
 import type { Engine, EngineSetup, EngineState } from "../engine";
-import { type Build, openKernels } from "./builds";
+import { type Build, withKernels } from "./builds";
 import { allocateSteps, runInCalls, Tables } from "./calls";
 import type { Kernels } from "./exports";
 import { memoryLayout } from "./memoryLayout";
@@ -23,19 +23,15 @@ import { WordEngine } from "./wordEngine";
 export async function createWasmEngine(setup: EngineSetup, build?: Build): Promise<Engine> {
   const refused = refusal(setup);
   if (refused) throw new MakemoreError("UNSUPPORTED", refused);
-  const { device, kernels } = await openKernels(build);
-  try {
-    return setup.network.example === "word"
-      ? new WordEngine(device, kernels, setup)
-      : new ChainEngine(device, kernels, setup, chainOf(setup.network));
-  } catch (error) {
-    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-    throw new MakemoreError(
-      "UNSUPPORTED",
-      `A model of ${setup.network.parameters.length} tensors at batchSize ${setup.batchSize} needs more memory than the wasm engine can have; take a smaller batchSize or fewer channels.`,
-      { cause: error },
-    );
-  }
+  const { network, batchSize } = setup;
+  return withKernels<Engine>(
+    build,
+    (kernels, device) =>
+      network.example === "word"
+        ? new WordEngine(device, kernels, setup)
+        : new ChainEngine(device, kernels, setup, chainOf(network)),
+    `A model of ${network.parameters.length} tensors at batchSize ${batchSize} needs more memory than the wasm engine can have; take a smaller batchSize or fewer channels.`,
+  );
 }
 
 /** Allocates the tables of worker/data/examples.ts. */

@@ -7,7 +7,7 @@ import type { Block, BlockChain } from "../../model/blocks";
 import type { Parameters } from "../../model/layer";
 import type { Network } from "../../model/network";
 import type { Predictor } from "../predictor";
-import { type Build, openKernels } from "./builds";
+import { type Build, withKernels } from "./builds";
 import type { Kernels } from "./exports";
 import { memoryLayout, type StoredParameter } from "./memoryLayout";
 import { createWordPredictor } from "./wordPredictor";
@@ -23,15 +23,7 @@ export async function createWasmPredictor(network: Network, most: number, build?
   const { chain } = network;
   if (network.example === "word") return createWordPredictor(network, most, build);
   if (!chain) throw new MakemoreError("UNSUPPORTED", "The wasm kernels do not cover this list of layers.");
-  const { kernels } = await openKernels(build);
-  try {
-    return new WasmPredictor(kernels, chain, Math.min(BATCH_SIZE, most));
-  } catch (cause) {
-    if (!(cause instanceof WebAssembly.RuntimeError)) throw cause;
-    throw new MakemoreError("UNSUPPORTED", "The model needs more memory than the wasm kernels can have.", {
-      cause,
-    });
-  }
+  return withKernels(build, (kernels) => new WasmPredictor(kernels, chain, Math.min(BATCH_SIZE, most)));
 }
 
 class WasmPredictor implements Predictor {

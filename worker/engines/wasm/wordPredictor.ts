@@ -3,7 +3,7 @@ import { MakemoreError } from "../../../src/errors";
 import type { Parameters } from "../../model/layer";
 import type { Network } from "../../model/network";
 import type { Predictor } from "../predictor";
-import { type Build, openKernels } from "./builds";
+import { type Build, withKernels } from "./builds";
 import type { Kernels } from "./exports";
 import { ParameterMemory } from "./parameterMemory";
 import { compilePlan, unknownLayer } from "./plan";
@@ -19,17 +19,7 @@ export async function createWordPredictor(network: Network, most: number, build?
   if (unknown)
     throw new MakemoreError("UNSUPPORTED", `The wasm engine has no kernel for the layer ${unknown.name}.`);
   const batchSize = Math.min(BATCH_SIZE, most);
-  const open = async (time: number) => {
-    const { kernels } = await openKernels(build);
-    try {
-      return new Room(kernels, network, batchSize, time);
-    } catch (cause) {
-      if (!(cause instanceof WebAssembly.RuntimeError)) throw cause;
-      throw new MakemoreError("UNSUPPORTED", "The model needs more memory than the wasm kernels can have.", {
-        cause,
-      });
-    }
-  };
+  const open = (time: number) => withKernels(build, (kernels) => new Room(kernels, network, batchSize, time));
   return new WordPredictor(batchSize, await open(Math.min(FIRST_TIME, network.contextLength)), open);
 }
 
