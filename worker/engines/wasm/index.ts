@@ -3,17 +3,21 @@
  * chunks of steps, and reads the numbers back. kernels/index.ts explains what happens within a step.
  */
 import { MakemoreError } from "../../../src/errors";
-import { type Examples, type TeacherTargets, teacherOf, windowExamples } from "../../data/examples";
-import type { BlockChain } from "../../model/blocks";
+import { type TeacherTargets, teacherOf, teacherWeight } from "../../data/examples";
 import { optimizerKind } from "../../optimizers";
 import type { Engine, EngineSetup, EngineState } from "../engine";
+import { FACTORS, stepFactors } from "../optimizer";
 import { type Build, withKernels } from "./builds";
-import { allocateSteps, runInCalls, Tables } from "./calls";
+import { chainProgram } from "./chainProgram";
 import type { Kernels } from "./exports";
-import { memoryLayout } from "./memoryLayout";
 import { ParameterMemory } from "./parameterMemory";
-import { chainOf, refusal } from "./supports";
-import { WordEngine } from "./wordEngine";
+import type { Program } from "./program";
+import { refusal } from "./supports";
+import { Tables } from "./tables";
+import { wordProgram } from "./wordProgram";
+
+/** Maximum number of steps per call into the kernels; a longer chunk takes several calls. */
+const STEPS_PER_CALL = 1024;
 
 /**
  * Makes the engine for a network of blocks (worker/model/blocks.ts), or for one that reads words (plan.ts).
@@ -23,72 +27,50 @@ import { WordEngine } from "./wordEngine";
 export async function createWasmEngine(setup: EngineSetup, build?: Build): Promise<Engine> {
   const refused = refusal(setup);
   if (refused) throw new MakemoreError("UNSUPPORTED", refused);
-  const { network, batchSize } = setup;
-  return withKernels<Engine>(
+  return withKernels(
     build,
-    (kernels, device) =>
-      network.example === "word"
-        ? new WordEngine(device, kernels, setup)
-        : new ChainEngine(device, kernels, setup, chainOf(network)),
-    `A model of ${network.parameters.length} tensors at batchSize ${batchSize} needs more memory than the wasm engine can have; take a smaller batchSize or fewer channels.`,
+    (kernels, device) => new WasmEngine(device, kernels, setup),
+    `A model of ${setup.network.parameters.length} tensors at batchSize ${setup.batchSize} needs more memory than the wasm engine can have; take a smaller batchSize or fewer channels.`,
   );
 }
 
-/** Allocates the tables of worker/data/examples.ts. */
-function placeExamples(kernels: Kernels, tables: Tables, examples: Examples, vocabularySize: number): void {
-  if (examples.targets === "hard") {
-    const { sorted } = examples;
-    kernels.drawExamples(examples.order === "even", tables.place(sorted), sorted.length);
-    return;
-  }
-  const { table, teacher, order } = examples;
-  kernels.drawExamples(order === "even", 0, table.count);
-  kernels.useSoftTargets(
-    tables.place(table.ranks),
-    tables.place(table.contexts),
-    tables.place(table.pairs),
-    tables.placeTeacher(teacher, vocabularySize),
-  );
-}
-
-class ChainEngine implements Engine {
+class WasmEngine implements Engine {
   readonly backend = "wasm";
   /** Undefined once disposed. */
   #kernels: Kernels | undefined;
   readonly #setup: Pick<EngineSetup, "optimizer" | "seed" | "batchSize">;
   readonly #teacher: TeacherTargets | undefined;
+  readonly #program: Program;
   readonly #parameters: ParameterMemory;
-  readonly #steps: ReturnType<typeof allocateSteps>;
+  /** Addresses of the tables with one entry per step of a call, [STEPS_PER_CALL]. */
+  readonly #factors: number;
+  readonly #teacherWeights: number;
+  readonly #losses: number;
 
   constructor(
     readonly device: Build,
     kernels: Kernels,
     setup: EngineSetup,
-    chain: BlockChain,
   ) {
-    const { optimizer, seed, batchSize, stream } = setup;
-    const examples = windowExamples(setup.examples);
+    const { network, optimizer, seed, batchSize, stream, examples } = setup;
     this.#setup = { optimizer, seed, batchSize };
-    optimizerKind(optimizer).wasm?.(optimizer, kernels);
     this.#teacher = teacherOf(examples);
+    optimizerKind(optimizer).wasm?.(optimizer, kernels);
     const tables = new Tables(kernels);
     const tokens = kernels.allocateStream(stream.length);
-    const { contextLength, vocabularySize, embedding, blocks } = chain;
-    kernels.begin(tokens, stream.length, batchSize, contextLength, vocabularySize, embedding.dimensions);
-    if (examples) placeExamples(kernels, tables, examples, vocabularySize);
-    for (const { fold, fanOut, bias, norm, tanh } of blocks) {
-      kernels.addLevel(fold, fanOut, bias !== undefined, tanh);
-      if (norm) kernels.addBatchNorm(norm.momentum, norm.epsilon);
-    }
-    this.#steps = allocateSteps(kernels);
+    const makeProgram = network.example === "word" ? wordProgram : chainProgram;
+    this.#program = makeProgram(kernels, setup, tables, tokens);
+    this.#factors = kernels.allocateNumbers(STEPS_PER_CALL * FACTORS);
+    this.#teacherWeights = kernels.allocateNumbers(STEPS_PER_CALL);
+    this.#losses = kernels.allocateNumbers(STEPS_PER_CALL);
     this.#kernels = kernels;
-    this.#parameters = new ParameterMemory(kernels, memoryLayout(chain, kernels), optimizer);
+    this.#parameters = new ParameterMemory(kernels, this.#program.layout, optimizer);
 
     // From here on the memory does not grow, so its buffer stays valid.
     new Uint16Array(kernels.memory.buffer, tokens, stream.length).set(stream);
     tables.copy();
     this.#parameters.write(setup);
-    kernels.refresh();
+    this.#program.refresh();
   }
 
   async run(
@@ -96,13 +78,35 @@ class ChainEngine implements Engine {
     learningRates: Float32Array,
     positions?: Uint32Array,
   ): Promise<Float32Array<ArrayBuffer>> {
-    const kernels = this.#running();
-    const chunk = {
-      ...this.#setup,
-      ...this.#steps,
-      ...{ teacher: this.#teacher, firstStep, learningRates, positions, given: kernels.positionsAddress() },
-    };
-    return runInCalls(kernels, chunk, kernels.train);
+    const { buffer } = this.#running().memory;
+    const { optimizer, seed, batchSize } = this.#setup;
+    const { train, given } = this.#program;
+    const losses = new Float32Array(learningRates.length);
+    // There is memory for one chosen minibatch, so those run one step per call.
+    const stride = positions ? 1 : STEPS_PER_CALL;
+    for (let done = 0; done < losses.length; done += stride) {
+      const rates = learningRates.subarray(done, done + stride);
+      const step = firstStep + done;
+      const factors = stepFactors(optimizer, step, rates);
+      new Float32Array(buffer, this.#factors, factors.length).set(factors);
+      const weights = rates.map((_, i) => teacherWeight(this.#teacher, step + i));
+      new Float32Array(buffer, this.#teacherWeights, weights.length).set(weights);
+      if (positions)
+        new Uint32Array(buffer, given, batchSize).set(
+          positions.subarray(done * batchSize, (done + 1) * batchSize),
+        );
+      train(
+        step,
+        rates.length,
+        seed,
+        this.#factors,
+        this.#teacherWeights,
+        this.#losses,
+        positions !== undefined,
+      );
+      losses.set(new Float32Array(buffer, this.#losses, rates.length), done);
+    }
+    return losses;
   }
 
   async read(): Promise<EngineState> {
