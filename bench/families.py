@@ -1,22 +1,19 @@
 """makemore's models that read words, in PyTorch on one thread, as peers for the benchmarks.
 
-Speaks as bench/pytorch.py does: set_up, check, train, {"sample": count, "how": "batched", "calls": calls} and
-{"evaluate": words}, the loss over the first words of the stream. Every formula is that of PyTorch's modules, with
-weights as [fan_in, fan_out]. A minibatch is words padded to the longest of them; padding has no part in the loss.
+Answers the commands of peer.py. The sampler is "batched"; {"evaluate": words} gives the loss over the first words of
+the stream. Every formula is that of PyTorch's modules, with weights as [fan_in, fan_out]. A minibatch is words padded
+to the longest of them; padding has no part in the loss.
 """
 
-import json
 import math
-import sys
-import time
 
 import torch
 import torch.nn.functional as F
 
-torch.set_num_threads(1)
+from peer import Peer
 
 
-class Bench:
+class Bench(Peer):
     def set_up(self, given):
         self.p = {
             name: torch.tensor(p["values"], dtype=torch.float32).reshape(p["shape"]).requires_grad_()
@@ -46,6 +43,7 @@ class Bench:
         for i, word in enumerate(words):
             self.targets[i, : len(word)] = torch.tensor(word)
             self.tokens[i, 1 : len(word)] = torch.tensor(word[:-1])
+        self.examples = len(words)
         self.lengths = torch.tensor([len(word) for word in words])
         self.batches = [torch.tensor([starts[start] for start in batch]) for batch in given["batches"]]
         return {"parameters": sum(p.numel() for p in self.p.values()), "version": torch.__version__}
@@ -137,16 +135,6 @@ class Bench:
         self.adamw.step()
         return loss.item()
 
-    def check(self, _):
-        return {"loss": [self.step(words) for words in self.batches][-1]}
-
-    def train(self, steps):
-        start = time.perf_counter()
-        total = 0.0
-        for _ in range(steps):
-            total += self.step(torch.randint(0, len(self.tokens), (self.batch_size,)))
-        return {"ms": 1000 * (time.perf_counter() - start), "loss": total / steps}
-
     @torch.no_grad()
     def evaluate(self, words):
         losses, places = 0.0, 0
@@ -156,13 +144,6 @@ class Bench:
             losses += F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1, reduction="sum").item()
             places += int(self.lengths[piece].sum())
         return {"loss": losses / places}
-
-    def sample(self, count, how, calls):
-        start = time.perf_counter()
-        for _ in range(calls):
-            names = getattr(self, how)(count)
-            assert len(names) == count
-        return {"ms": 1000 * (time.perf_counter() - start)}
 
     @torch.no_grad()
     def batched(self, count):
@@ -186,12 +167,4 @@ class Bench:
         return names
 
 
-bench = Bench()
-for line in sys.stdin:
-    command = json.loads(line)
-    if "sample" in command:
-        answer = bench.sample(command["sample"], command["how"], command["calls"])
-    else:
-        ((name, argument),) = command.items()
-        answer = getattr(bench, name)(argument)
-    print(json.dumps(answer), flush=True)
+Bench().answer()

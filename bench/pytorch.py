@@ -1,22 +1,15 @@
 """The lecture's WaveNet in PyTorch on one thread, as a peer for the benchmarks.
 
-Reads one JSON command a line and answers each with one line of JSON:
-
-    {"set_up": {...}}         what bench/web/worker.ts's `describe` gives, and the optimiser
-    {"check": true}           the loss of the last of the minibatches given, after the others
-    {"train": steps}          {"ms": ..., "loss": ...}
-    {"sample": count, "how": "notebook" | "batched", "calls": calls}    {"ms": ...}
-    {"evaluate": true}        {"ms": ..., "loss": ..., "examples": ...} over the training split
+Answers the commands of peer.py. The samplers are "notebook" and "batched"; {"evaluate": true} answers
+{"ms": ..., "loss": ..., "examples": ...} over the training split.
 """
 
-import json
-import sys
 import time
 
 import torch
 import torch.nn.functional as F
 
-torch.set_num_threads(1)
+from peer import Peer
 
 
 class Linear:
@@ -86,7 +79,7 @@ class FlattenConsecutive:
         return []
 
 
-class Bench:
+class Bench(Peer):
     def set_up(self, given):
         values = {
             name: torch.tensor(p["values"], dtype=torch.float32).reshape(p["shape"]) for name, p in given["parameters"].items()
@@ -120,6 +113,7 @@ class Bench:
                 weight_decay=o["weightDecay"],
             )
         self.x, self.y = self.table(given["stream"])
+        self.examples = len(self.x)
         # Positions count from the first token, which is the only one that is not an example.
         self.batches = torch.tensor(given["batches"]) - 1
         return {"parameters": sum(p.numel() for p in self.parameters), "version": torch.__version__}
@@ -151,16 +145,6 @@ class Bench:
                 p.data += -self.learning_rate * p.grad
         return loss.item()
 
-    def check(self, _):
-        return {"loss": [self.step(ix) for ix in self.batches][-1]}
-
-    def train(self, steps):
-        start = time.perf_counter()
-        total = 0.0
-        for _ in range(steps):
-            total += self.step(torch.randint(0, self.x.shape[0], (self.batch_size,)))
-        return {"ms": 1000 * (time.perf_counter() - start), "loss": total / steps}
-
     def evaluation_mode(self):
         for layer in self.layers:
             layer.training = False
@@ -179,11 +163,7 @@ class Bench:
 
     def sample(self, count, how, calls):
         self.evaluation_mode()
-        start = time.perf_counter()
-        for _ in range(calls):
-            names = getattr(self, how)(count)
-            assert len(names) == count
-        return {"ms": 1000 * (time.perf_counter() - start)}
+        return super().sample(count, how, calls)
 
     def notebook(self, count):
         """The sampling loop of the lecture's notebook: one name and one character at a time."""
@@ -219,16 +199,4 @@ class Bench:
         return names
 
 
-def main():
-    bench = Bench()
-    for line in sys.stdin:
-        command = json.loads(line)
-        if "sample" in command:
-            answer = bench.sample(command["sample"], command["how"], command["calls"])
-        else:
-            ((name, argument),) = command.items()
-            answer = getattr(bench, name)(argument)
-        print(json.dumps(answer), flush=True)
-
-
-main()
+Bench().answer()

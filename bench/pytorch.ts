@@ -16,7 +16,7 @@ export function havePyTorch(): boolean {
 
 /** A running PyTorch. */
 export interface PyTorch {
-  /** Sends a command of bench/pytorch.py and returns its answer. */
+  /** Sends a command of bench/peer.py and returns its answer. */
   ask<Answer>(command: object): Promise<Answer>;
   close(): void;
 }
@@ -29,7 +29,12 @@ export interface PyTorch {
 export function startPyTorch(script: "pytorch.py" | "families.py" = "pytorch.py"): PyTorch {
   const child = spawn(python, [fileURLToPath(new URL(script, import.meta.url))], {
     stdio: ["pipe", "pipe", "inherit"],
-    env: { ...process.env, OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1", MKL_NUM_THREADS: "1" },
+    env: {
+      ...process.env,
+      ...{ OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1", MKL_NUM_THREADS: "1" },
+      // Otherwise the import of peer.py leaves bench/__pycache__.
+      PYTHONDONTWRITEBYTECODE: "1",
+    },
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
