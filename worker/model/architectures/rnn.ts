@@ -1,27 +1,15 @@
 import * as v from "valibot";
-import { whole } from "../../validation";
 import type { Architecture } from "./architecture";
+import { type RecurrentSizes, type ResolvedRecurrent, recurrentLayers, recurrentSizes } from "./recurrent";
 
 /** The sizes of a recurrent network. The defaults are makemore's. */
-export interface RNNSizes {
+export interface RNNSizes extends RecurrentSizes {
   type: "rnn";
-  /** Length of each character's embedding vector. Default 64. */
-  embedding?: number | undefined;
-  /** Size of the state that the cell carries from character to character. Default 64. */
-  hidden?: number | undefined;
 }
 
 /** A plain recurrent cell over the characters of a word: 11,803 parameters for 26 letters. makemore's `RNN`. */
-export const rnn: Architecture<RNNSizes, RNNSizes & { embedding: number; hidden: number }> = {
+export const rnn: Architecture<RNNSizes, ResolvedRecurrent<RNNSizes>> = {
   example: "word",
-  sizes: v.strictObject({
-    type: v.literal("rnn"),
-    embedding: v.optional(whole(1, 4096), 64),
-    hidden: v.optional(whole(1, 4096), 64),
-  }),
-  layers: ({ embedding, hidden }) => [
-    { type: "Embedding", dimensions: embedding },
-    { type: "RNN", hidden },
-    { type: "Linear", std: hidden ** -0.5 },
-  ],
+  sizes: v.strictObject({ type: v.literal("rnn"), ...recurrentSizes }),
+  layers: (sizes) => recurrentLayers("RNN", sizes),
 };
