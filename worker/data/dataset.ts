@@ -61,6 +61,12 @@ export function longestWord(stream: TokenStream, firstGroup?: number): TokenStre
   return stream.subarray(longest.first, longest.end);
 }
 
+/** The characters of the longest word of all splits. */
+export function longestOf({ train, validation, test, vocabulary }: Dataset): TokenStream {
+  const longest = (stream: TokenStream) => longestWord(stream, vocabulary.firstGroup);
+  return [train, validation, test].map(longest).reduce((a, b) => (b.length > a.length ? b : a));
+}
+
 /** Writes the `contextLength` tokens before `position` to `out` at `at`, padded with 0. */
 export function readContext(
   stream: TokenStream,

@@ -2,7 +2,7 @@
 import { MakemoreError } from "../../src/errors";
 import type { EncodedWords, PlainResumeOptions, PlainTrainOptions } from "../../src/protocol";
 import { inSlices } from "../../src/slices";
-import { type Dataset, datasetWork, longestWord, type TokenStream, trainingExamples } from "../data/dataset";
+import { type Dataset, datasetWork, longestOf, type TokenStream, trainingExamples } from "../data/dataset";
 import { fingerprintWork } from "../data/fingerprint";
 import { wordNotices } from "../data/text";
 import { architecture } from "../model/architectures";
@@ -75,12 +75,6 @@ export async function prepareTrain(
     saveAs,
     notices: [...notices, ...wordNotices(dataset, settings.split)],
   };
-}
-
-/** Returns the longest word of all splits, without boundaries. */
-function longestOf({ train, validation, test, vocabulary }: Dataset): TokenStream {
-  const longest = (stream: TokenStream) => longestWord(stream, vocabulary.firstGroup);
-  return [train, validation, test].map(longest).reduce((a, b) => (b.length > a.length ? b : a));
 }
 
 /** Refuses words that are longer than the model can read; a model that reads windows has no such limit. */

@@ -7,7 +7,7 @@ import type { Losses } from "../../src/types";
 import {
   type Dataset,
   exampleCount,
-  longestWord,
+  longestOf,
   readContext,
   type TokenStream,
   trainingExamples,
@@ -250,11 +250,9 @@ export async function shareOfCopies(
   samples: number,
   seed: number,
 ): Promise<number> {
-  const streams = [dataset.train, dataset.validation, dataset.test];
-  const { firstGroup } = network;
   const sets = await wordSets(dataset);
   // Stop words that are longer than the longest of the list: they cannot be copies.
-  const longest = Math.max(...streams.map((stream) => longestWord(stream, firstGroup).length));
+  const longest = longestOf(dataset).length;
   let copies = 0;
   const sampling = { count: samples, seed, maxLength: Math.min(MAX_LENGTH, longest + 1) };
   await walkWords(predictor, network, sampling, (tokens) => {
