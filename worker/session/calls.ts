@@ -89,15 +89,17 @@ export async function outcome<T>(call: () => Promise<T>): Promise<Outcome<T>> {
 }
 
 /**
- * Waits for a promise, or until the signal aborts.
+ * Waits for work, or until the signal aborts.
  *
  * @throws the signal's reason if it aborts first
  */
-export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+export function orAborted<T>(work: T | Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop);
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+    Promise.resolve(work)
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener("abort", stop));
   });
 }

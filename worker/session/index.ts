@@ -169,8 +169,7 @@ export class Session implements WorkerAPI {
       const checkpoint = await this.#snapshot("score", signal);
       const stream = await scoredStream("score", checkpoint, words, signal);
       const inference = await this.#cache.inference(checkpoint);
-      const hand = (part: ScoredWords) =>
-        orAborted(Promise.resolve(onPart(transfer(part, [part.surprises.buffer]))), signal);
+      const hand = (part: ScoredWords) => orAborted(onPart(transfer(part, [part.surprises.buffer])), signal);
       await inference.score(stream, hand, () => signal.aborted, options.group);
     });
   }
@@ -191,7 +190,7 @@ export class Session implements WorkerAPI {
         );
       const stream = await scoredStream("classify", checkpoint, words, signal);
       const inference = await this.#cache.inference(checkpoint);
-      const hand = (part: ClassifiedWords) => orAborted(Promise.resolve(onPart(part)), signal);
+      const hand = (part: ClassifiedWords) => orAborted(onPart(part), signal);
       await inference.classify(stream, hand, () => signal.aborted);
     });
   }
@@ -340,7 +339,7 @@ export class Session implements WorkerAPI {
     };
     const hand: Hand = async (words) => {
       for (let from = 0; from < words.length; from += PART)
-        await orAborted(Promise.resolve(onPart(words.slice(from, from + PART))), signal);
+        await orAborted(onPart(words.slice(from, from + PART)), signal);
     };
     try {
       await find(await this.#cache.inference(checkpoint), lists, hand);
