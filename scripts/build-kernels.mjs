@@ -77,11 +77,11 @@ export async function kernelsModule(options = []) {
     blocks.push(simd.subarray(start, start + block), relaxed.subarray(start, start + block));
   const stream = deflateSync(Buffer.concat(blocks), { level: 9 }).toString("base64");
   return [
-    "/** Bytes that stand together in the stream before it goes on with the other build. */",
+    "/** Bytes per block of the stream, which alternates blocks of the two builds, `simd` first. */",
     `export const block = ${block};`,
-    "/** Bytes of each build: baseline SIMD, and with relaxed SIMD's fused multiply-add. */",
+    "/** Bytes of each build: plain SIMD, and with relaxed SIMD's fused multiply-add. */",
     `export const lengths = { simd: ${simd.length}, "relaxed-simd": ${relaxed.length} };`,
-    "/** Both, a block of each in turn, the baseline first: a zlib stream, base64. */",
+    "/** Both builds as one zlib stream, base64. */",
     `export const stream =\n  "${stream}";\n`,
   ].join("\n");
 }
