@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright";
 import { preview } from "vite";
+import type { Makemore, TrainOptions } from "../src";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -37,4 +38,29 @@ export async function withBuiltPage<T>(browser: Browser, use: (page: Page) => Pr
     await page.close();
     await server.close();
   }
+}
+
+/** Trains a new `Makemore` on a page of `withBuiltPage`, and returns the duration of each `sample(10)` after it, ms. */
+export function timeSamples(
+  page: Page,
+  words: string | readonly string[],
+  options: TrainOptions,
+  calls: number,
+): Promise<number[]> {
+  return page.evaluate(
+    async ({ words, options, calls }) => {
+      // @ts-expect-error the page's script has put it there
+      const mm: Makemore = new globalThis.Makemore({ backend: "wasm" });
+      await mm.train(words, options);
+      const times: number[] = [];
+      while (times.length < calls) {
+        const start = performance.now();
+        await mm.sample(10);
+        times.push(performance.now() - start);
+      }
+      mm.dispose();
+      return times;
+    },
+    { words, options, calls },
+  );
 }

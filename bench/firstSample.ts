@@ -8,8 +8,7 @@ import { readFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { chromium } from "playwright";
 import { chromiumArgs, chromiumPath } from "../scripts/browsers.mjs";
-import type { Makemore } from "../src";
-import { withBuiltPage } from "./built";
+import { timeSamples, withBuiltPage } from "./built";
 import { summarise } from "./statistics";
 
 const REPEATS = 5;
@@ -29,22 +28,7 @@ export async function main(): Promise<void> {
       for (let take = 0; take < REPEATS; take++)
         // A page each: a worker starts ONNX Runtime once.
         await withBuiltPage(browser, async (page) => {
-          const [first, second] = await page.evaluate(
-            async ([text, prefetch]) => {
-              // @ts-expect-error the page's script has put it there
-              const mm: Makemore = new globalThis.Makemore({ backend: "wasm" });
-              await mm.train(text, { prefetch });
-              const times: [number, number] = [0, 0];
-              for (const call of [0, 1] as const) {
-                const start = performance.now();
-                await mm.sample(10);
-                times[call] = performance.now() - start;
-              }
-              mm.dispose();
-              return times;
-            },
-            [text, prefetch] as const,
-          );
+          const [first = Number.NaN, second = Number.NaN] = await timeSamples(page, text, { prefetch }, 2);
           firsts.push(first);
           seconds.push(second);
         });

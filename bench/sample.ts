@@ -6,7 +6,7 @@
 import { createServer } from "node:http";
 import type { Browser, Page } from "playwright";
 import type { Context } from "./bench";
-import { buildPackage, withBuiltPage } from "./built";
+import { buildPackage, timeSamples, withBuiltPage } from "./built";
 import { howToInstall, type PyTorch, startPyTorch } from "./pytorch";
 import { type Summary, show, summarise, table } from "./statistics";
 import type { Task } from "./web/trainers";
@@ -280,21 +280,7 @@ async function timeFirstSamples(
   return withBuiltPage(browser, async (page) => {
     const times: number[] = [];
     for (let repeat = 0; repeat < FIRST_REPEATS; repeat++)
-      times.push(
-        await page.evaluate(
-          async ({ words, options }) => {
-            // @ts-expect-error the page's script has put it there
-            const mm = new globalThis.Makemore({ backend: "wasm" });
-            await mm.train(words, options);
-            const start = performance.now();
-            await mm.sample(10);
-            const ms = performance.now() - start;
-            mm.dispose();
-            return ms;
-          },
-          { words, options: { steps: STEPS, seed, shuffle } },
-        ),
-      );
+      times.push(...(await timeSamples(page, words, { steps: STEPS, seed, shuffle }, 1)));
     return summarise(times);
   });
 }
