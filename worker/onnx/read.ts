@@ -32,9 +32,9 @@ import { checksumEntry } from "./write";
 
 /** Numbers checked between two yields: about a millisecond. */
 const BLOCK = 1 << 16;
-/** Bytes of a text in a file: JSON takes many times its length in memory. The longest vocabulary has 1 MB. */
+/** Maximum bytes of a text: parsed JSON takes many times its length. The longest possible vocabulary has 1 MB. */
 const MAX_TEXT = 1 << 22;
-/** Fields of one number in a message, other than tensors; each takes far more memory than the 2 bytes it may have. */
+/** Maximum repeats of a field in a message, except tensors: a field of 2 bytes takes far more memory once decoded. */
 const MAX_FIELDS = 64;
 
 /**
@@ -58,7 +58,7 @@ export function* readWork(bytes: Uint8Array): Work<Checkpoint> {
   }
 }
 
-/** Checks the checksum, which is the file's last entry. A truncated file has no such entry; a changed one another sum. */
+/** Checks the checksum, which is the last entry. A truncated file has none; in a changed file it differs. */
 function* checkSeal(bytes: Uint8Array): Work<void> {
   const length = checksumEntry(0).length;
   const content = bytes.subarray(0, Math.max(0, bytes.length - length));
@@ -205,7 +205,7 @@ function* readState(
   return read;
 }
 
-/** Those tensors of a graph that have these names. The others, of which there may be millions, are let go at once. */
+/** Reads the tensors with these names from a graph. Does not keep the others: a forged file may have millions. */
 function* readTensors(
   graph: Uint8Array | bigint,
   names: readonly string[],
@@ -261,7 +261,7 @@ function* numbers(
 /** The fields of one protobuf message, by number, in file order. Inner messages are bytes that are not decoded yet. */
 type Fields = ReadonlyMap<number, readonly (Uint8Array | bigint)[]>;
 
-/** Those fields of a message that are wanted. */
+/** Reads the `wanted` fields of a message. */
 function* decode(bytes: Uint8Array | bigint, wanted: readonly number[]): Work<Fields> {
   const fields = new Map<number, (Uint8Array | bigint)[]>();
   for (const field of fieldsOf(bytes, wanted)) {
@@ -278,7 +278,7 @@ function* decode(bytes: Uint8Array | bigint, wanted: readonly number[]): Work<Fi
   return fields;
 }
 
-/** The same one by one, so that none is kept; undefined wherever the work may be interrupted. */
+/** Yields the `wanted` fields of a message one by one; undefined between them is a chance to pause the work. */
 function* fieldsOf(
   bytes: Uint8Array | bigint,
   wanted: readonly number[],
