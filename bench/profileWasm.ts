@@ -10,7 +10,7 @@ import { chromium } from "playwright";
 import { build } from "vite";
 import { chromiumArgs, chromiumPath } from "../scripts/browsers.mjs";
 import type { kernelsModule } from "../scripts/build-kernels.mjs";
-import type { ArchitectureName } from "../worker/model/architectures";
+import { type ArchitectureName, exampleOfChoice } from "../worker/model/architectures";
 import * as architectures from "../worker/model/architectures/list";
 import { summarise } from "./statistics";
 import type { Profiled } from "./web/profiled";
@@ -52,7 +52,7 @@ export async function main(
   if (order !== "even" && order !== "random")
     throw new Error(`There is no order ${order}; even (with soft targets) and random are the orders.`);
   if (!isArchitecture(model)) throw new Error(`There is no model ${model}; try wavenet, gru or transformer.`);
-  const fewer = model === "wavenet" || model === "mlp" ? 1 : FEWER_OF_WORDS;
+  const fewer = exampleOfChoice(model) === "word" ? FEWER_OF_WORDS : 1;
   const task: Task = {
     words: readFileSync(new URL("../demo/words/names.txt", import.meta.url), "utf8"),
     batchSize: Number(batchSize),
