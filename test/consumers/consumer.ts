@@ -77,7 +77,7 @@ export async function install(
   name: string,
   { sources = "src", versions = {} }: Installation = {},
 ): Promise<Consumer> {
-  return installFrom(`${here}apps/${name}`, async (folder) => {
+  return installFrom(`${here}apps/${name}`, [inject("tarball")], async (folder) => {
     const description = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
     const devDependencies = { ...description.devDependencies, ...versions };
     await writeFile(join(folder, "package.json"), JSON.stringify({ ...description, devDependencies }));
@@ -85,24 +85,37 @@ export async function install(
   });
 }
 
-/** Installs a program of examples/ and the packed package in place of the repository's. */
+/**
+ * Installs a program of examples/ as in a clone, where it depends on a folder outside of its own. That folder is the
+ * packed package's here.
+ */
 export function installExample(name: string): Promise<Consumer> {
-  return installFrom(`${root}examples/${name}`);
+  return installFrom(`${root}examples/${name}`, [], async (folder) => {
+    const file = join(folder, "package.json");
+    const description = await readFile(file, "utf8");
+    expect(description).toContain('"makemore-web": "file:../.."');
+    await writeFile(file, description.replace("file:../..", `file:${inject("packed")}`));
+  });
 }
 
 /**
- * Installs a copy of a folder and the packed package.
+ * Installs a copy of a folder.
  *
+ * @param added packages to add to those of its package.json
  * @param prepare changes the copy before
  */
-async function installFrom(original: string, prepare?: (folder: string) => Promise<void>): Promise<Consumer> {
+async function installFrom(
+  original: string,
+  added: readonly string[],
+  prepare: (folder: string) => Promise<void>,
+): Promise<Consumer> {
   const name = basename(original);
   const folder = await mkdtemp(join(inject("folder"), `${name}-`));
   await cp(original, folder, {
     recursive: true,
     filter: (file) => basename(file) !== "node_modules",
   });
-  await prepare?.(folder);
+  await prepare(folder);
   const consumer: Consumer = {
     folder,
     async run(command) {
@@ -131,9 +144,8 @@ async function installFrom(original: string, prepare?: (folder: string) => Promi
       return attempt().catch(attempt);
     },
   };
-  await consumer.run(
-    `npm install --ignore-scripts --no-audit --no-fund --prefer-offline "${inject("tarball")}"`,
-  );
+  const packages = added.map((file) => `"${file}"`).join(" ");
+  await consumer.run(`npm install --ignore-scripts --no-audit --no-fund --prefer-offline ${packages}`);
   return consumer;
 }
 
