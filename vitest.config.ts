@@ -45,7 +45,7 @@ export default defineConfig({
           environment: "node",
           globalSetup: "test/consumers/pack.ts",
           testTimeout: 600_000,
-          hookTimeout: 600_000,
+          hookTimeout: 300_000,
           fileParallelism: false,
           sequence: { groupOrder: 3 },
         },

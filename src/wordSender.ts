@@ -1,13 +1,10 @@
 import { MakemoreError } from "./errors";
 import { formatValue, kindOf } from "./formatValue";
+import { LINE_SEPARATOR } from "./lineSeparator";
 import type { EncodedWords, WordsPiece } from "./protocol";
 import { reading } from "./reading";
 import { inSlices, runSlice, type Work } from "./slices";
 import type { WordGroups, Words } from "./types";
-
-/** The line separators of Python's `str.splitlines`, at which the worker splits a text. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: three of them separate lines.
-const LINE_SEPARATOR = /[\n\r\v\f\u001c-\u001e\u0085\u2028\u2029]/;
 
 /** Fixes for likely mistakes, by the kind of the value that was passed as words. */
 const FIXES: Readonly<Record<string, string>> = {

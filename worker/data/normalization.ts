@@ -3,10 +3,8 @@
  * line breaks and transfers them to the worker as UTF-8, because cloning a million strings is slow. `eachWord` reads
  * them one at a time, so that they are never all in memory as strings.
  */
+import { LINE_SEPARATOR } from "../../src/lineSeparator";
 
-/** The line separators of Python's `str.splitlines`. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: three of them separate lines.
-const LINE_SEPARATOR = /\r\n|[\n\r\v\f\u001c-\u001e\u0085\u2028\u2029]/;
 const LINE_SEPARATORS = new RegExp(LINE_SEPARATOR, "g");
 
 /** NUL means that UTF-16 was decoded as something else; U+FFFD stands for bytes that could not be decoded. */
