@@ -16,9 +16,26 @@ export type { MLPSizes } from "../worker/model/architectures/mlp";
 export type { RNNSizes } from "../worker/model/architectures/rnn";
 export type { TransformerSizes } from "../worker/model/architectures/transformer";
 export type { ModelSizes } from "../worker/model/architectures/wavenet";
+export type { BatchNorm1dSpec } from "../worker/model/layers/batchNorm1d";
+export type { CausalMeanSpec } from "../worker/model/layers/causalMean";
+export type { CausalSelfAttentionSpec } from "../worker/model/layers/causalSelfAttention";
+export type { EmbeddingSpec } from "../worker/model/layers/embedding";
+export type { FlattenConsecutiveSpec } from "../worker/model/layers/flattenConsecutive";
+export type { GELUSpec } from "../worker/model/layers/gelu";
+export type { GRUSpec } from "../worker/model/layers/gru";
+export type { LayerNormSpec } from "../worker/model/layers/layerNorm";
+export type { LinearSpec } from "../worker/model/layers/linear";
+export type { LSTMSpec } from "../worker/model/layers/lstm";
+export type { PositionEmbeddingSpec } from "../worker/model/layers/positionEmbedding";
+export type { ReLUSpec } from "../worker/model/layers/relu";
+export type { ResidualSpec } from "../worker/model/layers/residual";
+export type { RMSNormSpec } from "../worker/model/layers/rmsNorm";
+export type { RNNSpec } from "../worker/model/layers/rnn";
+export type { TanhSpec } from "../worker/model/layers/tanh";
 export type { AdamW } from "../worker/optimizers/adamw";
+export type { Lion } from "../worker/optimizers/lion";
 export type { SGD } from "../worker/optimizers/sgd";
-export type { Backend, LayerSpec, OptimizerSpec };
+export type { ArchitectureName, ArchitectureSizes, Backend, LayerSpec, OptimizerSpec };
 
 /**
  * Which model to train: a name, an object with sizes, or a list of layers.

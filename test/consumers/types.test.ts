@@ -1,8 +1,10 @@
-/** A strict TypeScript consumer compiles the README's examples unchanged. */
+/** A strict TypeScript consumer compiles the README's examples unchanged, and can name every type of the package. */
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import ts from "typescript";
 import { beforeAll, expect, inject, test } from "vitest";
 import { fenced } from "./consumer";
 
@@ -71,4 +73,23 @@ test.each([
       return String(Reflect.get(Object(error), "stdout"));
     }
   }
+});
+
+test("types: every type that a call takes or gives can be imported by name", () => {
+  const text = readFileSync(join(inject("packed"), "dist/index.d.ts"), "utf8");
+  const source = ts.createSourceFile("index.d.ts", text, ts.ScriptTarget.ES2022);
+  const declared = new Set<string>();
+  const named = new Set<string>();
+  const exported = new Set<string>();
+  const visit = (node: ts.Node): void => {
+    if (ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node)) declared.add(node.name.text);
+    // What an interface extends is not among these.
+    if (ts.isTypeReferenceNode(node) && ts.isIdentifier(node.typeName)) named.add(node.typeName.text);
+    if (ts.isExportSpecifier(node)) exported.add(node.name.text);
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  const own = [...named].filter((name) => declared.has(name));
+  expect(own).toEqual(expect.arrayContaining(["TrainOptions", "SampleOptions", "OptimizerSpec"]));
+  expect(own.filter((name) => !exported.has(name))).toEqual([]);
 });
