@@ -3,13 +3,12 @@ import { resolve } from "node:path";
 import { defineConfig, type Options } from "tsup";
 
 /**
- * The main file and the worker's files are each complete in itself: no bundler of a user's has to follow an import from one
- * to another, so each may be copied as it stands. What they share is small. Everything is bundled,
- * so the package has no dependencies to resolve, in a CDN's folder either.
+ * The main file and the worker's files are self-contained: none imports another, so each can be copied unchanged.
+ * The code that they share is small. Dependencies are bundled, so neither a bundler nor a CDN has to resolve any.
  *
- * The element and the hook import the main file, so that a page that imports both has one `Makemore` class and one worker's
- * address. The element names it by its place, for pages without a bundler. The hook names the package, because it needs a
- * bundler anyway (for React), and then gets Node's main file in Node.
+ * The element and the hook import the main file, so that a page that imports both has one `Makemore` class and one
+ * worker URL. The element imports it by a relative path, for pages without a bundler. The hook imports it by the
+ * package's name, because it needs a bundler anyway (for React). In Node it then gets Node's main file.
  */
 const common: Options = {
   format: "esm",
@@ -23,9 +22,9 @@ const common: Options = {
 };
 
 /**
- * The files of the worker's thread, as classic scripts: modules load them all the same, and Next.js 14
- * minifies whatever it copies as a classic script. What libraries ask of Node is not there, and is said not to be:
- * a bundler that saw `process` or `Buffer` would bring a stand-in for it.
+ * The files of the worker's thread, as classic scripts. Module workers can load them too, and Next.js 14 minifies
+ * every file that it copies as a classic script. Node's globals are defined as undefined, because a bundler that
+ * finds `process` or `Buffer` in a file adds a polyfill for it.
  */
 const inWorker: Options = {
   ...common,
@@ -42,7 +41,7 @@ const inWorker: Options = {
   },
 };
 
-/** @tensorflow/tfjs re-exports all of these, and training uses none of them. */
+/** Packages that @tensorflow/tfjs re-exports and training does not use. */
 const leftOutOfTfjs = ["tfjs-layers", "tfjs-converter", "tfjs-data", "tfjs-backend-webgl"];
 
 /** `import script from "./file?script"` gives the file compiled to a classic script, as a string. */
@@ -82,7 +81,7 @@ export default defineConfig([
   {
     ...common,
     entry: { index: "src/index.ts" },
-    // `Symbol.dispose`, for programs whose own target is older.
+    // The type of `Symbol.dispose`, for programs with an older target.
     dts: { banner: '/// <reference lib="esnext.disposable" />' },
     onSuccess: () => copyFile("src/development.jsx", "dist/development.jsx"),
   },
@@ -101,7 +100,7 @@ export default defineConfig([
     onSuccess: () => developmentEntry("react"),
   },
   {
-    // Their types are those of the main file: a copy of the class would be another type.
+    // Take the class's type from the main file, because TypeScript would treat a copy as another type.
     entry: { element: "src/element.ts", react: "src/react.ts" },
     format: "esm",
     external: [MAIN],
@@ -110,7 +109,7 @@ export default defineConfig([
   {
     ...common,
     entry: { node: "src/index.ts" },
-    // Nobody downloads it, and Node shows the line where a program failed.
+    // No page downloads this file, and Node prints the source line of an error.
     minify: false,
     esbuildOptions(options) {
       options.inject = ["src/node/page.ts"];
@@ -123,7 +122,7 @@ export default defineConfig([
     entry: { command: "src/command/index.ts" },
     minify: false,
     sourcemap: false,
-    // commander is CommonJS.
+    // commander is CommonJS, so the bundle needs `require`.
     banner: {
       js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
     },

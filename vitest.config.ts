@@ -4,14 +4,14 @@ import { chromiumArgs, chromiumPath } from "./scripts/browsers.mjs";
 
 /**
  * Where tests run:
- * - unit: the worker's code under Node, where it needs no browser
- * - page: the page's side under happy-dom, with a fake worker
- * - browser: inside real Chromium, for WebGPU and for what only a browser has
- * - e2e: under Node, driving what was built in real Chromium
- * - consumers: under Node, small apps that install the packed package, driven in real browsers
+ * - unit: the worker's code that needs no browser, in Node
+ * - page: the page's side in happy-dom, with a fake worker
+ * - browser: code that needs WebGPU or other browser APIs, inside real Chromium
+ * - e2e: the built files in real Chromium, which Node controls
+ * - consumers: small apps that install the packed package, in real browsers, which Node controls
  *
- * Those with browsers come one after another (`groupOrder`), after the rest: each of them keeps
- * a small machine busy, with WebGPU in software.
+ * The projects with browsers run last and one after another (`groupOrder`), because each of them keeps a small
+ * machine busy: WebGPU runs in software.
  */
 export default defineConfig({
   test: {
@@ -22,7 +22,7 @@ export default defineConfig({
           include: ["test/unit/**/*.test.ts", "test/fuzz/**/*.test.ts"],
           environment: "node",
           testTimeout: 120_000,
-          // tfjs names its ES modules as bundlers look for them, not as Node does.
+          // tfjs declares its ES modules in the way of bundlers, which Node does not support.
           server: { deps: { inline: [/@tensorflow\//] } },
         },
       },

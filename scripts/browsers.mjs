@@ -1,7 +1,7 @@
-/** Finds the system's browsers. Nothing here downloads one. */
+/** Finds the browsers that are installed on this machine. Downloads none. */
 import { existsSync } from "node:fs";
 
-/** Flags for WebGPU on a software adapter, headless mode, and no background traffic. */
+/** Flags: WebGPU on a software adapter, headless mode, no background traffic. */
 export const chromiumArgs = [
   "--no-sandbox",
   "--enable-unsafe-webgpu",
@@ -57,7 +57,9 @@ export function findWebKit() {
 }
 
 /**
- * @throws Error that says how to install one
+ * Returns the path of Chromium or Chrome.
+ *
+ * @throws Error that says how to install it, if there is none
  */
 export function chromiumPath() {
   const path = findChromium();

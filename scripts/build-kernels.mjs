@@ -1,6 +1,6 @@
 /**
- * Compiles worker/engines/wasm/kernels (AssemblyScript) to worker/engines/wasm/binaries.ts: two builds,
- * compressed and as base64, so that the worker needs no other file. Does nothing if no source has changed.
+ * Compiles worker/engines/wasm/kernels (AssemblyScript) to worker/engines/wasm/binaries.ts. That file has two
+ * builds, compressed and in base64, so that the worker needs no other file. Does nothing if no source has changed.
  *
  *     node scripts/build-kernels.mjs
  */
@@ -16,8 +16,8 @@ const output = new URL("../worker/engines/wasm/binaries.ts", import.meta.url);
 const builds = { simd: [], relaxed: ["--enable", "relaxed-simd"] };
 
 /**
- * Clean-up passes only. Binaryen's -O levels also move the kernels' loads, which costs more than it gains;
- * the browser's compiler does the remaining optimisations.
+ * Clean-up passes only. Binaryen's -O levels also reorder the kernels' loads, which makes them slower. The
+ * browser's compiler does the other optimisations.
  */
 const passes = [
   "remove-unused-brs",
@@ -70,7 +70,7 @@ async function compileKernels(build, options) {
 export async function kernelsModule(options = []) {
   const simd = await compileKernels("simd", options);
   const relaxed = await compileKernels("relaxed", options);
-  // zlib looks back 32 KiB: far enough to find the equal code, even if its offset differs between the builds.
+  // zlib looks back 32 KiB, so it finds the equal code even if its offset differs between the builds.
   const block = 8192;
   const blocks = [];
   for (let start = 0; start < Math.max(simd.length, relaxed.length); start += block)

@@ -1,7 +1,6 @@
 /**
- * `npm run test:consumers`: installs what is missing, builds the package, and tests it in apps made with a
- * sample of the bundlers; with `--all`, in every version of every bundler. Other arguments select test files
- * by name.
+ * `npm run test:consumers`: installs what is missing, builds the package, and tests it in apps that use a sample of
+ * the bundlers. With `--all` it tests every version of every bundler. Other arguments select test files by name.
  */
 import { installBrowsers, installPackages, run } from "./setup.mjs";
 

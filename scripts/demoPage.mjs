@@ -1,4 +1,4 @@
-/** Opens the built demo page in Chromium, for pictures of it. */
+/** Opens the built demo page in Chromium, to take pictures of it. */
 import { chromium } from "playwright";
 import { preview } from "vite";
 import { chromiumArgs, chromiumPath } from "./browsers.mjs";
@@ -33,7 +33,7 @@ export async function waitForWords(page) {
 }
 
 /**
- * Begins a training, and waits for its first words.
+ * Starts a training, and waits for its first words.
  *
  * @param {Page} page
  */

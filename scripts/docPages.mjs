@@ -1,6 +1,6 @@
 /**
- * The pages of the documentation, `docs/<name>.md`, by section in the order of the site's sidebar. `docs/index.md` is
- * the site's first page.
+ * The pages of the documentation (`docs/<name>.md`) by section, in the order of the site's sidebar. `docs/index.md`
+ * is the site's first page.
  *
  * @type {Record<string, string[]>}
  */

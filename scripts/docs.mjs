@@ -1,6 +1,6 @@
 /**
  * `npm run docs`: writes the documentation as a static site into `site/`. Its pages are the Markdown files of
- * `docs/`, the reference comes from the docstrings of `src/index.ts`, and the built demo is in `site/demo/`.
+ * `docs/`. The API reference comes from the docstrings of `src/index.ts`. The built demo is in `site/demo/`.
  */
 import { cpSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ const app = await Application.bootstrap({
     pages.map((page) => join(root, `docs/${page}.md`)),
   ),
   tsconfig: join(root, "tsconfig.json"),
-  // `npm run types` checks the types.
+  // `npm run types` has checked the types.
   skipErrorChecking: true,
   disableSources: true,
   excludePrivate: true,
@@ -56,7 +56,7 @@ app.converter.on(Converter.EVENT_CREATE_DOCUMENT, (_, page) => {
 });
 app.renderer.defineRouter(
   "docs",
-  /** Pages keep their file's name, so that a new heading breaks no link. */
+  /** Names a page after its file instead of its heading, so that a new heading breaks no link. */
   class extends KindRouter {
     /** @override @param {Reflection} reflection */
     getIdealBaseName(reflection) {
@@ -67,7 +67,7 @@ app.renderer.defineRouter(
   },
 );
 app.options.setValue("router", "docs");
-// Shows what the compiler works out instead of the name of a function that is not exported.
+// Shows the type that the compiler computes, because the source of a type may name a function that is not exported.
 app.converter.on(Converter.EVENT_CREATE_DECLARATION, (_, declaration) => {
   if (declaration.kindOf(ReflectionKind.TypeAlias)) declaration.comment?.modifierTags.add("@useDeclaredType");
 });
@@ -83,12 +83,12 @@ if (app.logger.hasErrors() || app.logger.hasWarnings()) process.exit(1);
 cpSync(demo, join(out, "demo"), { recursive: true });
 
 /**
- * The heading of a page.
+ * Returns the heading of a page.
  *
  * @param {string} page
  */
 function headingOf(page) {
   const [, heading] = readFileSync(join(root, `docs/${page}.md`), "utf8").match(/^# (.+)$/m) ?? [];
-  if (!heading) throw new Error(`docs/${page}.md begins with no heading.`);
+  if (!heading) throw new Error(`docs/${page}.md does not begin with a heading.`);
   return heading;
 }

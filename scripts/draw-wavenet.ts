@@ -1,6 +1,6 @@
 /**
- * `npm run figures`: draws the figures of docs/wavenet.md and prints its numbers, from a model that it
- * trains first (about half a minute).
+ * `npm run figures`: trains a model (about half a minute), draws the figures of docs/wavenet.md from it, and prints
+ * the numbers of that page.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as ort from "onnxruntime-node";
@@ -67,7 +67,7 @@ async function trainDefault(names: string): Promise<{ checkpoint: Checkpoint; tr
   };
 }
 
-/** The convolution's nodes over one word: [time, channels] per level, and the logits. */
+/** The convolution's nodes for one word: [time, channels] per level, and the logits. */
 interface Nodes {
   /** The characters, after the boundaries. */
   readonly tokens: readonly number[];
@@ -178,7 +178,7 @@ function drawTree({ vocabulary }: Checkpoint, chain: BlockChain, nodes: Nodes): 
 function drawConvolution(chain: BlockChain, nodes: Nodes): string {
   const depth = nodes.levels.length - 1;
   const last = nodes.tokens.length - 1;
-  // Two windows, two characters apart: the nodes in both are computed once.
+  // Two windows that are two characters apart. The nodes that are in both are computed once.
   const one = below(chain, depth, last);
   const other = below(chain, depth, last - 2);
   return drawGrid("Every node of the convolution; two trees in it share nodes", chain, nodes, (key) =>
@@ -209,7 +209,7 @@ const frames: Record<Emphasis, string> = {
   shared: "#7b4fb3",
 };
 
-/** Draws all nodes of the convolution, each at its last character. */
+/** Draws all nodes of the convolution, each in the column of the last character that it sees. */
 function drawGrid(
   title: string,
   chain: BlockChain,

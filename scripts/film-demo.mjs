@@ -1,14 +1,14 @@
 /**
- * Films a training on the built page for the README: docs/demo.webp, an animation in real time. A part of
- * `npm run demo:pictures`.
+ * Films a training on the built page for the README, as an animation in real time (docs/demo.webp). A part
+ * of `npm run demo:pictures`.
  */
 import sharp from "sharp";
 import { hasTrained, serveDemo, startTraining, waitForWords } from "./demoPage.mjs";
 
 const FILE = "docs/demo.webp";
-/** The README is downloaded with every visit of the package's page. */
+/** Maximum size of the animation, because every visit of the package's page downloads it. */
 const MOST_BYTES = 600_000;
-/** Milliseconds between two frames, at least, and how long the last one stays. */
+/** Minimum time between two frames, and the time that the last one stays, in ms. */
 const PAUSE = 120;
 const LAST = 4000;
 

@@ -1,6 +1,8 @@
 /**
- * Runs a TypeScript program with Vite, because Node 20 cannot: node scripts/run.mjs FILE [ARGUMENT...]
- * The file exports `main`, which gets the arguments.
+ * Runs a TypeScript program with Vite, because Node 20 cannot run TypeScript. The file must export `main`, which gets
+ * the arguments.
+ *
+ *     node scripts/run.mjs FILE [ARGUMENT...]
  */
 import { resolve } from "node:path";
 import { runnerImport } from "vite";

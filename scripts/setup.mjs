@@ -12,7 +12,7 @@ export const root = fileURLToPath(new URL("..", import.meta.url));
 /**
  * Runs a command, and shows the command and its output.
  *
- * @param {string} title what it is for
+ * @param {string} title what the command does, such as "Building the package"
  * @param {string} command
  * @param {string[]} args
  * @returns {number} its exit code, or 1 if it has none
@@ -66,8 +66,8 @@ export function installBrowsers(wanted = {}) {
 /**
  * Installs missing Debian packages, on Debian and its relatives as root.
  *
- * @param {Record<string, () => boolean>} needed required packages, each with a check for whether it is missing
- * @param {Record<string, () => boolean>} wanted the same for optional packages; without them some tests are skipped
+ * @param {Record<string, () => boolean>} needed required packages, each with a function that tells if it is missing
+ * @param {Record<string, () => boolean>} wanted the same for optional packages, without which some tests are skipped
  */
 function installSystemPackages(needed, wanted) {
   const missingOf = (/** @type {Record<string, () => boolean>} */ packages) =>
@@ -78,7 +78,7 @@ function installSystemPackages(needed, wanted) {
     if (missing.length + useful.length === 0) return;
     process.env.DEBIAN_FRONTEND = "noninteractive";
     const install = ["install", "-y", "-qq", "--no-install-recommends"];
-    // If this fails, the existing package lists may still work.
+    // Go on if this fails, because the existing package lists may be enough.
     attempt("Updating Debian's package lists", "apt-get", ["update", "-qq"]);
     if (missing.length > 0) run("Installing what the tests need", "apt-get", [...install, ...missing]);
     if (

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { installPackages, root, run } from "./setup.mjs";
 
-/** Folder of stamp files. Each is written after a build; inputs newer than it have changed since. */
+/** Folder of stamp files. One is written after each build, so an input that is newer has changed since. */
 const stamps = join(root, "node_modules/.cache/makemore-web");
 
 console.log("This builds makemore-web and serves its demo page. The first time takes up to a minute.");

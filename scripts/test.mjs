@@ -1,6 +1,6 @@
 /**
- * `npm test`: installs what is missing (packages, and on Debian the browsers), then runs the whole
- * suite: style, types, the build and what is in it, and every test.
+ * `npm test`: installs what is missing (packages, and on Debian the browsers), checks style and types, builds the
+ * package, the demo and the documentation, and runs every test.
  */
 import { spawnSync } from "node:child_process";
 import { findWebKit } from "./browsers.mjs";
@@ -12,7 +12,7 @@ const lacks = (/** @type {string} */ module) => () =>
 const webkit = () => !findWebKit();
 installBrowsers({
   "python3-onnx": lacks("onnx"),
-  // A download of about 140 MB; most of it is video and geography libraries that Debian's build depends on.
+  // A download of about 140 MB, mostly video and geography libraries that Debian's build of PyTorch depends on.
   "python3-torch": lacks("torch"),
   "webkit2gtk-driver": webkit,
   xvfb: webkit,
