@@ -1,8 +1,9 @@
 /**
- * `node scripts/run.mjs bench/firstSample.ts`: milliseconds until the first `sample(10)` after a training of the
- * default recipe is answered, with `prefetch`, which fetches and starts ONNX Runtime while it trains, and without.
- * The built package in Chromium, served from this machine: a network adds its time to the second. Run
- * `npm run build` first.
+ * Measures the duration of the first `sample(10)` after a training with the default recipe, in ms. It does so with
+ * `prefetch`, which fetches and starts ONNX Runtime during the training, and without. It runs the built package in
+ * Chromium, served from this machine; without `prefetch`, a slow network would add its time.
+ *
+ *     npm run build && node scripts/run.mjs bench/firstSample.ts
  */
 import { readFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
@@ -26,7 +27,7 @@ export async function main(): Promise<void> {
       const firsts: number[] = [];
       const seconds: number[] = [];
       for (let take = 0; take < REPEATS; take++)
-        // A page each: a worker starts ONNX Runtime once.
+        // A new page per repeat, because a worker starts ONNX Runtime only once.
         await withBuiltPage(browser, async (page) => {
           const [first = Number.NaN, second = Number.NaN] = await timeSamples(page, text, { prefetch }, 2);
           firsts.push(first);

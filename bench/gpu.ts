@@ -1,6 +1,6 @@
 /**
- * `npm run bench:gpu`: builds the page that checks and measures the webgpu engine on a visitor's own GPU
- * (bench/web/gpu.html), and serves it. The folder, .cache/gpu-bench, works on any static server.
+ * `npm run bench:gpu`: builds and serves the page that checks and measures the webgpu engine on a visitor's own GPU
+ * (bench/web/gpu.html). The folder .cache/gpu-bench works on any static server.
  *
  *     npm run bench:gpu -- [--words FILE] [--build-only]
  */

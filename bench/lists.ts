@@ -28,7 +28,7 @@ function read(path: string): string[] {
     .split("\n");
 }
 
-/** Picks words at even distances, because towns are sorted by country, and plants by name. */
+/** Picks words at even distances, because the lists are sorted: towns by country, plants by name. */
 function spread(words: readonly string[], count: number): string[] {
   return Array.from({ length: count }, (_, i) => words[Math.floor((i * words.length) / count)] ?? "");
 }

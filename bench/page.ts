@@ -13,7 +13,7 @@ import { openPage } from "./browser";
 import { buildPackage, withBuiltPage } from "./built";
 import { type Summary, show, summarise } from "./statistics";
 
-/** Seconds to watch before the click on Train, for comparison, and after it. */
+/** Seconds to watch the page: before the click on Train, for comparison, and after it. */
 const IDLE_SECONDS = 3;
 const SECONDS = 10;
 /** Number of timed calls per method. */

@@ -3,7 +3,7 @@
 Each command is one line of JSON, and so is its answer:
 
     {"set_up": {...}}         {"parameters": count, "version": PyTorch's}
-    {"check": true}           {"loss": ...} of the last of the minibatches given, after the others
+    {"check": true}           {"loss": ...} of the last given minibatch, after a step on each one before it
     {"train": steps}          {"ms": ..., "loss": ...}
     {"sample": count, "how": sampler, "calls": calls}    {"ms": ...}
     {"evaluate": ...}         {"loss": ..., ...}

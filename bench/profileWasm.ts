@@ -1,6 +1,7 @@
 /**
- * Profiles a step of the wasm engine, by kernel: trains in Chromium under its sampling profiler, with a build that
- * keeps the kernels' names. Kernels that the browser inlines (rows.ts) count for the Level that calls them.
+ * Profiles a step of the wasm engine by kernel. It trains in Chromium under the sampling profiler, with a build that
+ * keeps the kernels' names. The time of kernels that the browser inlines (rows.ts) counts for the Level that calls
+ * them.
  *
  *     node bench/profile-wasm.mjs [relaxed-simd | simd] [batchSize] [sgd | adamw] [even | random] [model]
  */
@@ -20,10 +21,10 @@ import type { Task } from "./web/trainers";
 declare const profiled: Profiled;
 
 const WARM_UP = 2000;
-/** Repeats for the time of a step, in CPU time of the thread, so that other load does not matter. */
+/** Number of times that a step is timed, in CPU time of the thread, so that other load does not matter. */
 const REPEATS = 9;
 const STEPS_A_REPEAT = 1000;
-/** Steps under the profiler, which gives each kernel's share. */
+/** Number of steps under the profiler, which gives each kernel's share. */
 const STEPS = 6000;
 
 /** Divides the steps of models that read words, whose steps take up to 20 times as long as the WaveNet's. */
@@ -48,9 +49,9 @@ export async function main(
   compile: typeof kernelsModule,
 ) {
   if (device !== "relaxed-simd" && device !== "simd")
-    throw new Error(`There is no build ${device}; relaxed-simd and simd are the builds.`);
+    throw new Error(`There is no build ${device}; choose relaxed-simd or simd.`);
   if (order !== "even" && order !== "random")
-    throw new Error(`There is no order ${order}; even (with soft targets) and random are the orders.`);
+    throw new Error(`There is no order ${order}; choose even (with soft targets) or random.`);
   if (!isArchitecture(model)) throw new Error(`There is no model ${model}; try wavenet, gru or transformer.`);
   const fewer = exampleOfChoice(model) === "word" ? FEWER_OF_WORDS : 1;
   const task: Task = {

@@ -1,4 +1,4 @@
-/** PyTorch as a peer: runs a script of this folder, and keeps it running to alternate its rounds with the others'. */
+/** Runs a script of this folder with PyTorch, and keeps it running, so that peers can take turns. */
 import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -32,7 +32,7 @@ export function startPyTorch(script: "pytorch.py" | "families.py" = "pytorch.py"
     env: {
       ...process.env,
       ...{ OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1", MKL_NUM_THREADS: "1" },
-      // Otherwise the import of peer.py leaves bench/__pycache__.
+      // Otherwise the import of peer.py would create bench/__pycache__.
       PYTHONDONTWRITEBYTECODE: "1",
     },
   });

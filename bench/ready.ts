@@ -1,10 +1,13 @@
 /**
- * `node scripts/run.mjs bench/ready.ts [WORDS...]`: measures the time and memory to prepare words for
- * training. It runs the built package in Chromium with the default recipe, from the call of `train` to the
- * first progress report after one step. This reads, checks, shuffles and splits the words, sorts them by
- * context, and builds the table of contexts (worker/data/examples.ts). Run `npm run build` first.
+ * Measures the time and memory to prepare words for training. It runs the built package in Chromium with the default
+ * recipe, from the call of `train` to the first progress report after one step. In this time the worker reads,
+ * checks, shuffles and splits the words, sorts them by context, and builds the table of contexts
+ * (worker/data/examples.ts).
  *
- * The words are generated and look like the demo's: each letter depends on the three before it.
+ *     npm run build && node scripts/run.mjs bench/ready.ts [WORDS...]
+ *
+ * WORDS are numbers of words. The words are generated and look like the demo's: each letter depends on the three
+ * before it.
  */
 import { readFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
@@ -51,7 +54,7 @@ export async function main(args: string[]): Promise<void> {
   }
 }
 
-/** Measures one take. `peak` is the maximum growth of the page's process, in bytes, beyond the words themselves. */
+/** Measures once. `peak` is the maximum growth of the page's process in bytes, without the words themselves. */
 async function measure(page: Page, text: string): Promise<{ seconds: number; peak: number }> {
   await page.evaluate(async (text) => {
     // @ts-expect-error the page's script has put it there

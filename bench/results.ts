@@ -1,10 +1,10 @@
 /**
- * `npm run results`: whole trainings of the built package in a Chromium worker, from the call of `train` to its
- * result, as docs/results.md records them. For each recipe it prints the mean and range over seeds, and PyTorch's
- * time on the same machine in the same run. A file from --words keeps its order: the lecture's is shuffled
- * already, and its first 80 %, next 10 % and last 10 % are the lecture's splits.
+ * `npm run results`: runs whole trainings of the built package in a Chromium worker, from the call of `train` to its
+ * result. docs/results.md records the results. For each recipe it prints the mean and range over seeds, and
+ * PyTorch's time on the same machine in the same run. The words of a file from --words are not shuffled: the
+ * lecture's list is shuffled already, and its first 80 %, next 10 % and last 10 % are the lecture's splits.
  *
- * With `--lists` it trains on lists of all lengths instead: bench/lists.ts.
+ * With `--lists` it trains on lists of all lengths instead (bench/lists.ts).
  *
  *     npm run results -- --lists [--seeds 42]
  *     npm run results -- [--words FILE] [--runs default,best,lecture,gru,gru-makemore,…] [--seeds 42,43,44]
@@ -153,8 +153,8 @@ function train(page: Page, words: string, options: TrainOptions): Promise<Run> {
 }
 
 /**
- * Times PyTorch's steps on one thread, with the same model, batch size, optimiser and examples. PyTorch trains on
- * hard targets in random order; soft ones would take a little longer.
+ * Times PyTorch's steps on one thread, with the same model, batch size, optimiser and words. PyTorch trains on hard
+ * targets in random order; soft targets would take a little longer.
  */
 class PyTorchPace {
   readonly msPerStep: number[] = [];

@@ -1,7 +1,7 @@
 /**
- * Measures names per second, and seconds to evaluate the training split, for this package and PyTorch on one
- * thread. Both use the same briefly trained model and alternate. For models that read words, it measures names
- * per second only.
+ * Measures this package and PyTorch on one thread: names per second, and seconds to evaluate the training split.
+ * Both use the same briefly trained model and take turns. For models that read words it measures only names per
+ * second.
  */
 import { createServer } from "node:http";
 import type { Browser, Page } from "playwright";
@@ -12,7 +12,7 @@ import { type Summary, show, summarise, table } from "./statistics";
 import type { Task } from "./web/trainers";
 import type { Description } from "./web/worker";
 
-/** Training steps before sampling; enough for names of a usual length. */
+/** Training steps before sampling: enough for names of a usual length. */
 const STEPS = 3000;
 /** The models that read words; a training step takes 32 whole words. */
 const readers = ["rnn", "gru", "lstm", "transformer"] as const;
@@ -20,15 +20,15 @@ const READERS_STEPS = 1000;
 /** Number of words on which both sides must have the same loss. */
 const CHECKED_WORDS = 500;
 const REPEATS = 7;
-/** Number of workers of the built package whose first sample is timed. */
+/** How often the first sample of the built package is timed, each time in a new worker. */
 const FIRST_REPEATS = 5;
-/** A repeat makes calls for about this long, ms, but at least one. */
+/** Approximate duration of a repeat, ms. A repeat makes at least one call. */
 const REPEAT_MS = 300;
-/** Warm-up, ms, so that the browser's optimising compiler has finished. */
+/** Duration of the warm-up, ms: enough for the browser's optimising compiler to finish. */
 const WARM_UP_MS = 1000;
 /** Names per call. */
 const COUNTS = [10, 1000];
-/** Float32 rounding of a mean over all examples. */
+/** Relative tolerance: float32 rounding of a mean over all examples. */
 const TOLERANCE = 1e-5;
 const THREADS = "makemore-web-2-threads";
 const optimizer = { type: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.01 } as const;

@@ -5,11 +5,11 @@
  *     node scripts/run.mjs bench/search.ts batchSize=96,128,192 optimizer.beta1=0.7,0.8
  *     node scripts/run.mjs bench/search.ts --count 1000 model=mlp,wavenet optimizer.weightDecay=0.2,0.4
  *
- * A setting is an option of `train`, or of its optimiser or learning rate; the recipe sets the others. The other
- * combinations are compared with the first one, seed by seed.
+ * A setting is an option of `train`, or of its optimiser or learning rate. The recipe sets all other options. Each
+ * combination is compared with the first one, seed by seed.
  *
- * Seconds are processor time of the thread, so that other programs matter little. This switches on relaxed SIMD,
- * which Node does not enable by default.
+ * Seconds are processor time of the thread, so that other programs matter little. The script enables relaxed SIMD,
+ * which is off in Node by default.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";

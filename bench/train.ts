@@ -1,6 +1,6 @@
 /**
- * Measures milliseconds per training step, for every engine and peer that trains the lecture's model. All are set up
- * at the start and alternate, one chunk of steps each, so that other load on the machine affects all alike.
+ * Measures milliseconds per training step for every engine and peer that trains the lecture's model. All are set up
+ * at the start. Then they take turns, one chunk of steps each, so that other load on the machine affects all alike.
  */
 import type { Page } from "playwright";
 import type { Context } from "./bench";
@@ -23,11 +23,11 @@ export const trainers: readonly string[] = [
 
 /** Number of rounds; in each, every engine runs one chunk. */
 const REPEATS = 7;
-/** A chunk takes about this long, ms, but has at least one step. */
+/** Approximate duration of a chunk, ms. A chunk has at least one step. */
 const CHUNK_MS = 400;
-/** Warm-up of each engine, ms, so that the browser's optimising compiler has finished. */
+/** Duration of each engine's warm-up, ms: enough for the browser's optimising compiler to finish. */
 const WARM_UP_MS = 1000;
-/** Relative tolerance for float32 rounding over a few steps; a different computation differs far more. */
+/** Relative tolerance: float32 rounding over a few steps. A wrong computation differs far more. */
 const TOLERANCE = 1e-4;
 
 /** How to train a model, and with which engines: peers are compared on the lecture's recipe. */

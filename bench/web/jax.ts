@@ -1,6 +1,6 @@
 /**
- * jax-js as a peer: the same training step in the style of its examples, with forward, backward and update
- * compiled as one function by `jit`. Every use of an array consumes a reference, so `.ref` makes a new one.
+ * jax-js as a peer: the same training step in the style of its examples. `jit` compiles forward, backward and update
+ * as one function. Every use of an array consumes a reference, so `.ref` makes a new one.
  */
 import { defaultDevice, init, jit, lax, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import { drawBatch, readContext } from "../../worker/data/dataset";
@@ -17,7 +17,7 @@ export async function createJaxTrainer(setup: EngineSetup, device: "wasm" | "web
   if (!available.includes(device)) throw new Error(`jax-js has no ${device} here`);
   defaultDevice(device);
   const { chain } = setup.network;
-  if (!chain) throw new Error("The network is no chain of blocks.");
+  if (!chain) throw new Error("The network is not a chain of blocks.");
   const { stream, seed, batchSize } = setup;
   const step = trainingStep(chain, batchSize);
 
@@ -51,8 +51,8 @@ export async function createJaxTrainer(setup: EngineSetup, device: "wasm" | "web
         );
         weights = result.weights;
         running = result.running;
-        // jax-js queues work until a read, and every array carries the queue, so steps get slower and slower
-        // without a read per step. Read one step behind, so that no step waits for itself.
+        // jax-js queues work until a read, and every array carries the queue. Without a read per step, steps get
+        // slower and slower. Read the loss of the previous step, so that no step waits for itself.
         const read = result.loss.data().then((loss) => losses.set(loss, i));
         await reading;
         reading = read;

@@ -72,7 +72,7 @@ export class Sampler {
   /**
    * Times `calls` calls, ms in total.
    *
-   * @param fresh use a just trained model per call; otherwise one that has sampled before and has cached prefixes
+   * @param fresh whether each call uses a newly trained model, instead of one that has cached prefixes
    */
   async repeat(count: number, calls: number, fresh: boolean): Promise<number> {
     let ms = 0;

@@ -39,8 +39,8 @@ async function run(rates: Float32Array): Promise<Run> {
 
 const bench = {
   /**
-   * Opens an engine and runs its first step, and returns the ms for both. Then runs the other checked steps, and
-   * returns the loss of the last one.
+   * Opens an engine and runs `CHECKED_STEPS` steps. Returns the ms until the end of the first step, and the loss of
+   * the last one.
    */
   async open(name: string, task: Task, rate: number) {
     const setup = setUp(task);
@@ -53,7 +53,7 @@ const bench = {
     return { device: trainer.device, firstStepMs, checkedLoss: loss };
   },
 
-  /** `steps` steps at one learning rate. */
+  /** Runs `steps` steps at one learning rate. */
   run: (steps: number, rate: number) => run(new Float32Array(steps).fill(rate)),
 
   describe: (task: Task) => describe(task, setUp(task).parameters),

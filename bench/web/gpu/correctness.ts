@@ -1,5 +1,5 @@
 /**
- * Checks the engine's results on this GPU: against PyTorch's runs, a float64 reference at odd sizes, and the wasm
+ * Checks the engine's results on this GPU against PyTorch's runs, a float64 reference at odd sizes, and the wasm
  * engine at large sizes. Also checks that the chunk size does not change a single bit.
  */
 
@@ -23,7 +23,7 @@ interface Check {
 
 const MOST_LOSS = 1e-5;
 
-/** With a small epsilon, Adam turns the sign of a rounding error into a whole step, and no two engines agree. */
+/** AdamW with a large epsilon: a small one turns a rounding error's sign into a whole step, so engines disagree. */
 const smoothAdamw = { ...adamw, epsilon: 1e-3 };
 
 async function createWebGPUEngine(setup: EngineSetup) {
@@ -105,7 +105,7 @@ async function sameBits(): Promise<Check> {
     runs.push({ losses, parameters });
   }
   const [a, b] = runs;
-  if (!a || !b) throw new Error("There were no runs.");
+  if (!a || !b) throw new Error("There are not two runs to compare.");
   const loss = largestDifference(a.losses, b.losses);
   const wrong = loss === 0 ? [] : [`loss: ${loss}, allowed 0`];
   for (const [name, values] of a.parameters) {
@@ -124,7 +124,7 @@ const odd = (
   optimizer: EngineSetup["optimizer"] = smoothAdamw,
 ) => someSetup(buildNetwork(specs, vocabulary), { batchSize, optimizer });
 
-/** The same with soft targets in even order, and with the teacher. */
+/** Returns the setup with soft targets in even order, and with the teacher. */
 function softly(setup: EngineSetup): EngineSetup {
   const { stream, network } = setup;
   const choice = { order: "even", targets: "soft", teacher: "ngram", steps: 10 } as const;

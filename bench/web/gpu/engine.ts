@@ -1,4 +1,4 @@
-/** Times the engine's single kernels with the GPU's timestamps. */
+/** Times each of the engine's kernels with the GPU's timestamps. */
 
 import { stepFactors } from "../../../worker/engines/optimizer";
 import { openWebGPU } from "../../../worker/engines/tfjs/backend";

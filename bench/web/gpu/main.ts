@@ -63,7 +63,7 @@ async function each<T extends { readonly name: string }>(
 
 async function main(): Promise<void> {
   const adapter = await requestAdapter();
-  if (!adapter) throw new Error("This browser gives no WebGPU adapter.");
+  if (!adapter) throw new Error("This browser has no WebGPU adapter.");
   const { vendor, architecture, device, description } = adapter.info;
   results.about = {
     date: new Date().toISOString(),
@@ -98,7 +98,7 @@ async function main(): Promise<void> {
 
 function offer(): void {
   const link = element("download");
-  if (!(link instanceof HTMLAnchorElement)) throw new Error("#download is no link.");
+  if (!(link instanceof HTMLAnchorElement)) throw new Error("#download is not a link.");
   const json = JSON.stringify(results, null, 1);
   link.href = URL.createObjectURL(new Blob([json], { type: "application/json" }));
   link.download = "makemore-web-gpu.json";

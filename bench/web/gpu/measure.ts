@@ -24,7 +24,7 @@ export async function time(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-/** Warm-up, ms: an idle GPU takes a while to reach its full clock rate. */
+/** Duration of the warm-up, ms, because an idle GPU takes a while to reach its full clock rate. */
 const WARM_UP_MS = 300;
 
 /** Measures microseconds per step on a warm GPU, over about `settings.chunkMs`. */

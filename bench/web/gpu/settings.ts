@@ -7,14 +7,14 @@ function number(name: string, otherwise: number): number {
   const given = query.get(name);
   if (given === null) return otherwise;
   const value = Number(given);
-  if (!(value >= 0)) throw new Error(`?${name}= is a number, not "${given}".`);
+  if (!(value >= 0)) throw new Error(`?${name}= must be a number of at least 0, not "${given}".`);
   return value;
 }
 
 export const settings = {
   /** Sections to run, in their order: `?only=correct,sizes`. */
   only: query.get("only")?.split(","),
-  /** Whether to post lines to /log and the results to /done. */
+  /** Whether to send each line to /log and the results to /done. */
   report: query.has("report"),
   /** Sizes to measure, by the beginning of their names: `?sizes=batch 32,hidden 512`. */
   sizes: query.get("sizes")?.split(","),
