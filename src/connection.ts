@@ -5,22 +5,17 @@
 import { type Remote, wrap } from "comlink";
 import { version } from "../package.json";
 import { type AssetURLs, locateAssets, startWorker } from "./assetURLs";
-import { watchCallbacks } from "./callbacks";
-import { MakemoreError, SERVE_TOGETHER } from "./errors";
+import { lostMessage, MakemoreError, SERVE_TOGETHER } from "./errors";
 import type { Measurements, Outcome, WorkerAPI } from "./protocol";
 import type { MakemoreOptions } from "./types";
 
 /** Benchmarks of all workers of this page, so that a second worker does not repeat those of the first. */
 export const measurements: Measurements = new Map();
 
-/** All connections that have a worker. All must fail their calls, because a lost message does not say whose it was. */
-const connections = new Set<Connection>();
-watchCallbacks(() => {
-  for (const connection of connections) connection.failCalls();
-});
-
 /** Timeout for the worker's first message, ms. */
 const PATIENCE_MS = 60_000;
+/** Timeout for the worker's list of what it runs, ms. */
+const LIST_MS = 2000;
 
 export class Connection {
   readonly #worker: Worker;
@@ -28,6 +23,16 @@ export class Connection {
   readonly #ready: Promise<void>;
   readonly #pending = new Set<(error: MakemoreError) => void>();
   readonly #impatience: ReturnType<typeof setTimeout>;
+  /** Ids of comlink's requests without an answer. */
+  readonly #unanswered = new Set<string>();
+  /** Gives an answer to comlink. */
+  #receive: (event: MessageEvent) => void = () => {};
+  /** How often the worker was asked what it runs. */
+  #lists = 0;
+  /** Takes the worker's list of what it runs; undefined while nobody waits for one. */
+  #takeList: ((running: readonly string[]) => void) | undefined;
+  /** Whether a message was lost since the last list was asked for. */
+  #isLost = false;
   #answered = false;
   #ended = false;
 
@@ -44,8 +49,19 @@ export class Connection {
   ) {
     const files = locateAssets(options);
     this.#worker = startWorker(files.worker);
-    connections.add(this);
-    this.#api = wrap<WorkerAPI>(this.#worker);
+    const worker = this.#worker;
+    this.#api = wrap<WorkerAPI>({
+      // comlink adds one listener and keeps it.
+      addEventListener: (_, listener) => {
+        this.#receive = (event) => typeof listener === "function" && listener(event);
+      },
+      removeEventListener: () => {},
+      postMessage: (request, transfer = []) => {
+        worker.postMessage(request, transfer);
+        // After sending: a request that cannot be cloned throws above and never gets an answer.
+        this.#unanswered.add(request.id);
+      },
+    });
     this.#worker.onerror = async (event) => {
       event.preventDefault();
       this.end(
@@ -58,8 +74,14 @@ export class Connection {
       );
     };
     // Listen for the event, because Chromium's workers have no `onmessageerror` property.
-    this.#worker.addEventListener("messageerror", () => this.failCalls());
-    this.#worker.addEventListener("message", ({ data }) => data === "unreadable" && this.failCalls());
+    worker.addEventListener("messageerror", () => this.#findLost());
+    worker.addEventListener("message", (event) => {
+      const { data } = event;
+      this.#unanswered.delete(data.id);
+      if (data === "unreadable") this.#findLost();
+      else if (data.list === this.#lists) this.#takeList?.(data.running);
+      else this.#receive(event);
+    });
     this.#impatience = setTimeout(() => {
       const what = `has not answered for ${PATIENCE_MS / 1000} s: the network is slow, or it is not this package's`;
       this.end(new MakemoreError("LOAD_FAILED", `The worker ${files.worker} ${what}. ${SERVE_TOGETHER}`));
@@ -124,16 +146,36 @@ export class Connection {
     }
   }
 
-  /** Asks a running call to end soon. */
-  abort(id: number): void {
-    this.#api.abort(id).catch(() => {});
+  /** Asks a running call to end: at once, or softly. */
+  async tell(ending: "abort" | "stop", id: number): Promise<void> {
+    // The outcome of a lost message is an error: send it again.
+    while ((await this.#api[ending](id).catch(() => {})) !== undefined);
   }
 
-  /** Rejects the calls in flight, because a message of one of them is lost. The worker and its model stay. */
-  failCalls(): void {
-    const error = new MakemoreError("WORKER_FAILED", "A message was lost; the browser may lack memory.");
-    for (const reject of this.#pending) reject(error);
-    if (!this.#answered) this.end(error);
+  /**
+   * Fails the requests that are lost, or whose answers are. A lost message does not say whose it was, but messages
+   * arrive in order: what has no answer when the worker's list comes, and is not in it, is lost.
+   */
+  async #findLost(): Promise<void> {
+    this.#isLost = true;
+    if (this.#takeList) return;
+    const { code, message } = lostMessage();
+    while (this.#isLost && !this.#ended) {
+      this.#isLost = false;
+      const before = [...this.#unanswered];
+      const running = await new Promise<readonly string[]>((resolve) => {
+        this.#takeList = resolve;
+        // The list may be lost as well.
+        setTimeout(resolve, LIST_MS, []);
+        this.#worker.postMessage({ list: ++this.#lists });
+      }).catch((): string[] => []);
+      for (const id of before)
+        if (!running.includes(id) && this.#unanswered.delete(id))
+          this.#receive(
+            new MessageEvent("message", { data: { id, type: "RAW", value: { error: { code, message } } } }),
+          );
+    }
+    this.#takeList = undefined;
   }
 
   /** Stops the worker and rejects all pending calls. Calling it again does nothing. */
@@ -145,7 +187,6 @@ export class Connection {
     this.#worker.terminate();
     for (const reject of this.#pending) reject(error);
     this.#pending.clear();
-    connections.delete(this);
     this.onEnd(this);
   }
 }

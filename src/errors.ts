@@ -73,3 +73,8 @@ export class MakemoreError extends Error {
 
 /** The fix for a file of the package that did not arrive. */
 export const SERVE_TOGETHER = "Serve the package's files together, or set assetsURL to their folder.";
+
+/** The error of a call of which a message did not arrive, in either direction. */
+export function lostMessage(): MakemoreError {
+  return new MakemoreError("WORKER_FAILED", "A message was lost; the browser may lack memory.");
+}

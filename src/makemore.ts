@@ -3,7 +3,8 @@
  * to the worker, and this class makes sure that each call settles exactly once. The worker starts with the first call
  * that needs it.
  */
-import { proxy, transfer } from "comlink";
+import { transfer } from "comlink";
+import { callback } from "./callbacks";
 import { Connection, measurements } from "./connection";
 import { copyOptions } from "./copyOptions";
 import { MakemoreError } from "./errors";
@@ -168,8 +169,8 @@ export class Makemore {
     const found: string[] = [];
     const onPart = (words: string[]) => void found.push(...words);
     try {
-      await this.#stoppable("sample", rest, (api, id) =>
-        api.sample(id, plain, count, giveAway(rest.sender), proxy(onPart), giveAway(rest.avoid)),
+      await this.#stoppable("sample", rest, (api, id, stop) =>
+        api.sample(id, plain, count, giveAway(rest.sender), callback(onPart, stop), giveAway(rest.avoid)),
       );
       return found;
     } catch (error) {
@@ -208,7 +209,7 @@ export class Makemore {
           });
         call = this.#stoppable("words", rest, (api, id, stop) => {
           end = () => stop.abort();
-          return api.words(id, plain, giveAway(rest.sender), proxy(onPart), giveAway(rest.avoid));
+          return api.words(id, plain, giveAway(rest.sender), callback(onPart, stop), giveAway(rest.avoid));
         }).then(
           () => controller.close(),
           (error) => controller.error(error),
@@ -277,7 +278,7 @@ export class Makemore {
     await this.#stoppable("score", { signal, sender }, (api, id, stop) => {
       const onPart = async (part: ScoredWords) =>
         void scores.push(...(await inSlices(wordScores(part), stop.signal)));
-      return api.score(id, plain, giveAway(sender), proxy(onPart));
+      return api.score(id, plain, giveAway(sender), callback(onPart, stop));
     });
     return scores;
   }
@@ -302,9 +303,9 @@ export class Makemore {
     const { signal, ...plain } = copyOptions("classify", options);
     const sender = new WordSender(words, "classify");
     const found: Classification[] = [];
-    await this.#stoppable("classify", { signal, sender }, (api, id) => {
+    await this.#stoppable("classify", { signal, sender }, (api, id, stop) => {
       const onPart = (part: ClassifiedWords) => void found.push(...classifications(part));
-      return api.classify(id, plain, giveAway(sender), proxy(onPart));
+      return api.classify(id, plain, giveAway(sender), callback(onPart, stop));
     });
     return found;
   }
@@ -550,7 +551,7 @@ export class Makemore {
     const id = ++this.#calls;
     const given = new Promise<never>((_, reject) => {
       stop.signal.addEventListener("abort", () => {
-        connection.abort(id);
+        connection.tell("abort", id);
         sending.abort();
         setTimeout(() => reject(stop.signal.reason), STOP_MS);
       });
@@ -571,7 +572,7 @@ export class Makemore {
       return await Promise.race([answer, given]);
     } catch (error) {
       // The worker may still be running the call.
-      connection.abort(id);
+      connection.tell("abort", id);
       throw error;
     } finally {
       signal?.removeEventListener("abort", follow);
@@ -608,7 +609,7 @@ export class Makemore {
     try {
       const result = await this.#stoppable(name, rest, async (api, id, stop) => {
         const connection = this.#connection;
-        tell = () => void api.stop(id);
+        tell = () => void connection?.tell("stop", id);
         if (stopped) tell();
         const onEvent = (event: TrainEvent) => {
           // A message may still arrive after the worker is gone.
@@ -632,7 +633,7 @@ export class Makemore {
           }
         };
         try {
-          return await call(api, id, proxy(onEvent));
+          return await call(api, id, callback(onEvent, stop));
         } finally {
           over = true;
         }

@@ -1,5 +1,6 @@
 import { expose } from "comlink";
 import type { WorkerAPI } from "../../src/protocol";
+import { pageEndpoint } from "../../worker/endpoint";
 
 /** Answers `sample` with words. */
 export function sampling(words: string[]): WorkerAPI["sample"] {
@@ -19,6 +20,8 @@ export class FakeWorker extends EventTarget implements Worker {
   readonly onmessageerror = null;
   onerror: Worker["onerror"] = null;
   terminated = false;
+  /** The next message to or of the worker cannot be read, or none can. */
+  lose: "request" | "answer" | "all" | undefined;
   readonly #port: MessagePort;
 
   constructor(
@@ -30,9 +33,23 @@ export class FakeWorker extends EventTarget implements Worker {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.onmessage = (event) => {
-      if (!this.terminated) this.dispatchEvent(new MessageEvent("message", { data: event.data }));
+      if (!this.terminated) this.dispatchEvent(this.#received("answer", event.data));
     };
-    expose({ configure: async () => ({ value: undefined }), abort: () => {}, ...FakeWorker.api }, port2);
+    // Node's ports take no events of happy-dom.
+    const inside = Object.assign(new EventTarget(), {
+      postMessage: (message: unknown, transfer: Transferable[] = []) => port2.postMessage(message, transfer),
+    });
+    port2.onmessage = (event) => {
+      inside.dispatchEvent(this.#received("request", event.data));
+    };
+    const api = { configure: async () => ({ value: undefined }), abort: () => {}, ...FakeWorker.api };
+    expose(api, pageEndpoint(inside));
+  }
+
+  #received(kind: "request" | "answer", data: unknown): MessageEvent {
+    const isLost = this.lose === kind || this.lose === "all";
+    if (this.lose === kind) this.lose = undefined;
+    return new MessageEvent(isLost ? "messageerror" : "message", { data });
   }
 
   postMessage(message: unknown, transfer: Transferable[] | StructuredSerializeOptions = []): void {

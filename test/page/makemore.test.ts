@@ -4,7 +4,7 @@ import { observable } from "mobx";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import makemore, { Makemore, MakemoreError, type MakemoreErrorCode } from "../../src";
 import type { EncodedWords, TrainEvent, WorkerAPI, WorkerConfiguration } from "../../src/protocol";
-import type { ModelInfo, Progress } from "../../src/types";
+import type { Losses, ModelInfo, Progress } from "../../src/types";
 import { receiveWords } from "../../worker/data/receive";
 import { FakeWorker, sampling } from "./fakeWorker";
 import { model, progress, result } from "./training";
@@ -401,41 +401,97 @@ test("a worker that throws in mid-call rejects every call in flight with what it
   mm.dispose();
 });
 
+/** The next message to the worker arrives as one that cannot be read. */
+function loseRequest(worker: FakeWorker): void {
+  worker.lose = "request";
+}
+/** The next message of the worker arrives as one that cannot be read. */
+function loseAnswer(worker: FakeWorker): void {
+  worker.lose = "answer";
+}
+
 test.each([
-  ["of the worker", (worker: FakeWorker) => worker.dispatchEvent(new MessageEvent("messageerror"))],
-  [
-    "of the page",
-    (worker: FakeWorker) => worker.dispatchEvent(new MessageEvent("message", { data: "unreadable" })),
-  ],
-])(
-  "a message %s that cannot be read rejects the calls in flight; the worker and its model stay",
-  async (_, lose) => {
-    const aborted: number[] = [];
-    FakeWorker.api = {
-      load: async () => ({ value: model }),
-      evaluate: () => new Promise(() => {}),
-      sample: sampling(["again"]),
-      abort: (id) => void aborted.push(id),
-    };
-    const mm = new Makemore();
-    await mm.load(new Uint8Array(1));
-    const call = mm.evaluate();
-    await settle();
-    lose(lastWorker());
-    await expect(call).rejects.toMatchObject({
-      name: "MakemoreError",
-      code: "WORKER_FAILED",
-      message: expect.stringContaining("was lost"),
-    });
-    await settle();
-    // The worker may still be at it.
-    expect(aborted).toEqual([2]);
-    expect(lastWorker().terminated).toBe(false);
-    expect(mm.model).toEqual(model);
-    await expect(mm.sample(1)).resolves.toEqual(["again"]);
-    mm.dispose();
-  },
-);
+  ["to the worker", loseRequest],
+  ["of the worker", loseAnswer],
+])("a message %s that cannot be read rejects its call, and no other", async (_, lose) => {
+  const aborted: number[] = [];
+  let losses: (losses: Losses) => void = () => {};
+  FakeWorker.api = {
+    load: async () => ({ value: model }),
+    evaluate: () =>
+      new Promise((resolve) => {
+        losses = (value) => resolve({ value });
+      }),
+    next: async () => ({ value: [] }),
+    sample: sampling(["again"]),
+    abort: (id) => void aborted.push(id),
+  };
+  const mm = new Makemore();
+  await mm.load(new Uint8Array(1));
+  const evaluating = mm.evaluate();
+  await settle();
+  lose(lastWorker());
+  const next = mm.next("a");
+  const after = mm.sample(1);
+  await expect(next).rejects.toMatchObject({
+    name: "MakemoreError",
+    code: "WORKER_FAILED",
+    message: expect.stringContaining("was lost"),
+  });
+  await expect(after).resolves.toEqual(["again"]);
+  await settle();
+  // The worker may still be at it.
+  expect(aborted).toEqual([3]);
+  expect(lastWorker().terminated).toBe(false);
+  expect(mm.model).toEqual(model);
+  const found = { train: 1, validation: 2, test: 3 };
+  losses(found);
+  await expect(evaluating).resolves.toEqual(found);
+  mm.dispose();
+});
+
+test("an abort or a stop that the worker cannot read is sent again", async () => {
+  const told: string[] = [];
+  let end: () => void = () => {};
+  FakeWorker.api = {
+    train: () =>
+      new Promise((resolve) => {
+        end = () => resolve({ value: result });
+      }),
+    sample: () => new Promise(() => {}),
+    abort: () => void told.push("abort"),
+    stop: () => {
+      told.push("stop");
+      end();
+    },
+  };
+  const mm = new Makemore();
+  const training = mm.train(["ab"]);
+  await settle();
+  loseRequest(lastWorker());
+  mm.stop();
+  await training;
+  await vi.waitFor(() => expect(told.at(-1)).toBe("stop"));
+  const controller = new AbortController();
+  const sampling = mm.sample(1, { signal: controller.signal });
+  await settle();
+  loseRequest(lastWorker());
+  controller.abort(new Error("by the user"));
+  await expect(sampling).rejects.toThrow("by the user");
+  await vi.waitFor(() => expect(told.at(-1)).toBe("abort"));
+  mm.dispose();
+});
+
+test("a worker that can read nothing any more rejects the calls in flight", async () => {
+  FakeWorker.api = { evaluate: () => new Promise(() => {}), sample: sampling(["again"]) };
+  const mm = new Makemore();
+  await mm.sample(1);
+  lastWorker().lose = "all";
+  await expect(mm.evaluate()).rejects.toMatchObject({ code: "WORKER_FAILED" });
+  lastWorker().lose = undefined;
+  await expect(mm.sample(1)).resolves.toEqual(["again"]);
+  mm.dispose();
+});
 
 test("words that cannot be sent, and an answer that comlink could not pack, are MakemoreErrors", async () => {
   FakeWorker.api = {
