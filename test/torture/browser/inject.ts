@@ -52,9 +52,9 @@ export function inject(): Injection {
   const { buffers, lose } = injectGPU(hit);
   const sessions = injectRuntime(hit);
   const held = () => {
-    // Where tfjs keeps its engine; absent before it is loaded.
+    // Where tfjs keeps its engine; absent before it is loaded. Its `memory()` throws if no backend is open.
     const tfjs: unknown = Reflect.get(globalThis, "_tfengine");
-    const tensors = (tfjs as { memory(): { numTensors: number } } | undefined)?.memory().numTensors ?? 0;
+    const tensors = (tfjs as { state: { numTensors: number } } | undefined)?.state.numTensors ?? 0;
     return { buffers: buffers.size, tensors, sessions: sessions.size, databases: databases.size };
   };
   return Object.assign(injection, { held, lose });
