@@ -1,6 +1,7 @@
 import { copyFile, readFile, writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { relative, resolve } from "node:path";
 import { defineConfig, type Options } from "tsup";
+import { notices, sourceNames } from "./scripts/notices.mjs";
 
 /**
  * The main file and the worker's files are self-contained: none imports another, so each can be copied unchanged.
@@ -19,6 +20,7 @@ const common: Options = {
   splitting: false,
   treeshake: false,
   noExternal: [/./],
+  esbuildPlugins: [notices, sourceNames],
 };
 
 /**
@@ -49,12 +51,13 @@ const scripts: NonNullable<Options["esbuildPlugins"]>[number] = {
   name: "scripts",
   setup(build) {
     build.onResolve({ filter: /\?script$/ }, ({ path, resolveDir }) => ({
-      path: resolve(resolveDir, path.replace("?script", ".ts")),
+      // Relative, because source maps name it.
+      path: relative(".", resolve(resolveDir, path.replace("?script", ".ts"))),
       namespace: "script",
     }));
     build.onLoad({ filter: /./, namespace: "script" }, async ({ path }) => {
       const { code } = await build.esbuild.transform(await readFile(path), { loader: "ts", minify: true });
-      return { contents: code, loader: "text", watchFiles: [path] };
+      return { contents: code, loader: "text", watchFiles: [resolve(path)] };
     });
   },
 };
@@ -96,7 +99,7 @@ export default defineConfig([
     ...common,
     entry: { react: "src/react.ts" },
     noExternal: [],
-    esbuildPlugins: [mainByName],
+    esbuildPlugins: [notices, sourceNames, mainByName],
     onSuccess: () => developmentEntry("react"),
   },
   {
@@ -114,7 +117,7 @@ export default defineConfig([
     esbuildOptions(options) {
       options.inject = ["src/node/page.ts"];
     },
-    esbuildPlugins: [scripts],
+    esbuildPlugins: [notices, sourceNames, scripts],
   },
   {
     ...common,
@@ -129,7 +132,7 @@ export default defineConfig([
     esbuildOptions(options) {
       options.inject = ["src/node/page.ts"];
     },
-    esbuildPlugins: [scripts],
+    esbuildPlugins: [notices, sourceNames, scripts],
   },
   { ...inWorker, entry: { "makemore-web/worker": "worker/worker.ts" } },
   {
