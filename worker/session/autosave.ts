@@ -1,6 +1,7 @@
 /** Saves a running training under a name, so that a closed tab loses only seconds of it. */
 import type { Dataset } from "../data/dataset";
 import type { Checkpoint } from "../training/checkpoint";
+import { now } from "../training/pace";
 import { saveModel } from "./storage";
 
 /** Minimum time from the end of one save to the start of the next, ms. */
@@ -13,7 +14,7 @@ export class Autosave {
   readonly #said = new Set<string>();
   #writing: Promise<void> = Promise.resolve();
   #isWriting = false;
-  #savedAt = performance.now();
+  #savedAt = now();
 
   /** @param say called once per distinct reason for a failed save */
   constructor(name: string, dataset: Dataset, say: (notice: string) => void) {
@@ -24,8 +25,7 @@ export class Autosave {
 
   /** Saves a checkpoint, unless another was saved less than `PAUSE_MS` ago. */
   offer(checkpoint: Checkpoint): void {
-    if (!this.#isWriting && performance.now() - this.#savedAt >= PAUSE_MS)
-      this.#writing = this.#save(checkpoint);
+    if (!this.#isWriting && now() - this.#savedAt >= PAUSE_MS) this.#writing = this.#save(checkpoint);
   }
 
   /** Saves the last checkpoint. Never rejects. */
@@ -45,7 +45,7 @@ export class Autosave {
       this.#say(`The model of step ${checkpoint.step} was not saved: ${reason}`);
     } finally {
       this.#isWriting = false;
-      this.#savedAt = performance.now();
+      this.#savedAt = now();
     }
   }
 }

@@ -13,6 +13,7 @@ import { type Choice, replaceEngine } from "../training/chooseEngine";
 import { Forecast } from "../training/forecast";
 import { modelInfo } from "../training/modelInfo";
 import { explosion, overfitting } from "../training/notices";
+import { now } from "../training/pace";
 import { smooth } from "../training/smooth";
 import { Training } from "../training/training";
 import type { Validated, Watch } from "../training/watch";
@@ -60,7 +61,7 @@ interface Ready {
 }
 
 export async function learn(shared: Shared, call: Learn): Promise<TrainResult> {
-  const started = performance.now();
+  const started = now();
   const { signal, softStop } = call;
   const ready = await call.open(() => setUp(shared, call));
   const { start, choice, forecast, training } = ready;
@@ -84,7 +85,7 @@ export async function learn(shared: Shared, call: Learn): Promise<TrainResult> {
       copies,
       backend: engine.backend,
       device: engine.device,
-      seconds: (performance.now() - started) / 1000,
+      seconds: (now() - started) / 1000,
       losses,
       smoothed: smooth(losses),
       words: dataset.stats,

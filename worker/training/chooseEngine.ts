@@ -9,6 +9,7 @@ import type { Measurements } from "../../src/protocol";
 import type { BackendMeasurement, MakemoreOptions } from "../../src/types";
 import { type Backend, byRank, type Engines } from "../engines";
 import type { Engine, EngineFactory, EngineSetup } from "../engines/engine";
+import { now } from "./pace";
 
 /** Minimum duration of a benchmark, ms, because clocks may tick in whole milliseconds. */
 const MEASURE_MS = 15;
@@ -157,10 +158,10 @@ function messageOf(error: unknown): string {
 /** Times chunks of growing length, as training runs them: longer chunks have less overhead per step. */
 async function msPerStep(engine: Engine): Promise<number> {
   const timed = async (steps: number) => {
-    const started = performance.now();
+    const started = now();
     // Learning rate 0: timing leaves the weights unchanged.
     await engine.run(0, new Float32Array(steps));
-    return performance.now() - started;
+    return now() - started;
   };
   // The first step includes compilation.
   const first = await timed(1);

@@ -9,6 +9,7 @@ import type { Losses, Progress } from "../../src/types";
 import type { Dataset } from "../data/dataset";
 import { type Engine, isEngineLost } from "../engines/engine";
 import type { Checkpoint } from "./checkpoint";
+import { now, Pace } from "./pace";
 import { learningRates } from "./schedule";
 import type { Watch } from "./watch";
 
@@ -129,7 +130,7 @@ export class Training {
     const { evalEvery, sampleEvery, watch, onProgress } = this.options;
     const pace = new Pace();
     let steps = 1;
-    let snapshotAt = performance.now();
+    let snapshotAt = now();
     let reportedAt = -PROGRESS_MS;
     let reportedStep = this.#step;
     const due = (every: number) => every > 0 && this.#step % every === 0;
@@ -143,13 +144,13 @@ export class Training {
         untilDue(sampleEvery),
         (watch?.next(this.#step) ?? recipe.steps) - this.#step,
       );
-      const started = performance.now();
+      const started = now();
       const losses = await engine.run(
         this.#step,
         learningRates(recipe.learningRate, this.#step, count, recipe.steps),
       );
       // Clocks may tick in whole milliseconds.
-      const ms = Math.max(1, performance.now() - started);
+      const ms = Math.max(1, now() - started);
       if (count === steps || ms > CHUNK_MS)
         steps = Math.max(1, Math.min(GROWTH * steps, Math.floor((CHUNK_MS * count) / ms)));
       this.#refuseNonsense(losses);
@@ -160,20 +161,20 @@ export class Training {
       const looks = watch?.isDue(this.#step) ?? false;
       if (looks) {
         await this.#keep(engine);
-        snapshotAt = performance.now();
+        snapshotAt = now();
         if (watch) this.#endedEarly = !(await watch.look(this.#checkpoint));
       }
 
       const finished = this.#step === this.steps || this.#stopped;
       const evaluates = due(evalEvery);
       const samples = due(sampleEvery);
-      if (!looks && (evaluates || samples || finished || performance.now() - snapshotAt > SNAPSHOT_MS)) {
+      if (!looks && (evaluates || samples || finished || now() - snapshotAt > SNAPSHOT_MS)) {
         await this.#keep(engine);
-        snapshotAt = performance.now();
+        snapshotAt = now();
       }
 
       // Always report evaluations and samples; if it is too soon after the last report, wait.
-      const wait = reportedAt + PROGRESS_MS - performance.now();
+      const wait = reportedAt + PROGRESS_MS - now();
       if (evaluates || samples || finished || wait <= 0) {
         const extras = {
           ...(evaluates ? { evaluation: await this.options.evaluate(this.#checkpoint) } : {}),
@@ -181,7 +182,7 @@ export class Training {
         };
         // Stopped meanwhile: results may be partial, so do not report them.
         if (this.#stopped) break;
-        const late = reportedAt + PROGRESS_MS - performance.now();
+        const late = reportedAt + PROGRESS_MS - now();
         if (late > 0) await delay(late);
         const stepsPerSecond = pace.stepsPerSecond();
         const notice = this.notices.slice(this.#noticesReported).join(" ");
@@ -197,7 +198,7 @@ export class Training {
           ...extras,
           ...(notice ? { notice } : {}),
         });
-        reportedAt = performance.now();
+        reportedAt = now();
         reportedStep = this.#step;
       }
       await nextTask();
@@ -248,26 +249,6 @@ export class Training {
   /** Steps done so far. */
   get step(): number {
     return this.#step;
-  }
-}
-
-/** Measures the steps per second over about the last second. */
-class Pace {
-  readonly #marks: { time: number; steps: number }[] = [{ time: performance.now(), steps: 0 }];
-
-  add(steps: number): void {
-    const last = this.#marks.at(-1);
-    this.#marks.push({ time: performance.now(), steps: (last?.steps ?? 0) + steps });
-    while (this.#marks.length > 2 && performance.now() - (this.#marks[1]?.time ?? 0) > 1000)
-      this.#marks.shift();
-  }
-
-  stepsPerSecond(): number {
-    const first = this.#marks[0];
-    const last = this.#marks.at(-1);
-    if (!first || !last) return 0;
-    // A clock may be as coarse as a millisecond.
-    return ((last.steps - first.steps) * 1000) / Math.max(1, last.time - first.time);
   }
 }
 
