@@ -10,13 +10,13 @@ import { pytorchRun } from "./pytorch";
 
 export const LETTERS = new Vocabulary([..."abcdefghijklmnopqrstuvwxyz"]);
 
-/** Of `size` ids in all, the boundary's included. */
+/** Makes a vocabulary of `size` ids, including the boundary's. */
 export function vocabularyOf(size: number): Vocabulary {
-  // From "a" on, then whatever Unicode has; none of the first 50,000 is a surrogate.
+  // Unicode's characters from "a" on. None of the first 50,000 is a surrogate.
   return new Vocabulary(Array.from({ length: size - 1 }, (_, i) => String.fromCodePoint(97 + i)));
 }
 
-/** PyTorch's model as it stands after the fixture's 20 steps of SGD. */
+/** PyTorch's model after the fixture's 20 steps of SGD. */
 export function pytorchCheckpoint(name: "mlp" | "wavenet"): Checkpoint {
   const { network, after, running } = pytorchRun(name);
   const {
@@ -30,8 +30,8 @@ export function pytorchCheckpoint(name: "mlp" | "wavenet"): Checkpoint {
 }
 
 /**
- * A model of any shape with random numbers everywhere, running statistics and AdamW's moments
- * included, so that no scale is 1 and no shift 0.
+ * Makes a model of any shape with random numbers everywhere, including running statistics and AdamW's moments. So no
+ * scale is 1, and no shift is 0.
  */
 export function randomCheckpoint(
   model: ModelChoice | readonly LayerSpec[],
@@ -66,7 +66,7 @@ export function randomCheckpoint(
   return { vocabulary, network, parameters, step: 1234, recipe, optimizerState };
 }
 
-/** A model whose words are about as long as names. */
+/** Makes a model whose words are about as long as names. */
 export function namer(): Checkpoint {
   const checkpoint = randomCheckpoint({ contextLength: 8, embedding: 6, hidden: 16 });
   const bias = checkpoint.parameters.get("linear4.bias");

@@ -1,4 +1,4 @@
-/** Networks, optimisers and words on which the tests of every engine train. */
+/** Networks, optimisers and words for the tests of all engines. */
 import type { AdamW, LayerSpec, SGD } from "../src/types";
 import type { TokenStream } from "../worker/data/dataset";
 import type { EngineSetup } from "../worker/engines/engine";
@@ -20,10 +20,10 @@ export const adamw: Complete<AdamW> = {
  */
 export const smoothAdamw: Complete<AdamW> = { ...adamw, epsilon: 1e-3 };
 
-/** Quick to compile for, with every part: two levels with norm and tanh, and a head with bias. */
+/** A network that compiles quickly but has every part: two levels with norm and tanh, and a head with bias. */
 export const small = buildNetwork(architecture({ contextLength: 4, embedding: 5, hidden: 12 }), 11);
 
-/** Words of all lengths up to 10 over ids 1 to vocabularySize - 1; its bytes do not fill whole words. */
+/** Words of all lengths up to 10 over ids 1 to vocabularySize - 1. The number of bytes is no multiple of 4. */
 export function someStream(vocabularySize: number): TokenStream {
   const tokens = [0];
   for (let i = 0; i < 200; i++) {
@@ -33,7 +33,7 @@ export function someStream(vocabularySize: number): TokenStream {
   return vocabularySize > 256 ? Uint16Array.from(tokens) : Uint8Array.from(tokens);
 }
 
-/** Like `someStream`, over fewer characters: the last two ids are groups, which alternate before the words. */
+/** Like `someStream`, but the last two ids are groups; the words begin with one or the other in turn. */
 export function groupedStream(vocabularySize: number): TokenStream {
   const stream = someStream(vocabularySize - 2);
   const tokens: number[] = [];
@@ -50,19 +50,19 @@ export function someSetup(network: Network, change: Partial<EngineSetup> = {}): 
     parameters: initialParameters(network, 1),
     optimizer: adamw,
     stream: someStream(network.vocabularySize),
-    // Above 2^31: an engine must take it as unsigned.
+    // Above 2^31, because an engine must read it as unsigned.
     seed: 4_000_000_007,
     batchSize: 8,
     ...change,
   };
 }
 
-/** A different rate per step, so that a step that uses the wrong rate is noticed. */
+/** Makes a different rate per step, so that tests notice a step with the wrong rate. */
 export function someRates(steps: number, peak = 0.01): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: steps }, (_, i) => peak / (1 + i / 8));
 }
 
-/** A network to train, in which batches. */
+/** A network to train, and the batch size. */
 export interface Sizes {
   readonly name: string;
   readonly specs: readonly LayerSpec[];
@@ -70,7 +70,7 @@ export interface Sizes {
   readonly batchSize: number;
 }
 
-/** Each of the ways in which a block may differ from the lecture's, and sizes that pad badly. */
+/** Blocks that differ from the lecture's in every possible way, and sizes that need padding. */
 export const oddSizes: readonly Sizes[] = [
   {
     name: "vocabulary 2, hidden 5, batch 1, biases and no norm",

@@ -10,7 +10,7 @@ import { expectMoments } from "./moments";
 import { allowedDifference, largestDifference, type PyTorchRecipe, pytorchRun } from "./pytorch";
 import { Reference } from "./reference";
 
-/** A run beside the float64 reference. */
+/** A run to compare with the float64 reference. */
 export interface ReferenceCase extends Sizes {
   readonly optimizer: EngineSetup["optimizer"];
 }
@@ -29,13 +29,13 @@ export interface EngineUnderTest {
   /** PyTorch's runs of AdamW in each order and with each kind of targets. */
   readonly recipes: readonly PyTorchRecipe[];
   readonly cases: readonly ReferenceCase[];
-  /** Trained in each order and with each kind of targets. */
+  /** Networks to train in each order and with each kind of targets. */
   readonly examplesWith: readonly Sizes[];
-  /** Checked after each test, when all engines are disposed. */
+  /** Runs after each test, when all engines are disposed. */
   afterDispose?(): void | Promise<void>;
 }
 
-/** What the runs that must repeat to the bit are made with. */
+/** The optimisers and the number of steps of the runs that must repeat bit for bit. */
 export interface RepeatedRuns {
   readonly optimizers: readonly EngineSetup["optimizer"][];
   readonly steps: number;
@@ -55,7 +55,7 @@ const groupedChoices = [
   { order: "even", targets: "soft", teacher: "ngram" },
 ] as const;
 
-/** Makes engines that are disposed of after each test. */
+/** Returns a function that makes engines and disposes of them after each test. */
 function creator({ create, afterDispose }: EngineUnderTest): EngineUnderTest["create"] {
   const made: Engine[] = [];
   afterEach(async () => {
@@ -69,7 +69,7 @@ function creator({ create, afterDispose }: EngineUnderTest): EngineUnderTest["cr
   };
 }
 
-/** Defines the tests of the numbers, against PyTorch and a float64 reference. */
+/** Defines the tests that compare an engine's numbers with PyTorch and a float64 reference. */
 export function testNumbers(engines: readonly EngineUnderTest[]): void {
   describe.each(engines)("numbers: $name", (engine) => {
     const { runs, recipes, cases, examplesWith, says } = engine;
@@ -124,14 +124,14 @@ export function testNumbers(engines: readonly EngineUnderTest[]): void {
         const reference = new Reference(setup);
         const trained = await create(setup);
         const rates = someRates(4, 0.1);
-        // Far on, examples drawn are more than 2^32; a teacher works at the beginning.
+        // At a late step the number of drawn examples exceeds 2^32. A teacher works only in early steps.
         const first = choice.teacher === "none" ? 1_000_000_007 : 5;
         expect(largestDifference(await trained.run(first, rates), reference.run(first, rates))).toBeLessThan(
           1e-5,
         );
         const { parameters } = await trained.read();
         expectFollows(parameters, reference.parameters, setup.parameters, rates.length);
-        // Positions from the caller have hard targets.
+        // If the caller gives the positions, targets are hard.
         const positions = Uint32Array.from(
           { length: 2 * batchSize },
           (_, i) => 1 + ((i * 3) % exampleCount(stream)),
@@ -191,7 +191,7 @@ export function testRuns(engines: readonly (EngineUnderTest & RepeatedRuns)[]): 
     });
 
     test.each(optimizers)(
-      "the same run gives the same bits, in any chunks, and goes on from what read() gave: $type",
+      "the same run gives the same bits, in any chunks and when continued from read(): $type",
       async (optimizer) => {
         const setup = someSetup(small, { optimizer });
         const rates = someRates(steps);
@@ -213,7 +213,7 @@ export function testRuns(engines: readonly (EngineUnderTest & RepeatedRuns)[]): 
       },
     );
 
-    test("reading in between changes nothing, and its numbers are copies", async () => {
+    test("read() between two runs changes nothing, and returns copies", async () => {
       const setup = someSetup(small);
       const [watched, alone] = [await create(setup), await create(setup)];
       const rates = someRates(3);
@@ -228,7 +228,7 @@ export function testRuns(engines: readonly (EngineUnderTest & RepeatedRuns)[]): 
       expect(setup.parameters).toEqual(initialParameters(small, 1));
     });
 
-    test("it may be disposed of twice", async () => {
+    test("dispose() can be called twice", async () => {
       const trained = await create(someSetup(small));
       await trained.run(0, someRates(1));
       trained.dispose();
@@ -245,7 +245,7 @@ function expectFollows(
 ): void {
   expect([...actual.keys()].sort()).toEqual([...expected.keys()].sort());
   for (const [name, values] of expected) {
-    // A bias before a norm has a gradient of 0; in the reference it is a float64 rounding error.
+    // The gradient of a bias before a norm is 0. The reference has a float64 rounding error instead, hence 1e-10.
     const allowed = 1e-10 + allowedDifference(before.get(name) ?? [], values, steps);
     expect(largestDifference(actual.get(name) ?? [], values), name).toBeLessThanOrEqual(allowed);
   }

@@ -1,6 +1,6 @@
 /**
- * PyTorch's runs of the families that read words (test/fixtures) in this project's terms: a network, its numbers before
- * and after, and the minibatches as word starts in a token stream, ready to be fed to any engine.
+ * PyTorch's runs of the families that read words (test/fixtures), converted for this project's engines: a network, its
+ * numbers before and after, and the minibatches as word starts in a token stream.
  */
 import { expect, test } from "vitest";
 import type { Engine, EngineSetup } from "../worker/engines/engine";
@@ -25,7 +25,7 @@ interface Fixture {
     readonly layers: number;
     readonly heads: number;
     readonly embedding: number;
-    /** Of a recurrent cell or the bag of words. */
+    /** Width of a recurrent cell or of the bag of words. */
     readonly hidden?: number;
     /** Channels of the hidden layer of a block's MLP. */
     readonly mlp?: number;
@@ -60,12 +60,12 @@ export const families: readonly Family[] = ["bigram", "bow", "rnn", "gru", "lstm
 
 /** A run of one of these models. */
 export interface FamilyRun extends PyTorchTraining {
-  /** After the last step: words padded at their ends, [rows, time], and the logits of each place. */
+  /** After the last step: words padded at their ends, [rows, time], and the logits of each position. */
   readonly evaluation: {
     readonly tokens: readonly (readonly number[])[];
     readonly logits: readonly number[];
   };
-  /** Numbers of the model, as PyTorch counts them. */
+  /** Number of the model's parameters, as PyTorch counts them. */
   readonly parameterCount: number;
 }
 
@@ -115,7 +115,7 @@ function sizesOf(family: Family, { config }: Fixture): ArchitectureSizes {
   }
 }
 
-/** Values by our names; each has the fixture's shape. */
+/** Returns the fixture's values by our names. Checks the shape of each. */
 function ours(network: Network, values: Fixture["before"]): Parameters {
   const theirs = names(network);
   return new Map(
@@ -127,7 +127,7 @@ function ours(network: Network, values: Fixture["before"]): Parameters {
   );
 }
 
-/** PyTorch's name of each parameter, by ours. */
+/** Returns PyTorch's name for each of our parameter names. */
 function names(network: Network): Map<string, string> {
   const cells: Readonly<Record<string, string>> = { update: "cellz", reset: "cellr", candidate: "celln" };
   const last = network.layers.at(-1)?.name;
@@ -157,14 +157,14 @@ function names(network: Network): Map<string, string> {
   return new Map(network.parameters.map(({ name }) => [name, translate(name)]));
 }
 
-/** Gives a network's logits with these numbers, of each place of words padded at their ends, [rows, time]. */
+/** Computes a network's logits with these parameters, for each position of words padded at their ends, [rows, time]. */
 type Logits = (
   network: Network,
   parameters: Parameters,
   tokens: readonly (readonly number[])[],
 ) => Promise<ArrayLike<number>>;
 
-/** The logits of words by tfjs's predictor: what `testFamilies` asks for. */
+/** Computes the logits of words with tfjs's predictor, for `testFamilies`. */
 export function tfjsLogits(options: TfjsOptions): Logits {
   return async (network, parameters, tokens) => {
     const predictor = await createTfjsPredictor(network, tokens.length, options);
@@ -174,10 +174,10 @@ export function tfjsLogits(options: TfjsOptions): Logits {
 }
 
 /**
- * Defines the tests that hold an engine against PyTorch's runs of every family.
+ * Defines the tests that compare an engine with PyTorch's runs of every family.
  *
- * @param create makes the engine; it is disposed of here
- * @param backend what the engine says it is
+ * @param create makes the engine; the tests dispose of it
+ * @param backend the expected `backend` of the engine
  */
 export function testFamilies(
   create: (setup: EngineSetup) => Promise<Engine>,
@@ -207,7 +207,7 @@ export function testFamilies(
       }
       const { tokens, logits: expected } = run.evaluation;
       const width = network.vocabularySize;
-      // A predictor's numbers at padding are arbitrary.
+      // A predictor's numbers for padding are arbitrary.
       const isReal = tokens.flatMap((row) => row.map((token, place) => place === 0 || token !== 0));
       const real = (values: ArrayLike<number>) =>
         Array.from(values).filter((_, i) => isReal[Math.floor(i / width)]);

@@ -1,4 +1,4 @@
-/** A single layer beside PyTorch's: forward and backward in tfjs, and its ONNX nodes in ONNX Runtime. */
+/** Compares a single layer with PyTorch's: forward and backward in tfjs, and its ONNX nodes in ONNX Runtime. */
 import * as ort from "onnxruntime-node";
 import { expect } from "vitest";
 import { openBackend, tf } from "../worker/engines/tfjs/backend";
@@ -22,10 +22,10 @@ interface Fixture {
 
 const fixtures: Readonly<Record<string, Fixture>> = pytorch;
 
-/** Float32 rounding of numbers up to about 10, through a handful of operations. */
+/** Float32 rounding of numbers up to about 10, over a few operations. */
 const TOLERANCE = 1e-5;
 
-/** Checks a layer with its default options; the fixture is the one of its type. */
+/** Checks a layer with its default options against the fixture of its type. */
 export async function expectPyTorch(spec: LayerSpec): Promise<void> {
   const fixture = fixtures[spec.type] ?? expect.fail(`There is no fixture of ${spec.type}.`);
   const { shape, x, dy, parameters, y, dx, gradients } = fixture;

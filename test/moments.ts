@@ -1,9 +1,9 @@
-/** AdamW's moments against a reference's. */
+/** Compares AdamW's moments with a reference's. */
 import { expect } from "vitest";
 import type { OptimizerState } from "../worker/optimizers/optimizer";
 import { largestDifference } from "./pytorch";
 
-/** AdamW's moments beside the float64 reference: to float32 rounding of the largest of a parameter. */
+/** Compares AdamW's moments with the float64 reference. The tolerance is relative to a parameter's largest moment. */
 export function expectMoments(
   state: OptimizerState | undefined,
   expected: Record<"m" | "v", ReadonlyMap<string, Float64Array>>,

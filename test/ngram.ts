@@ -1,4 +1,4 @@
-/** The n-gram teacher in the plainest way, as the reference states it. */
+/** A simple n-gram teacher, as the reference describes it. */
 import { readContext, type TokenStream } from "../worker/data/dataset";
 
 /** Context and target of each example, as the lecture's `build_dataset` lists them, sorted as strings of ids. */
@@ -14,7 +14,7 @@ export function listed(stream: TokenStream, contextLength: number) {
   });
 }
 
-/** The reference's loop, one example left out of its own counts at a time. */
+/** The reference's loop: the counts for an example leave out that example. */
 export function ngram(
   examples: ReturnType<typeof listed>,
   context: string,

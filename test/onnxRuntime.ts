@@ -1,4 +1,4 @@
-/** Exported files, run by ONNX Runtime for Node as any caller would run them. */
+/** Runs exported files in ONNX Runtime for Node, as any caller would. */
 import * as ort from "onnxruntime-node";
 import { BOUNDARY } from "../worker/data/vocabulary";
 import type { State } from "../worker/onnx/incremental";
@@ -12,12 +12,12 @@ export interface Logits {
   readonly values: Float32Array;
 }
 
-/** An int32 tensor of rows of equal length. */
+/** Makes an int32 tensor from rows of equal length. */
 export function int32(rows: readonly (readonly number[])[]): ort.Tensor {
   return new ort.Tensor("int32", Int32Array.from(rows.flat()), [rows.length, rows[0]?.length ?? 0]);
 }
 
-/** Runs a file once and gives back `logits`. */
+/** Runs a file once and returns `logits`. */
 export async function runFile(file: Uint8Array, feeds: Record<string, ort.Tensor>): Promise<Logits> {
   const session = await ort.InferenceSession.create(file);
   const { logits } = await session.run(feeds);
@@ -25,13 +25,13 @@ export async function runFile(file: Uint8Array, feeds: Record<string, ort.Tensor
   return toLogits(logits);
 }
 
-/** The contexts of every position of a word, its end included. */
+/** Returns the context of every position of a word, including its end. */
 export function contextsOf(word: readonly number[], contextLength: number): number[][] {
   const padded = [...new Array<number>(contextLength).fill(BOUNDARY), ...word];
   return Array.from({ length: word.length + 1 }, (_, t) => padded.slice(t, t + contextLength));
 }
 
-/** The window form's logits of every position of words, word after word. */
+/** Computes the window form's logits for every position of the words, word after word. */
 export async function windowLogits(
   checkpoint: Checkpoint,
   words: readonly (readonly number[])[],
@@ -41,7 +41,7 @@ export async function windowLogits(
   return (await runFile(file, { context: int32(contexts) })).values;
 }
 
-/** The same by the float64 reference, which knows nothing of ONNX. */
+/** Computes the same with the float64 reference, which does not use ONNX. */
 export function referenceLogits(
   { network, parameters, recipe }: Checkpoint,
   words: readonly (readonly number[])[],
@@ -57,7 +57,7 @@ export function referenceLogits(
   return new Reference(setup).logits(words.flatMap((word) => contextsOf(word, network.contextLength)));
 }
 
-/** The same by the convolution form: all words in one batch, filled up with 0 at their end. */
+/** Computes the same with the convolution form: all words in one batch, padded with 0 at their ends. */
 export async function convolutionLogits(
   checkpoint: Checkpoint,
   words: readonly (readonly number[])[],
@@ -68,7 +68,7 @@ export async function convolutionLogits(
   const { dims, values } = await runFile(file, { tokens: int32(rows) });
   const width = checkpoint.vocabulary.size;
   if (`${dims}` !== `${[words.length, longest + 1, width]}`) throw new Error(`The logits are [${dims}].`);
-  // Only positions up to a word's end are its own.
+  // Leave out the padding after each word's end.
   return concatenate(
     words.map((word, i) => {
       const from = i * (longest + 1) * width;
@@ -77,7 +77,7 @@ export async function convolutionLogits(
   );
 }
 
-/** The same by the incremental form, a word at a time, keeping its state as docs/onnx.md says. */
+/** Computes the same with the incremental form, one word at a time. Keeps the state as docs/onnx.md says. */
 export async function incrementalLogits(
   checkpoint: Checkpoint,
   words: readonly (readonly number[])[],

@@ -5,7 +5,7 @@ import type { Checkpoint } from "../worker/training/checkpoint";
 import { largestDifference } from "./pytorch";
 import { Reference } from "./reference";
 
-/** Contexts of a prediction in all: more than one pass of any predictor. */
+/** Number of contexts: more than any predictor computes in one pass. */
 const CONTEXTS = 300;
 
 /** Loads a model, and compares its logits with those of the float64 reference. */
@@ -25,6 +25,6 @@ export async function expectReferenceLogits(predictor: Predictor, checkpoint: Ch
   }
   const { optimizer } = recipe;
   const setup = { network, parameters, optimizer, stream: new Uint8Array(0), seed: 0, batchSize: 1 };
-  // Logits are up to about 10: float32 rounding over three levels.
+  // Float32 rounding over three levels, with logits up to about 10.
   expect(largestDifference(logits, new Reference(setup).logits(contexts))).toBeLessThan(1e-4);
 }

@@ -1,7 +1,6 @@
 /**
- * PyTorch's own training runs (test/fixtures) in this project's terms: a network, its numbers
- * before and after, and the minibatches as positions in a token stream, ready to be fed to any
- * engine.
+ * PyTorch's training runs (test/fixtures), converted for this project's engines: a network, its numbers before and
+ * after, and the minibatches as positions in a token stream.
  */
 import { exampleCount, type TokenStream } from "../worker/data/dataset";
 import { type ExampleChoice, prepareExamples } from "../worker/data/examples";
@@ -14,17 +13,17 @@ import mlp from "./fixtures/pytorch-mlp.json";
 import recipe from "./fixtures/pytorch-recipe.json";
 import wavenet from "./fixtures/pytorch-wavenet.json";
 
-/** A run of plain SGD. Every map is by this project's parameter names, row-major. */
+/** A run of plain SGD. The keys of each map are this project's parameter names; the values are row-major. */
 export interface PyTorchTraining {
   readonly network: Network;
-  /** Before the first step, running statistics included: what an engine is set up with. */
+  /** Values before the first step, including running statistics, for an engine's setup. */
   readonly parameters: Parameters;
   /** Holds every example of every minibatch. */
   readonly stream: TokenStream;
   /** The minibatches, [steps, batchSize]: positions of their targets in `stream`, or of their words' first tokens. */
   readonly positions: Uint32Array<ArrayBuffer>;
   readonly batchSize: number;
-  /** One per step, the same each time. */
+  /** One per step, all equal. */
   readonly learningRates: Float32Array<ArrayBuffer>;
   /** Mean cross entropy of each step. */
   readonly losses: readonly number[];
@@ -32,17 +31,17 @@ export interface PyTorchTraining {
   readonly after: Parameters;
 }
 
-/** A run of one of the lecture's models. In `stream`, each example is a word of its own. */
+/** A run of one of the lecture's models. In `stream`, each example is a separate word. */
 export interface PyTorchRun extends PyTorchTraining {
   /** Running means and variances after the last step. */
   readonly running: Parameters;
-  /** Evaluation mode after the last step: contexts, and the logits of each. */
+  /** Contexts, and the logits of each in evaluation mode after the last step. */
   readonly evaluation: { readonly contexts: readonly number[][]; readonly logits: readonly number[][] };
 }
 
 type Fixture = typeof mlp | typeof wavenet;
 
-/** The lecture's first (`mlp`) or last (`wavenet`) architecture, at the fixture's size. */
+/** Returns the run of the lecture's first (`mlp`) or last (`wavenet`) architecture, at the fixture's size. */
 export function pytorchRun(name: "mlp" | "wavenet"): PyTorchRun {
   const fixture = name === "mlp" ? mlp : wavenet;
   const { block_size, embedding, hidden, folds, vocab, batch, learning_rate } = fixture.config;
@@ -61,7 +60,7 @@ export function pytorchRun(name: "mlp" | "wavenet"): PyTorchRun {
   };
 }
 
-/** A run of AdamW on examples that both sides draw for themselves. */
+/** A run of AdamW. PyTorch and our engines each draw the examples themselves. */
 export interface PyTorchRecipe {
   /** Order, targets and teacher. */
   readonly name: string;
@@ -72,7 +71,7 @@ export interface PyTorchRecipe {
   readonly after: Parameters;
 }
 
-/** All orders, targets and teachers of the fixture. */
+/** Returns the runs of the fixture: all orders, targets and teachers. */
 export function pytorchRecipes(): PyTorchRecipe[] {
   const {
     block_size: contextLength,
@@ -91,7 +90,7 @@ export function pytorchRecipes(): PyTorchRecipe[] {
   const [beta1 = 0, beta2 = 0] = adamw.betas;
   const { eps: epsilon, weight_decay: weightDecay } = adamw;
   return recipe.runs.map(({ order, targets, teacher, losses, after, running }) => {
-    // The fixture's names for them are ours.
+    // The fixture uses our names for these.
     const choice = { order, targets, teacher, steps } as ExampleChoice;
     const examples = prepareExamples(stream, network, choice);
     return {
@@ -116,10 +115,11 @@ export function pytorchRecipes(): PyTorchRecipe[] {
 }
 
 /**
- * How far a tensor may be from PyTorch's: 1e-4 of the largest update, and the random walk of the
- * roundings to float32 that both sides have been through, one a step of at most half a unit in the
- * last place (they are what shows where a tensor hardly moved, as gamma, near 1). Twice that half
- * is 3.5 standard deviations: what the furthest of a few hundred numbers reaches.
+ * Returns the allowed difference between a tensor and PyTorch's: 1e-4 of the largest update, plus float32 rounding.
+ *
+ * Each step rounds on both sides, by at most half a unit in the last place. These errors add up like a random walk.
+ * They matter for a tensor that hardly changes, such as gamma, which stays near 1. The allowance is one unit times
+ * the root of the number of steps: 3.5 standard deviations of one side's error, about the largest of a few hundred.
  */
 export function allowedDifference(
   before: ArrayLike<number>,
@@ -186,7 +186,7 @@ function parts(network: Network): { embedding: string; levels: readonly Block[];
   return { embedding: chain.embedding.weight, levels: chain.blocks.slice(0, -1), head };
 }
 
-/** Each example becomes `0 context target`: the 0 ends what the context of the target can see. */
+/** Turns each example into the tokens `0 context target`. The 0 separates the context from the tokens before it. */
 function minibatches(fixture: Fixture): Pick<PyTorchRun, "stream" | "positions"> {
   const tokens: number[] = [];
   const positions: number[] = [];

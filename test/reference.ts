@@ -1,9 +1,9 @@
 /**
  * A simple and slow reference for training: float64 arrays, three nested loops, each layer's backward pass next
- * to its forward pass. The fast engines are tested against it where PyTorch's fixtures have no case (odd sizes,
+ * to its forward pass. The fast engines are tested against it in cases that PyTorch's fixtures do not have (odd sizes,
  * AdamW). The reference itself is tested against those fixtures.
  *
- * A value is [rows, channels], row-major; positions are rows: those of one example stand together.
+ * A value is [rows, channels], row-major. Each position is a row, and the rows of an example are adjacent.
  */
 import type { LayerSpec } from "../src/types";
 import { readContext } from "../worker/data/dataset";
@@ -12,7 +12,7 @@ import type { EngineSetup } from "../worker/engines/engine";
 
 type Values = Float64Array<ArrayBuffer>;
 
-/** Takes the gradient of a layer's output, stores those of its parameters, and returns that of its input. */
+/** Takes the gradient of a layer's output, stores the parameters' gradients, and returns the input's gradient. */
 type Backward = (dy: Values) => Values;
 
 /** The float64 engine. */
@@ -20,7 +20,7 @@ export class Reference {
   /** Values of every parameter by name, running statistics included. */
   readonly parameters: Map<string, Values>;
   readonly #gradients = new Map<string, Values>();
-  /** AdamW's, by parameter; empty for SGD, and before the first step. */
+  /** AdamW's moments by parameter; empty for SGD, and before the first step. */
   readonly moments = { m: new Map<string, Values>(), v: new Map<string, Values>() };
 
   constructor(readonly setup: EngineSetup) {
@@ -33,7 +33,7 @@ export class Reference {
       this.moments.v.set(name, Float64Array.from(values));
   }
 
-  /** As `Engine.run`. */
+  /** Trains like `Engine.run`. */
   run(firstStep: number, learningRates: Float32Array, positions?: Uint32Array): number[] {
     const { stream, batchSize, network } = this.setup;
     return Array.from(learningRates, (rate, i) => {
@@ -57,7 +57,7 @@ export class Reference {
     });
   }
 
-  /** Evaluation mode: the logits of contexts, [contexts, vocabulary]. */
+  /** Computes the logits of contexts in evaluation mode, [contexts, vocabulary]. */
   logits(contexts: readonly (readonly number[])[]): Values {
     return this.#forward(Float64Array.from(contexts.flat()), false).output;
   }
@@ -88,7 +88,7 @@ export class Reference {
           spec.dimensions === "vocabulary" ? this.setup.network.vocabularySize : spec.dimensions,
         );
       case "FlattenConsecutive":
-        // The positions that are joined stand side by side already.
+        // The rows to join are adjacent already.
         return { y: x, backward: (dy) => dy };
       case "Linear":
         return this.#linear(x, name, channels, spec.fanOut ?? 0, spec.bias ?? true);
@@ -201,7 +201,7 @@ export class Reference {
             add(dGamma, c, at(dy, i) * at(xHat, i));
             add(dBeta, c, at(dy, i));
           }
-          // Through the mean (1 / N) and through the unbiased variance (1 / (N - 1)).
+          // Gradient through the mean (1 / N) and through the unbiased variance (1 / (N - 1)).
           for (let i = c; i < x.length; i += channels)
             dx[i] =
               at(gamma, c) *
@@ -213,7 +213,7 @@ export class Reference {
     };
   }
 
-  /** The optimisers as PyTorch's documentation states them; t counts from 1. */
+  /** Updates the parameters with the formulas of PyTorch's documentation; t counts from 1. */
   #update(t: number, rate: number): void {
     const { optimizer } = this.setup;
     for (const [key, g] of this.#gradients) {
@@ -247,7 +247,7 @@ export class Reference {
   }
 }
 
-/** Mean over rows of -sum target log softmax(logits), and its gradient; each target adds up to 1. */
+/** Mean over rows of -sum(target * log softmax(logits)), and its gradient. Each row of targets adds up to 1. */
 function crossEntropy(logits: Values, targets: Values, rows: number): { loss: number; gradient: Values } {
   const width = logits.length / rows;
   const gradient = new Float64Array(logits.length);

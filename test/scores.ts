@@ -4,7 +4,7 @@ import type { WordScore } from "../src/types";
 import type { Vocabulary } from "../worker/data/vocabulary";
 import type { Inference } from "../worker/sampling/inference";
 
-/** What `score` gives for words, put together as the page does. */
+/** Scores words in the worker and assembles the parts, as the page's `score` does. */
 export async function scoreWords(
   inference: Inference,
   vocabulary: Vocabulary,

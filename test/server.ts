@@ -18,17 +18,17 @@ const types: Record<string, string> = {
 export interface StaticServer {
   /** `http://localhost:port`. */
   readonly origin: string;
-  /** Paths that were asked for, in order. */
+  /** Requested paths, in order. */
   readonly requests: string[];
   close(): Promise<void>;
 }
 
 /**
- * A plain static file server on a free port, as simple as hosts get.
+ * Starts a plain static file server on a free port, as simple as the simplest web hosts.
  *
  * @param folders by URL prefix, such as `{ "/": "site", "/dist/": "dist" }`
  * @param headers for every response: a Content-Security-Policy, CORS, isolation
- * @param pages by path, instead of files
+ * @param pages contents by path, which take precedence over files
  */
 export async function serve(
   folders: Record<string, string>,
@@ -45,7 +45,7 @@ export async function serve(
       response.writeHead(200, { ...headers, "content-type": "text/html; charset=utf-8" });
       return response.end(page);
     }
-    // Many hosts answer "//" with 404. The file system would not notice it.
+    // Many hosts answer a path with "//" with 404, but the file system accepts it.
     const prefix = path.includes("//") ? undefined : prefixes.find((p) => path.startsWith(p));
     const folder = prefix === undefined ? undefined : folders[prefix];
     let file = folder === undefined || prefix === undefined ? "" : join(folder, path.slice(prefix.length));

@@ -1,4 +1,4 @@
-/** The page's side of a `Session`, for tests that call it without a page. */
+/** Replaces the page for tests that call a `Session` directly. */
 import { releaseProxy } from "comlink";
 import { vi } from "vitest";
 import type { EncodedWords, Outcome, PlainSampleOptions, TrainEvent } from "../src/protocol";
@@ -6,12 +6,12 @@ import type { Progress } from "../src/types";
 import type { Session } from "../worker/session";
 import { sentWords } from "./sentWords";
 
-/** `worker/assets` in Node: the wasm engine, and ONNX Runtime for Node. */
+/** Replaces `worker/assets` in Node: the wasm engine, and ONNX Runtime for Node. */
 export async function nodeAssets() {
   const { createWasmEngine } = await import("../worker/engines/wasm");
   const { createWasmPredictor } = await import("../worker/engines/wasm/predictor");
   const refuse = async () => {
-    throw new Error("not in this test");
+    throw new Error("This test has only the wasm engine.");
   };
   return {
     engines: { wasm: createWasmEngine, webgpu: refuse, tfjs: refuse },
@@ -25,7 +25,7 @@ export function list(words: readonly string[]): EncodedWords {
   return sentWords(words.join("\n"));
 }
 
-/** The page's end of a training: called for each event, and released at its end. */
+/** Makes the page's callback of a training, which the worker calls for each event and releases at the end. */
 export function onEvents(onProgress: (progress: Progress) => void = () => {}): (event: TrainEvent) => void {
   const listen = (event: TrainEvent) => {
     if ("progress" in event) onProgress(event.progress);
@@ -33,12 +33,12 @@ export function onEvents(onProgress: (progress: Progress) => void = () => {}): (
   return Object.assign(listen, { [releaseProxy]: () => {} });
 }
 
-/** The page's end of a call that answers in parts. */
+/** Makes the page's callback of a call that answers in parts. */
 export function onPart<T>(take: (part: T) => unknown = () => {}): (part: T) => void {
   return Object.assign(take, { [releaseProxy]: () => {} });
 }
 
-/** The words of a `sample` call. */
+/** Returns the words of a `sample` call. */
 export async function sampled(
   session: Session,
   options: PlainSampleOptions,
@@ -51,7 +51,7 @@ export async function sampled(
   return words;
 }
 
-/** The value of a call, or what it threw. */
+/** Returns the value of a call, or throws its error. */
 export async function settled<T>(call: Promise<Outcome<T>>): Promise<T> {
   const outcome = await call;
   if ("error" in outcome) throw new Error(`${outcome.error.code}: ${outcome.error.message}`);

@@ -36,7 +36,7 @@ const normAfterTanh: LayerSpec[] = [
   { type: "Linear" },
 ];
 
-/** Evaluation-mode logits by the layers themselves. */
+/** Computes logits in evaluation mode with the layers' forward passes. */
 async function evaluate(network: Network, parameters: Parameters, contexts: readonly number[][]) {
   const logits = tf.tidy(() => {
     let x: tf.Tensor = tf.tensor2d([...contexts], undefined, "int32");
@@ -137,11 +137,11 @@ export function testTfjsEngine(options: TfjsOptions, { slow = false } = {}): voi
       expect(largestDifference(evaluated, logits.flat())).toBeLessThan(1e-4);
     });
 
-    test("the network that it alone trains is not a chain of blocks", () => {
+    test("the network that only tfjs can train is not a chain of blocks", () => {
       expect(buildNetwork(normAfterTanh, 28).chain).toBeUndefined();
     });
 
-    test("no tensor is left from step to step, and none after dispose", async () => {
+    test("no tensors pile up from step to step, and none is left after dispose", async () => {
       for (const optimizer of optimizers) {
         const engine = await make(someSetup(small, { optimizer }));
         const before = tf.memory().numTensors;

@@ -24,7 +24,7 @@ const predicted: [what: string, checkpoint: Checkpoint][] = [
     ]),
 ];
 
-/** Defines the tests of a build. */
+/** Defines the tests for a build. */
 export function testWasmEngine(build: Build): void {
   const engine: EngineUnderTest & RepeatedRuns = {
     name: `wasm, ${build}`,
@@ -35,7 +35,7 @@ export function testWasmEngine(build: Build): void {
     cases: [sgd, smoothAdamw].flatMap((optimizer) => oddSizes.map((sizes) => ({ ...sizes, optimizer }))),
     examplesWith: oddSizes,
     optimizers: [sgd, adamw],
-    // More than the kernels take in one call.
+    // More steps than the kernels run in one call.
     steps: 1100,
   };
   testNumbers([engine]);
@@ -53,7 +53,7 @@ export function testWasmEngine(build: Build): void {
       vi.restoreAllMocks();
     });
 
-    test.each(predicted)("predicts as the float64 reference: %s", async (_, checkpoint) => {
+    test.each(predicted)("predicts like the float64 reference: %s", async (_, checkpoint) => {
       for (const most of [1, 7, 1000]) {
         const predictor = await createWasmPredictor(checkpoint.network, most, build);
         expect(predictor.batchSize).toBe(Math.min(most, 128));
@@ -63,7 +63,7 @@ export function testWasmEngine(build: Build): void {
       }
     });
 
-    test("its memory does not grow over 20,000 steps", async () => {
+    test("memory does not grow over 20,000 steps", async () => {
       const instantiate = vi.spyOn(WebAssembly, "instantiate");
       const engine = await make(someSetup(small));
       const made = await instantiate.mock.results[0]?.value;
@@ -75,7 +75,7 @@ export function testWasmEngine(build: Build): void {
       expect(memory.buffer.byteLength).toBe(bytes);
     });
 
-    test("after dispose it refuses", async () => {
+    test("after dispose, calls are refused", async () => {
       const engine = await make(someSetup(small));
       engine.dispose();
       engine.dispose();
@@ -83,7 +83,7 @@ export function testWasmEngine(build: Build): void {
       await expect(engine.read()).rejects.toMatchObject({ code: "DISPOSED" });
     });
 
-    test("a model too large for the memory is refused", async () => {
+    test("a model that is too large for the memory is refused", async () => {
       const huge = buildNetwork([{ type: "Embedding", dimensions: 4096 }, { type: "Linear" }], 300_000);
       const refused = make({ ...someSetup(small), network: huge });
       await expect(refused).rejects.toBeInstanceOf(MakemoreError);

@@ -1,10 +1,10 @@
-/** Engines for the tests of the fused WebGPU engine. */
+/** Makes engines for the tests of the fused WebGPU engine. */
 import type { EngineSetup } from "../worker/engines/engine";
 import { createWebGPUEngine, type WebGPUEngine, type WebGPUEngineOptions } from "../worker/engines/webgpu";
 
 const engines = new Set<WebGPUEngine>();
 
-/** An engine that `disposeAll` disposes of. */
+/** Makes an engine that `disposeAll` disposes of. */
 export async function create(setup: EngineSetup, options?: WebGPUEngineOptions): Promise<WebGPUEngine> {
   const engine = await createWebGPUEngine(setup, options);
   engines.add(engine);

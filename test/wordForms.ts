@@ -1,4 +1,4 @@
-/** The forms of networks that read words, run as docs/onnx.md says, by ONNX Runtime for Node or for the web. */
+/** Runs the ONNX forms of networks that read words as docs/onnx.md says, in ONNX Runtime for Node or for the web. */
 import type { State } from "../worker/onnx/incremental";
 import { writeONNX } from "../worker/onnx/write";
 import type { Runtime } from "../worker/sampling/runtime";
@@ -6,7 +6,7 @@ import type { Checkpoint } from "../worker/training/checkpoint";
 import { LETTERS, randomCheckpoint } from "./checkpoint";
 import { type Family, familyRun } from "./families";
 
-/** Logits of words, [batch, time, vocabulary] in one row. */
+/** Logits of words: [batch, time, vocabulary], flattened. */
 export interface WordLogits {
   readonly dims: readonly number[];
   readonly values: readonly number[];
@@ -15,7 +15,7 @@ export interface WordLogits {
 type Tokens = readonly (readonly number[])[];
 type Value = InstanceType<Runtime["Tensor"]>;
 
-/** PyTorch's model of a family after the fixture's steps, with words to evaluate and their logits by PyTorch. */
+/** PyTorch's model of a family after the fixture's steps, with words to evaluate and PyTorch's logits for them. */
 export function familyCheckpoint(
   family: Family,
 ): Checkpoint & { readonly tokens: Tokens; readonly logits: readonly number[] } {
@@ -24,7 +24,7 @@ export function familyCheckpoint(
   return { vocabulary: LETTERS, network, parameters: after, step: 10, recipe, ...evaluation };
 }
 
-/** The sequence form, which is the default: all words in one run. */
+/** Runs the sequence form, which is the default: all words in one run. */
 export async function sequenceLogits(
   ort: Runtime,
   checkpoint: Checkpoint,
@@ -36,7 +36,7 @@ export async function sequenceLogits(
   return { dims: logits?.dims ?? [], values: floats(logits) };
 }
 
-/** The incremental form: one token of each word per run. */
+/** Runs the incremental form: one token of each word per run. */
 export async function stepLogits(ort: Runtime, checkpoint: Checkpoint, tokens: Tokens): Promise<WordLogits> {
   const file = writeONNX(checkpoint, { form: "incremental", trainingState: false });
   const states = statesOf(file);
@@ -79,7 +79,7 @@ export async function stepLogits(ort: Runtime, checkpoint: Checkpoint, tokens: T
   return { dims: [batch, time, width], values };
 }
 
-/** What a file of the incremental form says of its state. */
+/** Reads the descriptions of the state from a file of the incremental form. */
 export function statesOf(file: Uint8Array): State[] {
   const text = new TextDecoder().decode(file);
   const at = text.lastIndexOf("state\u0012");
@@ -87,12 +87,12 @@ export function statesOf(file: Uint8Array): State[] {
   return JSON.parse(text.slice(from, text.indexOf("]", from) + 1));
 }
 
-/** Words without the boundaries around them. */
+/** Removes the boundaries around words. */
 export function charactersOf(tokens: Tokens): number[][] {
   return tokens.map((row) => row.slice(1).filter((token) => token !== 0));
 }
 
-/** Surprises of words by logits [words, time, vocabulary]: of each word's characters, and of its end. */
+/** Computes the surprise of each word's characters and of its end, from logits [words, time, vocabulary]. */
 export function surprisesOf(words: Tokens, logits: readonly number[], width = LETTERS.size): number[] {
   const time = logits.length / width / words.length;
   return words.flatMap((word, row) =>
