@@ -33,21 +33,21 @@ describe.each(["mlp", "wavenet"] as const)("%s in onnxruntime-web", (name) => {
     const width = checkpoint.vocabulary.size;
     const values = output?.data instanceof Float32Array ? [...output.data] : [];
     const perWord = values.length / contexts.length;
-    // The last position of the convolution sees the whole context.
+    // Only the last position of the convolution sees the whole context.
     const last = contexts.flatMap((_, row) => values.slice((row + 1) * perWord - width, (row + 1) * perWord));
     expect(largestDifference(last, logits.flat())).toBeLessThan(1e-4);
     await session.release();
   });
 
-  test("the incremental form, a character at a time, gives PyTorch's logits", async () => {
+  test("the incremental form gives PyTorch's logits, one character at a time", async () => {
     const { network, parameters } = checkpoint;
     const chain = network.chain;
-    if (!chain) throw new Error("The lecture's models are chains of blocks.");
+    if (!chain) throw new Error("The model is not a chain of blocks, as the lecture's are.");
     const { states, width } = incrementalGraph(network, chain, parameters);
     const file = writeONNX(checkpoint, { form: "incremental", trainingState: true });
     const session = await ort.InferenceSession.create(file);
     const batch = contexts.length;
-    // All contexts as one batch, with enough boundaries in front to fill every queue.
+    // Run all contexts as one batch, after enough boundaries to fill every queue.
     const past = contexts.map((context) => [
       ...new Array<number>(2 * network.contextLength).fill(0),
       ...context,
@@ -78,7 +78,7 @@ describe.each(["mlp", "wavenet"] as const)("%s in onnxruntime-web", (name) => {
     await session.release();
   });
 
-  test("the likeliest first character surprises as little as PyTorch says", async () => {
+  test("score gives the likeliest first character the surprise that PyTorch computes", async () => {
     const inference = new Inference(async () => ort, checkpoint);
     const settings = sampleSettings(20, { seed: 1, topK: 1, maxLength: 12, minLength: 0 });
     const [greedy = ""] = await inference.sample(20, settings);
@@ -89,7 +89,7 @@ describe.each(["mlp", "wavenet"] as const)("%s in onnxruntime-web", (name) => {
     await inference.dispose();
   });
 
-  test("evaluate is the mean of what score says", async () => {
+  test("evaluate gives the mean of score's numbers", async () => {
     const inference = new Inference(async () => ort, checkpoint);
     const words = ["emma", "olivia", "a", "emma", "isabellamariaantoinette"];
     const stream = Uint8Array.from([
@@ -114,11 +114,11 @@ describe.each(families)("%s in onnxruntime-web", (family) => {
   ] as const)("the %s form gives PyTorch's logits", async (_, run) => {
     const { dims, values } = await run(ort, checkpoint, tokens);
     expect(dims).toEqual([tokens.length, tokens[0]?.length, checkpoint.vocabulary.size]);
-    // Both are float32; PyTorch's are printed with nine decimals.
+    // Float32 rounding; the file has PyTorch's numbers with nine decimals.
     expect(largestDifference(values, logits)).toBeLessThan(1e-4);
   });
 
-  test("score says what PyTorch's logits say", async () => {
+  test("score agrees with PyTorch's logits", async () => {
     const inference = new Inference(async () => ort, checkpoint);
     const words = charactersOf(tokens);
     const texts = words.map((word) => checkpoint.vocabulary.decode(word));

@@ -23,7 +23,7 @@ const setup = {
 } as const;
 
 describe("wasm", () => {
-  test("an address without the file is refused by its name, and the right one still works", async () => {
+  test("a URL without the .wasm file is refused and named, and the right URL still works", async () => {
     // Vite answers an unknown URL with its HTML page, as many servers do.
     const wrong = new URL("/nowhere/tfjs.wasm", location.href);
     await expect(openBackend("wasm", wrong)).rejects.toThrow(MakemoreError);
@@ -33,7 +33,7 @@ describe("wasm", () => {
     expect(await openBackend("wasm", wasmURL)).toMatchObject({ backend: "wasm" });
   });
 
-  test("a software adapter is passed over for wasm, and for cpu where there is no wasm", async () => {
+  test("a software adapter is skipped in favour of wasm, or of cpu if there is no wasm", async () => {
     expect(await openBackend(undefined, wasmURL)).toMatchObject({ backend: "wasm" });
     expect(await openBackend()).toMatchObject({ backend: "cpu" });
   });
@@ -44,9 +44,9 @@ describe("wasm", () => {
   testFamilies((setup) => createTfjsEngine(setup, options), "tfjs", tfjsLogits(options));
 });
 
-test("a GPU that refuses gives way to wasm", async () => {
+test("if the GPU refuses a device, wasm is used", async () => {
   closeWebGPU();
-  // The software adapter in disguise, so that it is not passed over for its name.
+  // Disguise the software adapter, so that it is not skipped because of its name.
   vi.spyOn(GPUAdapterInfo.prototype, "description", "get").mockReturnValue("some GPU");
   vi.spyOn(GPUAdapterInfo.prototype, "vendor", "get").mockReturnValue("");
   vi.spyOn(GPUAdapterInfo.prototype, "architecture", "get").mockReturnValue("");
@@ -61,7 +61,7 @@ test("a GPU that refuses gives way to wasm", async () => {
 describe("webgpu", () => {
   testTfjsEngine({ backend: "webgpu" }, { slow: true });
 
-  test("it says what it runs on, and opens one device for everybody", async () => {
+  test("openWebGPU names the adapter, and all callers share one device", async () => {
     const a = await openWebGPU();
     const b = await openWebGPU();
     expect(a.device).toBe(b.device);
@@ -71,7 +71,7 @@ describe("webgpu", () => {
     engine.dispose();
   });
 
-  test("a lost device fails the run with a reason, and the next engine gets a new one", async () => {
+  test("after a lost device, a run rejects with the reason, and the next engine gets a new device", async () => {
     const rates = new Float32Array(3).fill(0.1);
     const engine = await createTfjsEngine(setup, { backend: "webgpu" });
     const expected = await engine.run(0, rates);
@@ -89,18 +89,18 @@ describe("webgpu", () => {
     next.dispose();
   });
 
-  test("a device that is lost in the middle of a run ends it", async () => {
+  test("a run rejects if its device is lost meanwhile", async () => {
     const engine = await createTfjsEngine(setup, { backend: "webgpu" });
     const { device } = await openWebGPU();
     const run = engine.run(0, new Float32Array(20).fill(0.1));
-    // This runs while the run's steps are on the device.
+    // Destroy the device while it computes the steps.
     queueMicrotask(() => queueMicrotask(() => device.destroy()));
     await expect(run).rejects.toMatchObject({ name: "EngineLost" });
     engine.dispose();
     expect(tf.memory().numTensors).toBe(0);
   });
 
-  test("closing gives the device back, as often as one likes", async () => {
+  test("closeWebGPU destroys the device, and can be called twice", async () => {
     const { device } = await openWebGPU();
     closeWebGPU();
     closeWebGPU();
@@ -109,7 +109,7 @@ describe("webgpu", () => {
     closeWebGPU();
   });
 
-  test("an adapter that refuses is UNSUPPORTED, with what to do", async () => {
+  test("a missing adapter rejects with UNSUPPORTED, and the next attempt works", async () => {
     closeWebGPU();
     const { requestAdapter } = GPU.prototype;
     GPU.prototype.requestAdapter = async () => null;

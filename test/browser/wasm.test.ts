@@ -1,4 +1,4 @@
-/** The wasm engine in a real browser, in both builds, and beside the tfjs engine. */
+/** The wasm engine in a real browser: both builds, and a comparison with the tfjs engine. */
 import { expect, test } from "vitest";
 import { createTfjsEngine } from "../../worker/engines/tfjs";
 import { createWasmEngine } from "../../worker/engines/wasm";
@@ -27,14 +27,14 @@ testFamilies(
   },
 );
 
-test("the best build that this browser has is taken", async () => {
+test("the best build that this browser supports is used", async () => {
   const network = buildNetwork(architecture("wavenet"), 27);
   const engine = await createWasmEngine(setup(network));
   expect(engine.device).toBe("relaxed-simd");
   engine.dispose();
 });
 
-test("200 steps of the lecture's model stay beside tfjs", async () => {
+test("200 steps of the lecture's model agree with tfjs", async () => {
   const network = buildNetwork(architecture("wavenet"), 27);
   const rates = new Float32Array(200).fill(0.1);
   const tfjs = await createTfjsEngine(setup(network), { backend: "wasm", wasmURL });
@@ -47,7 +47,7 @@ test("200 steps of the lecture's model stay beside tfjs", async () => {
   }
 });
 
-test.each(oddSizes)("beside tfjs: $name", async ({ specs, vocabulary, batchSize }) => {
+test.each(oddSizes)("agrees with tfjs: $name", async ({ specs, vocabulary, batchSize }) => {
   const setup = someSetup(buildNetwork(specs, vocabulary), { optimizer: sgd, batchSize });
   const rates = new Float32Array(4).fill(0.05);
   const tfjs = await createTfjsEngine(setup, { backend: "wasm", wasmURL });
@@ -56,8 +56,8 @@ test.each(oddSizes)("beside tfjs: $name", async ({ specs, vocabulary, batchSize 
   tfjs.dispose();
   for (const build of ["relaxed-simd", "simd"] as const) {
     const engine = await createWasmEngine(setup, build);
-    // Two float32 computations in different orders: twice the rounding of one. tfjs adds up a batch
-    // one by one, with a rounding each.
+    // Two float32 computations in different orders: twice the rounding of one. tfjs adds up the examples of a
+    // batch one by one, and rounds each time.
     const rounding = Math.max(2e-5, batchSize * 2 ** -24);
     expect(largestDifference(await engine.run(0, rates), expected), build).toBeLessThan(rounding);
     const got = await engine.read();
@@ -80,7 +80,7 @@ function setup(network: ReturnType<typeof buildNetwork>) {
   } as const;
 }
 
-/** Three thousand made-up words of 2 to 9 letters, in which some pairs are likelier than others. */
+/** Generates three thousand words of 2 to 9 letters, in which some pairs of letters are likelier than others. */
 function words(): Uint8Array<ArrayBuffer> {
   const tokens = [0];
   let letter = 1;

@@ -28,7 +28,7 @@ afterEach(disposeAll);
 const wavenet = (contextLength: number, embedding: number, hidden: number, folds?: number[]) =>
   architecture({ contextLength, embedding, hidden, ...(folds ? { folds } : {}) });
 
-/** Biases everywhere, a norm after a bias, levels without norm or tanh, Linear upon Linear: seven weights. */
+/** Biases everywhere, a norm after a bias, levels without norm or tanh, Linear after Linear: seven weights. */
 const mixed: LayerSpec[] = [
   { type: "Embedding", dimensions: 6 },
   { type: "FlattenConsecutive", n: 3 },
@@ -143,14 +143,14 @@ const webgpu = {
   says: { backend: "webgpu" },
   runs: ["mlp", "wavenet"],
 } as const;
-/** The shape for a software adapter: both shapes compute the same numbers, up to rounding. */
+/** The shape for a software adapter. Both shapes compute the same numbers, up to rounding. */
 const onSoftware: EngineUnderTest & RepeatedRuns = {
   ...webgpu,
   name: "webgpu, as on a software adapter",
   create: (setup) => createWebGPUEngine(setup, { shape: SOFTWARE_SHAPE }),
   recipes: pytorchRecipes(),
   cases,
-  // A head of several vec4s, tokens of one and of two bytes, and more contexts than a word of bits.
+  // A head of several vec4s, tokens of one and of two bytes, and more contexts than a u32 has bits.
   examplesWith: [
     { name: "small", specs: wavenet(4, 5, 12), vocabulary: 11, batchSize: 8 },
     { name: "300 ids", specs: bare, vocabulary: 300, batchSize: 8 },
@@ -159,8 +159,8 @@ const onSoftware: EngineUnderTest & RepeatedRuns = {
   steps: 12,
 };
 /**
- * With 256 lanes a software adapter takes 10 s to compile a model, so only small ones run as on a GPU. The MLP's kernels
- * are those of "300 ids", and PyTorch's WaveNet has all others.
+ * The shape for a GPU. With its 256 lanes a software adapter takes 10 s to compile a model, so only small models run in
+ * it. The MLP is left out: "300 ids" has the same kernels, and PyTorch's WaveNet has all others.
  */
 const onGPU: EngineUnderTest = {
   ...webgpu,
@@ -171,7 +171,7 @@ const onGPU: EngineUnderTest = {
   cases: smallCases,
   examplesWith: [],
 };
-/** These levels are too small to take tiles unless they are forced to. */
+/** Makes every level use tiles. By default levels as small as these do not. */
 const allTiled = (tiles: Tiles): Shape => ({
   ...SOFTWARE_SHAPE,
   tiles: { ...tiles, from: { rows: 0, multiplyAdds: 0 } },
@@ -206,7 +206,7 @@ const inTiles: EngineUnderTest = {
   ],
   examplesWith: [],
 };
-/** Only the products have the GPU's shape, because tiles change nothing else. */
+/** Uses the GPU's shape for the matrix products only, because tiles change nothing else. */
 const inLargeTiles: EngineUnderTest = {
   ...inTiles,
   name: "webgpu in tiles, as on a GPU",
@@ -215,7 +215,7 @@ const inLargeTiles: EngineUnderTest = {
 testNumbers([onSoftware, onGPU, inTiles, inLargeTiles]);
 testRuns([onSoftware]);
 
-test("a run of more steps than one command buffer holds is the same run", async () => {
+test("a run with more steps than one command buffer holds gives the same numbers", async () => {
   const setup = someSetup(buildNetwork(bare, 3), { batchSize: 1 });
   const rates = someRates(2050, 0.001);
   const [whole, parts] = [await create(setup), await create(setup)];
@@ -226,7 +226,7 @@ test("a run of more steps than one command buffer holds is the same run", async 
   expect(await whole.run(2050, new Float32Array(0))).toHaveLength(0);
 });
 
-test("tfjs evaluates and goes on from the engine's own buffers", async () => {
+test("tfjs reads the engine's own buffers, and training goes on", async () => {
   const network = buildNetwork(architecture({ contextLength: 4, embedding: 8, hidden: 16 }), 11);
   const setup = someSetup(network, { optimizer: smoothAdamw });
   const reference = new Reference(setup);
@@ -244,28 +244,28 @@ test("tfjs evaluates and goes on from the engine's own buffers", async () => {
   expect(largestDifference(await logits.data(), reference.logits(contexts))).toBeLessThan(1e-5);
   logits.dispose();
 
-  // Commands that tfjs has queued must read the weights from before the next run.
+  // Commands that tfjs queued before the next run must read the weights from before it.
   const before = (await engine.read()).parameters;
   const weight = held.get("linear2.weight");
   const copy = weight?.clone().add(0);
   await engine.run(4, rates);
   expect(await copy?.data()).toEqual(before.get("linear2.weight"));
-  // A tensor over the buffer has the buffer's current numbers.
+  // These tensors share the engine's buffers, so they have the current numbers.
   const { parameters } = await engine.read();
   for (const name of ["embedding.weight", "linear1.weight", "linear2.weight"])
     expect(await held.get(name)?.data(), name).toEqual(parameters.get(name));
-  // The others are copies, one from before the run and one from after it.
+  // The other tensors are copies: the held one from before the run, the new one from after it.
   expect(await held.get("linear3.weight")?.data()).toEqual(before.get("linear3.weight"));
   const now = await engine.tensors();
   expect(new Set(now.keys())).toEqual(new Set(parameters.keys()));
   for (const [name, tensor] of now) expect(await tensor.data(), name).toEqual(parameters.get(name));
   tf.dispose([copy ?? [], ...held.values(), ...now.values()]);
 
-  // Disposing of tensors leaves the engine its buffers.
+  // Disposing of the tensors did not destroy the engine's buffers.
   expect((await engine.read()).parameters).toEqual(parameters);
 });
 
-/** Evaluation-mode logits, by the layers' own forward passes. */
+/** Computes logits in evaluation mode with the layers' forward passes. */
 function evaluate(network: Network, tensors: Map<string, tf.Tensor>, contexts: number[][]): tf.Tensor {
   return tf.tidy(() => {
     let x: tf.Tensor = tf.tensor2d(contexts, undefined, "int32");

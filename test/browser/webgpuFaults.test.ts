@@ -1,6 +1,6 @@
 /**
- * What the fused WebGPU engine asks of the browser, and what it does when the GPU fails. The
- * browser's own classes are wrapped, which would work for any library.
+ * Which calls the fused WebGPU engine makes, and what it does when the GPU fails. The tests wrap the browser's own
+ * classes, so they do not depend on how the engine works.
  */
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { MakemoreError } from "../../src/errors";
@@ -23,7 +23,7 @@ afterEach(() => {
   disposeAll();
 });
 
-/** GPU buffers that were made and not destroyed since the call. */
+/** Tracks the GPU buffers that are created from now on: those not yet destroyed, and all of them by label. */
 function countBuffers(): { alive: Set<GPUBuffer>; byLabel: Map<string, GPUBuffer> } {
   const alive = new Set<GPUBuffer>();
   const byLabel = new Map<string, GPUBuffer>();
@@ -42,7 +42,7 @@ function countBuffers(): { alive: Set<GPUBuffer>; byLabel: Map<string, GPUBuffer
   return { alive, byLabel };
 }
 
-test("a chunk is a submit per 32 steps without a wait, and one mapAsync; a step makes no new object", async () => {
+test("a chunk submits every 32 steps without a wait, calls mapAsync once, and creates no objects", async () => {
   const network = buildNetwork(architecture({ contextLength: 8, embedding: 8, hidden: 16 }), 27);
   const engine = await create(someSetup(network));
   const submit = vi.spyOn(GPUQueue.prototype, "submit");
@@ -55,7 +55,7 @@ test("a chunk is a submit per 32 steps without a wait, and one mapAsync; a step 
   const pipelines = vi.spyOn(GPUDevice.prototype, "createComputePipelineAsync");
   const steps = 70;
   const run = engine.run(0, someRates(steps));
-  // All of it is submitted before anything is awaited.
+  // The whole chunk is submitted before anything is awaited.
   expect(submit).toHaveBeenCalledTimes(3);
   expect(map).toHaveBeenCalledTimes(1);
   expect(await run).toHaveLength(steps);
@@ -63,14 +63,14 @@ test("a chunk is a submit per 32 steps without a wait, and one mapAsync; a step 
   expect(done).not.toHaveBeenCalled();
   expect(map).toHaveBeenCalledTimes(1);
   expect(write).toHaveBeenCalledTimes(1);
-  // Three levels forward, head, three levels back, embedding; and once a chunk the mean losses.
+  // Per step: three levels forward, head, three levels backward, embedding. Per chunk: the mean losses.
   expect(dispatch).toHaveBeenCalledTimes(8 * steps + 1);
   expect(buffers).not.toHaveBeenCalled();
   expect(groups).not.toHaveBeenCalled();
   expect(pipelines).not.toHaveBeenCalled();
 });
 
-test("a short chunk asks the GPU for finished work, a bounded number of times, and never waits for that answer", async () => {
+test("a short chunk polls the GPU for finished work at most 21 times, and never waits for the answer", async () => {
   const engine = await create(someSetup(small));
   const asked = vi
     .spyOn(GPUQueue.prototype, "onSubmittedWorkDone")
@@ -78,7 +78,7 @@ test("a short chunk asks the GPU for finished work, a bounded number of times, a
   const map = vi.spyOn(GPUBuffer.prototype, "mapAsync");
   expect(await engine.run(0, someRates(1))).toHaveLength(1);
   expect(map).toHaveBeenCalledTimes(1);
-  // 4 ms at intervals of 0.2.
+  // For 4 ms, every 0.2 ms.
   expect(asked.mock.calls.length).toBeLessThanOrEqual(21);
 });
 
@@ -94,8 +94,8 @@ const sizes: readonly [name: string, network: Network, batchSize: number][] = [
 ];
 
 /**
- * Adds a second entry point to a kernel, with the same workgroup size, that only touches all its memory. The browser
- * checks it against the same limits as `main`. SwiftShader compiles it at once; `main` would take seconds.
+ * Adds a second entry point to a kernel. It has the same workgroup size and only refers to all of the kernel's memory, so
+ * the browser checks it against the same limits as `main`. SwiftShader compiles it at once; `main` would take seconds.
  */
 function withLimits(code: string, bindings: readonly Binding[]): string {
   const entry = "@compute @workgroup_size(LANES)\nfn main(";
@@ -110,7 +110,7 @@ fn limits() {
 }`;
 }
 
-test("a kernel beyond the limits is refused", async () => {
+test("a kernel that exceeds the limits is refused", async () => {
   const device = (await (await navigator.gpu.requestAdapter())?.requestDevice()) ?? expect.fail("no GPU");
   onTestFinished(() => device.destroy());
   const code = (lanes: number, board: number) =>
@@ -141,7 +141,7 @@ test.each(
   const { network, batchSize, shape } = size;
   const chain = network.chain ?? expect.fail("no chain of blocks");
   const { stream, seed } = someSetup(network);
-  // The most bindings that kernels have: soft targets with a teacher, and AdamW.
+  // Soft targets with a teacher, and AdamW, because they need the most bindings.
   const tables = {
     order: "even",
     soft: true,
@@ -152,7 +152,7 @@ test.each(
     pairs: 99,
   } as const;
   const kernels = stepKernels(planChain(chain, batchSize, 2), { stream, seed, tables }, adamw, shape);
-  // Without required limits a device has the default ones, and the browser holds the kernels to them.
+  // A device without required limits has the default limits, and the browser enforces them.
   const device = (await (await navigator.gpu.requestAdapter())?.requestDevice()) ?? expect.fail("no GPU");
   onTestFinished(() => device.destroy());
   expect(device.limits.maxComputeWorkgroupStorageSize).toBe(16384);
@@ -170,7 +170,7 @@ test.each(
     expect(workgroups, name).toBeLessThanOrEqual(device.limits.maxComputeWorkgroupsPerDimension);
 });
 
-test("only wide levels take tiles, and those of the default training none", () => {
+test("only wide levels use tiles; the default training has none", () => {
   const products = (model: Parameters<typeof architecture>[0], batchSize: number) => {
     const network = buildNetwork(architecture(model), 27);
     const { stream, seed } = someSetup(network);
@@ -185,7 +185,7 @@ test("only wide levels take tiles, and those of the default training none", () =
   expect(products({ hidden: 1024, embedding: 64 }, 256)).toBe(6);
 });
 
-test("the default training has workgroups for the cores of a GPU", () => {
+test("the default training has enough workgroups for the cores of a GPU", () => {
   const network = buildNetwork(architecture("wavenet"), 27);
   const chain = network.chain ?? expect.fail("no chain of blocks");
   const { stream, seed } = someSetup(network);
@@ -196,11 +196,11 @@ test("the default training has workgroups for the cores of a GPU", () => {
   expect(workgroups).toHaveLength(8);
   // Two workgroups for each of the 8 cores of an integrated GPU.
   expect(workgroups.filter((count) => count >= 16)).toHaveLength(8);
-  // All kernels but the head, which has little work: one for each of a discrete GPU's 28 cores.
+  // One for each of a discrete GPU's 28 cores, in all kernels except the head, which has little work.
   expect(workgroups.filter((count) => count >= 28)).toHaveLength(7);
 });
 
-test("a device without any optional feature or raised limit trains all the same", async () => {
+test("a device without optional features or raised limits trains with the same numbers", async () => {
   const setup = someSetup(small);
   const expected = await (await create(setup)).run(0, someRates(3));
   closeWebGPU();
@@ -209,17 +209,17 @@ test("a device without any optional feature or raised limit trains all the same"
     return requestDevice.call(this);
   });
   const { device } = await openWebGPU();
-  // What WebGPU's specification guarantees.
+  // The value that WebGPU's specification guarantees.
   expect(device.limits.maxStorageBuffersPerShaderStage).toBe(8);
   expect(device.limits.maxComputeWorkgroupStorageSize).toBe(16384);
   expect(device.features.has("timestamp-query")).toBe(false);
   const losses = await (await create(setup)).run(0, someRates(3));
-  // Float32 sums in another order.
+  // Tolerance: float32 sums in another order.
   expect(largestDifference(losses, expected)).toBeLessThan(1e-5);
   closeWebGPU();
 });
 
-test("20 engines leave as many buffers as one: none", async () => {
+test("20 engines leave no buffers", async () => {
   await openWebGPU();
   const { alive } = countBuffers();
   for (let i = 0; i < 20; i++) {
@@ -233,7 +233,7 @@ test("20 engines leave as many buffers as one: none", async () => {
   }
 });
 
-test("a device that is destroyed in mid-run rejects the run; a new engine goes on with the same bits", async () => {
+test("if the device is destroyed in mid-run, the run rejects; a new engine goes on with the same bits", async () => {
   const setup = someSetup(small);
   const rates = someRates(40);
   const unbroken = await create(setup);
@@ -252,7 +252,7 @@ test("a device that is destroyed in mid-run rejects the run; a new engine goes o
   await expect(engine.run(10, rates.subarray(10))).rejects.toBe(error);
   await expect(engine.read()).rejects.toBe(error);
   await expect(engine.tensors()).rejects.toBe(error);
-  // It used the same device, so its run rejects too.
+  // The unbroken engine used the same device, so its calls reject too.
   await expect(unbroken.read()).rejects.toSatisfy(isEngineLost);
   engine.dispose();
 
@@ -262,7 +262,7 @@ test("a device that is destroyed in mid-run rejects the run; a new engine goes o
   expect(await next.read()).toEqual(end);
 });
 
-test("a device that is lost while nothing answers any more rejects all the same", async () => {
+test("the run rejects even if the device is lost while the GPU no longer answers", async () => {
   await closeWebGPU();
   let lose: (info: GPUDeviceLostInfo) => void = () => {};
   const lost = new Promise<GPUDeviceLostInfo>((resolve) => {
@@ -281,7 +281,7 @@ test("a device that is lost while nothing answers any more rejects all the same"
   expect(await (await create(someSetup(small))).run(0, someRates(3))).toHaveLength(3);
 });
 
-test("a GPU that objects to the work rejects the run with what it says", async () => {
+test("if the GPU reports an error, the run rejects with its message", async () => {
   const { byLabel } = countBuffers();
   const engine = await create(someSetup(small));
   byLabel.get("losses")?.destroy();
@@ -291,7 +291,7 @@ test("a GPU that objects to the work rejects the run with what it says", async (
   await expect(engine.run(0, someRates(3))).rejects.toBe(error);
 });
 
-test("disposing in mid-run rejects the run", async () => {
+test("dispose in mid-run rejects the run", async () => {
   const engine = await create(someSetup(small));
   const run = engine.run(0, someRates(30));
   engine.dispose();
@@ -299,12 +299,12 @@ test("disposing in mid-run rejects the run", async () => {
   await expect(engine.run(0, someRates(1))).rejects.toSatisfy(isEngineLost);
 });
 
-test("memory that runs out while the engine is made is refused, and nothing stays", async () => {
+test("if memory runs out while the engine is created, it rejects and leaves no buffers", async () => {
   await openWebGPU();
   const { alive } = countBuffers();
   const { createBuffer } = GPUDevice.prototype;
   vi.spyOn(GPUDevice.prototype, "createBuffer").mockImplementation(function (this: GPUDevice, descriptor) {
-    // More than any GPU has: the browser makes an invalid buffer and tells the error scope.
+    // More than any GPU has: the browser creates an invalid buffer and reports it to the error scope.
     return createBuffer.call(
       this,
       descriptor.label === "activations" ? { ...descriptor, size: 2 ** 45 } : descriptor,
@@ -316,7 +316,7 @@ test("memory that runs out while the engine is made is refused, and nothing stay
   expect(alive.size).toBe(0);
 });
 
-test("a model too large for the GPU's limits is refused with its bytes before any memory is taken", async () => {
+test("a model that exceeds the GPU's limits is refused, with its size in bytes, before memory is taken", async () => {
   const layers: LayerSpec[] = [
     { type: "Embedding", dimensions: 2 },
     { type: "FlattenConsecutive", n: 2 },
@@ -331,7 +331,7 @@ test("a model too large for the GPU's limits is refused with its bytes before an
   expect(alive.size).toBe(0);
 });
 
-test("a network that is no chain of blocks is refused", async () => {
+test("a network that is not a chain of blocks is refused", async () => {
   const layers: LayerSpec[] = [
     { type: "Embedding", dimensions: 4 },
     { type: "Linear", fanOut: 4 },
@@ -343,7 +343,7 @@ test("a network that is no chain of blocks is refused", async () => {
   await expect(made).rejects.toMatchObject({ code: "UNSUPPORTED" });
 });
 
-test("an adapter that refuses is an UNSUPPORTED, and the next attempt is a new one", async () => {
+test("no adapter or no device rejects with UNSUPPORTED, and the next attempt asks again", async () => {
   await closeWebGPU();
   vi.spyOn(navigator.gpu, "requestAdapter").mockResolvedValue(null);
   await expect(createWebGPUEngine(someSetup(small))).rejects.toMatchObject({ code: "UNSUPPORTED" });
