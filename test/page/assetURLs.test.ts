@@ -1,4 +1,4 @@
-/** Where the page looks for the package's other files. */
+/** The URLs from which the page loads the package's other files. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { locateAssets } from "../../src/assetURLs";
 import { FakeWorker } from "./fakeWorker";
@@ -12,7 +12,7 @@ afterEach(() => {
   document.head.innerHTML = "";
 });
 
-/** The addresses of the five files in a folder. */
+/** Returns the URLs of the five files in a folder. */
 const inFolder = (folder: string) => ({
   worker: `${folder}worker.js`,
   tfjs: `${folder}tfjs.js`,
@@ -44,7 +44,7 @@ test.each<[folder: string, ...given: (string | URL)[]]>([
     expect(locateAssets({ assetsURL }), String(assetsURL)).toEqual(inFolder(folder));
 });
 
-test("workerURL is the address of a file, resolved as assetsURL is", () => {
+test("workerURL is the URL of a file, and is resolved like assetsURL", () => {
   for (const workerURL of ["w.js", "/app/w.js", new URL("https://site.example/app/w.js")])
     expect(locateAssets({ workerURL, assetsURL: "/" })).toEqual({
       ...inFolder("https://site.example/"),
@@ -53,7 +53,7 @@ test("workerURL is the address of a file, resolved as assetsURL is", () => {
 });
 
 test.each(["http://[", "data:text/plain,folder", "mailto:folder"])(
-  "assetsURL: %s is no folder, and the error names it",
+  "assetsURL %s is refused, and the error names it",
   (assetsURL) => {
     expect(() => locateAssets({ assetsURL })).toThrow(
       expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining(assetsURL) }),

@@ -1,4 +1,4 @@
-/** `<makemore-words>` with a fake worker: what it asks for, what it shows, and what it leaves behind. */
+/** `<makemore-words>` with a fake worker: which calls it makes, what it shows, and whether it ends its workers. */
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import "../../src/element";
@@ -9,9 +9,9 @@ import { receiveWords } from "../../worker/data/receive";
 import { FakeWorker } from "./fakeWorker";
 import { model, progress, result } from "./training";
 
-/** What the workers were asked, in order. */
+/** The calls that the workers received, in order. */
 let asked: unknown[][];
-/** Lets a training end; it ends at once without. */
+/** A training waits for this promise before it ends; undefined: it ends at once. */
 let gate: Promise<void> | undefined;
 let sampled: number;
 
@@ -77,7 +77,7 @@ const status = (element: MakemoreWords) => within(element, "status").textContent
 const button = (element: MakemoreWords) => within(element, "button") as HTMLButtonElement;
 const kinds = () => asked.map(([kind]) => kind);
 const open = () => FakeWorker.instances.filter((worker) => !worker.terminated).length;
-/** Enough for messages to arrive. */
+/** Waits long enough for messages to arrive. */
 const settle = () => new Promise((resolve) => setTimeout(resolve, 30));
 
 test("trains on its text, shows progress and words, and gives new words on a click", async () => {
@@ -135,7 +135,7 @@ test("takes its words from a script before its text, and leaves out the button's
   ).toEqual([["Galadriel", "Elrond", "Legolas"], ["ada"]]);
 });
 
-test("fetches its list; an .onnx file takes the place of training", async () => {
+test("fetches its list; with an .onnx file it does not train", async () => {
   const fetched = vi.fn(async (url: string, _init: RequestInit) => new Response(`of ${url}`));
   vi.stubGlobal("fetch", fetched);
   const list = add(words({ list: "towns.txt" }, ""));
@@ -152,7 +152,7 @@ test.each([
   ["no words", {}, "", /^<makemore-words> has no words: .*list="words\.txt"/],
   ["a missing list", { list: "towns.txt" }, "", /^towns\.txt cannot be loaded: the server answered 404\.$/],
   ["a missing model", { model: "a.onnx" }, "", /^a\.onnx cannot be loaded: the server answered 404\.$/],
-])("says in plain words what is wrong: %s", async (_, attributes, text, message) => {
+])("shows a clear message for an error: %s", async (_, attributes, text, message) => {
   vi.stubGlobal("fetch", async () => new Response("", { status: 404 }));
   const element = words(attributes, text);
   const failed = new Promise<Event>((resolve) => element.addEventListener("error", resolve));
@@ -163,7 +163,7 @@ test.each([
   });
   expect(status(element)).toMatch(message);
   expect(within(element, "progress").hidden).toBe(true);
-  // The words come after all.
+  // Once the attributes are corrected, it works.
   element.removeAttribute("list");
   element.removeAttribute("model");
   element.textContent = "emma";
@@ -181,7 +181,7 @@ test("shows the words that sampling found before it failed, and why there are no
   expect(shown(element)).toEqual(["only"]);
 });
 
-test("moves without a restart, ends with its removal, and starts again when it is back", async () => {
+test("a move does not restart it; removal ends it, and insertion starts it again", async () => {
   gate = new Promise(() => {});
   const element = add(words());
   await vi.waitFor(() => expect(status(element)).toMatch(/50 %/));
@@ -203,7 +203,7 @@ test("moves without a restart, ends with its removal, and starts again when it i
   expect(FakeWorker.instances).toHaveLength(2);
 });
 
-test("changed attributes sample again or start over, once for several", async () => {
+test("changed attributes sample or train again, only once for several changes", async () => {
   const element = add(words());
   await vi.waitFor(() => expect(element.words).toHaveLength(10));
   asked = [];
@@ -222,7 +222,7 @@ test("changed attributes sample again or start over, once for several", async ()
   expect(open()).toBe(1);
 });
 
-test("several on a page have a worker each", async () => {
+test("each element on a page has its own worker", async () => {
   const [one, two] = [add(words()), add(words({ count: "4" }))];
   await vi.waitFor(() => expect([one.words.length, two.words.length]).toEqual([10, 4]));
   expect(one.makemore).not.toBe(two.makemore);
@@ -244,13 +244,13 @@ test("save: trains and saves at the first visit, samples from the saved model at
   await settle();
   expect(kinds()).toEqual(["sample"]);
 
-  // The saved model is not one of these words.
+  // The saved model was not trained on these words.
   second.textContent = "ada\nalan";
   await vi.waitFor(() => expect(kinds()).toEqual(["sample", "train", "sample", "save"]));
   expect(open()).toBe(1);
 });
 
-test("save: a browser that stores nothing still gets its words, and an error event says why", async () => {
+test("save: if the browser stores nothing, words still appear, and an error event says why", async () => {
   FakeWorker.api.open = async () => ({ error: { code: "STORAGE_FAILED", message: "nothing is stored" } });
   FakeWorker.api.save = async () => ({ error: { code: "STORAGE_FAILED", message: "nothing is stored" } });
   const element = words({ save: "towns" });

@@ -2,7 +2,7 @@ import { expose } from "comlink";
 import type { WorkerAPI } from "../../src/protocol";
 import { pageEndpoint } from "../../worker/endpoint";
 
-/** Answers `sample` with words. */
+/** Makes a `sample` that answers with these words. */
 export function sampling(words: string[]): WorkerAPI["sample"] {
   return async (_id, _options, _count, _novel, onPart) => {
     await onPart(words);
@@ -10,13 +10,13 @@ export function sampling(words: string[]): WorkerAPI["sample"] {
   };
 }
 
-/** A Worker whose other side is an object in this thread: real comlink, real structured clones. */
+/** A Worker whose API is an object in this thread, with real comlink and real structured clones. */
 export class FakeWorker extends EventTarget implements Worker {
   static instances: FakeWorker[] = [];
-  /** What the next worker answers with. */
+  /** The API of the next worker. */
   static api: Partial<WorkerAPI> = {};
   onmessage: Worker["onmessage"] = null;
-  /** Of the interface alone: Chromium's workers do not have it. */
+  /** Required by TypeScript's interface; Chromium's workers do not have it. */
   readonly onmessageerror = null;
   onerror: Worker["onerror"] = null;
   terminated = false;
@@ -61,7 +61,7 @@ export class FakeWorker extends EventTarget implements Worker {
     this.#port.close();
   }
 
-  /** As a browser says that a script did not load, or threw. */
+  /** Fires the event of a script that did not load, or that threw. */
   fail(message: string): void {
     this.onerror?.call(
       this,

@@ -9,10 +9,10 @@ import { receiveWords } from "../../worker/data/receive";
 import { FakeWorker, sampling } from "./fakeWorker";
 import { model, progress, result } from "./training";
 
-/** The text of words as the worker receives it. */
+/** Returns the text of the words as the worker receives it. */
 const textOf = async (words: EncodedWords) => (await receiveWords(words, new AbortController().signal)).text;
 
-/** Awaits a macrotask or two: enough for messages to arrive. */
+/** Waits long enough for messages to arrive. */
 const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
 
 beforeEach(() => {
@@ -38,7 +38,7 @@ test("importing and constructing start no worker; the default export is a shared
   expect(FakeWorker.instances).toHaveLength(0);
 });
 
-test("train hands over words as bytes and options as given, and reports what the worker tells", async () => {
+test("train sends words as bytes and options unchanged, and reports the worker's progress", async () => {
   let text = "";
   const train = vi.fn(
     async (_id: number, _o: unknown, words: EncodedWords, onEvent: (event: TrainEvent) => void) => {
@@ -70,7 +70,7 @@ test("train hands over words as bytes and options as given, and reports what the
   mm.dispose();
 });
 
-test("one string is words a line, as makemore takes a text file", async () => {
+test("one string has one word per line, like makemore's text file", async () => {
   const sent: [text: string, isText: boolean][] = [];
   FakeWorker.api = {
     train: async (_id, _options, words) => {
@@ -134,7 +134,7 @@ test("an option that cannot be cloned is refused as an option", async () => {
   mm.dispose();
 });
 
-test("when onProgress throws, training is asked to stop and train rejects with what it threw", async () => {
+test("if onProgress throws, training stops, and train rejects with the thrown error", async () => {
   const abort = vi.fn();
   let end: () => void = () => {};
   FakeWorker.api = {
@@ -147,7 +147,7 @@ test("when onProgress throws, training is asked to stop and train rejects with w
       await new Promise<void>((resolve) => {
         end = resolve;
       });
-      // As the worker does at the end of every training.
+      // The worker does this at the end of every training.
       onEvent({ model: result.model, measurements: new Map() });
       await settle();
       return { value: result };
@@ -166,7 +166,7 @@ test("when onProgress throws, training is asked to stop and train rejects with w
   mm.dispose();
 });
 
-test("a signal that is aborted already starts nothing", async () => {
+test("a signal that is already aborted starts nothing", async () => {
   const mm = new Makemore();
   const reason = new Error("never mind");
   await expect(mm.train(["ab"], { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
@@ -197,7 +197,7 @@ test("a signal stops a training, which rejects with its reason and keeps what wa
   mm.dispose();
 });
 
-test("options that are no object, or hold what cannot cross, are refused before a worker starts", async () => {
+test("options that are not an object, or cannot be cloned, are refused before a worker starts", async () => {
   const mm = new Makemore();
   const none = null as never;
   for (const call of [
@@ -219,7 +219,7 @@ test("options that are no object, or hold what cannot cross, are refused before 
   expect(FakeWorker.instances).toHaveLength(0);
 });
 
-test("words are read at once: what happens to the list after the call does not matter", async () => {
+test("words are read at once, so later changes of the list do not matter", async () => {
   let text = "";
   FakeWorker.api = {
     train: async (_id, _options, words) => {
@@ -236,7 +236,7 @@ test("words are read at once: what happens to the list after the call does not m
   mm.dispose();
 });
 
-test("a browser that refuses a worker at once ends in LOAD_FAILED with its URL", async () => {
+test("if the browser refuses the worker, the call rejects with LOAD_FAILED and its URL", async () => {
   vi.stubGlobal(
     "Worker",
     class {
@@ -251,7 +251,7 @@ test("a browser that refuses a worker at once ends in LOAD_FAILED with its URL",
   });
 });
 
-test("a worker that never says a word is given up", async () => {
+test("a worker that never answers is terminated after a minute", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   FakeWorker.api = { configure: () => new Promise(() => {}) };
   const mm = new Makemore();
@@ -264,7 +264,7 @@ test("a worker that never says a word is given up", async () => {
   expect(lastWorker().terminated).toBe(true);
 });
 
-test("the news of a worker's death that comes late does not touch the next worker", async () => {
+test("a late report of a worker's death does not affect the next worker", async () => {
   const granted: (() => void)[] = [];
   vi.stubGlobal("navigator", {
     locks: {
@@ -290,7 +290,7 @@ test("the news of a worker's death that comes late does not touch the next worke
   mm.dispose();
 });
 
-test("where the browser refuses locks, everything else works", async () => {
+test("if the browser refuses locks, everything else works", async () => {
   vi.stubGlobal("navigator", {
     locks: {
       request: async () => {
@@ -304,7 +304,7 @@ test("where the browser refuses locks, everything else works", async () => {
   mm.dispose();
 });
 
-test("dispose rejects what is in flight and what comes after, and ends the worker", async () => {
+test("dispose rejects running and later calls, and ends the worker", async () => {
   FakeWorker.api = { train: () => new Promise(() => {}), sample: () => new Promise(() => {}) };
   const mm = new Makemore();
   const calls = [mm.train(["ab"]), mm.sample()];
@@ -329,7 +329,7 @@ test("dispose rejects what is in flight and what comes after, and ends the worke
   mm.dispose();
 });
 
-test("what one worker measured, the next one is told", async () => {
+test("the next worker gets the measurements of the one before", async () => {
   const measured = [{ backend: "wasm" as const, device: "simd", msPerStep: 1 }];
   const configure = vi.fn(async (_: WorkerConfiguration) => ({ value: undefined }));
   FakeWorker.api = {
@@ -350,8 +350,8 @@ test("what one worker measured, the next one is told", async () => {
   expect(second?.get("a model")).toEqual(measured);
 });
 
-test("a worker that never loads ends in LOAD_FAILED with its URL, and the next call tries again", async () => {
-  // It asks the server why.
+test("if the worker does not load, the call rejects with LOAD_FAILED and its URL, and the next one tries again", async () => {
+  // The page fetches the URL to find the reason.
   const fetched = vi.fn(async () => new Response("", { status: 404 }));
   vi.stubGlobal("fetch", fetched);
   FakeWorker.api = { configure: () => new Promise(() => {}) };
@@ -371,7 +371,7 @@ test("a worker that never loads ends in LOAD_FAILED with its URL, and the next c
   mm.dispose();
 });
 
-test("a worker that Vite's optimizer left behind: LOAD_FAILED names the setting", async () => {
+test("if Vite's optimizer moved the main file away from the worker, LOAD_FAILED names the setting", async () => {
   vi.stubGlobal("fetch", async () => new Response("", { status: 404 }));
   FakeWorker.api = { configure: () => new Promise(() => {}) };
   const mm = new Makemore({ workerURL: "/base/node_modules/.vite/deps/makemore-web/worker.js" });
@@ -386,7 +386,7 @@ test("a worker that Vite's optimizer left behind: LOAD_FAILED names the setting"
   });
 });
 
-test("a worker that throws in mid-call rejects every call in flight with what it said", async () => {
+test("if the worker throws, every running call rejects with its message", async () => {
   FakeWorker.api = { train: () => new Promise(() => {}), sample: () => new Promise(() => {}) };
   const mm = new Makemore();
   const calls = Promise.allSettled([mm.train(["ab"]), mm.sample()]);
@@ -401,11 +401,11 @@ test("a worker that throws in mid-call rejects every call in flight with what it
   mm.dispose();
 });
 
-/** The next message to the worker arrives as one that cannot be read. */
+/** Makes the next message to the worker unreadable. */
 function loseRequest(worker: FakeWorker): void {
   worker.lose = "request";
 }
-/** The next message of the worker arrives as one that cannot be read. */
+/** Makes the next message from the worker unreadable. */
 function loseAnswer(worker: FakeWorker): void {
   worker.lose = "answer";
 }
@@ -440,7 +440,7 @@ test.each([
   });
   await expect(after).resolves.toEqual(["again"]);
   await settle();
-  // The worker may still be at it.
+  // The worker may still be running the call, so the page aborts it.
   expect(aborted).toEqual([3]);
   expect(lastWorker().terminated).toBe(false);
   expect(mm.model).toEqual(model);
@@ -493,14 +493,14 @@ test("a worker that can read nothing any more rejects the calls in flight", asyn
   mm.dispose();
 });
 
-test("words that cannot be sent, and an answer that comlink could not pack, are MakemoreErrors", async () => {
+test("words that cannot be sent, and an answer that cannot be cloned, give MakemoreErrors", async () => {
   FakeWorker.api = {
     evaluate: async () => {
       throw new TypeError("Unserializable return value");
     },
   };
   const mm = new Makemore();
-  // Of the class that channels are of; happy-dom has another one under this name.
+  // Take the prototype from a channel, because happy-dom has another class named MessagePort.
   const ports = Object.getPrototypeOf(new MessageChannel().port1) as MessagePort;
   const post = vi.spyOn(ports, "postMessage").mockImplementationOnce(() => {
     throw new DOMException("out of memory", "DataCloneError");
@@ -519,7 +519,7 @@ test("words that cannot be sent, and an answer that comlink could not pack, are 
   mm.dispose();
 });
 
-test("a worker that is killed lets go of its lock, and calls in flight reject", async () => {
+test("if the worker is killed, it releases its lock, and running calls reject", async () => {
   let killed: () => void = () => {};
   vi.stubGlobal("navigator", {
     locks: {
@@ -551,7 +551,7 @@ test("a refused constructor option rejects the first call", async () => {
   expect(lastWorker().terminated).toBe(true);
 });
 
-test("load copies what it is given, so the caller's bytes stay theirs", async () => {
+test("load copies the given bytes, so the caller keeps them", async () => {
   FakeWorker.api = { load: async () => ({ value: model }) };
   const mm = new Makemore();
   const bytes = new Uint8Array([1, 2, 3]);
@@ -574,7 +574,7 @@ test("load copies what it is given, so the caller's bytes stay theirs", async ()
   mm.dispose();
 });
 
-test("what comes from another realm is taken for what it is", async () => {
+test("values from another realm are accepted", async () => {
   const load = vi.fn(async (_id: number, _onnx: Uint8Array) => ({ value: model }));
   FakeWorker.api = { load, sample: sampling(["ok"]) };
   const mm = new Makemore();
@@ -597,7 +597,7 @@ test("what comes from another realm is taken for what it is", async () => {
     expect([...(load.mock.calls.at(-1)?.[1] ?? [])]).toEqual([1, 2, 3]);
   }
   await expect(mm.sample(1, theirs.options)).resolves.toEqual(["ok"]);
-  // A signal that is no instance of this realm's class.
+  // A signal that is not an instance of this realm's class.
   const controller = new AbortController();
   const signal = {
     get aborted() {
@@ -616,7 +616,7 @@ test("what comes from another realm is taken for what it is", async () => {
   mm.dispose();
 });
 
-test("options and words in Vue's or MobX's reactive state are read", async () => {
+test("options and words can be Vue's or MobX's reactive state", async () => {
   const texts: string[] = [];
   const train = vi.fn(async (_id: number, _options: unknown, words: EncodedWords) => {
     texts.push(await textOf(words));
@@ -636,7 +636,7 @@ test("options and words in Vue's or MobX's reactive state are read", async () =>
   }
 });
 
-test("an option that is no plain data is refused by its name", async () => {
+test("an option that is not plain data is refused, and the error names it", async () => {
   const mm = new Makemore();
   const circle: Record<string, unknown> = { hidden: 3 };
   circle.itself = circle;
@@ -660,7 +660,7 @@ test("an option that is no plain data is refused by its name", async () => {
   expect(FakeWorker.instances).toHaveLength(0);
 });
 
-test("a Makemore in Vue's and MobX's state works; in another proxy it is refused with the fix", async () => {
+test("a Makemore works in Vue's and MobX's state; in another proxy its calls are refused with the fix", async () => {
   FakeWorker.api = { sample: sampling(["ok"]) };
   for (const { mm } of [
     reactive({ mm: new Makemore() }),
@@ -693,7 +693,7 @@ test("a Makemore in Vue's and MobX's state works; in another proxy it is refused
   await expect(sample()).rejects.toMatchObject({ message: expect.stringContaining("mm.sample(…)") });
 });
 
-test("when onProgress rejects, training is asked to stop and train rejects with that", async () => {
+test("if onProgress rejects, training stops, and train rejects with the same error", async () => {
   let end: () => void = () => {};
   FakeWorker.api = {
     abort: () => end(),
@@ -715,10 +715,10 @@ test("when onProgress rejects, training is asked to stop and train rejects with 
   mm.dispose();
 });
 
-test("stop ends a training softly, whenever it is called and how often", async () => {
+test("stop ends a training without an error, whenever and however often it is called", async () => {
   const stop = vi.fn();
   const abort = vi.fn();
-  // A worker that is told to stop before a training begins, too.
+  // The worker also accepts a stop that comes before its training begins.
   const told = new Set<number>();
   let end: () => void = () => {};
   FakeWorker.api = {
@@ -737,21 +737,21 @@ test("stop ends a training softly, whenever it is called and how often", async (
     },
   };
   const mm = new Makemore();
-  // With none under way: nothing happens, and no worker starts.
+  // Without a training, nothing happens and no worker starts.
   mm.stop();
   expect(FakeWorker.instances).toHaveLength(0);
-  // At once, before there is a worker.
+  // Stop at once, before there is a worker.
   const first = mm.train(["ab"]);
   mm.stop();
   await expect(first).resolves.toMatchObject({ stopped: true });
-  // Twice, in the middle.
+  // Stop twice, in the middle of a training.
   const second = mm.train(["ab"]);
   await settle();
   mm.stop();
   mm.stop();
   await expect(second).resolves.toMatchObject({ stopped: true });
   expect(stop).toHaveBeenCalledTimes(2);
-  // After the end: nothing, and the next training is not stopped by it.
+  // A stop after the end does nothing; in particular it does not stop the next training.
   mm.stop();
   const third = mm.train(["ab"]);
   await settle();
@@ -763,7 +763,7 @@ test("stop ends a training softly, whenever it is called and how often", async (
   mm.stop();
 });
 
-test("SAMPLING_FAILED has the words that were found until then; no other error has any", async () => {
+test("SAMPLING_FAILED has the words found so far; no other error has words", async () => {
   let code: MakemoreErrorCode = "SAMPLING_FAILED";
   FakeWorker.api = {
     sample: async (_id, _options, _count, _novel, onPart) => {
@@ -787,7 +787,7 @@ test("SAMPLING_FAILED has the words that were found until then; no other error h
   mm.dispose();
 });
 
-test("conditions cross to the worker: a pattern as its source and flags, words to avoid as text", async () => {
+test("the worker gets a pattern as its source and flags, and words to avoid as text", async () => {
   const texts: string[] = [];
   const sample = vi.fn<WorkerAPI["sample"]>(async (_id, _options, _count, _novel, onPart, avoid) => {
     if (avoid) texts.push(await textOf(avoid));
@@ -829,7 +829,7 @@ test("conditions cross to the worker: a pattern as its source and flags, words t
   mm.dispose();
 });
 
-/** Answers `words` with numbered words, two a part, until it is aborted; then it has `ended`. */
+/** Makes a worker that answers `words` with numbered words, two per part, until it is aborted; then it has `ended`. */
 function wordsWithoutEnd() {
   let stop: (reason: Error) => void = () => {};
   const stopped = new Promise<never>((_, reject) => {
@@ -851,7 +851,7 @@ function wordsWithoutEnd() {
   return state;
 }
 
-test("words come one at a time, few ahead of the reader, until it breaks", async () => {
+test("words come one at a time, only a few ahead of the reader, until the reader breaks", async () => {
   const worker = wordsWithoutEnd();
   const mm = new Makemore();
   const unread = mm.words();
@@ -861,7 +861,7 @@ test("words come one at a time, few ahead of the reader, until it breaks", async
   for await (const word of mm.words({ temperature: 0.5 })) {
     words.push(word);
     await settle();
-    // The part that is read, and one that waits.
+    // The part that is being read, and one that waits.
     expect(worker.sent).toBeLessThanOrEqual(2 * Math.ceil(words.length / 2) + 2);
     expect(worker.ended).toBe(false);
     if (words.length === 5) break;
@@ -871,7 +871,7 @@ test("words come one at a time, few ahead of the reader, until it breaks", async
   mm.dispose();
 });
 
-test("a signal ends words with its reason, before the next word", async () => {
+test("a signal ends the stream of words before the next word, with its reason", async () => {
   const worker = wordsWithoutEnd();
   const mm = new Makemore();
   const controller = new AbortController();
@@ -888,7 +888,7 @@ test("a signal ends words with its reason, before the next word", async () => {
   mm.dispose();
 });
 
-test("dispose ends words, and so does a worker that finds no more", async () => {
+test("a stream of words rejects after dispose, and when the worker finds no more", async () => {
   wordsWithoutEnd();
   const mm = new Makemore();
   const reader = mm.words();
@@ -917,7 +917,7 @@ test("dispose ends words, and so does a worker that finds no more", async () => 
   other.dispose();
 });
 
-test("open gives a Makemore with the saved model, or ends the worker it started", async () => {
+test("open resolves with a Makemore that has the saved model; if it fails, it ends the worker", async () => {
   FakeWorker.api = { open: async (_id, name) => ({ value: { ...model, step: name.length } }) };
   const mm = await Makemore.open("towns");
   expect(mm.model?.step).toBe(5);

@@ -40,7 +40,7 @@ afterEach(async () => {
   vi.unstubAllGlobals();
 });
 
-/** Uses the hook, and does something when it is mounted. */
+/** Uses the hook, and calls `onMount` when it is mounted. */
 function Component({ onMount }: { onMount: (hook: Hook) => void }) {
   hook = useMakemore({ backend: "wasm" });
   rendered.push(hook);
@@ -52,7 +52,7 @@ function mount(onMount: (hook: Hook) => void = () => {}) {
   return act(() => root.render(createElement(StrictMode, null, createElement(Component, { onMount }))));
 }
 
-/** A call, whose first change of the state is rendered at once. */
+/** Makes a call, and renders its first change of the state at once. */
 function begin<Result>(call: () => Promise<Result>): Promise<Result> {
   const calls: Promise<Result>[] = [];
   act(() => void calls.push(call()));
@@ -63,7 +63,7 @@ const open = () => FakeWorker.instances.filter((worker) => !worker.terminated).l
 const until = (check: () => void) => act(() => vi.waitFor(check));
 const settle = () => act(() => new Promise((resolve) => setTimeout(resolve, 30)));
 
-test("mounting starts no worker; train gives progress, and then a model that samples", async () => {
+test("mounting starts no worker; train reports progress, and then the model samples", async () => {
   await mount();
   expect(FakeWorker.instances).toHaveLength(0);
   expect(hook).toMatchObject({ status: "idle", progress: undefined, model: undefined, error: undefined });
@@ -79,12 +79,12 @@ test("mounting starts no worker; train gives progress, and then a model that sam
   expect(await act(() => hook.sample(2))).toEqual(["ab", "cd"]);
   expect(hook.status).toBe("ready");
   expect(open()).toBe(1);
-  // A component may pass them to effects and to memoized children.
+  // Functions must stay the same, because a component may pass them to effects and to memoized children.
   for (const name of ["train", "resume", "load", "open", "sample", "stop", "dispose", "makemore"] as const)
     expect(hook[name]).toBe(rendered[0]?.[name]);
 });
 
-test("strict mode: a training that starts with the component leaves one worker, and none at the end", async () => {
+test("strict mode: a training that starts on mount has one worker, and none after unmount", async () => {
   await mount(({ train }) => void train(["emma"]));
   await until(() => expect(hook.progress).toEqual(progress));
   expect(FakeWorker.instances).toHaveLength(2);
@@ -94,13 +94,13 @@ test("strict mode: a training that starts with the component leaves one worker, 
   const { train, sample } = hook;
   await act(() => root.unmount());
   expect(open()).toBe(0);
-  // A handler that goes on after the component is gone.
+  // Event handlers may still run after the component is gone.
   expect(await train(["emma"])).toBeUndefined();
   expect(await sample()).toBeUndefined();
   expect(open()).toBe(0);
 });
 
-test("a refused call resolves with undefined, says why, and leaves a training alone", async () => {
+test("a refused call resolves with undefined, sets the error, and does not disturb a training", async () => {
   await mount();
   const training = begin(() => hook.train(["emma"]));
   await until(() => expect(hook.progress).toEqual(progress));
@@ -116,7 +116,7 @@ test("a refused call resolves with undefined, says why, and leaves a training al
   expect(hook.status).toBe("ready");
 });
 
-test("what the component ends itself is no error: a signal, and dispose", async () => {
+test("an abort by the component's signal or by dispose is not an error", async () => {
   await mount();
   const controller = new AbortController();
   const aborted = begin(() => hook.train(["emma"], { signal: controller.signal }));
@@ -132,7 +132,7 @@ test("what the component ends itself is no error: a signal, and dispose", async 
   expect(open()).toBe(0);
 });
 
-test("open takes a saved model; a failure is an error", async () => {
+test("open loads a saved model, and sets the error if it fails", async () => {
   await mount();
   expect(await act(() => hook.open("towns"))).toBe(true);
   expect(hook).toMatchObject({ status: "ready", model: { parameters: model.parameters } });
@@ -144,7 +144,7 @@ test("open takes a saved model; a failure is an error", async () => {
   expect(open()).toBe(1);
 });
 
-test("a server renders it without a model", () => {
+test("on a server it renders without a model", () => {
   expect(renderToString(createElement(Component, { onMount: () => {} }))).toBe("idle");
   expect(FakeWorker.instances).toHaveLength(0);
 });

@@ -1,4 +1,4 @@
-/** What a fake worker answers to `train`. */
+/** Answers of a fake worker to `train`. */
 import type { ModelInfo, Progress, TrainResult } from "../../src/types";
 
 export const model: ModelInfo = {

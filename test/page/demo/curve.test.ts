@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { LossCurve, lossRange, lowest, nearest, pointsOf } from "../../../demo/src/curve";
 
-/** A loss for each step, uneven enough that a misplaced step would show. */
+/** A loss for each step, so uneven that the test notices a misplaced step. */
 const lossOf = (step: number) => 2 + 1 / (1 + step) + (step % 7) / 100;
 const mean = (from: number, to: number) => {
   let sum = 0;
@@ -10,9 +10,9 @@ const mean = (from: number, to: number) => {
 };
 
 describe("LossCurve", () => {
-  it("gives the mean of each bucket, however reports divide it", () => {
+  it("gives the mean of each bucket, however the reports divide the steps", () => {
     const curve = new LossCurve(1000);
-    // Buckets hold 10 steps; these reports never straddle one.
+    // A bucket has 10 steps. Each of these reports lies within one bucket.
     for (let bucket = 0; bucket < 100; bucket++) {
       const from = bucket * 10;
       curve.add(from + 3, mean(from, from + 3));
@@ -26,7 +26,7 @@ describe("LossCurve", () => {
     });
   });
 
-  it("spreads a report over the buckets that it overlaps, and loses none of it", () => {
+  it("spreads a report over the buckets that it overlaps, and loses no step", () => {
     const curve = new LossCurve(1000);
     for (let step = 0; step < 1000; ) {
       const next = Math.min(1000, step + 13);
@@ -38,7 +38,7 @@ describe("LossCurve", () => {
     expect(total).toBeCloseTo(mean(0, 1000), 12);
   });
 
-  it("puts validation losses in their place, in order", () => {
+  it("keeps validation losses in the order of their steps", () => {
     const curve = new LossCurve(400);
     curve.add(10, 3);
     curve.validate(10, 3.1);
@@ -59,7 +59,7 @@ describe("LossCurve", () => {
     expect([train[0], train.at(-1)]).toEqual([2.5, 2.1]);
   });
 
-  it("begins where a loaded model stands", () => {
+  it("begins at the step of a loaded model", () => {
     const curve = new LossCurve(2000, 1000);
     curve.add(1010, 2.2);
     expect(curve.columns()[0]).toEqual([1005]);
@@ -67,7 +67,7 @@ describe("LossCurve", () => {
 });
 
 describe("lossRange", () => {
-  it("shows validation losses wherever they lie", () => {
+  it("includes every validation loss", () => {
     const curve = new LossCurve(1000);
     curve.add(10, 2.5);
     curve.validate(10, 3.6);
@@ -76,7 +76,7 @@ describe("lossRange", () => {
     expect(high).toBeGreaterThan(3.6);
   });
 
-  it("is finite without a validation split, and before there is anything", () => {
+  it("is finite without a validation split, and without any loss", () => {
     const curve = new LossCurve(1000);
     expect(lossRange([curve.columns()])).toEqual([1.9, 3]);
     curve.add(10, 2.5);
@@ -85,7 +85,7 @@ describe("lossRange", () => {
     expect(lossRange([curve.columns()])).toEqual([1.9, 3]);
   });
 
-  it("clips nothing: neither the steep beginning, nor a loss that goes up later", () => {
+  it("clips neither the steep beginning nor a loss that rises later", () => {
     const curve = new LossCurve(100);
     for (let step = 0; step < 100; step++) curve.add(step + 1, step < 5 ? 4.3 : 2.2);
     expect(lossRange([curve.columns()])[1]).toBeGreaterThan(4.3);
@@ -105,7 +105,7 @@ describe("lossRange", () => {
   });
 });
 
-it("finds the points under the pointer and the lowest one", () => {
+it("finds the point under the pointer, and the lowest one", () => {
   const points = pointsOf([1, 2, 3, 4], [3, null, 2, 2]);
   expect(points).toEqual([
     { step: 1, loss: 3 },
@@ -114,7 +114,7 @@ it("finds the points under the pointer and the lowest one", () => {
   ]);
   expect(nearest(points, 1.9)?.step).toBe(1);
   expect(nearest(points, 100)?.step).toBe(4);
-  // The first of equal ones, as training keeps it.
+  // The first of equal points, because training keeps that one.
   expect(lowest(points)?.step).toBe(3);
   expect([nearest([], 1), lowest([])]).toEqual([undefined, undefined]);
 });

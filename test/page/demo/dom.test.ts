@@ -19,7 +19,7 @@ describe("markFields", () => {
     ["train: learningRate.peak is NaN; it must be a number.", ["learningRate"]],
     ["train: learningRate.warmup is -1; it must be a whole number.", ["warmup"]],
     ["train: model.folds.1 is 0; it must be a whole number.", ["folds"]],
-    // Prose that has the names of fields in it.
+    // Text that contains the names of fields, but is not about a field.
     ["The loss of step 7 is NaN; try a lower learningRate. The model stays as it was at step 6.", []],
     ["train: model is 3; it must be a model.", []],
     ["", []],

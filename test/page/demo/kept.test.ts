@@ -3,16 +3,16 @@ import { dayOf, readNote, removeNote, writeNote } from "../../../demo/src/kept";
 
 afterEach(() => localStorage.clear());
 
-it("says the day as a person would", () => {
+it("names the day in everyday words", () => {
   const now = new Date(2026, 10, 27, 0, 30).getTime();
   expect(dayOf(new Date(2026, 10, 27, 0, 5).getTime(), now)).toBe("today");
   expect(dayOf(new Date(2026, 10, 26, 23, 50).getTime(), now)).toBe("yesterday");
   expect(dayOf(new Date(2026, 10, 17, 12).getTime(), now)).toBe("10 days ago");
-  // A clock that was set back.
+  // The clock was set back since.
   expect(dayOf(now + 1e9, now)).toBe("today");
 });
 
-it("reads back what was noted, without a long list, and nothing that is none of ours", () => {
+it("reads its own notes back, without a long list, and ignores foreign values", () => {
   expect(readNote()).toBeUndefined();
   writeNote({ label: "Plants", list: "plants", time: 1 });
   expect(readNote()).toEqual({ label: "Plants", list: "plants", time: 1 });

@@ -14,7 +14,7 @@ it.each<Link>([
   expect(linkOf(hashOf(link))).toEqual(link);
 });
 
-it("refuses an option that comes twice, and two lists", () => {
+it("refuses a link with the same option twice, or with two lists", () => {
   expect(linkOf("#steps=1&steps=2")).toEqual({ problem: "it has an option twice" });
   expect(linkOf("#list=plants&words=a")).toEqual({ problem: "it has two lists" });
 });
@@ -22,11 +22,11 @@ it("refuses an option that comes twice, and two lists", () => {
 it("takes only as many words as a link can have", () => {
   expect(fitsLink("anna\n".repeat(400))).toBe(true);
   expect(fitsLink("anna\n".repeat(1000))).toBe(false);
-  // Each takes 12 characters.
+  // Each emoji takes 12 characters in a link.
   expect(fitsLink("😀".repeat(400))).toBe(false);
 });
 
-it("knows what each field of the form takes, and what has changed", () => {
+it("checks the value of each field of the form, and finds the changed fields", () => {
   const form = find("train-form", HTMLFormElement);
   const fields = () => formFields(form, "");
   expect([...fields().values()].filter(({ isChanged }) => isChanged)).toEqual([]);
@@ -56,7 +56,7 @@ it("knows what each field of the form takes, and what has changed", () => {
     ["backend", "cuda"],
   ] as const)
     expect([name, value, accepts(name, value)]).toEqual([name, value, false]);
-  // All others are as at first.
+  // All other fields have their first values.
   setFields(form, "", {});
   expect([...fields().values()].filter(({ isChanged }) => isChanged)).toEqual([]);
 });

@@ -17,7 +17,7 @@ afterEach(() => {
 
 const shown = () => [...list.children].map((item) => item.textContent);
 
-it("shows words at once, and others as the model changes, from the same seed", async () => {
+it("shows words at once, and as the model changes, other words from the same seed", async () => {
   const asked: SampleOptions[] = [];
   void live.start(async (_, options) => {
     asked.push(options);
@@ -31,7 +31,7 @@ it("shows words at once, and others as the model changes, from the same seed", a
   expect(new Set(asked.map(({ seed }) => seed)).size).toBe(1);
 });
 
-it("asks for no more once it is stopped, and drops what comes late", async () => {
+it("asks for no more words once it is stopped, and drops late ones", async () => {
   let arrive: (words: string[]) => void = () => {};
   const sample = vi.fn(() => new Promise<string[]>((resolve) => (arrive = resolve)));
   void live.start(sample);
@@ -42,7 +42,7 @@ it("asks for no more once it is stopped, and drops what comes late", async () =>
   expect(sample).toHaveBeenCalledTimes(1);
 });
 
-it("leaves the training at least nine tenths of the time, and goes on after a failure", async () => {
+it("takes at most a tenth of the training's time, and goes on after a failure", async () => {
   let calls = 0;
   void live.start(async () => {
     calls++;
@@ -56,7 +56,7 @@ it("leaves the training at least nine tenths of the time, and goes on after a fa
   expect(calls - 1).toBeGreaterThanOrEqual(5);
 });
 
-it("does not make the second words wait for the time that the first took to load", async () => {
+it("does not delay the second words by the loading time of the first", async () => {
   let calls = 0;
   void live.start(async () => {
     calls++;

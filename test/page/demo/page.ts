@@ -1,4 +1,4 @@
-/** The demo's page, as it stands before its script runs. */
+/** The demo's page, before its script runs. */
 import { readFileSync } from "node:fs";
 
 /** Puts the demo's body into the document. */

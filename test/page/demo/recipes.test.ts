@@ -22,18 +22,18 @@ function fill(name: string, value: string): void {
 }
 
 describe("optionsOf", () => {
-  it("is the library's own default where nothing was changed, for every size of list", () => {
+  it("gives the library's default if nothing was changed, for every length of list", () => {
     for (const examples of [50, 1000, 100_000])
       expect(checkTrainOptions(optionsOf(form))(examples)).toEqual(checkTrainOptions({})(examples));
   });
 
-  it("is the library's own recipe at any length", () => {
+  it("gives the library's own recipe for any length of list", () => {
     fill("steps", "600");
     expect(checkTrainOptions(optionsOf(form))()).toEqual(checkTrainOptions({ steps: 600 })());
   });
 
   it.each(["default", "lecture", "makemore"] as const)(
-    "is the recipe %s if that is chosen, whatever stood in the fields",
+    "gives the recipe %s if that is chosen, whatever the fields had before",
     (recipe) => {
       for (const name of ["steps", "batchSize", "learningRate", "warmup"]) fill(name, "7");
       fill("optimizer", "sgd");
@@ -43,7 +43,7 @@ describe("optionsOf", () => {
     },
   );
 
-  it("takes each field that is filled", () => {
+  it("uses each field that is filled", () => {
     fill("batchSize", "16");
     fill("learningRate", "0.01");
     fill("decay", "linear");
@@ -74,7 +74,7 @@ describe("optionsOf", () => {
     }
   });
 
-  it("takes sizes of one's own, and folds however they are written", () => {
+  it("accepts custom sizes, and folds in any notation", () => {
     choose("model", "own");
     for (const folds of ["2 4", "2,4", "2 × 4", "2x4"]) {
       fill("folds", folds);
@@ -93,12 +93,12 @@ describe("resumedSteps", () => {
   it.each([
     ["30000", 30_000],
     ["7000", 7000],
-    // Fewer than are done: on to where the training was to go.
+    // Fewer steps than are done: go on to the training's planned total.
     ["5000", 30_000],
     ["6000", 30_000],
-    // As the training had it.
+    // Empty: the training's planned total.
     ["", 30_000],
-    // For Train to show what is wrong.
+    // Invalid: Train shows the error.
     ["-3", undefined],
     ["6000.5", undefined],
   ])("of a form that says %j is %s", (steps, total) => {
@@ -106,7 +106,7 @@ describe("resumedSteps", () => {
     expect(resumedSteps(form, stopped)).toBe(total);
   });
 
-  it("is nothing where all steps are done, unless the form has more", () => {
+  it("is undefined if all steps are done, unless the form has more", () => {
     const done = { ...stopped, step: 30_000 };
     for (const steps of ["30000", "5000", ""]) {
       fill("steps", steps);

@@ -16,7 +16,7 @@ const add = (model: string) =>
 const rows = () =>
   [...find("runs", HTMLElement).children].map((row) => [...row.children].map((cell) => cell.textContent));
 
-it("keeps every run of the visit in the table, the newest first, with what is known of it", () => {
+it("keeps every run of the visit in the table, the newest first, with its known values", () => {
   expect(find("no-runs", HTMLElement).hidden).toBe(false);
   const first = add("MLP");
   Object.assign(first, {
@@ -34,7 +34,7 @@ it("keeps every run of the visit in the table, the newest first, with what is kn
   expect(find("no-runs", HTMLElement).hidden).toBe(true);
 });
 
-it("gives neighbours another colour, of those that the style sheet has", () => {
+it("gives neighbouring runs different colours of the style sheet", () => {
   const colors = Array.from({ length: RUN_COLORS + 1 }, (_, i) => colorOf({ number: i + 1 }));
   expect(new Set(colors.slice(0, RUN_COLORS)).size).toBe(RUN_COLORS);
   expect(colors.at(-1)).toBe(1);

@@ -8,7 +8,7 @@ import { WordsPanel } from "../../../demo/src/wordsPanel";
 import { openPage } from "./page";
 
 let app: AppState;
-/** What the model answers when it is asked for words. */
+/** Answers the model's `sample`. */
 let answer: (options?: SampleOptions) => Promise<string[]>;
 
 beforeEach(() => {
@@ -27,7 +27,7 @@ const status = () => find("sample-status", HTMLElement).textContent;
 const error = () => find("sample-error", HTMLElement).textContent;
 const refuse = () => Promise.reject(new MakemoreError("SAMPLING_FAILED", "sample: found 0 of 20 words."));
 
-it("a failed sample clears another model's words, and keeps the model's own", async () => {
+it("clears the words of another model after a failed sample, and keeps the model's own", async () => {
   answer = async () => ["anna", "bert"];
   await openModel();
   await vi.waitFor(() => expect(shown()).toEqual(["anna", "bert"]));

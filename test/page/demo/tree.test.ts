@@ -16,14 +16,14 @@ describe("contextTree", () => {
     expect(characters.sort((a, b) => a - b)).toEqual(
       Array.from({ length: context }, (_, i) => 5 - context + 1 + i),
     );
-    // What the walk reached is what is drawn as used, level by level.
+    // Per level, the nodes that the walk reached are the ones drawn as used.
     const drawn = nodes
       .filter((node) => node.state !== "idle")
       .map((node) => `${node.level}@${node.position}`);
     expect(new Set(drawn)).toEqual(used);
   });
 
-  it.each(foldLists)("of folds %j shares only what an earlier character made", (...folds) => {
+  it.each(foldLists)("of folds %j shares only nodes that an earlier character computed", (...folds) => {
     for (const node of contextTree(folds, 9, -20)) {
       if (node.state !== "shared") continue;
       const then = contextTree(folds, node.position, -20).find(
@@ -34,7 +34,7 @@ describe("contextTree", () => {
     }
   });
 
-  it.each(foldLists)("of folds %j is counted right", (...folds) => {
+  it.each(foldLists)("of folds %j has the right counts", (...folds) => {
     const inner = contextTree(folds, 9, -40).filter((node) => node.level > 0);
     expect(innerNodes(folds)).toEqual({
       all: inner.filter((node) => node.state !== "idle").length,
@@ -44,7 +44,7 @@ describe("contextTree", () => {
 });
 
 describe("foldsOf", () => {
-  it("reads the folds off the shapes", () => {
+  it("reads the folds from the shapes", () => {
     const layer = { name: "", parameters: 0 };
     expect(
       foldsOf([

@@ -5,7 +5,7 @@ import { TreePanel } from "../../../demo/src/treePanel";
 import { NO_WORDS } from "../../../demo/src/wordList";
 import { openPage } from "./page";
 
-it("says of a model that joins no characters that it has no tree", async () => {
+it("says that a model which joins no characters has no tree", async () => {
   openPage();
   const app = new AppState();
   new TreePanel(app, find("typed", HTMLInputElement));

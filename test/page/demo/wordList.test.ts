@@ -5,20 +5,20 @@ import { LONGEST, partEnd, partStart, readWordList, spread } from "../../../demo
 const names = readFileSync("demo/words/names.txt", "utf8");
 
 describe("readWordList", () => {
-  it("trims, composes and counts each word once", async () => {
+  it("trims each word, normalizes it to NFC, and counts it once", async () => {
     const list = await readWordList(" emma \r\n\nemma\nrene\u0301e\n");
     expect([...(list?.words ?? [])]).toEqual(["emma", "renée"]);
     expect(list?.characters).toEqual(new Set("emarné"));
   });
 
-  it("reads the bundled names as their provenance has them", async () => {
+  it("reads as many bundled names as their provenance file states", async () => {
     const list = await readWordList(names);
     expect(list?.words.size).toBe(30_294);
     expect([...(list?.characters ?? [])].sort().join("")).toBe("abcdefghijklmnopqrstuvwxyz");
     expect(list?.words.has("olivia")).toBe(true);
   });
 
-  it("gives up where a newer text has come", async () => {
+  it("stops when a newer text has come", async () => {
     expect(await readWordList(names, AbortSignal.abort())).toBeUndefined();
   });
 
@@ -34,23 +34,23 @@ describe("readWordList", () => {
     expect(others).toBeGreaterThan(0);
   });
 
-  it("ends lines as Python does, wherever a block of the text ends", async () => {
+  it("ends lines where Python does, wherever a block of the text ends", async () => {
     const ends = ["\r\n", "\r", "\n", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"];
     for (const end of ends)
       expect([...((await readWordList(`anna${end}bert${end}`))?.words ?? [])]).toEqual(["anna", "bert"]);
-    // The text is read in blocks of 65,536: lines of 5 units lie across them, and so do their ends.
+    // The text is read in blocks of 65,536 code units. Lines of 5 units, and their ends, lie across the blocks' ends.
     const words = Array.from({ length: 40_000 }, (_, i) => (i + 100).toString(36).padStart(3, "x"));
     expect([...((await readWordList(words.join("\r\n")))?.words ?? [])]).toEqual(words);
   });
 
-  it("counts lines that are too long for a word, and takes none for one", async () => {
+  it("counts lines that are too long for a word, and does not use them as words", async () => {
     const list = await readWordList(`ab\n${"c".repeat(LONGEST + 1)}\n${"d".repeat(300_000)}`);
     expect([[...(list?.words ?? [])], list?.tooLong]).toEqual([["ab"], 2]);
   });
 });
 
 describe("partEnd and partStart", () => {
-  it("cut a text into parts of whole lines, the same from both ends", () => {
+  it("cut a text into parts of whole lines, the same parts from both ends", () => {
     const starts: number[] = [];
     for (let start = 0; start < names.length; start = partEnd(names, start)) starts.push(start);
     expect(starts.length).toBe(Math.ceil(30_294 / 200));
@@ -61,7 +61,7 @@ describe("partEnd and partStart", () => {
     expect([0, ...back.reverse()]).toEqual(starts);
   });
 
-  it("cut a long line, but no character", () => {
+  it("cut a long line, but never within a character", () => {
     const text = `a${"😀".repeat(10_000)}`;
     const end = partEnd(text, 0);
     expect(end).toBeLessThanOrEqual(8000);

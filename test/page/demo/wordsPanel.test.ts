@@ -4,12 +4,12 @@ import { LISTS } from "../../../demo/src/lists";
 import { WordsPanel } from "../../../demo/src/wordsPanel";
 import { openPage } from "./page";
 
-/** Long enough to be held aside. */
+/** A list so long that the field shows only a part of it. */
 const long = Array.from({ length: 3000 }, (_, i) => `word${i.toString(36)}`).join("\n");
 
 let area: HTMLTextAreaElement;
 let panel: WordsPanel;
-/** Answers what the panel asked the server for. */
+/** Answers the panel's request to the server. */
 let answer: (response: Response) => void;
 
 beforeEach(() => {
@@ -54,7 +54,7 @@ function paste(text: string): void {
   area.dispatchEvent(new ClipboardEvent("paste", { clipboardData, cancelable: true }));
 }
 
-it("shows the beginning of a long list, knows all of it, and has all of it edited part by part", async () => {
+it("shows the beginning of a long list, uses all of it, and lets the visitor edit it part by part", async () => {
   await panel.open(new File([long], "long.txt"));
   expect(area.value.split("\n").length).toBe(201);
   expect(area.readOnly).toBe(true);
@@ -113,7 +113,7 @@ it.each([
   expect(panel.asks()).toBe(false);
 });
 
-it("asks about what is typed as well", async () => {
+it("asks the same about typed text", async () => {
   type("emma, olivia, ava");
   await words();
   expect(panel.asks()).toBe(true);
@@ -122,7 +122,7 @@ it("asks about what is typed as well", async () => {
   expect(panel.asks()).toBe(false);
 });
 
-/** Bytes of these code units, low byte first or last. */
+/** Encodes a text in UTF-16, low byte first or last. */
 const utf16 = (text: string, littleEndian: boolean) =>
   new Uint8Array(
     [...text].flatMap((character) => {
@@ -143,7 +143,7 @@ it.each([
   expect(source()).toContain(`read as ${encoding}`);
 });
 
-it("finds the one encoding that makes words of the bytes", async () => {
+it("finds the only encoding in which the bytes are words", async () => {
   await panel.open(
     new File(
       [new Uint8Array([0xa3, 0x75, 0x6b, 0x61, 0x73, 0x7a, 0x0a, 0x8c, 0x77, 0x69, 0x65, 0x74, 0x61])],
@@ -155,7 +155,7 @@ it("finds the one encoding that makes words of the bytes", async () => {
 });
 
 it.each([["windows-1251", [0xc0, 0xed, 0xed, 0xe0, 0x0a, 0xce, 0xeb, 0xe5, 0xe3], "Анна\nОлег"]])(
-  "asks by its letters which encoding %s is",
+  "asks for the encoding if the bytes are words in several: %s",
   async (encoding, bytes, text) => {
     await panel.open(new File([new Uint8Array(bytes)], "old.txt"));
     expect(panel.asks()).toBe(true);
@@ -164,12 +164,12 @@ it.each([["windows-1251", [0xc0, 0xed, 0xed, 0xe0, 0x0a, 0xce, 0xeb, 0xe5, 0xe3]
   },
 );
 
-it("leaves out what was damaged before, and says so", async () => {
+it("leaves out words that were damaged before, and says so", async () => {
   await panel.open(new File(["José\nJos\ufffd\nAnna\0\nZoë\n"], "hurt.txt"));
   expect(find("words-error", HTMLElement).textContent + (await words())).not.toMatch(/[\ufffd\0]/);
 });
 
-it("takes no model and nothing else that is no text for words", async () => {
+it("refuses a model, and any other file that is not text", async () => {
   type("mine");
   const png = new Uint8Array([
     0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, 0x49, 0x48, 0x44, 0x52,
@@ -182,7 +182,7 @@ it("takes no model and nothing else that is no text for words", async () => {
   expect(await words()).toBe("mine");
 });
 
-it("lets names that arrive late take the place of nothing newer", async () => {
+it("does not replace newer words by names that arrive late", async () => {
   const names = panel.show(LISTS[0]);
   type("mine");
   answer(new Response("emma"));
@@ -204,7 +204,7 @@ it("says that the names did not arrive, and counts nothing", async () => {
   expect(find("words-count", HTMLElement).textContent).toBe("No words yet.");
 });
 
-it("gives replaced words back, and takes them away again", async () => {
+it("undoes and redoes the replacement of words", async () => {
   const undo = find("words-undo", HTMLButtonElement);
   expect(undo.hidden).toBe(true);
   type("mine");
