@@ -26,8 +26,11 @@ export class TreePanel {
   readonly #expect = debounce(120, () => void this.#showNext());
   /** Counts requests, to drop the answers of earlier ones. */
   #asked = 0;
+  /** Scrolls to the newest character. */
+  #scroll = () => {};
 
   constructor(app: AppState, typed: HTMLInputElement) {
+    new ResizeObserver(() => this.#scroll()).observe(this.#place);
     this.#app = app;
     this.#typed = typed;
     typed.addEventListener("input", () => this.#typedAnew());
@@ -92,10 +95,13 @@ export class TreePanel {
     }
     const fromRight = getComputedStyle(this.#typed).direction === "rtl";
     this.#place.replaceChildren(treeDrawing(folds, characters, at, fromRight));
-    // Where the drawing is wider than its place, the newest character stays in sight.
+    // If the drawing is wider than its place, the newest character stays in sight, also after the place changes its width.
     const newest = (at + context + 2) * COLUMN;
-    const { clientWidth, scrollWidth } = this.#place;
-    this.#place.scrollLeft = fromRight ? scrollWidth - newest : LEFT + newest - clientWidth;
+    this.#scroll = () => {
+      const { clientWidth, scrollWidth } = this.#place;
+      this.#place.scrollLeft = fromRight ? scrollWidth - newest : LEFT + newest - clientWidth;
+    };
+    this.#scroll();
     const shared = all - fresh;
     this.#text.replaceChildren(
       "To guess ",
