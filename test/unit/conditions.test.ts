@@ -14,7 +14,7 @@ import { LETTERS, namer, randomCheckpoint, vocabularyOf } from "../checkpoint";
 import { scoreWords } from "../scores";
 
 const abc = vocabularyOf(4);
-/** Maximum word length: there are 363 words over a, b and c up to it. */
+/** Maximum word length: there are 363 words of a, b and c up to this length. */
 const LONGEST = 5;
 
 function streamOf(vocabulary: Vocabulary, words: readonly string[]): Uint8Array<ArrayBuffer> {
@@ -29,7 +29,7 @@ function listed(vocabulary: Vocabulary, ...words: string[]): ConditionLists {
   return { listed: [runToEnd(NearWords.work(streamOf(vocabulary, words)))] };
 }
 
-/** Finds all words within a number of edits, by breadth-first search over strings of a, b and c. */
+/** Finds all words within a number of edits by breadth-first search over strings of a, b and c. */
 function within(word: string, edits: number): Set<string> {
   let reached = new Set([word]);
   for (let i = 0; i < edits; i++) {
@@ -141,7 +141,7 @@ describe.each<[string, ModelChoice]>([
     const all = await distribution(inference, options);
     expect([...all.values()].reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 5);
     const fitting = new Map([...all].filter(([word]) => fits(word)));
-    // Words of one walk are not quite independent, so 1.5 instead of 1. The seed is fixed, so this is not flaky.
+    // Allow 1.5 instead of 1, because words of one walk are not independent. The seed is fixed, so this is not flaky.
     expect(deviation(words, fitting)).toBeLessThan(1.5);
   });
 });
@@ -162,7 +162,7 @@ async function sample(
   }
 }
 
-test("endings and parts that hardly any word has are found", async () => {
+test("words with very rare endings and parts are found", async () => {
   for (const word of await sample(30, { suffix: "qzxj", unique: true, maxLength: 20 }))
     expect(word).toMatch(/qzxj$/);
   const words = await sample(30, { contains: "qzxj", prefix: "e", unique: true, maxLength: 20 });
@@ -171,7 +171,7 @@ test("endings and parts that hardly any word has are found", async () => {
   expect(await sample(2, { prefix: "anna", suffix: "nab", maxLength: 5 })).toEqual(["annab", "annab"]);
 });
 
-test("the words are the same with any memory, in one call or in batches", async () => {
+test("the words do not depend on the memory, nor on calls or batches", async () => {
   for (const options of [
     { suffix: "na", maxLength: 9 },
     { contains: "ei", unique: true, maxLength: 9 },
@@ -275,7 +275,7 @@ test.each<ModelChoice>([small, { type: "gru", embedding: 4, hidden: 6 }])(
   },
 );
 
-test("the distance counts the fewest edits", () => {
+test("the distance is the smallest number of edits", () => {
   const words = [...within("", 5)].filter((word) => /^[abc]{1,5}$/.test(word));
   expect(words).toHaveLength(363);
   // "ca" to "abc" takes 2: a swap, then an insertion between the two.
@@ -288,7 +288,7 @@ test("the distance counts the fewest edits", () => {
     }
 });
 
-test("of many words, the near ones are found", () => {
+test("the near words among many are found", () => {
   const words = [...within("abcab", 2)].filter((word) => word !== "");
   for (const word of ["abcab", "ccccc", "ab"])
     for (let edits = 0; edits <= 3; edits++) {

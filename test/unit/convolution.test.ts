@@ -20,7 +20,7 @@ import {
 import { largestDifference, pytorchRun } from "../pytorch";
 import { scoreWords } from "../scores";
 
-/** Words of 1 to `longest` characters, as ids. */
+/** Generates words of 1 to `longest` characters, as ids. */
 function randomWords(count: number, longest: number, vocabularySize: number): number[][] {
   return Array.from({ length: count }, (_, word) =>
     Array.from(
@@ -35,14 +35,14 @@ test("tree and convolution agree to 1e-5 at every position of 1,000 words", asyn
   const words = randomWords(1000, 15, 27);
   const tree = await windowLogits(checkpoint, words);
   expect(tree.length).toBeGreaterThan(8000 * 27);
-  // Sums of 256 products in float32, added up in another order.
+  // Tolerance: sums of 256 float32 products, in another order.
   expect(largestDifference(tree, await convolutionLogits(checkpoint, words))).toBeLessThan(1e-5);
 });
 
 test.each(["mlp", "wavenet"] as const)("the convolution of %s gives PyTorch's logits", async (name) => {
   const { contexts, logits } = pytorchRun(name).evaluation;
   const file = writeONNX(pytorchCheckpoint(name), { form: "convolution", trainingState: false });
-  // A context with its leading boundaries is a word like any other: its last position is PyTorch's.
+  // Pass each context, including its leading boundaries, as a word. The logits of its last position are PyTorch's.
   const { dims, values } = await runFile(file, { tokens: int32(contexts) });
   const [batch = 0, time = 0, width = 0] = dims;
   const last = Array.from({ length: batch }, (_, row) => [
@@ -51,7 +51,7 @@ test.each(["mlp", "wavenet"] as const)("the convolution of %s gives PyTorch's lo
   expect(largestDifference(last.flat(), logits.flat())).toBeLessThan(1e-4);
 });
 
-/** Chains of blocks of every kind: any folds, widths, and any of norms, biases and tanhs left out. */
+/** Chains of blocks with any folds and widths, with or without norms, biases and tanhs. */
 const chains = fc
   .record({
     vocabularySize: fc.integer({ min: 3, max: 90 }),
@@ -85,7 +85,7 @@ const chains = fc
     return { layers, vocabularySize, seed };
   });
 
-test("every form agrees with the float64 tree, whatever the folds, widths and weights", async () => {
+test("every form agrees with the float64 tree for any folds, widths and weights", async () => {
   await fc.assert(
     fc.asyncProperty(chains, async ({ layers, vocabularySize, seed }) => {
       const checkpoint = randomCheckpoint(layers, vocabularyOf(vocabularySize), seed);
@@ -101,7 +101,7 @@ test("every form agrees with the float64 tree, whatever the folds, widths and we
   );
 });
 
-test("a model that is no chain of blocks has the window form, and is scored by it", async () => {
+test("a model that is not a chain of blocks has the window form, and score uses it", async () => {
   const layers: LayerSpec[] = [
     { type: "Embedding", dimensions: 4 },
     { type: "FlattenConsecutive", n: 3 },
@@ -124,7 +124,7 @@ test("a model that is no chain of blocks has the window form, and is scored by i
   expect(await largestSurpriseDifference(checkpoint, words, expected)).toBeLessThan(1e-5);
 });
 
-test("a word longer than any run of the graph is scored in pieces, and nothing shows", async () => {
+test("a word that is longer than any run of the graph is scored in pieces, with the same numbers", async () => {
   const checkpoint = randomCheckpoint({ contextLength: 4, embedding: 3, hidden: 4 });
   const [long = []] = randomWords(1, 15, 27);
   while (long.length < 20_000) long.push(1 + randomBelow(randomBits(7, 11, 0, long.length), 26));
@@ -134,7 +134,7 @@ test("a word longer than any run of the graph is scored in pieces, and nothing s
   );
 });
 
-test("a large vocabulary is scored in runs of a bounded size", async () => {
+test("score uses runs of a limited size for a large vocabulary", async () => {
   const size = 5000;
   const words = randomWords(300, 9, size);
   // Han characters, which NFC does not change.
@@ -161,7 +161,7 @@ test("a large vocabulary is scored in runs of a bounded size", async () => {
   for await (const values of surprises(session, slices, () => false)) positions += values.length;
   expect(positions).toBe(words.flat().length + words.length);
   expect(contexts.length).toBeGreaterThan(2);
-  // 10 MB an output; a word is added as a whole.
+  // At most 10 MB per output.
   for (const count of contexts) expect(count * size * 4).toBeLessThan(10e6);
 });
 

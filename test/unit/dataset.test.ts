@@ -4,7 +4,7 @@ import { Vocabulary } from "../../worker/data/vocabulary";
 
 const all = { seed: 1, split: [1, 0, 0] as const, shuffle: false };
 
-test("words become one stream: boundaries between, ids in code point order", () => {
+test("words become one stream, with boundaries between them and ids in code point order", () => {
   const { train, vocabulary, stats } = buildDataset("emma\nava\n", all);
   expect(vocabulary.characters).toEqual(["a", "e", "m", "v"]);
   expect([...train]).toEqual([0, 2, 3, 3, 1, 0, 1, 4, 1, 0]);
@@ -12,7 +12,7 @@ test("words become one stream: boundaries between, ids in code point order", () 
   expect(stats).toEqual({ count: 2, dropped: 0, repeated: 0, split: { train: 2, validation: 0, test: 0 } });
 });
 
-test("examples are what the lecture's build_dataset makes: every character and boundary once", () => {
+test("examples are those of the lecture's build_dataset: every character and boundary once", () => {
   const words = ["emma", "ava", "isabella-marie"];
   const { train, vocabulary } = buildDataset(words.join("\n"), all);
   // The lecture's loop, with its "." as 0.
@@ -32,7 +32,7 @@ test("examples are what the lecture's build_dataset makes: every character and b
   expect(got).toEqual(expected);
 });
 
-test("ends are trimmed, spaces inside kept, empty words dropped, repeats counted, NFC applied", () => {
+test("words are trimmed and normalized to NFC; inner spaces stay, empty words are dropped, repeats counted", () => {
   const { stats, vocabulary, train } = buildDataset("  new york \n\n\t\ne\u0301a\n\u00e9a\nnew york\n", all);
   expect(stats).toMatchObject({ count: 4, dropped: 2, repeated: 2 });
   expect(vocabulary.decode(train.subarray(1, 9))).toBe("new york");
@@ -61,19 +61,19 @@ test.each([
   expect(() => buildDataset(text, all)).toThrow(message);
 });
 
-test("a vocabulary over the limit is refused with both numbers", () => {
+test("a vocabulary over the limit is refused, and the error has both numbers", () => {
   const characters = Array.from({ length: 66_000 }, (_, i) => String.fromCodePoint(0xf0000 + i));
   expect(() => buildDataset(characters.join("\n"), all)).toThrow(/66000 different characters; at most 65534/);
 });
 
-test("the split is the lecture's: the first 80 %, the next 10 %, the last 10 %, without a remainder", () => {
+test("the split is the lecture's: the first 80 %, the next 10 %, and all the rest", () => {
   const words = Array.from({ length: 32_033 }, (_, i) => `w${i.toString(7)}`).join("\n");
   const { stats } = buildDataset(words, { ...all, split: [0.8, 0.1, 0.1] });
   // int(0.8 * 32033), int(0.9 * 32033), as in the lecture.
   expect(stats.split).toEqual({ train: 25_626, validation: 3_203, test: 3_204 });
 });
 
-test("shuffling is by the seed, loses nothing, and comes before the split", () => {
+test("the shuffle depends on the seed, loses no word, and comes before the split", () => {
   const words = Array.from({ length: 1000 }, (_, i) => `w${i}`).join("\n");
   const order = (seed: number) => {
     const { train, vocabulary } = buildDataset(words, { seed, split: [1, 0, 0], shuffle: true });
@@ -91,7 +91,7 @@ test("shuffling is by the seed, loses nothing, and comes before the split", () =
   ).toEqual(Array.from({ length: 1000 }, (_, i) => i));
 });
 
-test("a known vocabulary is kept, and a character outside it is named", () => {
+test("a given vocabulary is kept, and the error names a character outside it", () => {
   const vocabulary = new Vocabulary(["a", "b", "z"]);
   expect([...buildDataset("az", { ...all, vocabulary }).train]).toEqual([0, 1, 3, 0]);
   expect(() => buildDataset("ac", { ...all, vocabulary })).toThrow(
@@ -99,7 +99,7 @@ test("a known vocabulary is kept, and a character outside it is named", () => {
   );
 });
 
-test("minibatches are positions of examples, the same for the same key", () => {
+test("minibatches are positions of examples; the same key gives the same ones", () => {
   const { train } = buildDataset("emma\nolivia\nava", all);
   const batch = drawBatch(train, 42, 7, 512);
   expect(batch).toEqual(drawBatch(train, 42, 7, 512));
@@ -108,7 +108,7 @@ test("minibatches are positions of examples, the same for the same key", () => {
   expect(Math.max(...batch)).toBe(train.length - 1);
 });
 
-test("a set of words knows its words and no others", () => {
+test("a set of words contains its words and no others", () => {
   const { train, vocabulary } = buildDataset("emma\nem\nolivia\nava\nemma", all);
   const set = WordSet.of(train);
   for (const word of ["emma", "em", "olivia", "ava"]) expect(set.has(vocabulary.encode(word))).toBe(true);

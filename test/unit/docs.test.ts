@@ -1,4 +1,4 @@
-/** The documentation: its links, its code blocks, its list of error codes, and the pages of the site. */
+/** Tests of the documentation: links, code blocks, the list of error codes, and the pages of the site. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
@@ -20,12 +20,12 @@ const pages = [...docs, "README.md", "CONTRIBUTING.md"];
 const read = (file: string) => readFileSync(file, "utf8");
 const parse = (file: string) => markdown.parse(read(file), {});
 
-test("every page of docs/ is in the sidebar of the site, once", () => {
+test("every page of docs/ is in the site's sidebar exactly once", () => {
   const listed = ["index", ...Object.values(sections).flat()].map((page) => `docs/${page}.md`);
   expect(listed.sort(), "add the page to scripts/docPages.mjs").toEqual(docs.sort());
 });
 
-/** Anchors of a page's headings, as GitHub and the site make them. */
+/** Returns the anchors of a page's headings, as GitHub and the site generate them. */
 function anchors(file: string): Set<string> {
   const slugger = new GithubSlugger();
   const tokens = parse(file);
@@ -59,7 +59,7 @@ function linksOf(file: string): string[] {
 }
 
 test("docs/errors.md has a section for every error code, in the order of the type", () => {
-  // A code that is missing here, or no longer exists, does not compile.
+  // TypeScript refuses this object if a code is missing or no longer exists.
   const codes = {
     INVALID_WORDS: 1,
     INVALID_OPTION: 1,
@@ -88,7 +88,7 @@ test("docs/errors.md has a section for every error code, in the order of the typ
   expect(described).toEqual(Object.keys(codes));
 });
 
-/** A fenced block, and the comment before it that says why it is not compiled on its own. */
+/** A fenced block. `note` is the comment before it that says why it is not compiled alone. */
 interface Block {
   place: string;
   language: string;
@@ -108,20 +108,20 @@ const blocks: Block[] = docs.flatMap((file) => {
   });
 });
 
-/** Blocks of a language that no note takes out. */
+/** Returns the blocks in these languages that have no note. */
 const written = (...languages: string[]) =>
   blocks.filter(({ language, note }) => languages.includes(language) && note === "");
 
 test("every code block has a language that is compiled or run, or a note that says where", () => {
   const here = ["ts", "js", "html", "json", "sh"];
   for (const { place, language, note } of blocks) {
-    // Plain text: a figure, a policy.
+    // A block without a language is plain text, such as a figure or a policy.
     if (language === "" || here.includes(language)) continue;
     expect(note, `${place}, ${language}`).toMatch(/^(excerpt|tested): /);
   }
 });
 
-test("notes of code blocks name the file that has the code, or that runs it", () => {
+test("notes of code blocks name the file that contains or runs the code", () => {
   const noted = blocks.filter(({ note }) => note !== "");
   expect(noted.length).toBeGreaterThan(0);
   for (const { place, code, note } of noted) {
@@ -139,7 +139,7 @@ const plain = (code: string) =>
     .replace(/\s+/g, " ")
     .trim();
 
-/** The examples in docstrings of what `src/` exports. */
+/** Returns the examples in the docstrings of what `src/` exports. */
 function docstringExamples(file: string): { place: string; code: string }[] {
   return [...read(file).matchAll(/^ *\* ```ts\n(.*?)^ *\* ```$/gms)].map((match) => ({
     place: `${file}, character ${match.index}`,
@@ -160,7 +160,7 @@ test("every public method has an example", () => {
 });
 
 test("code in TypeScript and JavaScript compiles under strict rules", () => {
-  // What the pages take for given.
+  // Variables that the pages assume.
   const given = `declare global {
     const words: string[];
     const mm: import("makemore-web").Makemore;
@@ -178,12 +178,12 @@ test("code in TypeScript and JavaScript compiles under strict rules", () => {
   for (const { place, code } of written("html")) add(place, moduleScript(place, code), "js");
   for (const { place, code } of docstringExamples("src/makemore.ts")) add(place, code, "ts");
   expect(places.size).toBeGreaterThan(30);
-  // One that must not compile, so that this test cannot pass by compiling nothing.
+  // A wrong block that must not compile, so that this test fails if nothing is compiled.
   add("wrong", 'import mm from "makemore-web";\nawait mm.sample(1, { temprature: 1 });', "ts");
   expect(diagnose(files, places)).toEqual([expect.stringMatching(/^wrong: .*temprature/)]);
 });
 
-/** The module script of a page, with the package under its own name. */
+/** Returns the module script of a page, and imports the package by its name. */
 function moduleScript(place: string, html: string): string {
   const [, code = ""] = html.match(/<script type="module">\n(.*)<\/script>/s) ?? [];
   const plain = code.replace(/"[^"]*\/index\.js"/, '"makemore-web"');
@@ -191,7 +191,7 @@ function moduleScript(place: string, html: string): string {
   return plain;
 }
 
-/** What the compiler says about blocks of code, with their places. */
+/** Returns the compiler's errors in blocks of code, with their places. */
 function diagnose(files: ReadonlyMap<string, string>, places: ReadonlyMap<string, string>): string[] {
   const root = `${process.cwd()}/docs/`;
   const options: ts.CompilerOptions = {

@@ -1,4 +1,4 @@
-/** Order and targets, against the plainest way to work them out. */
+/** Order and targets of examples, compared with a simple computation. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readContext, type TokenStream } from "../../worker/data/dataset";
@@ -10,7 +10,7 @@ import { listed, ngram } from "../ngram";
 
 const choice: ExampleChoice = { order: "even", targets: "soft", teacher: "none", steps: 100 };
 
-/** A stream of words over ids 1 to vocabularySize - 1. */
+/** Generates a stream of words over ids 1 to vocabularySize - 1. */
 const streams = (vocabularySize: number) =>
   fc
     .array(fc.array(fc.integer({ min: 1, max: vocabularySize - 1 }), { minLength: 1, maxLength: 7 }), {
@@ -42,7 +42,7 @@ function setup(
 }
 
 describe.each(["even", "random"] as const)("%s order", (order) => {
-  test.each(["soft", "hard"] as const)("%s targets are those of the lecture's list", (targets) => {
+  test.each(["soft", "hard"] as const)("%s targets match the lecture's list of examples", (targets) => {
     fc.assert(
       fc.property(streams(5), fc.integer({ min: 1, max: 9 }), (stream, contextLength) => {
         const given = setup(stream, contextLength, 5, { order, targets });
@@ -62,7 +62,7 @@ describe.each(["even", "random"] as const)("%s order", (order) => {
               if (sorted) expect(stream[position]).toBe(examples[index]?.target);
               continue;
             }
-            // A few roundings to float32, of shares and of what they leave of 1.
+            // Tolerance: the shares and the rest that they leave of 1 are rounded to float32.
             for (const [token, share] of shares(examples, context.join(), 5).entries())
               expect(target?.[token]).toBeCloseTo(share, 6);
           }
@@ -73,7 +73,7 @@ describe.each(["even", "random"] as const)("%s order", (order) => {
   });
 });
 
-test("the teacher is the n-gram with each example left out, and fades", () => {
+test("the teacher is the n-gram without the example itself, and fades out", () => {
   fc.assert(
     fc.property(streams(4), fc.integer({ min: 1, max: 10 }), (stream, contextLength) => {
       const given = setup(stream, contextLength, 4, { teacher: "ngram" });
@@ -97,7 +97,7 @@ test("the teacher is the n-gram with each example left out, and fades", () => {
   );
 });
 
-test("even order visits all examples evenly, and another seed starts elsewhere", () => {
+test("even order visits all examples equally often, and another seed starts elsewhere", () => {
   const count = 1000;
   const visits = new Uint32Array(count);
   for (let step = 0; step < 100; step++)
@@ -105,9 +105,9 @@ test("even order visits all examples evenly, and another seed starts elsewhere",
       const index = drawIndex("even", 42, step, row, 50, count);
       visits[index] = (visits[index] ?? 0) + 1;
     }
-  // 5 each on average; independent draws would differ by 12 or more.
+  // 5 visits each on average. With independent draws the counts would differ by 12 or more.
   expect(Math.max(...visits) - Math.min(...visits)).toBeLessThanOrEqual(3);
-  // In whole numbers, as the reference states it.
+  // The reference's formula, in exact integers.
   const exact = (n: bigint, offset: bigint) =>
     Number((1000n * ((n * 2654435769n + offset) & 0xffffffffn)) >> 32n);
   const first = randomBits(42, Stream.minibatch, 0, 0);

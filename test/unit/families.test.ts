@@ -1,4 +1,4 @@
-/** The families that read words: their layers as PyTorch has them, and their defaults as makemore has them. */
+/** The families that read words: PyTorch's layers, and makemore's defaults. */
 import { expect, test } from "vitest";
 import { createTfjsEngine } from "../../worker/engines/tfjs";
 import { tf } from "../../worker/engines/tfjs/backend";
@@ -13,7 +13,7 @@ import { families, familyRun, testFamilies, tfjsLogits } from "../families";
 const cpu = { backend: "cpu" } as const;
 testFamilies((setup) => createTfjsEngine(setup, cpu), "tfjs", tfjsLogits(cpu));
 
-test("no tensor is left from step to step, and none after dispose", async () => {
+test("no tensors pile up from step to step, and none is left after dispose", async () => {
   const run = familyRun("transformer");
   const before = tf.memory().numTensors;
   const engine = await createTfjsEngine({ ...run, optimizer: { type: "sgd" }, seed: 1 }, { backend: "cpu" });
@@ -23,7 +23,7 @@ test("no tensor is left from step to step, and none after dispose", async () => 
   expect(tf.memory().numTensors).toBe(before);
 });
 
-// As makemore.py and microGPT print them, or as families_reference.py counts them for 27 ids and context 16.
+// Counts for 27 ids and context 16, as printed by makemore.py, microGPT or test/fixtures/torch_families.py.
 test.each([
   ["bigram", 729],
   ["bow", 12_827],
@@ -38,7 +38,7 @@ test.each([
   expect(network).toMatchObject({ example: "word", chain: undefined });
 });
 
-test("an architecture says what one example is, and its layers agree", () => {
+test("an architecture states what an example is, and its layers agree", () => {
   for (const [name, { example }] of Object.entries(architectures)) {
     const choice = { type: name } as Parameters<typeof exampleOfChoice>[0];
     expect(exampleOfChoice(choice), name).toBe(example);
@@ -53,7 +53,8 @@ test.each(families)("initial values have PyTorch's spread: %s", (family) => {
   const drawn = initialParameters(network, 3);
   for (const [name, theirs] of parameters) {
     const ours = drawn.get(name) ?? new Float32Array();
-    // Constants are equal; the spread of n normal numbers is known to 1 / sqrt(2 n), and of two to sqrt(2) times that.
+    // Constants must be equal. Otherwise: the standard error of the spread of n normal numbers is 1 / sqrt(2 n), and
+    // that of a difference of two spreads is sqrt(2) times as large.
     const tolerance = theirs.every((x) => x === theirs[0])
       ? 1e-7
       : (4 / Math.sqrt(theirs.length)) * deviation(theirs);
@@ -61,7 +62,7 @@ test.each(families)("initial values have PyTorch's spread: %s", (family) => {
   }
 });
 
-test("a list of layers is a decoder too, and names inside a Residual count on", () => {
+test("a list of layers can be a decoder, and the numbering of names goes on inside a Residual", () => {
   const specs: LayerSpec[] = [
     { type: "Embedding", dimensions: 8 },
     { type: "Linear", fanOut: 8 },
@@ -92,7 +93,7 @@ test("a list of layers is a decoder too, and names inside a Residual count on", 
     "linear4.weight",
     "linear4.bias",
   ]);
-  // A file has the specs that the layers fill in.
+  // A file contains the specs with the defaults that the layers filled in.
   const again = buildNetwork(JSON.parse(JSON.stringify(network.layers.map(({ spec }) => spec))), 11);
   expect(again.parameters).toEqual(network.parameters);
 });
@@ -136,7 +137,7 @@ test.each<[LayerSpec[], RegExp]>([
     ],
     /lstm1, gives \[256, 4\], but the logits are \[256, 27\]/,
   ],
-])("a decoder that does not fit is refused with the layer's name", (specs, message) => {
+])("a decoder whose layers do not fit is refused, and the error names the layer", (specs, message) => {
   expect(() => buildNetwork(specs, 27)).toThrow(message);
 });
 
@@ -172,7 +173,7 @@ test.each([
   expect(() => checkTrainOptions(options as never)).toThrow(message);
 });
 
-test("minibatches are of 32 words by default; only the Transformer has a teacher, if that takes little memory", () => {
+test("a minibatch has 32 words by default; only the Transformer has a teacher, if that needs little memory", () => {
   expect(checkTrainOptions({ model: "gru" })(1e6)).toMatchObject({ batchSize: 32, teacher: "none" });
   expect(checkTrainOptions({ model: "gru", teacher: "ngram" })(1e6)).toMatchObject({ teacher: "ngram" });
   const transformer = checkTrainOptions({ model: { type: "transformer", layers: 1 } });
@@ -193,7 +194,7 @@ test("minibatches are of 32 words by default; only the Transformer has a teacher
   });
 });
 
-test("memory is counted for the words that there are, with what attention keeps", () => {
+test("the memory limit counts the given words' length and attention's activations", () => {
   const gru = buildNetwork(architecture("gru"), 27);
   expect(() => checkTrainable(gru, 4096, "train", 16)).not.toThrow();
   expect(() => checkTrainable(gru, 4096, "train")).toThrow(/batchSize is 4096; .* at most \d+\./);

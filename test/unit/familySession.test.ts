@@ -1,4 +1,4 @@
-/** Trainings of models that read words, from the call to its result, on tfjs in Node. */
+/** Whole trainings of models that read words, in Node. */
 import { releaseProxy } from "comlink";
 import { expect, test, vi } from "vitest";
 import type { Outcome, PlainTrainOptions, TrainEvent } from "../../src/protocol";
@@ -12,7 +12,7 @@ vi.mock("../../worker/assets", async () => {
   const { createTfjsPredictor } = await import("../../worker/engines/tfjs/predictor");
   const { createWasmEngine } = await import("../../worker/engines/wasm");
   const refuse = async () => {
-    throw new Error("not in this test");
+    throw new Error("This test has only wasm and tfjs.");
   };
   return {
     engines: {
@@ -54,7 +54,7 @@ async function value(outcome: Promise<Outcome<TrainResult>>): Promise<TrainResul
   return result.value;
 }
 
-/** Small, because tfjs on plain JavaScript samples 1,000 words with each. */
+/** Small models, because tfjs in plain JavaScript samples 1,000 words with each. */
 const small: Readonly<Record<Family, ModelChoice>> = {
   bigram: "bigram",
   bow: { type: "bow", embedding: 6, hidden: 5 },
@@ -65,7 +65,7 @@ const small: Readonly<Record<Family, ModelChoice>> = {
   microgpt: { type: "microgpt", heads: 2, embedding: 6 },
 };
 
-test.each(families)("%s trains on wasm, and repeats to the bit", async (family) => {
+test.each(families)("%s trains on wasm, and repeats bit for bit", async (family) => {
   const options: PlainTrainOptions = { model: small[family], steps: 40, batchSize: 32, seed: 7 };
   const result = await value(train(new Session(), options));
   expect(result).toMatchObject({ step: 40, backend: "wasm" });
@@ -76,7 +76,7 @@ test.each(families)("%s trains on wasm, and repeats to the bit", async (family) 
   expect(again.losses).toEqual(result.losses);
 });
 
-/** Models whose loss is far above guessing, ln(13) = 2.6, before the first step. */
+/** Models whose loss before the first step is far above that of guessing, ln(13) = 2.6. */
 const worseThanGuessing: Readonly<Record<string, ModelChoice>> = {
   "a bag of words": { type: "bow", embedding: 16, hidden: 16 },
   "a decoder with a large head": [
@@ -93,25 +93,25 @@ const worseThanGuessing: Readonly<Record<string, ModelChoice>> = {
 };
 
 test.each(Object.entries(worseThanGuessing))(
-  "a short training of %s ends well, and one that explodes is told",
+  "a short training of %s may end with a bad loss, but one that explodes is DIVERGED",
   async (_, model) => {
     const session = new Session();
     const options: PlainTrainOptions = { model, steps: 4, batchSize: 32, keepBest: false, seed: 3 };
     const { losses } = await value(train(session, { ...options, learningRate: 1e-4 }));
     expect(Math.min(...losses)).toBeGreaterThan(Math.log(13) + 1);
-    // As bad at its end as at its beginning, but it went on without rising.
+    // Still as bad as at the beginning, but the loss did not rise, so resume goes on.
     expect(await value(session.resume(2, { steps: 8 }, undefined, onEvent()))).toMatchObject({ step: 8 });
     await expect(value(train(session, { ...options, learningRate: 10 }))).rejects.toThrow(
       /DIVERGED: The loss ended at \d+\.\d, and guessing at random has 2\.6: learningRate is too high/,
     );
-    // What exploded does not count as the beginning.
+    // An exploded loss does not count as the beginning.
     await expect(
       value(session.resume(3, { steps: 5, learningRate: 1e-4 }, undefined, onEvent())),
     ).rejects.toThrow(/DIVERGED/);
   },
 );
 
-test("the context length is that of the longest word and its boundary", async () => {
+test("the context length is the length of the longest word plus its boundary", async () => {
   const { model } = await value(train(new Session(), { model: small.microgpt, steps: 1, batchSize: 128 }));
   expect(model.contextLength).toBe("isabella".length + 1);
   expect(model.layers.map(({ name }) => name)).toContain("positionEmbedding");
@@ -134,7 +134,7 @@ test.each<[PlainTrainOptions, readonly string[], RegExp]>([
   const session = new Session();
   const { model } = await value(train(session, { model: "bigram", steps: 1, batchSize: 128 }));
   await expect(value(train(session, options, list))).rejects.toThrow(message);
-  // The model of before goes on.
+  // The model that was there before can be resumed.
   const resumed = await value(session.resume(2, { steps: 3 }, undefined, onEvent()));
   expect(resumed).toMatchObject({ step: 3, model: { parameters: model.parameters } });
 });

@@ -1,4 +1,4 @@
-/** Evaluations during a training, tested against ONNX Runtime and the float64 reference. */
+/** Evaluations during a training, compared with ONNX Runtime and the float64 reference. */
 import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
 import type { LayerSpec } from "../../src/types";
@@ -24,7 +24,7 @@ const unlike: LayerSpec[] = [
   { type: "Linear" },
 ];
 
-test("tfjs predicts any list of layers; the wasm kernels refuse what they do not cover", async () => {
+test("tfjs predicts with any list of layers; the wasm kernels refuse unsupported ones", async () => {
   for (const checkpoint of [randomCheckpoint(unlike), pytorchCheckpoint("wavenet")]) {
     const predictor = await createTfjsPredictor(checkpoint.network, 100, { backend: "cpu" });
     await expectReferenceLogits(predictor, checkpoint);
@@ -41,8 +41,8 @@ const dataset = buildDataset(["ab", "abc", "b", "ca", "cab", "bc", "a", "c", "aa
   vocabulary: LETTERS,
 });
 
-test("the validation loss is ONNX Runtime's, and the copies are those of its samples", async () => {
-  // Many words of one or two letters, so that a good part of the samples is in the list.
+test("the validation loss and the share of copied words are those of ONNX Runtime", async () => {
+  // Many words of one or two letters, so that many samples are in the list.
   const checkpoint = randomCheckpoint({ contextLength: 4, embedding: 4, hidden: 12 });
   const bias = checkpoint.parameters.get("linear3.bias") ?? expect.unreachable();
   for (const id of [0, 1, 2, 3]) bias[id] = 4;
@@ -57,16 +57,16 @@ test("the validation loss is ONNX Runtime's, and the copies are those of its sam
   expect(copies).toBeLessThan(0.95);
   // Rounding may change a draw that falls on the edge between two characters.
   expect(Math.abs((await forecast.copies(checkpoint)) - copies)).toBeLessThanOrEqual(0.002);
-  // The first draws of this seed fall on no edge.
+  // The first draws of this seed fall on no such edge.
   expect(await forecast.samples(checkpoint, 20, seed, () => false)).toEqual(samples.slice(0, 20));
   expect(await forecast.samples(checkpoint, 20, seed, () => true)).toEqual([]);
   forecast.dispose();
   await inference.dispose();
 });
 
-// The sum of some hundred losses, each rounded to about 1e-6 of a logit.
+// Tolerance: the sum of some hundred losses, each with the rounding error of a logit, about 1e-6.
 test.each(["wavenet", "rnn", "transformer"] as const)(
-  "the losses of %s are ONNX Runtime's, of training on as many characters as validation has",
+  "both losses of %s are ONNX Runtime's; the training loss uses as many characters as validation has",
   async (family) => {
     const network = buildNetwork(architecture(family, 16), LETTERS.size);
     const checkpoint = { ...randomCheckpoint(network.layers.map(({ spec }) => spec)), network };
@@ -78,12 +78,12 @@ test.each(["wavenet", "rnn", "transformer"] as const)(
     const surprises: number[] = [];
     await inference.score(train, (part) => void surprises.push(...part.surprises));
     const characters = validation.length - 1;
-    // A model that reads words ends with a whole one.
+    // A model that reads words reads the last one to its end.
     const read = family === "wavenet" ? characters : train.indexOf(0, characters);
     const head = surprises.slice(0, read);
     expect(read).toBeLessThan(surprises.length);
     expect(losses.train).toBeCloseTo(head.reduce((sum, surprise) => sum + surprise, 0) / read, 5);
-    // Stopped after the first batch, of two contexts or words.
+    // Stop after the first batch of two contexts or words.
     const stopped = await forecast.losses(checkpoint, () => true);
     expect(stopped.train).not.toBeCloseTo(losses.train, 3);
     forecast.dispose();
@@ -91,7 +91,7 @@ test.each(["wavenet", "rnn", "transformer"] as const)(
   },
 );
 
-/** A bigram by its table of logits, [vocabulary, vocabulary], for at most `rows` words at a time. */
+/** Makes a predictor of a bigram from its table of logits, [vocabulary, vocabulary]. It takes at most `rows` words. */
 function bigramPredictor(table: readonly Float32Array[], rows: number): Predictor {
   return {
     batchSize: rows,
@@ -108,11 +108,11 @@ function bigramPredictor(table: readonly Float32Array[], rows: number): Predicto
 }
 
 test.each([1, 3, 50])(
-  "words are read whole: loss and copies of a bigram, %d words at a time",
+  "loss and share of copied words are exact for a bigram that reads %d words at a time",
   async (rows) => {
     const size = LETTERS.size;
     const table = Array.from({ length: size }, (_, a) =>
-      // Mostly a, b, c and the word's end.
+      // The likely tokens are a, b, c and the word's end.
       Float32Array.from({ length: size }, (_, b) => (b < 4 ? Math.sin(3 * a + b) : -8)),
     );
     const logProbability = (a: number, b: number) => {
@@ -126,7 +126,7 @@ test.each([1, 3, 50])(
     let sum = 0;
     for (let i = 1; i < validation.length; i++)
       sum -= logProbability(validation[i - 1] ?? 0, validation[i] ?? 0);
-    // Float32 logits.
+    // Tolerance: float32 logits.
     expect(await forecast.validation(checkpoint)).toBeCloseTo(sum / (validation.length - 1), 5);
 
     const list = ["ab", "abc", "b", "ca", "cab", "bc", "a", "c", "aa", "cc"];
@@ -147,7 +147,7 @@ test.each([1, 3, 50])(
   },
 );
 
-test("a watch counts words if an example is a word", () => {
+test("the first look of a watch depends on the number of words if an example is a word", () => {
   const words = { ...dataset, stats: { ...dataset.stats, split: { train: 20_000, validation: 1, test: 1 } } };
   const first = (model: "bigram" | "mlp") => {
     const network = buildNetwork(architecture(model), LETTERS.size);
@@ -156,12 +156,13 @@ test("a watch counts words if an example is a word", () => {
     const recipe = { ...checkpoint.recipe, keepBest: true, batchSize: 50 };
     return forecast.watch({ ...checkpoint, network, recipe })?.next(0);
   };
-  // A quarter of 20,000 words, 50 a step, rounded up to a power of 2; and of the few characters that there are.
+  // A quarter of 20,000 words at 50 per step is 100 steps, rounded up to a power of 2. The MLP counts characters, of
+  // which the list has only a few.
   expect(first("bigram")).toBe(128);
   expect(first("mlp")).toBe(16);
 });
 
-test("a predictor is opened only when something is asked of it", async () => {
+test("a predictor is opened only when it is needed", async () => {
   let opened = 0;
   const network = buildNetwork(architecture({ contextLength: 2, embedding: 2, hidden: 4 }), LETTERS.size);
   const forecast = new Forecast(

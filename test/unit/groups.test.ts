@@ -1,4 +1,4 @@
-/** Models of several lists: tests that each way to use a model respects the groups. */
+/** Models of several lists: every call respects the groups. */
 import { readFileSync } from "node:fs";
 import { IDBFactory } from "fake-indexeddb";
 import * as ort from "onnxruntime-node";
@@ -26,7 +26,7 @@ beforeEach(() => {
   globalThis.indexedDB = new IDBFactory();
 });
 
-/** Words of two alphabets. */
+/** Two groups of words, each with its own alphabet. */
 const elves = Array.from({ length: 120 }, (_, i) => word("aeil", i));
 const dwarves = Array.from({ length: 60 }, (_, i) => word("bdgk", i + 7));
 const disjoint = { elves, dwarves };
@@ -62,7 +62,7 @@ async function classified(session: Session, words: readonly string[]): Promise<C
   return found;
 }
 
-/** Without the decay that the default recipe gives short lists: these are to be learned by heart. */
+/** No weight decay, unlike the default recipe for short lists, so that the models learn the words by heart. */
 const optimizer = { type: "adamw", weightDecay: 0 } as const;
 const rate = { optimizer, learningRate: 0.01, steps: 700, batchSize: 32 } as const;
 const wavenet = { ...rate, model: { contextLength: 4, embedding: 8, hidden: 16 } } as const;
@@ -85,7 +85,7 @@ describe.each(Object.entries(models))("%s", (name, options) => {
     session = await trained(disjoint, options);
   });
 
-  test("groups never mix", async () => {
+  test("the words of a group have the letters of that group", async () => {
     const samples = 200;
     const ofElves = await sampled(session, { group: "elves", seed: 1 }, samples);
     const ofDwarves = await sampled(session, { group: "dwarves", seed: 1 }, samples);
@@ -97,7 +97,7 @@ describe.each(Object.entries(models))("%s", (name, options) => {
     expect(share(turns, isElvish)).toBeCloseTo(0.5, 1);
   });
 
-  test("classify tells them apart, and is Bayes' rule over score", async () => {
+  test("classify tells the groups apart, and equals Bayes' rule over score", async () => {
     const words = ["ailea", "bdgk", "ei", "kab"];
     const found = await classified(session, words);
     expect(found.map(({ group }) => group).slice(0, 3)).toEqual(["elves", "dwarves", "elves"]);
@@ -112,7 +112,7 @@ describe.each(Object.entries(models))("%s", (name, options) => {
       const [a = 0, b = 0] = [scores.elves[i]?.logLikelihood, scores.dwarves[i]?.logLikelihood];
       expect(probabilities.elves).toBeCloseTo(1 / (1 + Math.exp(b - a)), 5);
       expect((probabilities.elves ?? 0) + (probabilities.dwarves ?? 0)).toBeCloseTo(1, 10);
-      // A word of either group.
+      // Without a group, score gives the likelihood of the word in either group.
       expect(any[i]?.logLikelihood).toBeCloseTo(Math.log((Math.exp(a) + Math.exp(b)) / 2), 3);
       for (const [k, { surprise }] of half[i]?.surprises.entries() ?? []) {
         const of = (group: WordScore[]) => Math.exp(-(group[i]?.surprises[k]?.surprise ?? 0));
@@ -121,7 +121,7 @@ describe.each(Object.entries(models))("%s", (name, options) => {
     }
   });
 
-  test("next is the distribution that score has", async () => {
+  test("next has the same distribution as score", async () => {
     for (const group of ["elves", { elves: 0.2, dwarves: 0.8 }, undefined] as const) {
       const next = await settled(session.next(32, { group }, "a"));
       expect(next.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 10);
@@ -143,7 +143,7 @@ describe.each(Object.entries(models))("%s", (name, options) => {
     expect(mean).toBeLessThan(highest);
   });
 
-  test("every form of its file, as docs/onnx.md says, has the numbers of score", async () => {
+  test("every form of its file, run as docs/onnx.md says, has the numbers of score", async () => {
     const checkpoint = readONNX(await settled(session.exportONNX(34, {})));
     const { vocabulary, network } = checkpoint;
     const word = "leagl";
@@ -162,19 +162,19 @@ describe.each(Object.entries(models))("%s", (name, options) => {
               : []),
           ];
     for (const logits of forms) {
-      // A window's first row is of the group.
+      // The first row of the window form predicts the group.
       const first = network.example === "word" ? 0 : 1;
       for (const [i, { surprise }] of expected?.surprises.entries() ?? []) {
         const from = (first + i) * vocabulary.size;
         const row = [...logits.slice(from, from + vocabulary.firstGroup)];
         const sum = row.reduce((total, value) => total + Math.exp(value), 0);
-        // float32, in another order of sums.
+        // Tolerance: float32 sums in another order.
         expect(surprise).toBeCloseTo(Math.log(sum) - (row[tokens[i + 1] ?? 0] ?? Number.NaN), 3);
       }
     }
   });
 
-  test("a file, a save and an unbroken training come to the same bits", async () => {
+  test("resuming from a file or a save gives the same bits as an unbroken training", async () => {
     const half = { ...options, keepBest: false, steps: 20, learningRate: 0.02 };
     const unbroken = await trained(disjoint, { ...half, steps: 40 });
     const first = new Session();
@@ -187,7 +187,7 @@ describe.each(Object.entries(models))("%s", (name, options) => {
     expect(await settled(loaded.load(4, file.slice(), {}, undefined))).toMatchObject({
       groups: ["elves", "dwarves"],
     });
-    // The order of the groups does not matter; their names and words do.
+    // The order of the groups does not matter, but their names and words do.
     const swapped = { dwarves, elves };
     await settled(loaded.resume(5, {}, sentByPage(swapped), onEvents()));
     expect(await settled(loaded.exportONNX(6, {}))).toEqual(expected);
@@ -206,13 +206,13 @@ test("weights mix the groups at every character", async () => {
   const session = await trained(disjoint, models.gru ?? {});
   const words = await sampled(session, { group: { elves: 9, dwarves: 1 }, seed: 4 }, 500);
   const first = words.filter((word) => isDwarvish.test(word.slice(0, 1))).length;
-  // 50 of 500, with a standard deviation of 7.
+  // 50 of 500 are expected, with a standard deviation of 7.
   expect(first).toBeGreaterThan(20);
   expect(first).toBeLessThan(80);
-  // One group is that group, however much it weighs.
+  // A single group with any weight is the same as that group.
   const alone = await sampled(session, { group: { elves: 0.1 }, seed: 5 }, 50);
   expect(alone).toEqual(await sampled(session, { group: "elves", seed: 5 }, 50));
-  // The same with little memory, and with a prefix.
+  // It also works with little memory, and with a prefix.
   for (const word of await sampled(
     session,
     { group: { elves: 1, dwarves: 1 }, prefix: "ei", minLength: 3 },
@@ -222,7 +222,7 @@ test("weights mix the groups at every character", async () => {
 });
 
 test.each(["wavenet", "transformer"])(
-  "a mixture needs little memory, and gives the same words: %s",
+  "a mixture gives the same words with little memory: %s",
   async (name) => {
     const session = await trained(disjoint, { ...models[name], steps: 50 });
     const checkpoint = readONNX(await settled(session.exportONNX(2, {})));
@@ -239,17 +239,17 @@ test.each(["wavenet", "transformer"])(
   },
 );
 
-test("a condition under which words begin again keeps each to its group", async () => {
+test("words that a condition makes start again keep their group", async () => {
   const session = await trained(disjoint, models.wavenet ?? {});
   const words = await sampled(session, { contains: "a", minLength: 3, seed: 7 }, 100);
-  // The words of dwarves have no "a"; a few may, as above.
+  // Dwarves' words have no "a", except for the few mixed words that the tests above allow.
   for (const word of words) expect(word).toContain("a");
   const ordered = await sampled(session, { pattern: /^(.)(.).*$/, seed: 8 }, 100);
   const pure = ordered.filter((word) => isElvish.test(word) || isDwarvish.test(word));
   expect(pure.length).toBeGreaterThan(90);
 });
 
-test("every split has every group, by the same shares, shuffled or not", async () => {
+test("each group is split by the same shares, shuffled or not", async () => {
   for (const shuffle of [true, false]) {
     const lists = new Map([
       ["elves", elves.join("\n")],
@@ -268,13 +268,13 @@ test("every split has every group, by the same shares, shuffled or not", async (
     expect([train, validation, test].map((stream) => count(stream, "rare"))).toEqual([1, 0, 1]);
     expect(stats.split).toEqual({ train: 145, validation: 18, test: 19 });
     expect(vocabulary.size).toBe(1 + 8 + 3);
-    // Every beginning of a split has both, so that an estimate on it is of both.
+    // The beginning of a split has both groups, because estimates use only the beginning.
     const half = validation.subarray(0, validation.length / 2);
     expect(count(half, "dwarves")).toBeGreaterThan(0);
   }
 });
 
-test("one list makes the same tokens as before there were groups", async () => {
+test("a single list gives the same tokens as before groups existed", async () => {
   const alone = buildDataset("ab\nba\naab", { seed: 1, split: [1, 0, 0], shuffle: false });
   expect([...alone.train]).toEqual([0, 1, 2, 0, 2, 1, 0, 1, 1, 2, 0]);
   const grouped = buildDataset(new Map([["x", "ab\nba\naab"]]), {
@@ -305,7 +305,7 @@ describe("refused", () => {
     [{ elves: "[1, 2]" }, 'INVALID_WORDS.*group "elves": the words are JSON'],
     [{}, "INVALID_WORDS.*must be an iterable"],
   ])("the lists %j", async (words, message) => {
-    // Errors that the page throws at once, and errors while it sends.
+    // The page throws some errors at once, and others while it sends.
     const call = async () => {
       const sender = new WordSender(words as never, "train");
       void sender.send(new AbortController().signal);
@@ -353,7 +353,7 @@ describe("refused", () => {
     expect(await sampled(grouped, {}, 3)).toHaveLength(3);
   });
 
-  test("more groups than there are ids", () => {
+  test("too many groups for the ids", () => {
     const lists = new Map(Array.from({ length: 65_534 }, (_, i) => [`g${i}`, "ab"]));
     expect(() => buildDataset(lists, { seed: 1, split: [1, 0, 0], shuffle: false })).toThrow(
       /There are 65534 groups; at most 65532/,
@@ -361,7 +361,7 @@ describe("refused", () => {
   });
 });
 
-test("names are told apart by sex", async () => {
+test("classify tells girls' names from boys' names", async () => {
   const [girls, boys] = ["girls", "boys"].map((sex) =>
     readFileSync(`bench/words/${sex}-2016.txt`, "utf8").trim().split("\n"),
   );
@@ -378,6 +378,6 @@ test("names are told apart by sex", async () => {
     ...(await classified(session, boys.filter(isLeft))).map(({ group }) => group === "boys"),
   ];
   const share = found.filter((isRight) => isRight).length / found.length;
-  // Guessing is 0.5; of 800 names, with a standard deviation of 0.015.
+  // Guessing would give 0.5; the standard deviation for 800 names is 0.015.
   expect(share).toBeGreaterThan(0.75);
 });

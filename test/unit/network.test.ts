@@ -11,7 +11,7 @@ test("the lecture's models have the lecture's parameter counts", () => {
   expect(parameterCount(network("wavenet").parameters)).toBe(76_579);
 });
 
-test("sizes are of the type that they name, by default a wavenet's", () => {
+test("sizes belong to the type that they name, by default a WaveNet", () => {
   expect(architecture({ type: "mlp" })).toEqual(architecture("mlp"));
   expect(architecture({ type: "wavenet", hidden: 68 })).toEqual(architecture({ hidden: 68 }));
   // Embedding 27 x 10; hidden 30 x 100 with gamma and beta; logits 100 x 27 with a bias.
@@ -38,7 +38,7 @@ test("layers merge 8 characters two by two", () => {
   ]);
 });
 
-test("any context length folds by its prime factors, or as it is told", () => {
+test("any context length folds by its prime factors, or by the given folds", () => {
   const folds = (n: number) =>
     network({ contextLength: n }).layers.flatMap((l) =>
       l.spec.type === "FlattenConsecutive" ? [l.spec.n] : [],
@@ -83,18 +83,18 @@ test.each<[LayerSpec[], RegExp]>([
     ],
     /embedding2 takes characters/,
   ],
-])("a list that does not fit is refused with the layer's name and both shapes", (specs, message) => {
+])("a list whose layers do not fit is refused with the layer's name and both shapes", (specs, message) => {
   expect(() => buildNetwork(specs, 27)).toThrow(message);
 });
 
-test("initial weights are Kaiming's, the last layer a tenth of that, and a function of the seed", () => {
+test("initial weights are Kaiming's, a tenth of that in the last layer, and depend on the seed", () => {
   const net = network("wavenet");
   const parameters = initialParameters(net, 42);
   const deviation = (name: string) => {
     const values = parameters.get(name) ?? new Float32Array();
     return Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / values.length);
   };
-  // Three standard errors of a standard deviation estimate: 3 / sqrt(2 n).
+  // Three standard errors of an estimated standard deviation: 3 / sqrt(2 n).
   expect(Math.abs(deviation("embedding.weight") - 1)).toBeLessThan(3 / Math.sqrt(2 * 648));
   expect(Math.abs(deviation("linear2.weight") * 16 - 1)).toBeLessThan(3 / Math.sqrt(2 * 32_768));
   expect(Math.abs((deviation("linear4.weight") * Math.sqrt(128)) / 0.1 - 1)).toBeLessThan(

@@ -1,4 +1,4 @@
-/** The form of words: the same for what comes in and what goes out. */
+/** The normal form of words: input and output have the same. */
 import fc from "fast-check";
 import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
@@ -18,13 +18,13 @@ test.each(["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u20
     const text = ["anna", "bert", ""].join(separator);
     expect([...eachWord(text)]).toEqual(["anna", "bert", ""]);
     expect(buildDataset(text, all).stats).toMatchObject({ count: 2, dropped: 0 });
-    // One empty line between them.
+    // Between the words is one empty line.
     const gap = ["anna", "", "bert"].join(separator);
     expect(buildDataset(gap, all).stats).toMatchObject({ count: 2, dropped: 1 });
   },
 );
 
-/** Characters that combine, compose, vanish at an end, or take two units. */
+/** Characters that combine, compose, are trimmed, or take two code units. */
 const characters = fc.constantFrom(
   ...["a", "e", "é", "e\u0301", "\u0301", "\u0323", " ", "\u00a0", "\u3000", "\ufeff", "-", "."],
   ...["\u1100", "\u1161", "\u11a8", "가", "각", "\u212b", "Å", "ﬁ", "😀", "\u200d", "\u0627", "\u0653"],
@@ -34,7 +34,7 @@ const words = fc.array(fc.string({ unit: characters, minLength: 1, maxLength: 5 
   maxLength: 30,
 });
 
-test("the form of a word is a fixed point", () => {
+test("normalizing a word twice changes nothing", () => {
   fc.assert(
     fc.property(fc.string({ unit: "grapheme" }), fc.string({ unit: characters }), (a, b) => {
       for (const word of [a, b, a + b, b + a]) {
@@ -47,7 +47,7 @@ test("the form of a word is a fixed point", () => {
   );
 });
 
-test("every sampled word has the form of a word, obeys the options in that form, and can be scored", async () => {
+test("every sampled word is normalized, fulfils the options, and can be scored", async () => {
   await fc.assert(
     fc.asyncProperty(
       words,
@@ -69,7 +69,7 @@ test("every sampled word has the form of a word, obeys the options in that form,
           const settings = sampleSettings(20, { seed: pick, minLength, maxLength, ...options });
           const sets = [WordSet.of(buildDataset(list.join("\n"), { ...all, vocabulary }).train)];
           const sampled = await inference.sample(20, settings, { known: sets }).catch((error) => {
-            // So few characters may leave too few words; that is told, and no word leaves.
+            // So few characters may leave too few words. Then sample must reject.
             expect(error.code).toBe("SAMPLING_FAILED");
             return [];
           });
@@ -93,7 +93,7 @@ test("every sampled word has the form of a word, obeys the options in that form,
   );
 });
 
-test("a vocabulary with a line separator or an unreadable character samples only words without", async () => {
+test("words never contain a line separator or an unreadable character of the vocabulary", async () => {
   const vocabulary = new Vocabulary(["\0", "\r", "a", "\u2028", "\ud83d", "\ufffd"]);
   const inference = new Inference(async () => ort, randomCheckpoint("mlp", vocabulary));
   const settings = sampleSettings(50, { seed: 1, maxLength: 4 });

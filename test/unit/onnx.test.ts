@@ -24,12 +24,12 @@ test.each(["mlp", "wavenet"] as const)("the window form of %s gives PyTorch's lo
   const outputs = await session.run({ context });
   expect(outputs.logits?.dims).toEqual([contexts.length, 27]);
   const values = outputs.logits?.data;
-  // Both are float32; PyTorch's are printed with nine decimals.
+  // Float32 rounding; the file has PyTorch's numbers with nine decimals.
   expect(largestDifference(values instanceof Float32Array ? values : [], logits.flat())).toBeLessThan(1e-4);
   await session.release();
 });
 
-test.each(forms)("a checkpoint comes back from the %s form bit for bit", (form) => {
+test.each(forms)("a checkpoint is written to and read from the %s form bit for bit", (form) => {
   const checkpoint = randomCheckpoint("wavenet");
   const back = readONNX(writeONNX(checkpoint, { form, trainingState: true }));
   expect(bytes(back.parameters)).toEqual(bytes(checkpoint.parameters));
@@ -43,12 +43,12 @@ test.each(forms)("a checkpoint comes back from the %s form bit for bit", (form) 
   );
 });
 
-test("without its training state, a file has no moments", () => {
+test("a file without the training state has no moments", () => {
   const file = writeONNX(randomCheckpoint("mlp"), { form: "window", trainingState: false });
   expect(readONNX(file).optimizerState).toBeUndefined();
 });
 
-/** Names and bits, as texts, which compare much faster than arrays. */
+/** Returns names and bits as strings, which compare much faster than arrays. */
 function bytes(parameters: Parameters | undefined): [string, string][] {
   return [...(parameters ?? [])].map(([name, values]) => [
     name,
@@ -56,7 +56,7 @@ function bytes(parameters: Parameters | undefined): [string, string][] {
   ]);
 }
 
-test("training goes on from a file as if it had never stopped, bit for bit", async () => {
+test("training resumed from a file equals an unbroken one bit for bit", async () => {
   const start = randomCheckpoint({ contextLength: 4, embedding: 5, hidden: 12 });
   const { recipe, vocabulary } = start;
   const dataset = buildDataset("emma\nolivia\nava\nisabella\nsophia", { ...recipe, vocabulary });

@@ -25,13 +25,13 @@ function refusal(bytes: Uint8Array): MakemoreError {
   throw new Error("The file was not refused.");
 }
 
-/** A forger's file: the checksum is right, whatever is before it. */
+/** Makes a file with a correct checksum for any content, as a forger would. */
 function sealed(content: Uint8Array): Uint8Array {
   const entry = checksumEntry(crc32(content));
   return Uint8Array.from([...content, ...entry]);
 }
 
-/** The metadata of a good file, and the graph of the checkpoint, with changes. */
+/** Makes a file with changed metadata, and with the graph of a changed checkpoint. */
 function forged(metadata: Record<string, unknown>, change: Partial<Checkpoint> = {}): Uint8Array {
   const { network, parameters, vocabulary, step, recipe } = { ...checkpoint, ...change };
   const entries = {
@@ -53,20 +53,20 @@ function forged(metadata: Record<string, unknown>, change: Partial<Checkpoint> =
   );
 }
 
-test("a forged file with nothing changed is read: what the other tests change is what is refused", () => {
+test("a forged file without changes is read, so the other tests' changes are the reason for a refusal", () => {
   expect(readONNX(forged({})).parameters).toEqual(checkpoint.parameters);
 });
 
-test("CRC-32 is the one of the standard's check value", () => {
+test("CRC-32 has the standard's check value", () => {
   expect(crc32(new TextEncoder().encode("123456789"))).toBe(0xcbf43926);
 });
 
-test("a file cut short anywhere is refused", () => {
+test("a file that is cut off anywhere is refused", () => {
   for (let length = 0; length < file.length; length += length < 300 || file.length - length < 300 ? 1 : 97)
     expect(refusal(file.subarray(0, length)).message).toContain("not whole");
 });
 
-test("a file with one byte altered anywhere is refused", () => {
+test("a file with one changed byte anywhere is refused", () => {
   const altered = file.slice();
   for (let i = 0; i < file.length; i += i < 300 || file.length - i < 300 ? 1 : 31) {
     altered[i] = (file[i] ?? 0) ^ (1 << (i % 8));
@@ -75,7 +75,7 @@ test("a file with one byte altered anywhere is refused", () => {
   }
 });
 
-test("bytes in front or behind are refused, as are other files", () => {
+test("a file with bytes before or after it is refused, and so are other files", () => {
   for (const bytes of [
     new Uint8Array(0),
     Uint8Array.from([0, ...file]),
@@ -98,7 +98,7 @@ test.each<[string, string | number[], RegExp]>([
   ["a UTF-16 text", [0xff, 0xfe, 0x65, 0], /UTF-16 text/],
   ["an image", [0x89, 0x50, 0x4e, 0x47, 13, 10], /is an image/],
   ["nothing", [], /is empty/],
-])("%s is refused by what it is", (_, content, message) => {
+])("%s is refused, and the error says what the file is", (_, content, message) => {
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : Uint8Array.from(content);
   expect(refusal(bytes).message).toMatch(message);
 });
@@ -216,7 +216,7 @@ test.each<[string, Uint8Array, RegExp]>([
   expect(refusal(sealed(bytes)).message).toMatch(message);
 });
 
-test("a parameter twice, or a moment too few, is refused", () => {
+test("a repeated parameter or a missing moment is refused", () => {
   // A second graph or training part, as a forger would append it.
   const content = file.subarray(0, file.length - checksumEntry(0).length);
   expect(refusal(sealed(Uint8Array.from([...content, ...content]))).message).toMatch(
@@ -226,7 +226,7 @@ test("a parameter twice, or a moment too few, is refused", () => {
   expect(() => writeONNX(without, { form: "window", trainingState: true })).toThrow("no state m");
 });
 
-test("a forged file, altered at random, is refused or is a model with finite numbers", () => {
+test("a forged file with random changes is refused, or is a model with finite numbers", () => {
   const content = file.subarray(0, file.length - checksumEntry(0).length);
   const flips = fc.array(fc.record({ at: fc.nat(content.length - 1), to: fc.nat(255) }), {
     minLength: 1,
@@ -248,6 +248,6 @@ test("a forged file, altered at random, is refused or is a model with finite num
     }),
     { seed: 42, numRuns: 1000 },
   );
-  // Bytes of the graph and the last digits of weights may be anything.
+  // Some changed bytes are allowed: those of the graph, and the low bits of weights.
   expect(read).toBeGreaterThan(100);
 });

@@ -1,4 +1,4 @@
-/** Exported files in other tools' hands: ONNX's checker, and the snippets of docs/onnx.md. */
+/** Exported files in other tools: ONNX's checker, and the snippets of docs/onnx.md. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,7 +26,7 @@ const files = Object.fromEntries(
   }),
 );
 
-/** A Python that has these modules. `PYTHON` chooses one. */
+/** Finds a Python that has these modules. `PYTHON` chooses one. */
 function pythonWith(modules: string[], env = process.env): string | undefined {
   return [process.env.PYTHON, "/usr/bin/python3", "python3"].find(
     (python) => python && spawnSync(python, ["-c", `import ${modules.join(", ")}`], { env }).status === 0,
@@ -38,7 +38,7 @@ function sayWhySkipped(...modules: string[]): void {
 
 const checker = pythonWith(["onnx"]);
 if (!checker) sayWhySkipped("onnx");
-describe.skipIf(!checker)("ONNX's own checker, where Python has it", () => {
+describe.skipIf(!checker)("ONNX's own checker, if Python has it", () => {
   const script = `
 import json, sys, onnx
 model = onnx.load(sys.argv[1])
@@ -78,12 +78,12 @@ print(json.dumps({
     const report = JSON.parse(execFileSync(checker ?? "", ["-c", script, path], { encoding: "utf8" }));
     expect(report.opset).toEqual([17]);
     expect(report.operators).toEqual([...operators].sort());
-    // Every parameter under its own name, and nothing else.
+    // The file has every parameter under its own name, and nothing else.
     expect(report.parameters.sort()).toEqual(trained.network.parameters.map(({ name }) => name).sort());
     expect(report.moments).toBe(2 * trained.network.parameters.filter(({ trainable }) => trainable).length);
   });
 
-  test.each(families)("passes the forms of %s, moments included", (family) => {
+  test.each(families)("accepts the forms of %s, including moments", (family) => {
     const trained = randomCheckpoint(familyRun(family).network.layers.map(({ spec }) => spec));
     for (const form of ["sequence", "incremental"] as const) {
       const path = join(folder, `checked-${family}-${form}.onnx`);
@@ -119,13 +119,13 @@ function run(program: string, snippet: string, ...args: string[]): string[] {
 async function expectScores(lines: string[], word: string): Promise<void> {
   const expected = await scoreLines(word);
   expect(lines.map((line) => line.split(" ")[0])).toEqual(expected.map(([character]) => character));
-  // Four decimals are printed.
+  // The snippet prints four decimals.
   for (const [i, line] of lines.entries())
     expect(Number(line.split(" ")[1])).toBeCloseTo(expected[i]?.[1] ?? Number.NaN, 3);
 }
 
 test.each(["README.md", "docs/onnx.md"])(
-  "the code in %s stands in the snippet that is named before it",
+  "the code in %s is part of the snippet that is named before it",
   (file) => {
     const parts = readFileSync(file, "utf8").split(/^```(?:python|js)\n(.*?)^```$/msu);
     const blocks = parts.flatMap((part, i) =>
@@ -133,7 +133,7 @@ test.each(["README.md", "docs/onnx.md"])(
     );
     expect(blocks).toHaveLength(2);
     for (const { code, before } of blocks) {
-      // The first one of its section or, where a section has several blocks, after the block before.
+      // The first snippet named since the section's heading or since the block before.
       const [name = ""] =
         before
           .split("\n## ")
@@ -156,7 +156,7 @@ test("the Node snippets sample and score", async () => {
   await expectScores(run("node", "score.mjs", files.convolution ?? "", "isabella"), "isabella");
 });
 
-test.skipIf(!python)("the Python snippets sample and score, where there is a Python with numpy", async () => {
+test.skipIf(!python)("the Python snippets sample and score, if there is a Python with numpy", async () => {
   expect(run(python ?? "", "sample.py", files.window ?? "", "20").join("")).toMatch(/^[a-z]{20,}$/);
   await expectScores(run(python ?? "", "score.py", files.convolution ?? "", "isabella"), "isabella");
   await expectScores(run(python ?? "", "incremental.py", files.incremental ?? "", "isabella"), "isabella");
@@ -174,7 +174,7 @@ test.skipIf(!python).each(families)(
       writeFileSync(path, writeONNX(model, { form, trainingState: true }));
       const lines = run(python ?? "", "words.py", path, "isabella").map((line) => line.split(" "));
       expect(lines.map(([character]) => character)).toEqual([..."isabella", "(end)"]);
-      // Four decimals are printed.
+      // The snippet prints four decimals.
       for (const [i, [, surprise]] of lines.entries())
         expect(Number(surprise)).toBeCloseTo(score?.surprises[i]?.surprise ?? Number.NaN, 3);
     }

@@ -14,7 +14,7 @@ import pytorchSchedule from "../fixtures/pytorch-schedule.json";
 
 type RecipeOfPyTorch = keyof typeof pytorchSchedule;
 
-/** A recipe's numbers as PyTorch has them, under this package's names. */
+/** Returns PyTorch's numbers of a recipe, under this package's names. */
 function fromPyTorch(name: RecipeOfPyTorch) {
   const { steps, batch, order, targets, optimizer } = pytorchSchedule[name];
   if (!("betas" in optimizer)) return { steps, batchSize: batch, order, targets, optimizer: { type: "sgd" } };
@@ -30,25 +30,25 @@ function fromPyTorch(name: RecipeOfPyTorch) {
 }
 
 test.each(["default", "thorough", "lecture"] as const)(
-  "PyTorch's recipe and learning rates: %s",
+  "the recipe and its learning rates are PyTorch's: %s",
   (recipe) => {
     const settings = checkTrainOptions({ recipe })();
     expect(settings).toMatchObject(fromPyTorch(recipe));
     const { steps, rates } = pytorchSchedule[recipe];
-    // PyTorch multiplies the rate of the step before, and rounds each time.
+    // PyTorch computes each rate from the one before, and rounds each time.
     for (const [step = Number.NaN, expected = Number.NaN] of rates)
       expect(learningRate(settings.learningRate, step, steps) / expected, `step ${step}`).toBeCloseTo(1, 9);
   },
 );
 
-test("by default: PyTorch's best short recipe on the lecture's model and split", () => {
+test("the default is PyTorch's best short recipe, with the lecture's model and split", () => {
   const { learningRate: _, ...settings } = checkTrainOptions({})();
   const reference = fromPyTorch("default");
   expect(settings).toEqual({
     ...reference,
     model: "wavenet",
     teacher: "none",
-    // The notebook's `random.seed(42)`, `random.shuffle(words)` and its 80, 10 and 10 %.
+    // The notebook has `random.seed(42)`, `random.shuffle(words)`, and 80, 10 and 10 %.
     seed: 42,
     shuffle: true,
     split: [0.8, 0.1, 0.1],
@@ -61,11 +61,11 @@ test("by default: PyTorch's best short recipe on the lecture's model and split",
   expect(checkTrainOptions({})().learningRate).toEqual(
     checkTrainOptions({ recipe: "default" })().learningRate,
   );
-  // As the notebook prints it.
+  // The number that the notebook prints.
   expect(parameterCount(buildNetwork(architecture(settings.model), 27).parameters)).toBe(76_579);
 });
 
-test("a short list takes fewer steps, a smaller model and more decay, the lecture's length its own recipe", () => {
+test("a short list gets fewer steps, a smaller model and more weight decay", () => {
   const { model, steps, batchSize, optimizer } = checkTrainOptions({})(182_625);
   expect({ model, steps, batchSize }).toEqual({ model: "wavenet", steps: 3400, batchSize: 128 });
   expect(optimizer).toMatchObject({ beta1: 0.8, beta2: 0.99 });
@@ -84,7 +84,7 @@ test("a short list takes fewer steps, a smaller model and more decay, the lectur
   expect(decay.at(-1)).toBe(4);
 });
 
-test("beside steps: auto, every option that is given wins", () => {
+test("a given option takes precedence over steps: auto", () => {
   const short = checkTrainOptions({})(1000);
   expect(checkTrainOptions({ steps: "auto" })(1000)).toEqual(short);
   expect(short).toMatchObject({ keepBest: true, patience: Math.ceil(short.steps / 2) });
@@ -98,7 +98,7 @@ test("beside steps: auto, every option that is given wins", () => {
     { optimizer: { type: "adamw", beta1: 0.5, beta2: 0.6, epsilon: 0.1, weightDecay: 0.7 } },
   ] as const)
     expect(checkTrainOptions(given)(1000)).toEqual({ ...short, ...given });
-  // A longer training than the list asks for decays more; shorter ones and other recipes keep their decay.
+  // More steps than the list needs get more weight decay. Fewer steps and other recipes keep theirs.
   const decay = (options: object, examples?: number) => {
     const { optimizer } = checkTrainOptions(options)(examples);
     return optimizer.type === "adamw" ? optimizer.weightDecay : Number.NaN;
@@ -116,7 +116,7 @@ test("beside steps: auto, every option that is given wins", () => {
   });
 });
 
-test("the lecture's recipe, beside which any option wins", () => {
+test("any option takes precedence over the lecture's recipe", () => {
   expect(checkTrainOptions({ recipe: "lecture", batchSize: 100 })()).toMatchObject({
     steps: 200_000,
     batchSize: 100,
@@ -148,7 +148,7 @@ test.each([...families, "mlp", "wavenet"] as const)(
   },
 );
 
-test("microGPT's recipe: Adam, one word a step, linear to 0 after 1,000", () => {
+test("microGPT's recipe: Adam, one word per step, and a rate that falls linearly to 0 in 1,000 steps", () => {
   const { learningRate: schedule, ...settings } = checkTrainOptions({ recipe: "microgpt" })();
   expect(settings).toMatchObject({
     model: "microgpt",
@@ -160,12 +160,12 @@ test("microGPT's recipe: Adam, one word a step, linear to 0 after 1,000", () => 
     targets: "hard",
     keepBest: false,
   });
-  // As microGPT computes it: 0.01 * (1 - step / steps).
+  // microGPT's formula: 0.01 * (1 - step / steps).
   for (const step of [0, 1, 500, 999])
     expect(learningRate(schedule, step, 1000)).toBeCloseTo(0.01 * (1 - step / 1000), 12);
 });
 
-test.each(families)("a model that reads words has a default recipe of its own: %s", (model) => {
+test.each(families)("a model that reads words has its own default recipe: %s", (model) => {
   const long = checkTrainOptions({ model })();
   expect(long).toMatchObject({ model, batchSize: 32, order: "even", targets: "soft", keepBest: true });
   expect(long.learningRate).toMatchObject({ decay: "linear", final: 0 });
@@ -176,7 +176,7 @@ test.each(families)("a model that reads words has a default recipe of its own: %
   const decay = ({ optimizer }: typeof long) =>
     optimizer.type === "adamw" ? optimizer.weightDecay : Number.NaN;
   expect(decay(short)).toBeGreaterThan(decay(long));
-  // Any option beside it wins, and a given batch takes as many words in all.
+  // A given option takes precedence, and a given batch size keeps the total number of words.
   expect(checkTrainOptions({ model, batchSize: 64 })().steps).toBe(long.steps / 2);
   expect(checkTrainOptions({ model, targets: "hard", order: "random", steps: 5 })()).toMatchObject({
     targets: "hard",
@@ -185,7 +185,7 @@ test.each(families)("a model that reads words has a default recipe of its own: %
   });
 });
 
-test("sizes and layers that read words take the recipes of words", () => {
+test("sizes and layers that read words get the recipes for words", () => {
   const layers = [
     { type: "Embedding", dimensions: 4 },
     { type: "GRU", hidden: 4 },
@@ -212,7 +212,7 @@ test.each([
   expect(() => checkTrainOptions(options)).toThrow(message);
 });
 
-test("another optimiser brings its own rate, and hard targets go without a teacher", () => {
+test("another optimiser has its own rate, and hard targets have no teacher", () => {
   expect(checkTrainOptions({ optimizer: "sgd" })().learningRate.peak).toBe(0.1);
   expect(checkTrainOptions({ recipe: "lecture", optimizer: "adamw" })().learningRate.peak).toBe(2e-3);
   expect(checkTrainOptions({ recipe: "best" })().teacher).toBe("ngram");
@@ -284,13 +284,13 @@ test("other options are checked too", () => {
   expect(() => checkMakemoreOptions({ worker: "x" } as never)).toThrow(/no option "worker"/);
 });
 
-test("a seed that is a string becomes a number, which files keep", () => {
+test("a seed that is a string becomes a number, which files contain", () => {
   expect(checkTrainOptions({ seed: "foobar" })().seed).toBe(0xbf9cf968);
   expect(sampleSettings(1, { seed: "foobar" }).seed).toBe(0xbf9cf968);
   expect(() => sampleSettings(1, { seed: 0.5 })).toThrow("sample: seed is 0.5; it must be a whole number");
 });
 
-test("an option that is given as undefined is not given", () => {
+test("an option that is undefined counts as not given", () => {
   const none = undefined;
   expect(checkTrainOptions({ optimizer: { type: "adamw", beta1: none } as never })().optimizer).toEqual(
     checkTrainOptions({ optimizer: "adamw" })().optimizer,
@@ -298,7 +298,7 @@ test("an option that is given as undefined is not given", () => {
   expect(architecture({ hidden: none, contextLength: none } as never)).toEqual(architecture("wavenet"));
 });
 
-test("models and batches beyond any machine are refused before memory is taken", () => {
+test("models and batches that are too large for any machine are refused before memory is taken", () => {
   const huge = buildNetwork(
     architecture({ contextLength: 256, folds: [256], embedding: 4096, hidden: 4096 }),
     27,
@@ -323,7 +323,7 @@ test("schedules: warm-up, hold, cosine, linear and the lecture's step", () => {
   expect(at({ decay: "cosine", final: 0.2 }, 100)).toBeCloseTo(0.2, 12);
   expect(at({ decay: "linear" }, 25)).toBe(0.75);
   expect(at({ warmup: 10, decay: "linear", hold: 0.7 }, 73)).toBe(1);
-  // 3/4 of the 90 steps after the warm-up, 1/6 of the 27 that decay.
+  // After 3/4 of the 90 steps that follow the warm-up: 1/6 of the 27 steps of the decay.
   expect(at({ warmup: 10, decay: "linear", hold: 0.7 }, 77.5)).toBeCloseTo(5 / 6, 12);
   expect(at({ decay: "cosine", hold: 0.5 }, 75)).toBeCloseTo(0.5, 12);
   expect(at({ decay: "linear", hold: 1 }, 99)).toBe(1);

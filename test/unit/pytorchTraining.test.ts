@@ -1,6 +1,6 @@
 /**
- * examples/pytorch/train.py beside this package: two processes of PyTorch, started by torchrun, and a session here
- * train the same models on the same words, and each goes on from the other's file.
+ * Compares examples/pytorch/train.py with this package. Two processes of PyTorch, started by torchrun, and a session in
+ * this process train the same models on the same words, and each goes on from the other's file.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -26,7 +26,7 @@ vi.mock("../../worker/assets", async () => {
   return { ...assets, engines: { ...assets.engines, tfjs }, openPredictor };
 });
 
-/** Of any list of layers: by wasm, or else by tfjs, which takes seconds to sample 1,000 words. */
+/** Opens a predictor for any list of layers: wasm's, or else tfjs's, which takes seconds to sample 1,000 words. */
 function openPredictor(network: Network, most: number) {
   return createWasmPredictor(network, most).catch(() =>
     createTfjsPredictor(network, most, { backend: "cpu" }),
@@ -43,7 +43,7 @@ const folder = mkdtempSync(join(tmpdir(), "makemore-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const path = (name: string) => join(folder, name);
 
-/** Names, and lines as files have them: a BOM, other line ends, spaces around words, letters in two code points. */
+/** Names with what real files have: a BOM, other line ends, spaces around words, letters of two code points. */
 const text = [
   "\ufeffAnaïs",
   "\u00a0zoe\u0301 ",
@@ -53,7 +53,7 @@ const text = [
   ...readFileSync("demo/words/names.txt", "utf8").split("\n").slice(0, 300),
 ].join("\n");
 
-/** The larger epsilon keeps AdamW from making whole steps of gradients that are all rounding. */
+/** A larger epsilon, so that AdamW does not make whole steps out of gradients that are only rounding error. */
 const adamw = { type: "adamw", beta1: 0.8, beta2: 0.95, epsilon: 1e-3, weightDecay: 0.1 } as const;
 
 interface Case {
@@ -90,10 +90,10 @@ const cases: Readonly<Record<string, Case>> = {
 };
 const names = Object.keys(cases);
 
-/** Steps until the file changes hands, and in all. */
+/** Steps until the other side goes on from the file, and steps in all. */
 const [FIRST, ALL] = [20, 40];
 
-/** The options of a training here. The batch is odd, so that the two processes have unequal parts. */
+/** The options of a training in this package. The batch size is odd, so that the two processes have unequal parts. */
 function trainOptions({ model, options }: Case): PlainTrainOptions {
   return {
     model,
@@ -111,7 +111,7 @@ function trainOptions({ model, options }: Case): PlainTrainOptions {
   };
 }
 
-/** The same for the script. */
+/** The same options as arguments of the script. */
 function scriptArguments({ model, options }: Case): string[] {
   const { steps, batchSize, learningRate, optimizer, order, targets, seed, split, shuffle } = trainOptions({
     model,
@@ -127,7 +127,7 @@ function scriptArguments({ model, options }: Case): string[] {
   ];
 }
 
-/** What the logits of a model are asked for: windows, or words padded at their ends. */
+/** The inputs for which logits are compared: windows, or words padded at their ends. */
 function inputsOf({ network, vocabulary }: Checkpoint): number[][] {
   const words = ["Anaïs", "zoé", "mary ann", "emma"].map((word) => [0, ...vocabulary.encode(word)]);
   if (network.example === "word") {
@@ -142,7 +142,7 @@ async function exported(session: Session): Promise<Uint8Array> {
   return settled(session.exportONNX(9, {}));
 }
 
-/** The tensors of a file: its parameters and its optimiser's state. */
+/** Returns the tensors of a file: its parameters and its optimiser's state. */
 function tensorsOf({ parameters, optimizerState = new Map() }: Checkpoint) {
   return new Map([
     ...parameters,
@@ -198,7 +198,7 @@ describe.skipIf(!isThere)("models of two PyTorch processes", () => {
     }
     writeFileSync(path("jobs.json"), JSON.stringify(jobs));
     const torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"];
-    // Without these, PyTorch 1.13 fails in Python 3.11: it looks for the member 0 of an enumeration of flags.
+    // Without these, PyTorch 1.13 fails in Python 3.11, because it looks up member 0 of an enum of flags.
     torchrun.push("--redirects", "1", "--tee", "1");
     const output = spawnSync(python, [...torchrun, "test/python/train_models.py", path("jobs.json")], {
       encoding: "utf8",
@@ -209,17 +209,17 @@ describe.skipIf(!isThere)("models of two PyTorch processes", () => {
 
   const theirs = (name: string, output = "theirs") => readFileSync(path(`${name}-${output}.onnx`));
 
-  test.each(names)("are those of this package after as many steps: %s", (name) => {
+  test.each(names)("equal this package's models after the same number of steps: %s", (name) => {
     const { start, first } = ours.get(name) ?? expect.unreachable();
     expectSame(readONNX(theirs(name)), first, start);
   });
 
-  test.each(names)("go on from a file of this package: %s", (name) => {
+  test.each(names)("can go on from a file of this package: %s", (name) => {
     const { start, all } = ours.get(name) ?? expect.unreachable();
     expectSame(readONNX(theirs(name, "continued")), all, start);
   });
 
-  test.each(names)("go on here: %s", async (name) => {
+  test.each(names)("can be resumed in this package: %s", async (name) => {
     const { start, all } = ours.get(name) ?? expect.unreachable();
     const session = new Session();
     await settled(session.load(1, theirs(name), {}, undefined));
@@ -227,7 +227,7 @@ describe.skipIf(!isThere)("models of two PyTorch processes", () => {
     expectSame(readONNX(await exported(session)), all, start);
   });
 
-  test.each(names)("give PyTorch's logits, here and in ONNX Runtime: %s", async (name) => {
+  test.each(names)("give PyTorch's logits in this package and in ONNX Runtime: %s", async (name) => {
     for (const output of ["theirs", "continued"]) {
       const file = theirs(name, output);
       const checkpoint = readONNX(file);
@@ -237,7 +237,7 @@ describe.skipIf(!isThere)("models of two PyTorch processes", () => {
       const input = example === "word" ? "tokens" : "context";
       const { values } = await runFile(file, { [input]: int32(inputs) });
       expect(largestDifference(values, expected)).toBeLessThan(1e-5);
-      // Padding may have any numbers here.
+      // Logits of padding are arbitrary.
       const real = inputs.flatMap((row) =>
         example === "word" ? row.map((token, t) => t === 0 || token > 0) : true,
       );
@@ -251,7 +251,7 @@ describe.skipIf(!isThere)("models of two PyTorch processes", () => {
     }
   });
 
-  test("the command trains alone, says what it reached, and refuses other words", () => {
+  test("the command trains in one process, prints the losses, and refuses other words", () => {
     const trained = train(path("words.txt"), "--model", "bigram", "--steps", "3", "-o", path("model.onnx"));
     expect(trained.stderr).toBe("");
     expect(trained.stdout).toMatch(

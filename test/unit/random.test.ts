@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { randomBelow, randomBits, randomNormal, Stream, seedNumber } from "../../worker/data/random";
 
-/** pcg4d as its authors print it, in exact integers: the oracle of the 32-bit version. */
+/** pcg4d as published, in exact integers: the reference for the 32-bit version. */
 function pcg4d(seed: number, stream: number, step: number, index: number): number {
   const mask = 0xffffffffn;
   let [x, y, z, w] = [seed, stream, step, index].map((v) => (BigInt(v) * 1664525n + 1013904223n) & mask) as [
@@ -29,7 +29,7 @@ test.each([
   expect(seedNumber(text)).toBe(hash);
 });
 
-test("a seed's string counts in NFC, and a number is itself", () => {
+test("a string seed is normalized to NFC, and a number stays the same", () => {
   expect(seedNumber("\u00e9")).toBe(seedNumber("e\u0301"));
   expect(seedNumber(4_294_967_295)).toBe(4_294_967_295);
 });
@@ -59,7 +59,7 @@ test("minibatch draws are uniform: chi-square over 27 cells stays below its 0.1 
   }
   const expected = draws / 27;
   const chiSquare = cells.reduce((sum, n) => sum + (n - expected) ** 2 / expected, 0);
-  // 26 degrees of freedom: P(chi-square > 54.05) = 0.001. The draw is fixed, so this never flickers.
+  // 26 degrees of freedom: P(chi-square > 54.05) = 0.001. The draws are fixed, so this is not flaky.
   expect(chiSquare).toBeLessThan(54.05);
 });
 

@@ -13,7 +13,7 @@ test.each(["mlp", "wavenet"] as const)("the float64 reference follows PyTorch: %
     optimizer: { type: "sgd" },
     seed: 0,
   });
-  // PyTorch's float32 rounding is all that differs.
+  // Only PyTorch's float32 rounding differs.
   expect(largestDifference(reference.run(0, run.learningRates, run.positions), run.losses)).toBeLessThan(
     1e-5,
   );

@@ -28,7 +28,7 @@ async function sample(
   }
 }
 
-/** The lecture's loop: one word and one window at a time, without sharing. */
+/** The lecture's loop: one word and one window at a time, without shared prefixes. */
 async function plainLoop(checkpoint: Checkpoint, count: number, seed: number): Promise<string[]> {
   const { network, parameters, vocabulary } = checkpoint;
   const session = await GraphSession.open(ort, windowGraph(network, parameters));
@@ -42,7 +42,7 @@ async function plainLoop(checkpoint: Checkpoint, count: number, seed: number): P
       const { logits } = await session.run({
         context: { data: Int32Array.from(context), dimensions: [1, network.contextLength] },
       });
-      // No empty word: the boundary is left out at first.
+      // Leave out the boundary at the first character, because a word is not empty.
       const weights = [...(logits ?? [])].map((logit, id) =>
         id === 0 && ids.length === 0 ? 0 : Math.exp(logit),
       );
@@ -61,7 +61,7 @@ async function plainLoop(checkpoint: Checkpoint, count: number, seed: number): P
   return words;
 }
 
-test("the words are those of the plain window loop, in its order, for any count", async () => {
+test("the words are those of the plain loop, in the same order, for any count", async () => {
   const checkpoint = namer();
   const words = await plainLoop(checkpoint, 60, 5);
   expect(new Set(words).size).toBeGreaterThan(50);
@@ -71,12 +71,12 @@ test("the words are those of the plain window loop, in its order, for any count"
   expect((await sample(checkpoint, 3000, { seed: 5 })).slice(0, 60)).toEqual(words);
 });
 
-test("what was sampled before, with whatever options, changes nothing", async () => {
+test("earlier calls with any options do not change the words", async () => {
   const checkpoint = namer();
   const inference = new Inference(async () => ort, checkpoint);
   const settings = sampleSettings(50, { seed: 3 });
   const first = await inference.sample(50, settings);
-  // Fills the memory of the prefixes more than once.
+  // Fills the prefix cache more than once.
   await inference.sample(20_000, sampleSettings(20_000, { temperature: 3, minLength: 12 }));
   expect(await inference.sample(50, settings)).toEqual(first);
   expect(await Promise.all([inference.sample(50, settings), inference.sample(50, settings)])).toEqual([
@@ -86,7 +86,7 @@ test("what was sampled before, with whatever options, changes nothing", async ()
   await inference.dispose();
 });
 
-test("memory that is full again and again, and calls that end at any step, change no word", async () => {
+test("neither a cache that is often full nor calls that end at any step change a word", async () => {
   const checkpoint = namer();
   const plain = sampleSettings(60, { seed: 2, minLength: 8 });
   const fromE = sampleSettings(60, { seed: 2, prefix: "e" });
@@ -94,12 +94,12 @@ test("memory that is full again and again, and calls that end at any step, chang
     await sample(checkpoint, 60, { seed: 2, minLength: 8 }),
     await sample(checkpoint, 60, { seed: 2, prefix: "e" }),
   ];
-  // From memory for a single word at a time to about enough for the whole call.
+  // From memory for one word at a time to memory for about the whole call.
   for (const memory of [0, 20_000, 60_000, 200_000]) {
     const inference = new Inference(async () => ort, checkpoint, memory);
     for (let call = 0; call < 25; call++) {
       let asked = 0;
-      // Longer than any level's window, so that cached nodes can no longer be reached from the root.
+      // The prefix may be longer than any level's window, so that cached nodes cannot be reached from the root.
       const prefix = "christopher".slice(0, call % 12);
       const settings = sampleSettings(500, { seed: call, prefix, minLength: 12 });
       await inference.sample(500, settings, {}, () => ++asked > 3 * call);
@@ -109,13 +109,13 @@ test("memory that is full again and again, and calls that end at any step, chang
   }
 });
 
-test("a model so large that only one word at a time is under way is sampled", async () => {
+test("a very large model samples one word at a time", async () => {
   const checkpoint = randomCheckpoint({ contextLength: 64, embedding: 2, hidden: 2 }, vocabularyOf(40_000));
   const words = await sample(checkpoint, 2, { maxLength: 5 });
   expect(words.map((word) => [...word].length)).toEqual([5, 5]);
 });
 
-test("a model that is no chain of blocks is sampled by its window form", async () => {
+test("a model that is not a chain of blocks samples with its window form", async () => {
   const checkpoint = randomCheckpoint([
     { type: "Embedding", dimensions: 4 },
     { type: "FlattenConsecutive", n: 4 },
@@ -162,22 +162,22 @@ test("the words have the model's probabilities", async () => {
     const expected = (words.length * (weights[id] ?? 0)) / total;
     return sum + (n - expected) ** 2 / expected;
   }, 0);
-  // 26 degrees of freedom: P(chi-square > 54.05) = 0.001. The seed is fixed, so this never flickers.
+  // 26 degrees of freedom: P(chi-square > 54.05) = 0.001. The seed is fixed, so this is not flaky.
   expect(chiSquare).toBeLessThan(54.05);
 });
 
-test("every word begins with the prefix and has a length in the limits", async () => {
+test("every word begins with the prefix and has an allowed length", async () => {
   const checkpoint = namer();
   const words = await sample(checkpoint, 300, { prefix: "em", minLength: 4, maxLength: 7 });
   for (const word of words) expect(word).toMatch(/^em.{2,5}$/u);
   expect(new Set(words.map((word) => word.length))).toEqual(new Set([4, 5, 6, 7]));
   expect(await sample(checkpoint, 3, { prefix: "emma", maxLength: 4 })).toEqual(["emma", "emma", "emma"]);
-  // Composed or not, it is the same prefix.
+  // The prefix is normalized, so both forms of a letter are the same.
   const accented = randomCheckpoint("mlp", vocabularyOf(200));
   expect((await sample(accented, 1, { prefix: "e\u0301a" }))[0]?.startsWith("éa")).toBe(true);
 });
 
-test("unique leaves out repeats and nothing else", async () => {
+test("unique leaves out only repeats", async () => {
   const checkpoint = namer();
   const options = { seed: 4, temperature: 0.3, maxLength: 3 };
   const plain = await sample(checkpoint, 2000, options);
@@ -186,7 +186,7 @@ test("unique leaves out repeats and nothing else", async () => {
   expect(await sample(checkpoint, distinct.length, { ...options, unique: true })).toEqual(distinct);
 });
 
-test("novel leaves out the words of the sets and nothing else", async () => {
+test("novel leaves out only the words of the sets", async () => {
   const checkpoint = namer();
   const plain = await sample(checkpoint, 400, { seed: 6, maxLength: 2 });
   const listed = [...new Set(plain)].filter((_, i) => i % 2 === 0);
@@ -197,7 +197,7 @@ test("novel leaves out the words of the sets and nothing else", async () => {
   ).toEqual(expected);
 });
 
-test("constraints that leave too little are an error that says how much there was", async () => {
+test("if conditions leave too few words, the error says how many were found", async () => {
   const failure = sample(namer(), 100, { unique: true, maxLength: 1 });
   await expect(failure).rejects.toMatchObject({
     code: "SAMPLING_FAILED",
@@ -206,7 +206,7 @@ test("constraints that leave too little are an error that says how much there wa
   });
 });
 
-test("a stream has the words of one sample, in batches that grow, whatever it leaves out", async () => {
+test("a stream has the same words as one call of sample, in growing batches, with any conditions", async () => {
   const checkpoint = namer();
   const listed = WordSet.of(Uint8Array.from([0, ...LETTERS.encode("a"), 0, ...LETTERS.encode("e"), 0]));
   for (const options of [
@@ -214,7 +214,7 @@ test("a stream has the words of one sample, in batches that grow, whatever it le
     { seed: 4, maxLength: 3, temperature: 0.5, unique: true, novel: true },
   ]) {
     const known = options.novel ? [listed] : [];
-    // Also with so little memory that it fills up repeatedly.
+    // Repeat with so little memory that it is often full.
     for (const memory of [undefined, 20_000]) {
       const inference = new Inference(async () => ort, checkpoint, memory);
       const batches: (readonly string[])[] = [];
@@ -228,7 +228,7 @@ test("a stream has the words of one sample, in batches that grow, whatever it le
   }
 });
 
-test("a stream that finds nothing more gives what it had, and says so", async () => {
+test("a stream that finds no more words gives all found words, and then rejects", async () => {
   const inference = new Inference(async () => ort, namer());
   const words: string[] = [];
   const take = async (batch: readonly string[]) => void words.push(...batch);
@@ -242,7 +242,7 @@ test("a stream that finds nothing more gives what it had, and says so", async ()
   await inference.dispose();
 });
 
-test("streams that nobody reads leave room for other calls", async () => {
+test("streams that are not read do not block other calls", async () => {
   const inference = new Inference(async () => ort, namer());
   let go = () => {};
   const read = new Promise<void>((resolve) => {
@@ -255,7 +255,7 @@ test("streams that nobody reads leave room for other calls", async () => {
   };
   let stopped = false;
   const settings = samplingSettings("words", {});
-  // More than sample at once.
+  // More streams than can sample at the same time.
   const streams = Array.from({ length: 20 }, () => inference.stream(settings, wait, {}, () => stopped));
   await vi.waitUntil(() => waiting === 20, 20_000);
   expect(await inference.sample(3, sampleSettings(3, {}))).toHaveLength(3);
@@ -265,11 +265,11 @@ test("streams that nobody reads leave room for other calls", async () => {
   await inference.dispose();
 });
 
-test("next characters have the probabilities of the exported window form", async () => {
+test("next gives the probabilities of the exported window form", async () => {
   const checkpoint = namer();
   const { vocabulary } = checkpoint;
   const inference = new Inference(async () => ort, checkpoint);
-  // The last one is longer than the context.
+  // The last prefix is longer than the context.
   for (const prefix of ["", "e", " em", "christopher"]) {
     const ids = vocabulary.encode(prefix.trim());
     const logits = (await windowLogits(checkpoint, [ids])).slice(-vocabulary.size);
@@ -278,7 +278,7 @@ test("next characters have the probabilities of the exported window form", async
     expect(next.map(({ character }) => character).sort()).toEqual(["", ...vocabulary.characters]);
     for (const [i, { character, probability }] of next.entries()) {
       const logit = logits[vocabulary.id(character) ?? 0] ?? Number.NaN;
-      // Float32 logits of two graphs that add in another order.
+      // Tolerance: float32 logits of two graphs that add in different orders.
       expect(probability).toBeCloseTo(Math.exp(logit) / total, 5);
       expect(probability).toBeLessThanOrEqual(next[i - 1]?.probability ?? 1);
     }
@@ -331,7 +331,7 @@ test.each([
   await inference.dispose();
 });
 
-test("a graph that did not open is opened again by the next call", async () => {
+test("if a graph fails to open, the next call opens it again", async () => {
   const create = vi.spyOn(ort.InferenceSession, "create");
   onTestFinished(() => create.mockRestore());
   for (let i = 0; i < 2; i++) create.mockRejectedValueOnce(new Error("out of memory"));
@@ -344,7 +344,7 @@ test("a graph that did not open is opened again by the next call", async () => {
   await inference.dispose();
 });
 
-test("temperature, topK and topP choose among the likeliest", () => {
+test("temperature, topK and topP favour the likeliest characters", () => {
   const logits = Float32Array.from([99, 99, ...[0.4, 0.05, 0.3, 0.25].map(Math.log)]);
   const options = { temperature: 1, topK: 65_535, topP: 1 };
   const shares = (changes: Partial<typeof options>, mayEnd = true) => {
@@ -363,12 +363,12 @@ test("temperature, topK and topP choose among the likeliest", () => {
   expect(shares({ topP: 0.69 })).toEqual([571, 0, 429, 0]);
   expect(shares({ topP: 0.71 })).toEqual([421, 0, 316, 263]);
   expect(shares({ topP: 1e-9 })).toEqual([1000, 0, 0, 0]);
-  // p^2, normalised: 0.16, 0.0025, 0.09, 0.0625 of 0.315.
+  // Temperature 0.5 squares the probabilities: 0.16, 0.0025, 0.09, 0.0625 of their sum, 0.315.
   expect(shares({ temperature: 0.5 })).toEqual([508, 8, 286, 198]);
   expect(shares({ temperature: 1e-9 })).toEqual([1000, 0, 0, 0]);
 });
 
-test("a stopped call ends soon with what it has", async () => {
+test("a stopped call ends soon with the words found so far", async () => {
   const inference = new Inference(async () => ort, namer());
   let asked = 0;
   const words = await inference.sample(
@@ -382,7 +382,7 @@ test("a stopped call ends soon with what it has", async () => {
   await inference.dispose();
 });
 
-test("short calls end before a long one beside them, stopped or not", async () => {
+test("short calls end before a long one that runs meanwhile, stopped or not", async () => {
   const inference = new Inference(async () => ort, namer());
   const ended: string[] = [];
   const call = (name: string, count: number, stopped = () => false) =>
@@ -400,7 +400,7 @@ test("short calls end before a long one beside them, stopped or not", async () =
   await inference.dispose();
 });
 
-test("the event loop turns while words are sampled and scored", async () => {
+test("the event loop keeps running while words are sampled and scored", async () => {
   const inference = new Inference(async () => ort, namer());
   const words = Array.from({ length: 20_000 }, (_, i) => `a${i.toString(26).replace(/\d/g, "z")}`);
   for (const work of [
@@ -416,7 +416,7 @@ test("the event loop turns while words are sampled and scored", async () => {
   await inference.dispose();
 });
 
-test("dispose waits for the calls under way", async () => {
+test("dispose waits for running calls", async () => {
   const inference = new Inference(async () => ort, namer());
   const calls = [
     inference.sample(100, sampleSettings(100, { seed: 1 })),

@@ -1,4 +1,4 @@
-/** Saved models, in an IndexedDB in memory; test/e2e/keep.test.ts has a browser's. */
+/** Saved models, in an in-memory IndexedDB. test/e2e/keep.test.ts uses a browser's. */
 import { readFileSync } from "node:fs";
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 import "fake-indexeddb/auto";
@@ -17,7 +17,7 @@ beforeEach(() => {
   globalThis.indexedDB = new IDBFactory();
 });
 
-/** The stores as version 1 of them is, by hand. */
+/** Creates the stores of database version 1 by hand. */
 function openStores(version = 1) {
   return openDB("makemore-web", version, {
     upgrade(database) {
@@ -34,7 +34,7 @@ async function trained(words = names, options: object = {}): Promise<Session> {
   return session;
 }
 
-test("an opened model has its words: it resumes as an unbroken training, and samples what is novel", async () => {
+test("an opened model has its words: it resumes like an unbroken training, and samples novel words", async () => {
   const unbroken = await trained(names, { steps: 40 });
   const first = new Session();
   const stopAt20 = onEvents(({ step }) => step >= 20 && first.stop(1));
@@ -64,7 +64,7 @@ test("saved models are listed, replaced and removed by name", async () => {
   expect(await sampled(session, {}, 1)).toHaveLength(1);
 });
 
-test("names must be strings that are not empty, and there must be a model", async () => {
+test("save needs a model and a name that is not empty", async () => {
   const session = await trained();
   const calls = [
     session.save(1, {}, ""),
@@ -78,7 +78,7 @@ test("names must be strings that are not empty, and there must be a model", asyn
   await expect(settled(new Session().save(1, {}, "towns"))).rejects.toThrow("NO_MODEL");
 });
 
-test("of two saves of one name at once, one is there, whole", async () => {
+test("after two simultaneous saves under one name, one of them is there and complete", async () => {
   const sessions = [await trained(names.slice(0, 100)), await trained(names.slice(100))];
   await Promise.all(sessions.map((session) => settled(session.save(2, {}, "towns"))));
   const opened = new Session();
@@ -91,7 +91,7 @@ test("of two saves of one name at once, one is there, whole", async () => {
   expect(info?.words).toBe([100, 200][which]);
 });
 
-test("a record of version 1 opens, also with a file of 0.1.0; a later one is refused", async () => {
+test("a record of version 1 opens, even with a file of 0.1.0; a record of a later version is refused", async () => {
   const onnx = new Uint8Array(readFileSync("test/fixtures/version-0.1.0.onnx"));
   const database = await openStores();
   await database.put("models", { version: 1, onnx }, "old");
@@ -104,7 +104,7 @@ test("a record of version 1 opens, also with a file of 0.1.0; a later one is ref
   await expect(settled(session.saved(3))).rejects.toThrow(/UNSUPPORTED.*later version/);
 });
 
-test("a model that is damaged, or has other words than its own, is refused", async () => {
+test("a model that is damaged, or saved with other words than its own, is refused", async () => {
   const session = await trained();
   await settled(session.save(2, {}, "towns"));
   const database = await openStores();
@@ -117,7 +117,7 @@ test("a model that is damaged, or has other words than its own, is refused", asy
     await expect(settled(session.open(3, name))).rejects.toThrow("INVALID_ONNX");
 });
 
-test("without storage a save fails, and a training goes on and says so", async () => {
+test("without storage save fails, and a training goes on with a notice", async () => {
   globalThis.indexedDB = {
     open() {
       throw new DOMException("The operation is insecure.", "SecurityError");
@@ -131,9 +131,9 @@ test("without storage a save fails, and a training goes on and says so", async (
   await expect(settled(session.save(2, {}, "towns"))).rejects.toThrow(/STORAGE_FAILED: save: .*insecure/);
 });
 
-test("without room a training goes on with a notice, and what was saved before stays", async () => {
+test("without room a training goes on with a notice, and the earlier saved model stays", async () => {
   await settled((await trained()).save(2, {}, "towns"));
-  // The first record fits, the second does not.
+  // The first record fits; the second does not.
   const put = IDBObjectStore.prototype.put;
   const full = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (
     this: IDBObjectStore,

@@ -16,7 +16,7 @@ const model = { contextLength: 4, embedding: 4, hidden: 8 };
 
 const names = readFileSync("demo/words/names.txt", "utf8").split("\n").slice(0, 300);
 
-test("a file of 0.1.0 is loaded and resumed as 0.1.0 would have gone on", async () => {
+test("a file of 0.1.0 loads, and resumes with the losses of 0.1.0", async () => {
   const file = readFileSync("test/fixtures/version-0.1.0.onnx");
   const saved: { words: string[]; losses: number[] } = JSON.parse(
     readFileSync("test/fixtures/version-0.1.0.json", "utf8"),
@@ -26,11 +26,11 @@ test("a file of 0.1.0 is loaded and resumed as 0.1.0 would have gone on", async 
   expect(info).toMatchObject({ contextLength: 4, step: 20, steps: 40 });
   const { losses } = await settled(session.resume(1, {}, list(saved.words), onEvents()));
   expect(losses).toHaveLength(20);
-  // The sums may be rounded otherwise: another SIMD, or another version's kernels.
+  // Tolerance: another SIMD build or newer kernels may round the sums differently.
   for (const [i, loss] of losses.entries()) expect(loss).toBeCloseTo(saved.losses[i] ?? Number.NaN, 4);
 });
 
-test("a training stopped in its setup ends at step 0, one stopped later where it is, and resume goes on", async () => {
+test("a training that is stopped during setup ends at step 0; one stopped later ends there; resume goes on", async () => {
   const session = new Session();
   const first = session.train(1, { steps: 50, model }, list(names), onEvents());
   session.stop(1);
@@ -55,7 +55,7 @@ test("a training stopped in its setup ends at step 0, one stopped later where it
   expect(later.step).toBeLessThan(1_000_000);
   expect(later.losses).toHaveLength(later.step);
   expect(later.model.step).toBe(later.step);
-  // Stop before the training arrives, as when `stop` is called right after `train`.
+  // The stop arrives before the training, as it may if `stop` is called right after `train`.
   session.stop(4);
   expect(await settled(session.train(4, { steps: 50, model }, list(names), onEvents()))).toMatchObject({
     step: 0,
@@ -63,7 +63,7 @@ test("a training stopped in its setup ends at step 0, one stopped later where it
   });
 });
 
-test("a training that is stopped softly and then aborted in its setup leaves the old model", async () => {
+test("a training that is stopped and then aborted during setup leaves the old model", async () => {
   const session = new Session();
   await settled(session.train(1, { steps: 5, model }, list(names), onEvents()));
   const second = session.train(2, { steps: 50, model }, list(names), onEvents());
@@ -74,9 +74,9 @@ test("a training that is stopped softly and then aborted in its setup leaves the
   expect(await settled(session.load(11, file, {}, undefined))).toMatchObject({ step: 5 });
 });
 
-test("after load, novel leaves out a list that is given to sample or to load", async () => {
+test("after load, novel leaves out the words that were given to sample or to load", async () => {
   const session = new Session();
-  // Few letters and short words, so that most samples are listed.
+  // Few letters and short words, so that most samples are in the list.
   const words = ["a", "b", "aa", "ab", "ba", "bb"];
   const few = [...Array(20)].flatMap(() => words);
   await settled(session.train(1, { steps: 30, model }, list(few), onEvents()));
@@ -95,7 +95,7 @@ test("after load, novel leaves out a list that is given to sample or to load", a
   );
 });
 
-test("a training loads ONNX Runtime only if prefetch says so, not for its samples and evaluations", async () => {
+test("a training loads ONNX Runtime only with prefetch, not for its samples and evaluations", async () => {
   const load = vi.mocked(loadONNXRuntime).mockClear();
   const session = new Session();
   const samples: string[] = [];
@@ -111,20 +111,20 @@ test("a training loads ONNX Runtime only if prefetch says so, not for its sample
   expect(samples.join("")).toMatch(/^[a-z]+$/);
   expect(validations).toHaveLength(2);
   expect(load).not.toHaveBeenCalled();
-  // ONNX Runtime's loss of the same model, on the whole split; only the rounding of float32 differs.
+  // ONNX Runtime computes the loss of the same model on the whole split. Only float32 rounding differs.
   const { validation } = await settled(session.evaluate(10, {}, undefined));
   expect(validations[1]).toBeCloseTo(validation, 5);
   load.mockClear();
   await settled(session.train(2, { ...options, prefetch: true }, list(names), listen()));
   expect(load).toHaveBeenCalledTimes(1);
-  // The first call that needs the file retries after a failed prefetch, and reports a failure.
+  // After a failed prefetch, the first call that needs the file fetches it again, and reports a failure.
   load.mockRejectedValueOnce(new Error("no network"));
   await settled(session.resume(3, { steps: 30, prefetch: true }, undefined, listen()));
   expect(load).toHaveBeenCalledTimes(2);
   expect(await sampled(session, {}, 3)).toHaveLength(3);
 });
 
-test("words come until the call is aborted, and each part waits until the page has taken it", async () => {
+test("words come until the call is aborted; each part waits until the page has taken the one before", async () => {
   const session = new Session();
   await settled(session.train(1, { steps: 5, model }, list(names), onEvents()));
   const parts: string[][] = [];
@@ -135,7 +135,7 @@ test("words come until the call is aborted, and each part waits until the page h
   });
   const call = session.words(2, { seed: "towns" }, undefined, take);
   await vi.waitUntil(() => parts.length === 1, 20_000);
-  // The page does not answer: other calls still work, and no further part is sent.
+  // While the page does not answer, other calls still work, and no further part is sent.
   const same = await sampled(session, { seed: "towns" }, 30);
   expect(parts).toEqual([same.slice(0, 10)]);
   taken[0]?.();
@@ -153,7 +153,7 @@ test("words come until the call is aborted, and each part waits until the page h
   );
 });
 
-test("words that only NFC makes equal are one word, and all words of a model can be scored", async () => {
+test("words with the same NFC are one word, and a model can score all of its words", async () => {
   const session = new Session();
   for (const words of [
     ["é", "e", "o", "x\u0301"],
@@ -169,7 +169,7 @@ test("words that only NFC makes equal are one word, and all words of a model can
   }
 });
 
-test("a CSV text trains on the column that is named, and too few words are remarked on in the result", async () => {
+test("a CSV text trains on the named column, and the result has a notice about too few words", async () => {
   const session = new Session();
   const text = ["name,count", ...names.map((name, i) => `${name},${i}`)].join("\n");
   const csv = (column?: string): Promise<Outcome<TrainResult>> => {
@@ -190,7 +190,7 @@ test("a CSV text trains on the column that is named, and too few words are remar
   expect(few.notices).toEqual([expect.stringContaining("only 2 words")]);
 });
 
-test("words other than the training's, or in another order, are refused, so that no validation word is learned", async () => {
+test("resume refuses other words, or another order, because it would train on validation words", async () => {
   const session = new Session();
   await settled(session.train(1, { steps: 10, model }, list(names), onEvents()));
   const file = await settled(session.exportONNX(10, {}));
@@ -206,15 +206,15 @@ test("words other than the training's, or in another order, are refused, so that
   await expect(resume([...names.slice(1), names[1] ?? ""])).rejects.toThrow(/these are other ones/);
   await expect(settled(other.load(11, file.slice(), {}, list(sorted)))).rejects.toThrow(/another order/);
   await expect(settled(other.evaluate(12, {}, list(sorted)))).rejects.toThrow(/another order/);
-  // Words that the training did not have may be evaluated.
+  // evaluate accepts other words.
   expect((await settled(other.evaluate(12, {}, list(names.slice(0, 50))))).train).toBeGreaterThan(0);
-  // The same words, also with other white space and line ends, go on as they were.
+  // resume accepts the same words with other white space and line ends.
   const text = () => sentWords(names.map((name) => ` ${name} `).join("\r\n"), true);
   expect(await settled(other.evaluate(12, {}, text()))).toEqual(
     await settled(session.evaluate(12, {}, undefined)),
   );
   expect((await settled(other.resume(3, { steps: 12 }, text(), onEvents()))).step).toBe(12);
-  // A file exported after that has the words' fingerprint, too.
+  // A file that is exported after that has the words' fingerprint too.
   const again = new Session();
   await settled(again.load(11, await settled(other.exportONNX(10, {})), {}, undefined));
   await expect(settled(again.resume(4, { steps: 14 }, list(sorted), onEvents()))).rejects.toThrow(
@@ -222,7 +222,7 @@ test("words other than the training's, or in another order, are refused, so that
   );
 });
 
-test("a file of 0.1.0 takes the words as they are given, and knows them from then on", async () => {
+test("a file of 0.1.0 accepts any words, and requires the same ones from then on", async () => {
   const file = readFileSync("test/fixtures/version-0.1.0.onnx");
   const { words }: { words: string[] } = JSON.parse(readFileSync("test/fixtures/version-0.1.0.json", "utf8"));
   const session = new Session();
@@ -232,7 +232,7 @@ test("a file of 0.1.0 takes the words as they are given, and knows them from the
   );
 });
 
-/** So many steps for 240 names that the validation loss has its lowest point far before the last. */
+/** So many steps for 240 names that the validation loss is lowest long before the last step. */
 const overfitting = {
   model: { contextLength: 4, embedding: 8, hidden: 64 },
   steps: 1000,
@@ -243,14 +243,14 @@ const overfitting = {
   targets: "hard",
 } as const;
 
-test("the weights of the best validation loss are kept, the same ones each time", async () => {
+test("the weights with the best validation loss are kept, the same ones every time", async () => {
   const session = new Session();
   const { kept, ...result } = await settled(session.train(1, overfitting, list(names), onEvents()));
   if (!kept) return expect.unreachable();
   expect(result).toMatchObject({ step: 1000, steps: 1000, model: { step: kept.step, steps: 1000 } });
   expect(kept.step).toBeLessThan(400);
   const losses = await settled(session.evaluate(12, {}, undefined));
-  // Float32 rounding, once in our kernels and once in ONNX Runtime's.
+  // Tolerance: float32 rounding in our kernels and in ONNX Runtime's.
   expect(kept.validation).toBeCloseTo(losses.validation, 4);
   const file = await settled(session.exportONNX(10, {}));
 
@@ -262,7 +262,7 @@ test("the weights of the best validation loss are kept, the same ones each time"
   expect(all.copies).toBeGreaterThan(result.copies);
   expect(all.losses).toEqual(result.losses);
 
-  // After a stop, resume continues from the last weights, not from the kept ones.
+  // After a stop, resume goes on from the last weights, not from the kept ones.
   const stopped = new Session();
   const first = await settled(
     stopped.train(
@@ -277,7 +277,7 @@ test("the weights of the best validation loss are kept, the same ones each time"
   expect(rest.kept).toEqual(kept);
   expect(await settled(stopped.exportONNX(10, {}))).toEqual(file);
 
-  // A file holds the kept weights with their moments: a training goes on from their step.
+  // A file has the kept weights with their moments, so a training goes on from their step.
   await settled(stopped.load(11, file.slice(), {}, list(names)));
   const again = await settled(stopped.resume(3, {}, undefined, onEvents()));
   expect(again.losses).toEqual(result.losses.slice(kept.step));
@@ -285,7 +285,7 @@ test("the weights of the best validation loss are kept, the same ones each time"
   expect(await settled(stopped.exportONNX(10, {}))).toEqual(file);
 });
 
-test("patience ends a training early, and a resumed one goes on", async () => {
+test("patience ends a training early, and resume goes on", async () => {
   const session = new Session();
   const progress: Progress[] = [];
   const options = { ...overfitting, patience: 100 };
@@ -308,9 +308,9 @@ test("patience ends a training early, and a resumed one goes on", async () => {
   expect(rest).toMatchObject({ step: 1000, steps: 1000, kept });
 });
 
-test("a loss that explodes is told: with earlier weights if they are better, else as DIVERGED", async () => {
+test("if the loss explodes, earlier weights are kept with a notice, or train rejects with DIVERGED", async () => {
   const session = new Session();
-  // A good rate until step 300, then one at which every model diverges.
+  // A good rate until step 300, then a rate at which every model diverges.
   const learningRate = { peak: 0.01, decay: "step", final: 200, at: 0.3 } as const;
   const options = { ...overfitting, learningRate };
   const { kept, notices } = await settled(session.train(1, options, list(names), onEvents()));
@@ -325,7 +325,7 @@ test("a loss that explodes is told: with earlier weights if they are better, els
   expect(await sampled(session, { maxLength: 5 }, 2)).toHaveLength(2);
 });
 
-test("five words train, and the result says what that is worth", async () => {
+test("five words are enough to train, and a notice says how little that is worth", async () => {
   const session = new Session();
   const words = ["emma", "olivia", "ava", "isabella", "sophia"];
   const result = await settled(session.train(1, {}, list(words), onEvents()));
@@ -335,7 +335,7 @@ test("five words train, and the result says what that is worth", async () => {
   expect(await sampled(session, {}, 3)).toHaveLength(3);
 });
 
-test("half of a surrogate pair is refused wherever words go in, and the model stays", async () => {
+test("every call refuses a word with half of a surrogate pair, and the model stays", async () => {
   const session = new Session();
   await settled(session.train(1, { steps: 5, model }, list(names), onEvents()));
   const half = () => sentByPage(["emma", "ab\ud83d"]);
@@ -354,8 +354,8 @@ test("half of a surrogate pair is refused wherever words go in, and the model st
   expect(await sampled(session, {}, 3)).toHaveLength(3);
 });
 
-test("whatever words are trained on, what is sampled goes back in as it came out", async () => {
-  // Without what is refused, which has its own tests: line breaks and unreadable characters.
+test("sampled words can be given back as input unchanged, whatever the training words are", async () => {
+  // Leave out refused characters, which have their own tests: line breaks and unreadable characters.
   const word = fc
     .oneof(
       fc.string({ unit: "binary", maxLength: 6 }),
@@ -373,7 +373,7 @@ test("whatever words are trained on, what is sampled goes back in as it came out
       await settled(session.score(3, {}, sentByPage(out), take));
       expect(back).toEqual(out);
     }),
-    // Without shrinking, which would take longer than the test may.
+    // No shrinking, because it would exceed the test's time limit.
     { numRuns: 15, endOnFailure: true },
   );
 });

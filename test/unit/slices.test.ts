@@ -1,4 +1,4 @@
-/** Work in slices, on a clock that only the work moves. */
+/** Work in slices, with a fake clock that only the work advances. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { inSlices, runSlice, runToEnd, type Work } from "../../src/slices";
 
@@ -9,7 +9,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-/** Work of some parts, each of which takes 5 ms; it tells of each as it is done. */
+/** Work of `count` parts of 5 ms each. Calls `done` after each part. */
 function* parts(count: number, done: (part: number) => void = () => {}): Work<string> {
   for (let part = 0; part < count; part++) {
     now += 5;
@@ -19,7 +19,7 @@ function* parts(count: number, done: (part: number) => void = () => {}): Work<st
   return "result";
 }
 
-test("a slice ends with the first part that reaches its 12 ms, and the next one goes on from there", () => {
+test("a slice ends after the first part that reaches 12 ms, and the next slice goes on from there", () => {
   const done: number[] = [];
   const work = parts(4, (part) => done.push(part));
   expect(runSlice(work)).toEqual({ done: false, value: undefined });
@@ -28,7 +28,7 @@ test("a slice ends with the first part that reaches its 12 ms, and the next one 
   expect(done).toEqual([0, 1, 2, 3]);
 });
 
-test("the first slice runs at once, and between two slices the event loop takes a turn", async () => {
+test("the first slice runs at once, and the event loop runs between two slices", async () => {
   const order: string[] = [];
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = () => order.push("message");
@@ -40,7 +40,7 @@ test("the first slice runs at once, and between two slices the event loop takes 
   port1.close();
 });
 
-test("work that fits one slice does not wait for a turn", async () => {
+test("work that fits in one slice does not wait for the event loop", async () => {
   let turned = false;
   setTimeout(() => {
     turned = true;
@@ -49,7 +49,7 @@ test("work that fits one slice does not wait for a turn", async () => {
   expect(turned).toBe(false);
 });
 
-test("a signal ends the work at the next slice with its reason, and is not looked at after the last one", async () => {
+test("a signal ends the work at the next slice with its reason, but not after the last slice", async () => {
   const done: number[] = [];
   const controller = new AbortController();
   const working = inSlices(
@@ -77,7 +77,7 @@ test("a signal ends the work at the next slice with its reason, and is not looke
   ).resolves.toBe("result");
 });
 
-test("what the work throws comes out, in the first slice or a later one", async () => {
+test("an error of the work rejects, in the first slice and in a later one", async () => {
   const fail = (at: number) =>
     parts(9, (part) => {
       if (part === at) throw new Error(`part ${at}`);
@@ -87,7 +87,7 @@ test("what the work throws comes out, in the first slice or a later one", async 
   await expect(inSlices(fail(7))).rejects.toThrow("part 7");
 });
 
-test("without slices work runs to its end, however long that takes", () => {
+test("runToEnd runs the work to its end in one go", () => {
   expect(runToEnd(parts(1000))).toBe("result");
   expect(now).toBe(6000);
 });

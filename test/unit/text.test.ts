@@ -1,4 +1,4 @@
-/** Input as words: what is read, what is refused, and what only gives a notice. */
+/** Reading input as words: what is accepted, what is refused, and what only gives a notice. */
 import { readFileSync } from "node:fs";
 import { csvParseRows } from "d3-dsv";
 import fc from "fast-check";
@@ -14,17 +14,17 @@ function readWords(received: ReceivedWords, reading: Reading): WordList {
   return runToEnd(wordsWork(received, reading));
 }
 
-/** Through UTF-8, as words come from the page. */
+/** Encodes and decodes a text in UTF-8, as the page and the worker do. */
 function received(text: string, isText: boolean) {
   return { text: new TextDecoder().decode(new TextEncoder().encode(text)), isText };
 }
 
-/** Given as one string. */
+/** Reads words that are given as one string. */
 function readText(text: string, reading: Reading = training): string[] {
   return readWords(received(text, true), reading).text.split("\n").filter(Boolean);
 }
 
-/** Given as an array of strings. */
+/** Reads words that are given as an array of strings. */
 function readList(words: readonly string[]) {
   return readWords(received(`${words.join("\n")}\n`, false), training);
 }
@@ -57,24 +57,24 @@ test.each([
   ["a page of HTML", "<!doctype html>\n<title>404</title>\n<p>Not found</p>", /HTML.*missing/],
   ["UTF-16 read as UTF-8", "e\0m\0m\0a\0\n\0a\0v\0a\0", /word 0 is .*NUL.*utf-16le/],
   ["Windows-1252 read as UTF-8", "anna\nandr\ufffd", /word 1 is "andr\ufffd".*windows-1252/],
-])("as a string, %s is refused with the fix", (_, text, message) => {
+])("%s as a string is refused with the fix", (_, text, message) => {
   expect(() => readText(text)).toThrow(expect.objectContaining({ code: "INVALID_WORDS" }));
   expect(() => readText(text)).toThrow(message);
 });
 
-test.each(["score", "evaluate", "sample: novel"])("%s takes one word as a string, and no table", (call) => {
+test.each(["score", "evaluate", "sample: novel"])("%s accepts one word as a string, but no table", (call) => {
   expect(readText("emma", { call })).toEqual(["emma"]);
   expect(() => readText(table.join("\n"), { call })).toThrow(/give the words alone, as an array/);
 });
 
-test("half of a surrogate pair is refused by its word, in a string and in an array", () => {
+test("half of a surrogate pair is refused, and the error names the word, in a string and in an array", () => {
   const message = /word 0 is "ab\ufffd".*half of a surrogate pair/;
   expect(() => readText("ab\ud83d\nba")).toThrow(message);
   expect(() => readList(["ab\ud83d", "ba"])).toThrow(message);
   expect(readList(["ab😀", "ba"]).notices).toEqual([]);
 });
 
-test("a column is read by its name, and by its number", () => {
+test("a column can be given by its name or its number", () => {
   const names = ["Emma", "Olivia", "Ava, Mia"];
   expect(readText(withHeader.join("\n"), { ...training, column: "name" })).toEqual(names);
   expect(readText(table.join("\r\n"), { ...training, column: 0 })).toEqual(names);
@@ -88,7 +88,7 @@ test("a column is read by its name, and by its number", () => {
   expect(readText("a;1,5\nb;2,5", { ...training, column: 1 })).toEqual(["1,5", "2,5"]);
 });
 
-test("a long CSV text is parsed in pieces as it is parsed whole, wherever a piece ends", () => {
+test("a long CSV text gives the same words in pieces as in one go, wherever a piece ends", () => {
   const lines = [
     "emma,1,F",
     '"ava, mia",2,F\r',
@@ -100,7 +100,7 @@ test("a long CSV text is parsed in pieces as it is parsed whole, wherever a piec
   ];
   fc.assert(
     fc.property(fc.array(fc.nat(lines.length - 1), { minLength: 20, maxLength: 50 }), (order) => {
-      // Mostly short lines, so that pieces end in many places.
+      // Mostly short lines, so that pieces end at many places.
       const text = order.map((i) => `${lines[i]}\n${"mia,3,F\n".repeat(i * 997)}`).join("");
       const { text: words } = readWords(received(text, true), { ...training, column: 0 });
       expect(words.split("\n").slice(0, -1)).toEqual(csvParseRows(text).map(([cell]) => cell));
@@ -109,7 +109,7 @@ test("a long CSV text is parsed in pieces as it is parsed whole, wherever a piec
   );
 });
 
-test("a column that is not there is refused with those that are", () => {
+test("a missing column is refused, and the error lists the existing ones", () => {
   const read = (column: string | number) => () => readText(withHeader.join("\n"), { ...training, column });
   expect(read("nme")).toThrow(/column is "nme"; the first line has "name", "sex", "count"/);
   expect(read(3)).toThrow(/column is 3; the columns are 0 to 2/);
@@ -140,11 +140,11 @@ test("no false alarm: words with commas, dots, quotes and tabs in an array, and 
   expect(readWords(received(names, true), training)).toEqual({ text: names, notices: [] });
 });
 
-test("lines of a CSV file in an array are remarked on, as numbers are no words", () => {
+test("lines of a CSV file in an array give a notice, because numbers are not words", () => {
   expect(readList(withHeader).notices).toEqual([expect.stringMatching(/lines of a CSV file.*column/)]);
 });
 
-test("too few words for a validation split, and a word as long as a text, are remarked on", () => {
+test("too few words for a validation split, and a very long word, give a notice", () => {
   const split = [0.8, 0.1, 0.1] as const;
   const notices = (words: string[], shares: readonly [number, number, number] = split) =>
     wordNotices(buildDataset(words.join("\n"), { seed: 1, split: shares, shuffle: true }), shares).join();
@@ -156,8 +156,8 @@ test("too few words for a validation split, and a word as long as a text, are re
   expect(notices([...five, ...five, ...Array(10).fill("ab".repeat(101))])).toMatch(/longest word has 202/);
 });
 
-test("any words in an array come out as they went in", () => {
-  // What the page trims or refuses, and what cannot be read.
+test("any words in an array are read unchanged", () => {
+  // Leave out characters that the page trims or refuses, and unreadable ones.
   const word = fc.string({ unit: "binary", minLength: 1 }).filter((w) => !/[\n\r\ufeff\ufffd]|\0/.test(w));
   fc.assert(
     fc.property(fc.array(word, { minLength: 1 }), (words) => {

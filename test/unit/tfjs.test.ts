@@ -6,11 +6,11 @@ import { testTfjsEngine } from "../tfjsEngine";
 
 testTfjsEngine({ backend: "cpu" });
 
-test("without a GPU and without the folder of its .wasm it is cpu", async () => {
+test("without a GPU and without the URL of its .wasm file, the backend is cpu", async () => {
   expect(await openBackend()).toMatchObject({ backend: "cpu" });
 });
 
-test("what was asked for and cannot be had is refused with the reason", async () => {
+test("a backend that was asked for but cannot run is refused with the reason", async () => {
   await expect(openBackend("webgpu")).rejects.toThrow(MakemoreError);
   await expect(openBackend("webgpu")).rejects.toMatchObject({ code: "UNSUPPORTED" });
   await expect(openBackend("wasm")).rejects.toThrow("tfjs-backend-wasm-simd.wasm");
@@ -32,7 +32,7 @@ test.each([
   expect(adapterName(adapter)).toBe(description);
 });
 
-test("a browser that does not tell what its adapter is has one all the same", () => {
+test("an adapter without a description gets a name too", () => {
   expect(isSoftware({})).toBe(false);
   expect(adapterName({})).toBe("WebGPU");
 });

@@ -24,8 +24,8 @@ const start: Checkpoint = {
 };
 
 /**
- * An engine that learns one number: the steps since its initial state. The loss of step k is k, so that the tests
- * notice a step that is repeated or skipped.
+ * An engine that learns one number, the count of steps since its initial state. The loss of step k is k, so that the
+ * tests notice a step that is repeated or skipped.
  */
 class CountingEngine implements Engine {
   readonly backend = "webgpu";
@@ -85,7 +85,7 @@ test("every step runs once, in order, and the last state is kept", async () => {
   expect(engine.disposed).toBe(1);
 });
 
-test("evaluations and samples come at their steps, and progress is called at most about 20 times a second", async () => {
+test("evaluations and samples come at their steps, and progress comes at most about 20 times per second", async () => {
   const times: number[] = [];
   // A timer fires as soon as nothing else is left to do, and the clock jumps to it.
   vi.useFakeTimers().setTimerTickMode("nextTimerAsync");
@@ -104,7 +104,7 @@ test("evaluations and samples come at their steps, and progress is called at mos
     expect((times[i] ?? 0) - (times[i - 1] ?? 0)).toBeGreaterThanOrEqual(50);
 });
 
-test("a snapshot is taken between two chunks, and a stop keeps what was learned", async () => {
+test("a snapshot is taken between two chunks, and a stop keeps the trained weights", async () => {
   // A timer fires as soon as nothing else is left to do, and the clock jumps to it.
   vi.useFakeTimers().setTimerTickMode("nextTimerAsync");
   const { run } = training();
@@ -122,11 +122,11 @@ test("a snapshot is taken between two chunks, and a stop keeps what was learned"
   expect(run.checkpoint.parameters.get("count")).toEqual(Float32Array.of(run.step));
 });
 
-test("between two chunks the other calls go on, for a while", async () => {
+test("other calls run between two chunks, for a limited time", async () => {
   vi.useFakeTimers().setTimerTickMode("nextTimerAsync");
   let answered = 0;
   const { run } = training({
-    // A call of three tasks, each of which would wait for a chunk; and one that never ends.
+    // A call of three tasks, which would wait for a chunk each, and a call that never ends.
     others: () => (answered < 3 ? nextTasks().then(() => answered++) : new Promise(() => {})),
   });
   const nextTasks = async () => {
@@ -138,7 +138,7 @@ test("between two chunks the other calls go on, for a while", async () => {
   expect(run.step).toBe(200);
 });
 
-test("a lost engine is replaced, training goes on from the last snapshot, and the user is told once", async () => {
+test("a lost engine is replaced, training goes on from the last snapshot, and there is one notice", async () => {
   const lostAt = 90;
   const first = new CountingEngine(0, (firstStep, count) => {
     if (firstStep + count > lostAt) throw new EngineLost("the GPU was reset");
@@ -163,7 +163,7 @@ test("a lost engine is replaced, training goes on from the last snapshot, and th
   expect(progress.filter((p) => p.notice)).toHaveLength(1);
 });
 
-test("a device that is lost again and again ends the training with what was learned", async () => {
+test("if every device is lost, the training rejects, and the last state is kept", async () => {
   const lose = () => {
     throw new EngineLost("gone");
   };
@@ -174,7 +174,7 @@ test("a device that is lost again and again ends the training with what was lear
   expect(run.checkpoint).toBe(start);
 });
 
-test("a loss that is not a number ends in DIVERGED, and the state before it stays", async () => {
+test("a loss of NaN ends the training with DIVERGED, and the state before it is kept", async () => {
   class Diverging extends CountingEngine {
     override async run(firstStep: number, rates: Float32Array) {
       const losses = await super.run(firstStep, rates);
@@ -189,7 +189,7 @@ test("a loss that is not a number ends in DIVERGED, and the state before it stay
   expect(run.checkpoint.step).toBe(50);
 });
 
-test("numbers that are no numbers behind a loss that is one end in DIVERGED as well", async () => {
+test("weights of NaN end the training with DIVERGED even if the loss is finite", async () => {
   class Overflowing extends CountingEngine {
     override async read() {
       const value = this.steps > 60 ? Number.NaN : this.steps;
@@ -204,7 +204,7 @@ test("numbers that are no numbers behind a loss that is one end in DIVERGED as w
   expect(run.checkpoint.step).toBe(50);
 });
 
-test("a training that was stopped opens no other engine for the one it lost", async () => {
+test("a stopped training does not replace a lost engine", async () => {
   const openEngine = vi.fn(async () => new CountingEngine());
   const { run } = training({ openEngine, evalEvery: 50 });
   const engine = new CountingEngine(0, (firstStep) => {
@@ -218,10 +218,10 @@ test("a training that was stopped opens no other engine for the one it lost", as
   expect(run.checkpoint.step).toBe(50);
 });
 
-test("a clock that stands still does not make one chunk of everything", async () => {
+test("a clock that stands still does not put all steps into one chunk", async () => {
   vi.spyOn(performance, "now").mockReturnValue(0);
   const chunks: number[] = [];
-  // Progress would wait for the clock.
+  // The first progress restores the real clock, because later ones depend on it.
   const { run } = training({ onProgress: () => vi.restoreAllMocks() });
   await run.run(new CountingEngine(0, (_, count) => void chunks.push(count)));
   expect(chunks.slice(0, 4)).toEqual([1, 4, 16, 64]);
@@ -232,7 +232,7 @@ const refuse = async () => {
   throw new Error("no adapter");
 };
 
-test("a backend that cannot run gives way to the next, with a notice", async () => {
+test("if a backend cannot run, the next one does, with a notice", async () => {
   const engine = new CountingEngine();
   const engines = { webgpu: refuse, wasm: async () => engine, tfjs: refuse };
   const choice = await chooseEngine("webgpu", setup, engines, new Map());
@@ -242,7 +242,7 @@ test("a backend that cannot run gives way to the next, with a notice", async () 
   await expect(chooseEngine("tfjs", setup, none, new Map())).rejects.toThrow("no adapter");
 });
 
-test("a lost engine is followed by one of its kind, and one lost again by the next kind", async () => {
+test("a lost engine is replaced by the same kind, and after a second loss by the next kind", async () => {
   const made = { webgpu: new CountingEngine(), wasm: new CountingEngine(), tfjs: new CountingEngine() };
   const engines: Engines = {
     webgpu: async () => made.webgpu,
@@ -271,7 +271,7 @@ function timedEngines(ms: { wasm: number; webgpu: number }) {
   return { engines, made };
 }
 
-/** Stubs a browser whose GPU has this description; "" for none. */
+/** Stubs a browser whose GPU has this description ("" for no description). */
 function stubGPU(description: string | undefined): void {
   const info = description === undefined ? undefined : { description, isFallbackAdapter: false };
   vi.stubGlobal("navigator", { gpu: { requestAdapter: async () => ({ info }) } });
@@ -280,9 +280,9 @@ function stubGPU(description: string | undefined): void {
 test.each([
   ["wavenet", "nvidia ampere"],
   ["wavenet", undefined],
-  // On WebGPU, tfjs trains it.
+  // tfjs trains this model on WebGPU.
   ["gru", "nvidia ampere"],
-] as const)("auto takes what it measured to be faster: a %s on a GPU %s", async (model, gpu) => {
+] as const)("auto chooses the engine that it measured as faster: %s, GPU %s", async (model, gpu) => {
   stubGPU(gpu);
   const asked = { ...setup, network: buildNetwork(architecture(model), 27) };
   for (const [ms, fastest] of [
@@ -294,7 +294,7 @@ test.each([
     expect(measured.map(({ backend }) => backend)).toEqual(["wasm", "webgpu"]);
     for (const { backend, msPerStep } of measured)
       expect(msPerStep).toBeCloseTo(backend === "wasm" ? ms.wasm : ms.webgpu, 9);
-    // The two benchmarked engines are disposed of; the third one trains and is of the faster kind.
+    // The two benchmarked engines are disposed of. The third one trains and is of the faster kind.
     expect(made.map(({ disposed }) => disposed)).toEqual([1, 1, 0]);
     expect(engine).toBe(made[2]);
     expect(measured[fastest]?.msPerStep).toBeLessThan(measured[1 - fastest]?.msPerStep ?? 0);
@@ -311,7 +311,7 @@ test("auto does not wait for a GPU that never answers", async () => {
   expect((await choosing).measured?.[1]).toMatchObject({ skipped: "it did not start in 5 s" });
 });
 
-test("auto passes over a software adapter, and over one that fails, and says why", async () => {
+test("auto skips a software adapter and an adapter that fails, and says why", async () => {
   stubGPU("Google SwiftShader");
   const { engines } = timedEngines({ wasm: 1, webgpu: 1 });
   const software = await chooseEngine("auto", setup, engines, new Map());
@@ -321,7 +321,7 @@ test("auto passes over a software adapter, and over one that fails, and says why
   expect(failed.measured?.[1]).toMatchObject({ skipped: "no adapter" });
 });
 
-test("auto asks again where what it found may pass", async () => {
+test("auto asks for an adapter again if the failure may be temporary", async () => {
   stubGPU("nvidia ampere");
   const { engines } = timedEngines({ wasm: 1, webgpu: 1 });
   const webgpu = vi.fn(engines.webgpu).mockRejectedValueOnce(new Error("the network hiccuped"));
@@ -332,7 +332,7 @@ test("auto asks again where what it found may pass", async () => {
   expect(second.measured?.[1]).toMatchObject({ msPerStep: expect.any(Number) });
 });
 
-test("where nothing runs, the error says why for each", async () => {
+test("if no backend runs, the error has the reason of each", async () => {
   const refuse = (why: string) => async () => {
     throw new MakemoreError("UNSUPPORTED", why);
   };
@@ -343,8 +343,8 @@ test("where nothing runs, the error says why for each", async () => {
   });
 });
 
-test("auto measures once for a model, a batch size and an optimiser", async () => {
-  // A browser without WebGPU.
+test("auto measures once per model, batch size and optimiser", async () => {
+  // Stub a browser without WebGPU.
   vi.stubGlobal("navigator", {});
   const { engines, made } = timedEngines({ wasm: 1, webgpu: 1 });
   const known = new Map();

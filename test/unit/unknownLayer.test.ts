@@ -1,6 +1,6 @@
 /**
- * A layer that no fused engine supports, and no ONNX form except the window form. Every call on a model with such a
- * layer is refused, or computes the layer; none may skip it.
+ * A layer that only tfjs and the ONNX window form support. Every call on a model with such a layer must be refused or
+ * compute the layer; none may skip it.
  */
 import { expect, test } from "vitest";
 import type { Backend } from "../../src/types";
@@ -41,7 +41,7 @@ function withSine(): Checkpoint {
   return { ...checkpoint, network: sequential(layers, contextLength, vocabularySize) };
 }
 
-/** Three times the sine, so that it cannot be taken for the identity. */
+/** Three times the sine, so that it differs from the identity. */
 function sineAfter({ outputShape, spec }: Layer<LayerSpec>): Layer<LayerSpec> {
   return {
     name: "sine1",
@@ -73,7 +73,7 @@ const engines: Engines = {
   tfjs: (given) => createTfjsEngine(given, { backend: "cpu" }),
 };
 
-test("it is no chain of blocks, and no fused engine takes it", async () => {
+test("the model is not a chain of blocks, and every fused engine refuses it", async () => {
   expect(network.chain).toBeUndefined();
   for (const create of [createWasmEngine, createWebGPUEngine])
     await expect(create(setup)).rejects.toMatchObject({ code: "UNSUPPORTED" });
@@ -84,7 +84,7 @@ test.each<Backend | "auto">(["auto", "webgpu", "wasm", "tfjs"])(
   async (backend) => {
     const { engine } = await chooseEngine(backend, setup, engines, new Map());
     expect(engine.backend).toBe("tfjs");
-    // Without a norm, the first loss is that of the exported graph as ONNX Runtime runs it.
+    // The model has no norm, so the first loss must equal that of the exported graph in ONNX Runtime.
     const [loss = Number.NaN] = await engine.run(0, new Float32Array(1), positions);
     engine.dispose();
     const words = [
@@ -104,7 +104,7 @@ test.each<Backend | "auto">(["auto", "webgpu", "wasm", "tfjs"])(
   },
 );
 
-test("the forms that are made of blocks refuse it", () => {
+test("the forms that need blocks refuse it", () => {
   for (const form of ["convolution", "incremental"] as const)
     expect(() => writeONNX(checkpoint, { form, trainingState: false })).toThrow(
       expect.objectContaining({ code: "INVALID_MODEL", message: expect.stringContaining("sine1") }),

@@ -6,15 +6,15 @@ import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
 import { testWasmEngine } from "../wasmEngine";
 
-// Node 20 has no relaxed SIMD; Chromium runs that build in test/browser.
+// Only this build, because Node 20 has no relaxed SIMD. test/browser runs the other one in Chromium.
 testWasmEngine("simd");
 
 test("both builds together are small", () => {
-  // As they stand in the worker's file, base64 and gzipped.
+  // The size in the worker's file: base64, gzipped.
   expect(gzipSync(stream).length).toBeLessThan(20_000);
 });
 
-describe("what a machine may lack", () => {
+describe("missing features", () => {
   const network = buildNetwork(architecture({ contextLength: 2, embedding: 4, hidden: 8 }), 5);
   const setup = {
     network,
@@ -30,12 +30,12 @@ describe("what a machine may lack", () => {
     vi.unstubAllGlobals();
   });
 
-  test("without relaxed SIMD it takes the baseline build", async () => {
+  test("without relaxed SIMD, the baseline build is used", async () => {
     vi.spyOn(WebAssembly, "validate").mockReturnValueOnce(false).mockReturnValueOnce(true);
     expect((await createWasmEngine(setup)).device).toBe("simd");
   });
 
-  test("without SIMD, or without WebAssembly, it says what to do", async () => {
+  test("without SIMD or WebAssembly, the error says what to do", async () => {
     vi.spyOn(WebAssembly, "validate").mockReturnValue(false);
     await expect(createWasmEngine(setup)).rejects.toMatchObject({
       code: "UNSUPPORTED",
@@ -45,7 +45,7 @@ describe("what a machine may lack", () => {
     await expect(createWasmEngine(setup)).rejects.toMatchObject({ code: "UNSUPPORTED" });
   });
 
-  test("a policy that forbids compiling is named", async () => {
+  test("if a Content-Security-Policy forbids compiling, the error names it", async () => {
     vi.spyOn(WebAssembly, "instantiate").mockRejectedValue(new WebAssembly.CompileError("blocked by CSP"));
     await expect(createWasmEngine(setup, "simd")).rejects.toMatchObject({
       code: "UNSUPPORTED",
@@ -53,7 +53,7 @@ describe("what a machine may lack", () => {
     });
   });
 
-  test("layers in another order are left to tfjs", async () => {
+  test("layers in another order are refused, and the error names tfjs", async () => {
     const other = buildNetwork(
       [
         { type: "Embedding", dimensions: 4 },

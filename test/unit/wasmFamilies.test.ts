@@ -1,4 +1,4 @@
-/** The wasm engine on networks that read words: PyTorch's runs of every family, and odd lists of layers against tfjs. */
+/** The wasm engine with networks that read words, compared with PyTorch (every family) and tfjs (odd lists of layers). */
 import { describe, expect, test } from "vitest";
 import { runToEnd } from "../../src/slices";
 import { wordExamplesWork } from "../../worker/data/wordExamples";
@@ -13,7 +13,7 @@ import { groupedStream } from "../engineSetups";
 import { testFamilies } from "../families";
 import { largestDifference } from "../pytorch";
 
-// Node has no relaxed SIMD: test/browser/wasm.test.ts runs that build.
+// Only this build, because Node 20 has no relaxed SIMD. test/browser/wasm.test.ts runs the other one.
 testFamilies(
   (setup) => createWasmEngine(setup, "simd"),
   "wasm",
@@ -24,7 +24,7 @@ testFamilies(
   },
 );
 
-/** Words with common beginnings, repeats, one character and many: `0 1 2 0 …`, 8 ids. */
+/** Words with common beginnings, repeats, and lengths from one character to many: `0 1 2 0 …`, 8 ids. */
 const WORDS = [
   "12",
   "123",
@@ -42,7 +42,7 @@ const WORDS = [
 const stream = Uint8Array.from([0, ...WORDS.flatMap((word) => [...Array.from(word, Number), 0])]);
 const CONTEXT = 17;
 
-/** Lists whose sizes are no multiples of 4 or 8, and whose layers stand in unusual places. */
+/** Lists with sizes that are not multiples of 4 or 8, and with layers in unusual places. */
 const lists: Record<string, LayerSpec[]> = {
   "bigram of a user": [
     { type: "Embedding", dimensions: 5, reads: "word" },
@@ -125,7 +125,7 @@ describe.each(Object.keys(lists))("%s", (name) => {
     const losses = await ours.run(3, rates);
     expect(largestDifference(losses, expected)).toBeLessThan(1e-5);
     const [a, b] = [await ours.read(), await theirs.read()];
-    // Adam makes steps of the rate out of gradients that are 0 but for rounding, such as those of an attention's key bias.
+    // Not for Adam: it turns rounding errors into whole steps where the gradient is 0, such as at attention's key bias.
     if (optimizer.type === "sgd")
       for (const [key, values] of b.parameters)
         expect(largestDifference(a.parameters.get(key) ?? [], values), key).toBeLessThan(1e-6);
@@ -141,7 +141,7 @@ describe.each(Object.keys(lists))("%s", (name) => {
       answers.push((await predictor.predict(rows, 6)).slice());
       predictor.dispose();
     }
-    // Padding has any numbers.
+    // Logits of padding are arbitrary.
     const real = [0, 1, 2, 3, 6, 7, 12, 13, 14, 15, 16, 17].flatMap((place) =>
       Array.from({ length: 8 }, (_, c) => 8 * place + c),
     );
@@ -176,7 +176,7 @@ describe.each(Object.keys(lists))("%s", (name) => {
     },
   );
 
-  test("the same bits a second time, and from a state in the middle", async () => {
+  test("a second run, and a run from a state in the middle, give the same bits", async () => {
     const examples = runToEnd(
       wordExamplesWork(stream, 8, { order: "even", targets: "soft", teacher: "ngram", steps: 5 }),
     );
@@ -192,7 +192,7 @@ describe.each(Object.keys(lists))("%s", (name) => {
   });
 });
 
-test("a longer word than there was memory for is predicted as well", async () => {
+test("a word that needs more memory than was allocated is predicted too", async () => {
   const { network, parameters } = setupOf(lists["cells in a row"] ?? []);
   const tokens = Uint32Array.from({ length: 2 * 50 }, (_, i) => (i % 50 === 0 ? 0 : 1 + (i % 7)));
   const [ours, theirs] = [

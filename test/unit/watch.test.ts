@@ -1,4 +1,4 @@
-/** When a training looks at its validation loss, what it keeps, and when it ends. */
+/** When a training computes its validation loss (a look), which weights it keeps, and when it ends early. */
 import { expect, test } from "vitest";
 import type { Checkpoint } from "../../worker/training/checkpoint";
 import { Watch, type WatchOptions } from "../../worker/training/watch";
@@ -7,7 +7,7 @@ import { randomCheckpoint } from "../checkpoint";
 const model = randomCheckpoint({ contextLength: 2, embedding: 2, hidden: 2 });
 const at = (step: number): Checkpoint => ({ ...model, step });
 
-/** Of a training whose validation loss at a step is `loss`. */
+/** Makes the watch of a training whose validation loss at a step is `loss`. */
 function watch(loss: (step: number) => number, change: Partial<WatchOptions> = {}, from = 0, before?: Watch) {
   const options = {
     examples: 100,
@@ -18,14 +18,14 @@ function watch(loss: (step: number) => number, change: Partial<WatchOptions> = {
   return new Watch({ ...options, ...change }, from, before);
 }
 
-/** Looks from step `from` on until patience is lost. */
+/** Looks from step `from` on until patience has run out or `to` is reached. */
 async function look(watch: Watch, from: number, to: number): Promise<number> {
   for (let step = watch.next(from); step <= to; step = watch.next(step))
     if (!(await watch.look(at(step)))) return step;
   return to;
 }
 
-test("looks fall on fixed steps, four to a doubling, none before a quarter of the first pass", () => {
+test("looks come at fixed steps, four per doubling, and none before a quarter of the first pass", () => {
   const steps = (options: Partial<WatchOptions>, to: number) => {
     const it = watch(() => 0, options);
     const all: number[] = [];
@@ -38,7 +38,7 @@ test("looks fall on fixed steps, four to a doubling, none before a quarter of th
   expect(steps({ examples: 180_000, batchSize: 128 }, 1100)).toEqual([512, 640, 768, 896, 1024]);
 });
 
-test("the best look is kept, the earlier of two equals, unless the last weights are better", async () => {
+test("the best look is kept (of two equal ones the earlier), unless the last weights are better", async () => {
   const valley = (step: number) => Math.abs(step - 50) + 1;
   const it = watch(valley);
   await look(it, 0, 100);
@@ -57,7 +57,7 @@ test("a validation loss that is not a number is never the best", async () => {
   expect(await it.best(at(100))).toEqual({ checkpoint: at(16), validation: 2 });
 });
 
-test("patience is counted in steps from the best look, and begins anew for who resumes", async () => {
+test("patience counts steps since the best look, and starts again after resume", async () => {
   const it = watch((step) => Math.abs(step - 32), { patience: 30 });
   expect(await look(it, 0, 1000)).toBe(64);
   const again = watch((step) => Math.abs(step - 32), { patience: 30 }, 64, it);
@@ -72,7 +72,7 @@ test("patience is counted in steps from the best look, and begins anew for who r
   ).toBe(1000);
 });
 
-test("one that goes on from a stopped training keeps and ends as an unbroken one", async () => {
+test("after a stop, a training keeps the same weights and ends at the same step as an unbroken one", async () => {
   const loss = (step: number) => (step < 60 ? 100 - step : step);
   const whole = watch(loss, { patience: 50 });
   const end = await look(whole, 0, 1000);

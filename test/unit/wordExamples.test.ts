@@ -1,4 +1,4 @@
-/** Whole words as examples, against the plainest way to work them out. */
+/** Whole words as examples, compared with a simple computation. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { runToEnd } from "../../src/slices";
@@ -10,22 +10,22 @@ const VOCABULARY = 5;
 const network = { vocabularySize: VOCABULARY };
 const choice: ExampleChoice = { order: "even", targets: "soft", teacher: "none", steps: 100 };
 
-/** Words over few characters, so that many begin alike, begin one another, and repeat. */
+/** Words of few characters, so that many share prefixes, are prefixes of others, or repeat. */
 const lists = fc.array(
   fc.array(fc.integer({ min: 1, max: VOCABULARY - 1 }), { minLength: 1, maxLength: 6 }),
   { minLength: 1, maxLength: 60 },
 );
 const streamOf = (words: readonly number[][]) =>
   Uint8Array.from([0, ...words.flatMap((word) => [...word, 0])]);
-/** Compares as texts do: a word comes before those that it begins. */
+/** Compares words alphabetically: a word comes before the words that begin with it. */
 const compare = (a: readonly number[], b: readonly number[]) => (a.join("") < b.join("") ? -1 : 1);
 
-/** The word that begins at a position. */
+/** Returns the word that begins at a position. */
 function wordAt(stream: Uint8Array, start: number): number[] {
   return [...stream.subarray(start, stream.indexOf(0, start))];
 }
 
-/** The distribution of what follows a prefix in a list of words. */
+/** Returns the distribution of the next token after a prefix in a list of words. */
 function followers(words: readonly number[][], prefix: readonly number[]): number[] {
   const next = words
     .filter((word) => prefix.every((token, i) => token === word[i]))
@@ -36,7 +36,7 @@ function followers(words: readonly number[][], prefix: readonly number[]): numbe
   );
 }
 
-test("words are sorted from their first character on, and drawn by the formula", () => {
+test("words are sorted alphabetically, and drawn by the formula", () => {
   fc.assert(
     fc.property(lists, fc.constantFrom("even", "random"), (words, order) => {
       const stream = streamOf(words);
@@ -56,7 +56,7 @@ test("words are sorted from their first character on, and drawn by the formula",
   );
 });
 
-test("a soft target is the distribution of what follows its very prefix", () => {
+test("a soft target is the distribution of the next token after the whole prefix", () => {
   fc.assert(
     fc.property(lists, (words) => {
       const stream = streamOf(words);
@@ -72,7 +72,7 @@ test("a soft target is the distribution of what follows its very prefix", () => 
           const target = [...targets.subarray(place * VOCABULARY, (place + 1) * VOCABULARY)];
           expect(tokens[place]).toBe([0, ...word][k] ?? 0);
           const expected = k > word.length ? [0, 0, 0, 0, 0] : followers(words, word.slice(0, k));
-          // Shares are rounded to float32.
+          // Tolerance: shares are rounded to float32.
           for (const [token, share] of expected.entries())
             expect(target[token], `${word} at ${k}`).toBeCloseTo(share, 6);
         }
@@ -81,7 +81,7 @@ test("a soft target is the distribution of what follows its very prefix", () => 
   );
 });
 
-test("a teacher is the n-gram of whole prefixes with each example left out, and fades to 0.3", () => {
+test("the teacher is the n-gram of whole prefixes without the example itself, and fades to 0.3", () => {
   fc.assert(
     fc.property(lists, (words) => {
       const stream = streamOf(words);
@@ -104,11 +104,11 @@ test("a teacher is the n-gram of whole prefixes with each example left out, and 
           const padded = [...new Array<number>(length - k).fill(0), ...prefix];
           const taught = ngram(all, padded.join(), VOCABULARY);
           const target = [...targets.subarray(k * VOCABULARY, (k + 1) * VOCABULARY)];
-          // A few roundings to float32.
+          // Tolerance: a few roundings to float32.
           for (const [token, share] of followers(words, prefix).entries())
             expect(target[token]).toBeCloseTo((1 - weight) * share + weight * (taught[token] ?? 0), 6);
         }
-        // Padding stays empty.
+        // Targets of padding are zeros.
         for (let place = word.length + 1; place < time; place++) expect(targets[place * VOCABULARY]).toBe(0);
       }
     }),
@@ -119,7 +119,7 @@ test("a teacher is the n-gram of whole prefixes with each example left out, and 
 test("a teacher of more than 256 MB is refused", () => {
   const words = Array.from({ length: 20_000 }, (_, i) => [1 + (i % 100), 101 + Math.floor(i / 100)]);
   const stream = Uint16Array.from([0, ...words.flatMap((word) => [...word, 0])]);
-  // 20,101 prefixes.
+  // The words have 20,101 prefixes.
   const taught = { ...choice, teacher: "ngram" } as const;
   expect(() => runToEnd(wordExamplesWork(stream, 4000, taught))).toThrow(
     'train: teacher "ngram" needs 322 MB for these words; the limit is 268.',
@@ -141,15 +141,15 @@ test("hard targets are the word itself, and random order needs no table", () => 
   const { time, places, tokens, targets } = padWords({ network, stream }, starts);
   expect({ time, places }).toEqual({ time: 4, places: 9 });
   expect([...tokens]).toEqual([0, 2, 1, 0, 0, 3, 0, 0, 0, 2, 1, 4]);
-  // -1 is padding.
+  // -1 stands for padding.
   const expected = [2, 1, 0, -1, 3, 0, -1, -1, 2, 1, 4, 0];
   expect([...targets]).toEqual(
     expected.flatMap((id) => [0, 1, 2, 3, 4].map((token) => Number(token === id))),
   );
 });
 
-test("the table takes about 8 bytes a token, also with characters beyond a byte", () => {
-  // All words of two characters over 59: no name list shares less.
+test("the table takes about 8 bytes per token, also with ids of two bytes", () => {
+  // All words of two out of 59 characters, which share fewer prefixes than any list of names.
   const words = Array.from({ length: 59 * 59 }, (_, i) => [1 + Math.floor(i / 59), 1 + (i % 59)]);
   const names = Array.from({ length: 3000 }, (_, i) =>
     Array.from({ length: 6 }, (_, k) => 1 + ((i * (k + 3) + k * k * i) % 11)),

@@ -1,4 +1,4 @@
-/** Networks that read words, as ONNX: their forms, sampling and scoring, in ONNX Runtime for Node. */
+/** Networks that read words, in ONNX Runtime for Node: their forms, sampling and scoring. */
 import * as ort from "onnxruntime-node";
 import { expect, onTestFinished, test } from "vitest";
 import type { LayerSpec } from "../../src/types";
@@ -28,18 +28,18 @@ test.each(families)("both forms of %s give PyTorch's logits", async (family) => 
   for (const run of [sequenceLogits, stepLogits]) {
     const { dims, values } = await run(ort, checkpoint, tokens);
     expect(dims).toEqual([tokens.length, tokens[0]?.length, 27]);
-    // Both are float32; PyTorch's are printed with nine decimals.
+    // Float32 rounding; the file has PyTorch's numbers with nine decimals.
     expect(largestDifference(values, logits)).toBeLessThan(1e-4);
   }
 });
 
-test.each(families)("%s scores and evaluates words as PyTorch does, with any memory", async (family) => {
+test.each(families)("%s scores and evaluates words like PyTorch, with any memory", async (family) => {
   const { tokens, logits, ...checkpoint } = familyCheckpoint(family);
   const words = charactersOf(tokens);
   const expected = surprisesOf(words, logits);
   const texts = words.map((word) => LETTERS.decode(word));
   const stream = Uint8Array.from([0, ...words.flatMap((word) => [...word, 0])]);
-  // One word at a time, some, all.
+  // Memory for one word at a time, for some, and for all.
   for (const memory of [0, 30_000, undefined]) {
     const inference = inferenceOf(checkpoint, memory);
     const scores = await scoreWords(inference, LETTERS, texts);
@@ -51,7 +51,7 @@ test.each(families)("%s scores and evaluates words as PyTorch does, with any mem
   }
 });
 
-/** makemore.py's way: one word at a time, the whole of it read again for each character. */
+/** makemore.py's loop: one word at a time, which the model reads again from its beginning for each character. */
 async function plainLoop(checkpoint: Checkpoint, count: number, seed: number): Promise<string[]> {
   const session = await ort.InferenceSession.create(writeONNX(checkpoint, { trainingState: false }));
   const words: string[] = [];
@@ -60,7 +60,7 @@ async function plainLoop(checkpoint: Checkpoint, count: number, seed: number): P
     while (ids.length < Math.min(100, checkpoint.network.contextLength - 1)) {
       const { logits } = await session.run({ tokens: int32([[0, ...ids]]) });
       const values = logits?.data instanceof Float32Array ? logits.data : new Float32Array(0);
-      // No empty word: the boundary is left out at first.
+      // Leave out the boundary at the first character, because a word is not empty.
       const weights = [...values.subarray(ids.length * 27)].map((logit, id) =>
         id === 0 && ids.length === 0 ? 0 : Math.exp(logit),
       );
@@ -79,11 +79,11 @@ async function plainLoop(checkpoint: Checkpoint, count: number, seed: number): P
   return words;
 }
 
-test.each(families)("%s samples the words of the plain loop, with any memory and company", async (family) => {
+test.each(families)("%s samples the plain loop's words, with any memory, after any calls", async (family) => {
   const { tokens: _, logits: __, ...checkpoint } = familyCheckpoint(family);
   const words = await plainLoop(checkpoint, 30, 5);
   expect(new Set(words).size).toBeGreaterThan(20);
-  // Little memory is full again and again, so that nodes are forgotten.
+  // With little memory the cache is often full, so nodes are evicted.
   for (const memory of [0, 100_000, undefined]) {
     const inference = inferenceOf(checkpoint, memory);
     await inference.sample(200, sampleSettings(200, { seed: 9, minLength: 10 }));
@@ -99,7 +99,7 @@ test.each(families)("%s samples the words of the plain loop, with any memory and
   }
 });
 
-test.each(families)("every form of %s comes back bit for bit", (family) => {
+test.each(families)("every form of %s is written and read bit for bit", (family) => {
   const checkpoint = randomCheckpoint(familyRun(family).network.layers.map(({ spec }) => spec));
   for (const form of networkGraphs(checkpoint.network).forms.keys()) {
     const back = readONNX(writeONNX(checkpoint, { form, trainingState: true }));
@@ -111,7 +111,7 @@ test.each(families)("every form of %s comes back bit for bit", (family) => {
   }
 });
 
-/** A decoder that no family is: stacked cells, norms with weights, and attention without positions. */
+/** A decoder that is in no family: stacked cells, norms with weights, and attention without positions. */
 const mixed: LayerSpec[] = [
   { type: "Embedding", dimensions: 6 },
   { type: "GRU", hidden: 6 },
@@ -126,7 +126,7 @@ const mixed: LayerSpec[] = [
   { type: "Linear" },
 ];
 
-test("any list of these layers samples and scores as its sequence form says", async () => {
+test("any list of these layers samples and scores like its sequence form", async () => {
   const checkpoint = randomCheckpoint(mixed);
   expect(checkpoint.network.contextLength).toBe(256);
   const inference = inferenceOf(checkpoint, 100_000);
@@ -138,11 +138,11 @@ test("any list of these layers samples and scores as its sequence form says", as
   const { values } = await sequenceLogits(ort, checkpoint, rows);
   const scores = await scoreWords(inference, LETTERS, words);
   const surprises = scores.flatMap((score) => score.surprises.map(({ surprise }) => surprise));
-  // Float32 over seven layers and up to 30 tokens.
+  // Tolerance: float32 rounding over seven layers and up to 30 tokens.
   expect(largestDifference(surprises, surprisesOf(ids, values))).toBeLessThan(1e-4);
 });
 
-test("a word is no longer than what the model can read", async () => {
+test("no word is longer than the model can read", async () => {
   const checkpoint = randomCheckpoint({ type: "microgpt", contextLength: 6 });
   const inference = inferenceOf(checkpoint);
   const words = await inference.sample(200, sampleSettings(200, { seed: 1 }));
@@ -164,11 +164,11 @@ test("a word is no longer than what the model can read", async () => {
     code: "INVALID_WORDS",
     message: expect.stringMatching(/olivia.* 6 characters.* at most 5/),
   });
-  // What was refused took nothing with it.
+  // The refused calls changed nothing.
   expect(await inference.sample(200, sampleSettings(200, { seed: 1 }))).toEqual(words);
 });
 
-test("a form that a network does not have is refused, and the forms it has are named", () => {
+test("a form that a network does not have is refused, and the error names its forms", () => {
   for (const form of ["window", "convolution"] as const)
     expect(() => writeONNX(randomCheckpoint("gru"), { form, trainingState: false })).toThrow(
       expect.objectContaining({

@@ -1,4 +1,4 @@
-/** Lion beside the paper's Algorithm 2 in float64; it is tfjs's alone. */
+/** Lion, which only tfjs has, compared with the paper's Algorithm 2 in float64. */
 import { expect, test } from "vitest";
 import { createTfjsEngine } from "../../../worker/engines/tfjs";
 import { openBackend, tf } from "../../../worker/engines/tfjs/backend";
@@ -13,7 +13,7 @@ import { largestDifference } from "../../pytorch";
 
 const optimizer = { type: "lion", beta1: 0.8, beta2: 0.95, weightDecay: 0.3 } as const;
 
-test("five steps are the paper's", async () => {
+test("five steps equal the paper's", async () => {
   await openBackend("cpu");
   const { beta1, beta2, weightDecay } = optimizer;
   const expected = { p: [1, -2, 0.5, 3], m: [0, 0, 0, 0] };
@@ -31,12 +31,12 @@ test("five steps are the paper's", async () => {
     const factors = lion.factors(optimizer, t, rate).map((factor) => tf.scalar(factor));
     ({ p, m } = lion.tfjs(optimizer, tf, factors)(p, tf.tensor1d(g), { m }));
   }
-  // Float32 rounding of five steps.
+  // Tolerance: float32 rounding of five steps.
   expect(largestDifference(await p.data(), expected.p)).toBeLessThan(1e-6);
   expect(largestDifference(await m.data(), expected.m)).toBeLessThan(1e-6);
 });
 
-test("tfjs trains with it, the other engines refuse it, and a file keeps its state", async () => {
+test("tfjs trains with it, the other engines refuse it, and a file contains its state", async () => {
   const checkpoint = randomCheckpoint({ contextLength: 4, embedding: 3, hidden: 5 });
   const { network, parameters } = checkpoint;
   const stream = Uint8Array.from([0, 5, 13, 13, 1, 0, 1, 22, 1, 0]);
