@@ -150,6 +150,7 @@ export default defineConfig([
       );
     },
   },
+  { ...inWorker, entry: { "makemore-web/diagnostics": "worker/chunks/diagnostics.ts" } },
   {
     ...inWorker,
     entry: { "makemore-web/ort": "worker/chunks/ort.ts" },

@@ -5,7 +5,19 @@
  * @type {Record<string, string[]>}
  */
 export const sections = {
-  Guide: ["train", "sample", "sampling", "keep", "groups", "bundlers", "node", "element", "react", "recipes"],
+  Guide: [
+    "train",
+    "diagnostics",
+    "sample",
+    "sampling",
+    "keep",
+    "groups",
+    "bundlers",
+    "node",
+    "element",
+    "react",
+    "recipes",
+  ],
   Concepts: ["wavenet", "families", "engines", "webgpu"],
   Reference: ["errors", "onnx", "browsers"],
   Help: ["troubleshooting", "reliability", "security", "extending"],

@@ -14,6 +14,8 @@ export interface AssetURLs {
   /** TensorFlow.js and the engines that need it, and its WebAssembly. */
   readonly tfjs: string;
   readonly tfjsWasm: string;
+  /** What the option `diagnostics` needs. */
+  readonly diagnostics: string;
   /** ONNX Runtime, and its WebAssembly. */
   readonly ort: string;
   readonly ortWasm: string;
@@ -26,6 +28,7 @@ function besideMain(): Record<keyof AssetURLs, URL> {
       worker: new URL("./makemore-web/worker.js", import.meta.url),
       tfjs: new URL("./makemore-web/tfjs.js", import.meta.url),
       tfjsWasm: new URL("./makemore-web/tfjs.wasm", import.meta.url),
+      diagnostics: new URL("./makemore-web/diagnostics.js", import.meta.url),
       ort: new URL("./makemore-web/ort.js", import.meta.url),
       ortWasm: new URL("./makemore-web/ort.wasm", import.meta.url),
     };
@@ -52,13 +55,21 @@ export function locateAssets({ workerURL, assetsURL }: MakemoreOptions): AssetUR
   const files =
     assetsURL === undefined
       ? besideMain()
-      : { worker: "worker.js", tfjs: "tfjs.js", tfjsWasm: "tfjs.wasm", ort: "ort.js", ortWasm: "ort.wasm" };
+      : {
+          worker: "worker.js",
+          tfjs: "tfjs.js",
+          tfjsWasm: "tfjs.wasm",
+          diagnostics: "diagnostics.js",
+          ort: "ort.js",
+          ortWasm: "ort.wasm",
+        };
   const folder = assetsURL === undefined ? document.baseURI : resolve("assetsURL", assetsURL, "./");
   const at = (file: string | URL) => new URL(file, folder).href;
   return {
     worker: workerURL === undefined ? at(files.worker) : resolve("workerURL", workerURL).href,
     tfjs: at(files.tfjs),
     tfjsWasm: at(files.tfjsWasm),
+    diagnostics: at(files.diagnostics),
     ort: at(files.ort),
     ortWasm: at(files.ortWasm),
   };

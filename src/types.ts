@@ -126,8 +126,64 @@ export interface Progress {
   evaluation?: Pick<Losses, "train" | "validation">;
   /** Present when `sampleEvery` is due: a few words from the current model. */
   samples?: string[];
+  /** With the option `diagnostics`: the steps that were looked at since the last call, if any. */
+  diagnostics?: Diagnostics[];
   /** A problem that training recovered from, such as a lost GPU. Each one is reported once. */
   notice?: string;
+}
+
+/**
+ * What happens inside the model at one step: what part 3 of the lecture ("Activations & Gradients, BatchNorm") plots.
+ * The activations and gradients are those of the step's first examples, at most 32, in training mode.
+ */
+export interface Diagnostics {
+  /** Steps done before the one described here; 0 for the first. */
+  step: number;
+  /** The layers in order, and those inside a `Residual` before it. A layer that only reshapes is left out. */
+  layers: LayerDiagnostics[];
+  /** The trainable parameters, in order. */
+  parameters: ParameterDiagnostics[];
+}
+
+/** What one layer computed, at one step. */
+export interface LayerDiagnostics {
+  /** The layer's name, such as `"tanh1"`. */
+  layer: string;
+  type: LayerSpec["type"];
+  /** The layer's outputs. */
+  activations: Distribution;
+  /** The gradients of the mean loss, in nats, by the layer's outputs. */
+  gradients: Distribution;
+  /**
+   * Share of the layer's tanhs with an absolute value above 0.97, 0 to 1: they pass on less than 6 % of their gradient.
+   * Only for Tanh (its outputs), RNN (its outputs), GRU (its candidates) and LSTM (its candidates, and the tanh of its
+   * memory).
+   */
+  saturation?: number;
+}
+
+/** A set of numbers. */
+export interface Distribution {
+  mean: number;
+  /** Standard deviation, of the unbiased variance. */
+  std: number;
+  min: number;
+  max: number;
+  /** How many numbers are in each of 50 bins of equal width, from `min` to `max`. */
+  histogram: number[];
+}
+
+/** How far one step moved a parameter. */
+export interface ParameterDiagnostics {
+  /** The parameter's name, such as `"linear1.weight"`. */
+  parameter: string;
+  shape: number[];
+  /**
+   * log10 of the update's standard deviation divided by that of the parameter's values before the step. About -3 is
+   * healthy, says the lecture: each step changes the values by a thousandth. Absent if all values are equal, as those of
+   * a new bias, or if none changed.
+   */
+  updateToData?: number;
 }
 
 export interface TrainOptions {
@@ -230,6 +286,13 @@ export interface TrainOptions {
   /** Steps between samples in `onProgress`; 0 is never. These samples download nothing. Default 0. */
   sampleEvery?: number | undefined;
   /**
+   * Whether `onProgress` gets `Diagnostics`: the activations, gradients and updates of each layer at some steps. `true`
+   * looks at the first step, and then at up to 50 evenly spaced steps. It leaves some of these out if it would otherwise
+   * take more than 5 % of the time. `{ every: n }` looks at every n-th step, whatever the time. The weights are the same
+   * with and without it. Default false.
+   */
+  diagnostics?: boolean | { every: number } | undefined;
+  /**
    * Whether to download and start ONNX Runtime (3.7 MB) during the training, so that the first `sample` after it is fast.
    * Default false: the first call that needs ONNX Runtime downloads it.
    */
@@ -262,6 +325,8 @@ export interface ResumeOptions {
   evalEvery?: number | undefined;
   /** Steps between samples in `onProgress`; 0 is never. Default 0. */
   sampleEvery?: number | undefined;
+  /** As in `TrainOptions`, for the steps of this call. Default false. */
+  diagnostics?: boolean | { every: number } | undefined;
   /** As in `TrainOptions`. Default false. */
   prefetch?: boolean | undefined;
   /** As in `TrainOptions`. Default: not saved. */

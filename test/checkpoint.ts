@@ -23,7 +23,8 @@ export function pytorchCheckpoint(name: "mlp" | "wavenet"): Checkpoint {
     model: _,
     evalEvery: __,
     sampleEvery: ___,
-    prefetch: ____,
+    diagnostics: ____,
+    prefetch: _____,
     ...recipe
   } = checkTrainOptions({ optimizer: "sgd" })();
   return { vocabulary: LETTERS, network, parameters: new Map([...after, ...running]), step: 20, recipe };
@@ -62,7 +63,14 @@ export function randomCheckpoint(
     ["m", moment(1000, (x) => 1e-3 * x)],
     ["v", moment(2000, (x) => 1e-6 * x * x)],
   ]);
-  const { model: _, evalEvery: __, sampleEvery: ___, prefetch: ____, ...recipe } = checkTrainOptions({})();
+  const {
+    model: _,
+    evalEvery: __,
+    sampleEvery: ___,
+    diagnostics: ____,
+    prefetch: _____,
+    ...recipe
+  } = checkTrainOptions({})();
   return { vocabulary, network, parameters, step: 1234, recipe, optimizerState };
 }
 

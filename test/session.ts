@@ -16,6 +16,7 @@ export async function nodeAssets() {
   return {
     engines: { wasm: createWasmEngine, webgpu: refuse, tfjs: refuse },
     openPredictor: createWasmPredictor,
+    loadDiagnostics: () => import("../worker/training/diagnostics/diagnoser"),
     loadONNXRuntime: vi.fn(() => import("onnxruntime-node")),
     setFiles: () => {},
   };

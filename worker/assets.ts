@@ -11,13 +11,16 @@ import type * as TfjsChunk from "./engines/tfjsChunk";
 import { fetchWasm } from "./fetchWasm";
 import { GraphBuilder } from "./onnx/graph";
 import { GraphSession } from "./sampling/runtime";
+import type * as Diagnosis from "./training/diagnostics/diagnoser";
 
 /**
  * Global in which a chunk stores its module: bundlers that copy a module may drop its exports, but not
  * its side effects.
  */
 declare global {
-  var makemoreWebChunks: { tfjs?: typeof TfjsChunk; ort?: typeof ORT } | undefined;
+  var makemoreWebChunks:
+    | { tfjs?: typeof TfjsChunk; diagnostics?: typeof Diagnosis; ort?: typeof ORT }
+    | undefined;
 }
 
 let files: AssetURLs | undefined;
@@ -33,7 +36,7 @@ function address(name: keyof AssetURLs): string {
 
 const failures = new Map<string, number>();
 
-async function loadChunk<Name extends "tfjs" | "ort">(
+async function loadChunk<Name extends "tfjs" | "diagnostics" | "ort">(
   name: Name,
 ): Promise<NonNullable<NonNullable<typeof globalThis.makemoreWebChunks>[Name]>> {
   const url = address(name);
@@ -60,6 +63,11 @@ const engineFiles: EngineFiles = {
 export const engines = enginesFrom(engineFiles);
 /** Opens the predictor that watches a training: the wasm one, or tfjs's if wasm does not run here. */
 export const openPredictor = predictorFrom(engineFiles);
+
+/** Loads what `diagnostics` needs, on the first call. */
+export function loadDiagnostics(): Promise<typeof Diagnosis> {
+  return loadChunk("diagnostics");
+}
 
 let ort: Promise<typeof ORT> | undefined;
 /** Loads and starts ONNX Runtime once; does not cache a failure. */

@@ -15,7 +15,7 @@ import type {
   PlainSampleOptions,
   PlainTrainOptions,
 } from "../src/protocol";
-import type { MakemoreOptions, ModelChoice, RecipeName } from "../src/types";
+import type { MakemoreOptions, ModelChoice, RecipeName, TrainOptions } from "../src/types";
 import type { Targets } from "./data/examples";
 import { seedNumber } from "./data/random";
 import { byRank } from "./engines";
@@ -30,11 +30,15 @@ import { recipeEntries, resolveSchedule } from "./training/recipe";
 import { type RecipeSettings, recipes } from "./training/recipes";
 import { between, boolean, fault, oneOf, whole } from "./validation";
 
+/** Which steps are diagnosed; see `TrainOptions.diagnostics`. */
+export type DiagnosticsSetting = NonNullable<TrainOptions["diagnostics"]>;
+
 /** `train`'s options with every default filled in. */
 export interface TrainSettings extends Recipe {
   readonly model: ModelChoice;
   readonly evalEvery: number;
   readonly sampleEvery: number;
+  readonly diagnostics: DiagnosticsSetting;
   readonly prefetch: boolean;
   readonly saveAs: string | undefined;
 }
@@ -43,6 +47,7 @@ export interface TrainSettings extends Recipe {
 export interface ResumeSettings extends Partial<Pick<Recipe, "steps" | "learningRate" | "patience">> {
   readonly evalEvery: number;
   readonly sampleEvery: number;
+  readonly diagnostics: DiagnosticsSetting;
   readonly prefetch: boolean;
   readonly saveAs: string | undefined;
 }
@@ -60,6 +65,13 @@ const notEmpty = v.pipe(v.string(NOT_EMPTY), v.nonEmpty(NOT_EMPTY));
 const during = {
   evalEvery: v.optional(whole(0, 10_000_000)),
   sampleEvery: v.optional(whole(0, 10_000_000)),
+  diagnostics: v.optional(
+    v.lazy((value) =>
+      typeof value === "object" && value !== null
+        ? v.strictObject({ every: whole(1, 10_000_000) })
+        : v.boolean("true, false or { every: a number of steps }"),
+    ),
+  ),
   prefetch: flag,
   saveAs: v.optional(notEmpty),
 };
@@ -254,6 +266,7 @@ function completeSettings(
     patience: options.patience ?? (steps === "auto" ? Math.ceil(autoSteps * PATIENCE) : 0),
     evalEvery: options.evalEvery ?? 0,
     sampleEvery: options.sampleEvery ?? 0,
+    diagnostics: options.diagnostics ?? false,
     prefetch: options.prefetch ?? false,
     saveAs: options.saveAs,
   };
@@ -275,12 +288,14 @@ function recipeOf(
 export function resumeSettings(options: PlainResumeOptions): ResumeSettings {
   check(resumeOptions, options, "resume");
   const { steps, learningRate, evalEvery = 0, sampleEvery = 0, prefetch = false, saveAs } = options;
+  const { diagnostics = false } = options;
   return {
     // A caller who asks for a number of steps does not want to stop early.
     ...(steps === undefined ? {} : { steps, patience: 0 }),
     ...(learningRate === undefined ? {} : { learningRate: resolveSchedule(learningRate) }),
     evalEvery,
     sampleEvery,
+    diagnostics,
     prefetch,
     saveAs,
   };

@@ -18,10 +18,19 @@ interface Fault {
   without?: string;
   /** Options of the `Makemore`. */
   options?: { backend?: "wasm" | "tfjs"; assetsURL?: string };
+  /** The option `diagnostics` of the training. */
+  diagnostics?: boolean;
 }
 
 /** The outcome of a page of such a site, which trains, and samples if it gets that far. */
-async function failure({ missing, html, csp, without, options = {} }: Fault): Promise<string> {
+async function failure({
+  missing,
+  html,
+  csp,
+  without,
+  options = {},
+  diagnostics = false,
+}: Fault): Promise<string> {
   const dist = join(inject("packed"), "dist");
   const worker = join(await mkdtemp(join(inject("folder"), "worker-")), "worker.js");
   const script = await readFile(`${dist}/makemore-web/worker.js`, "utf8");
@@ -41,7 +50,7 @@ async function failure({ missing, html, csp, without, options = {} }: Fault): Pr
     const { Makemore } = await import("/dist/index.js");
     const maker = new Makemore(${JSON.stringify({ backend: "wasm", ...options })});
     try {
-      await maker.train(["emma", "olivia", "ava", "mia"], { steps: 2, model: { hidden: 4 } });
+      await maker.train(["emma", "olivia", "ava", "mia"], { steps: 2, model: { hidden: 4 }, diagnostics: ${diagnostics} });
       await maker.sample(1);
       return "it did not fail";
     } catch (error) {
@@ -67,11 +76,13 @@ test.each([
   ["ort.wasm", /404.*assetsURL/, /text\/html.*assetsURL/],
   ["tfjs.js", /assetsURL/, /assetsURL/],
   ["tfjs.wasm", /404.*assetsURL/, /text\/html.*assetsURL/],
+  ["diagnostics.js", /assetsURL/, /assetsURL/],
 ])("load failure: %s is missing, or served as HTML", async (file, whenMissing, whenHTML) => {
   const url = inDist(file);
   const options = file.startsWith("tfjs") ? { backend: "tfjs" as const } : {};
-  expectFailure(await failure({ missing: url, options }), "LOAD_FAILED", url, whenMissing);
-  expectFailure(await failure({ html: url, options }), "LOAD_FAILED", url, whenHTML);
+  const diagnostics = file.startsWith("diagnostics");
+  expectFailure(await failure({ missing: url, options, diagnostics }), "LOAD_FAILED", url, whenMissing);
+  expectFailure(await failure({ html: url, options, diagnostics }), "LOAD_FAILED", url, whenHTML);
 });
 
 test.each<[string, Fault, Parameters<typeof expectFailure>[1], string, RegExp]>([

@@ -47,6 +47,7 @@ test("tarball: the files in it", () => {
       ...chunk("worker"),
       ...chunk("tfjs"),
       "dist/makemore-web/tfjs.wasm",
+      ...chunk("diagnostics"),
       ...chunk("ort"),
       "dist/makemore-web/ort.wasm",
     ].sort(),
@@ -91,11 +92,14 @@ function linksIn(file: string): string[] {
   return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? "");
 }
 
-test.each(["worker", "tfjs", "ort"])("tarball: %s.js is a classic script as well as a module", (name) => {
-  // Next.js 14 minifies what it copies as a classic script: there, `export` is a syntax error.
-  const file = join(inject("packed"), `dist/makemore-web/${name}.js`);
-  expect(() => new Script(readFileSync(file, "utf8"))).not.toThrow();
-});
+test.each(["worker", "tfjs", "diagnostics", "ort"])(
+  "tarball: %s.js is a classic script as well as a module",
+  (name) => {
+    // Next.js 14 minifies what it copies as a classic script: there, `export` is a syntax error.
+    const file = join(inject("packed"), `dist/makemore-web/${name}.js`);
+    expect(() => new Script(readFileSync(file, "utf8"))).not.toThrow();
+  },
+);
 
 test("tarball: publint", () => {
   expect(tool("publint", "--strict", inject("tarball"))).toContain("All good!");

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import type { Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
-import type { Makemore } from "../../src";
+import type { Diagnostics, Makemore } from "../../src";
 import { serve } from "../server";
 import { type BuiltSite, dist, openSite, runInPage } from "./builtSite";
 
@@ -121,6 +121,54 @@ test("ONNX Runtime is not fetched before the first sample, tfjs not at all, and 
   );
   expect(loaded.filter((path) => !path.endsWith("worker.js"))).toEqual(["/dist/index.js"]);
   expect([...origins].filter((origin) => origin !== site.server.origin)).toEqual([]);
+});
+
+test("diagnostics come with the progress of each engine, their code is fetched once, and the weights are the same", async () => {
+  const got = await inPage(async ({ Makemore, names }) => {
+    const run = async (backend: "wasm" | "webgpu", diagnostics: boolean | { every: number }) => {
+      const maker = new Makemore({ backend });
+      const looks: Diagnostics[] = [];
+      const result = await maker.train(names, {
+        steps: 20,
+        model: { embedding: 4, hidden: 8 },
+        diagnostics,
+        onProgress: (p) => looks.push(...(p.diagnostics ?? [])),
+      });
+      maker.dispose();
+      return { backend: result.backend, losses: [...result.losses], looks };
+    };
+    return {
+      plain: [await run("wasm", false), await run("webgpu", false)],
+      watched: [await run("wasm", { every: 10 }), await run("webgpu", { every: 10 })],
+      some: await run("wasm", true),
+    };
+  });
+  const script = "/dist/makemore-web/diagnostics.js";
+  // Each of the three workers asks once; the browser's cache may answer.
+  expect(site.server.requests.filter((file) => file === script).length).toBeLessThanOrEqual(3);
+  expect(site.server.requests).toContain(script);
+  expect(got.some.looks[0]?.step).toBe(0);
+  for (const [i, { backend, losses, looks }] of got.watched.entries()) {
+    expect(backend).toBe(["wasm", "webgpu"][i]);
+    expect(losses).toEqual(got.plain[i]?.losses);
+    expect(looks.map(({ step }) => step)).toEqual([0, 10]);
+    for (const [look, { layers, parameters }] of looks.entries()) {
+      // The two engines compute the same, but for rounding.
+      const other = got.watched[0]?.looks[look];
+      expect(layers.filter((layer) => layer.saturation !== undefined).map(({ layer }) => layer)).toEqual([
+        "tanh1",
+        "tanh2",
+        "tanh3",
+      ]);
+      for (const [at, { activations }] of layers.entries())
+        expect(activations.std).toBeCloseTo(other?.layers[at]?.activations.std ?? Number.NaN, 3);
+      for (const [at, { updateToData }] of parameters.entries()) {
+        const theirs = other?.parameters[at]?.updateToData;
+        if (theirs === undefined) expect(updateToData).toBeUndefined();
+        else expect(updateToData).toBeCloseTo(theirs, 1);
+      }
+    }
+  }
 });
 
 test("a training stopped and resumed, or exported, loaded and resumed, ends as an unbroken one, bit for bit", async () => {

@@ -249,6 +249,7 @@ const names = [
   "column",
   "evalEvery",
   "sampleEvery",
+  "diagnostics",
   "prefetch",
   "saveAs",
   "onProgress",

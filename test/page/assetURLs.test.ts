@@ -12,11 +12,12 @@ afterEach(() => {
   document.head.innerHTML = "";
 });
 
-/** Returns the URLs of the five files in a folder. */
+/** Returns the URLs of the six files in a folder. */
 const inFolder = (folder: string) => ({
   worker: `${folder}worker.js`,
   tfjs: `${folder}tfjs.js`,
   tfjsWasm: `${folder}tfjs.wasm`,
+  diagnostics: `${folder}diagnostics.js`,
   ort: `${folder}ort.js`,
   ortWasm: `${folder}ort.wasm`,
 });

@@ -56,6 +56,7 @@ test("the default is PyTorch's best short recipe, with the lecture's model and s
     patience: reference.steps / 2,
     evalEvery: 0,
     sampleEvery: 0,
+    diagnostics: false,
     prefetch: false,
   });
   expect(checkTrainOptions({})().learningRate).toEqual(

@@ -50,6 +50,8 @@ export interface ForwardContext {
   value(name: string): tf.Tensor;
   /** Sets a parameter that is not trainable. */
   update(name: string, value: tf.Tensor): void;
+  /** Gets the output of every layer, even of one inside another. */
+  watch?(layer: InnerLayer, output: tf.Tensor): void;
 }
 
 /** An attribute of an ONNX node, by its kind. */
@@ -150,6 +152,8 @@ export interface Layer<Spec extends { type: string } = { type: string }> {
   readonly minimumRows?: number;
   /** Layers inside this one. Default: none. */
   readonly layers?: readonly InnerLayer[];
+  /** True if every output comes out of a tanh, so that `diagnostics` reports how many are saturated. */
+  readonly saturates?: true;
   /** Count of the numbers that the forward pass keeps besides its output, per example. Default: none. */
   scratch?(positions: number): number;
   /** Maps x, [batch, ...inputShape], to [batch, ...outputShape]. For words, see `Shape` about positions. */
@@ -237,6 +241,13 @@ export function channelsOf(name: string, inputShape: Shape): number {
       `Layer ${name} takes [positions, channels], but its input is ${showShape(inputShape)}; put an Embedding first.`,
     );
   return channels;
+}
+
+/** Runs a layer, and shows its output to the context. */
+export function forwardOf(layer: InnerLayer, x: tf.Tensor, context: ForwardContext): tf.Tensor {
+  const y = layer.forward(x, context);
+  context.watch?.(layer, y);
+  return y;
 }
 
 /** Writes the nodes of a layer for one token: `step`, or `onnx` if the layer has no `step`. */

@@ -47,7 +47,7 @@ export function checkTrainable(
 }
 
 /** Counts the numbers in the layers' outputs for one example, or for a word of `positions` if they read words. */
-function activations(layers: readonly Layer[], positions: number | undefined): number {
+export function activations(layers: readonly Layer[], positions: number | undefined): number {
   return layers.reduce((sum, layer) => {
     const [length = 1, ...channels] = layer.outputShape;
     const rows = positions ?? length;

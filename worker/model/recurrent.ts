@@ -65,6 +65,7 @@ export function recurrentLayer<Spec extends { type: string; hidden: number }>(
         { name: bias, shape: [width], trainable: true, initial: { fill: 0 } },
       ]),
     ],
+    saturates: true,
     scratch: (length) => length * made,
     forward: (x, { tf, value }) => {
       const [batch = 0, time = 0] = x.shape;

@@ -2,7 +2,7 @@
 import type { TrainEvent, WorkerAPI } from "../../src/protocol";
 import { delay, inSlices } from "../../src/slices";
 import type { TrainResult } from "../../src/types";
-import { engines, loadONNXRuntime, openPredictor } from "../assets";
+import { engines, loadDiagnostics, loadONNXRuntime, openPredictor } from "../assets";
 import type { Dataset } from "../data/dataset";
 import { examplesWork } from "../data/examples";
 import { wordExamplesWork } from "../data/wordExamples";
@@ -18,7 +18,7 @@ import { smooth } from "../training/smooth";
 import { Training } from "../training/training";
 import type { Validated, Watch } from "../training/watch";
 import { Autosave } from "./autosave";
-import type { Calls } from "./calls";
+import { type Calls, orAborted } from "./calls";
 import type { Open } from "./changes";
 import type { EngineChoices } from "./engineChoices";
 import type { Start } from "./prepare";
@@ -104,7 +104,7 @@ async function setUp(
   { prepare, onEvent, signal, softStop }: Learn,
 ): Promise<Ready> {
   const start = await prepare();
-  const { checkpoint, dataset, evalEvery, sampleEvery, prefetch, saveAs, notices = [] } = start;
+  const { checkpoint, dataset, evalEvery, sampleEvery, diagnostics, prefetch, saveAs, notices = [] } = start;
   const { network, recipe } = checkpoint;
   const examples =
     network.example === "word"
@@ -114,6 +114,15 @@ async function setUp(
         )
       : await inSlices(examplesWork(dataset.train, network, recipe), signal);
   const setupFrom = (from: Checkpoint) => engineSetup(from, dataset, examples);
+  const diagnoser =
+    diagnostics === false
+      ? undefined
+      : new (await orAborted(loadDiagnostics(), signal)).Diagnoser({
+          steps: diagnostics,
+          from: checkpoint.step,
+          of: recipe.steps,
+          setup: setupFrom(checkpoint),
+        });
   const forecast = new Forecast(openPredictor, network, dataset, recipe.batchSize);
   const watch = forecast.watch(checkpoint, start.watch);
   // Prefetch only after the first progress report, so that it does not delay the training.
@@ -122,6 +131,7 @@ async function setUp(
     evalEvery,
     sampleEvery,
     watch,
+    diagnoser,
     notices,
     openEngine: (from, lost, again) => replaceEngine(lost, again, setupFrom(from), engines),
     evaluate: (at) => forecast.losses(at, () => signal.aborted),

@@ -8,7 +8,7 @@ import { wordNotices } from "../data/text";
 import { architecture } from "../model/architectures";
 import { checkTrainable } from "../model/limits";
 import { buildNetwork, initialParametersWork, MAX_CONTEXT_LENGTH, type Network } from "../model/network";
-import { checkTrainOptions, resumeSettings } from "../options";
+import { checkTrainOptions, type DiagnosticsSetting, resumeSettings } from "../options";
 import type { Checkpoint } from "../training/checkpoint";
 import type { Watch } from "../training/watch";
 import { readLists, type State } from "./state";
@@ -24,6 +24,7 @@ export interface Start {
   readonly dataset: Dataset;
   readonly evalEvery: number;
   readonly sampleEvery: number;
+  readonly diagnostics: DiagnosticsSetting;
   /** Load ONNX Runtime while the training runs. */
   readonly prefetch: boolean;
   /** Name for saving it while it runs. */
@@ -53,7 +54,7 @@ export async function prepareTrain(
   );
   refuseLongWords(network, dataset, longest);
   checkTrainable(network, settings.batchSize, "train", longest.length + 1);
-  const { model: _, evalEvery, sampleEvery, prefetch, saveAs, ...chosen } = settings;
+  const { model: _, evalEvery, sampleEvery, diagnostics, prefetch, saveAs, ...chosen } = settings;
   // The n-gram mixes all groups after few characters, and a model that reads words keeps its teacher to the end.
   const mixes = network.example === "word" && dataset.vocabulary.groups.length > 0;
   const recipe = { ...chosen, teacher: options.teacher ?? (mixes ? "none" : chosen.teacher) };
@@ -71,6 +72,7 @@ export async function prepareTrain(
     dataset,
     evalEvery,
     sampleEvery,
+    diagnostics,
     prefetch,
     saveAs,
     notices: [...notices, ...wordNotices(dataset, settings.split)],
@@ -104,7 +106,7 @@ export async function prepareResume(
   words: EncodedWords | undefined,
   signal: AbortSignal,
 ): Promise<Start> {
-  const { evalEvery, sampleEvery, prefetch, saveAs, ...changes } = resumeSettings(options);
+  const { evalEvery, sampleEvery, diagnostics, prefetch, saveAs, ...changes } = resumeSettings(options);
   const kept = state.model("resume");
   const { last: from, watch } = state.standing ?? { last: kept };
   const recipe = { ...from.recipe, ...changes };
@@ -126,6 +128,7 @@ export async function prepareResume(
     dataset,
     evalEvery,
     sampleEvery,
+    diagnostics,
     prefetch,
     saveAs,
   };

@@ -8,7 +8,9 @@ import { delay, nextTask } from "../../src/slices";
 import type { Losses, Progress } from "../../src/types";
 import type { Dataset } from "../data/dataset";
 import { type Engine, isEngineLost } from "../engines/engine";
+import type { Parameters } from "../model/layer";
 import type { Checkpoint } from "./checkpoint";
+import type { Diagnoser } from "./diagnostics/diagnoser";
 import { now, Pace } from "./pace";
 import { learningRates } from "./schedule";
 import type { Watch } from "./watch";
@@ -31,6 +33,8 @@ export interface TrainingOptions {
   readonly sampleEvery: number;
   /** Watches the validation loss; absent if the recipe does not. */
   readonly watch?: Watch | undefined;
+  /** Describes some of the steps; absent without `diagnostics`. */
+  readonly diagnoser?: Diagnoser | undefined;
   /** Notices from choosing the engine. */
   readonly notices: readonly string[];
   /**
@@ -127,7 +131,7 @@ export class Training {
 
   async #loop(engine: Engine): Promise<void> {
     const { recipe } = this.#checkpoint;
-    const { evalEvery, sampleEvery, watch, onProgress } = this.options;
+    const { evalEvery, sampleEvery, watch, diagnoser, onProgress } = this.options;
     const pace = new Pace();
     let steps = 1;
     let snapshotAt = now();
@@ -137,12 +141,14 @@ export class Training {
     const untilDue = (every: number) => (every > 0 ? every - (this.#step % every) : recipe.steps);
 
     while (this.#step < recipe.steps && !this.#stopped && !this.#endedEarly) {
+      const diagnosed = diagnoser?.begins(this.#step) ? await this.#before(engine) : undefined;
       const count = Math.min(
-        steps,
+        diagnosed ? 1 : steps,
         recipe.steps - this.#step,
         untilDue(evalEvery),
         untilDue(sampleEvery),
         (watch?.next(this.#step) ?? recipe.steps) - this.#step,
+        (diagnoser?.next(this.#step + 1) ?? recipe.steps) - this.#step,
       );
       const started = now();
       const losses = await engine.run(
@@ -155,6 +161,12 @@ export class Training {
         steps = Math.max(1, Math.min(GROWTH * steps, Math.floor((CHUNK_MS * count) / ms)));
       this.#refuseNonsense(losses);
       this.losses.set(losses, this.#step - this.#first);
+      if (diagnosed) {
+        const reading = now();
+        const { parameters } = await engine.read();
+        const ms = diagnosed.ms + now() - reading;
+        diagnoser?.add(this.#step, diagnosed.parameters, parameters, ms);
+      }
       this.#step += count;
       pace.add(count);
 
@@ -185,6 +197,7 @@ export class Training {
         const late = reportedAt + PROGRESS_MS - now();
         if (late > 0) await delay(late);
         const stepsPerSecond = pace.stepsPerSecond();
+        const diagnostics = diagnoser?.take() ?? [];
         const notice = this.notices.slice(this.#noticesReported).join(" ");
         this.#noticesReported = this.notices.length;
         onProgress({
@@ -196,6 +209,7 @@ export class Training {
           backend: engine.backend,
           device: engine.device,
           ...extras,
+          ...(diagnostics.length > 0 ? { diagnostics } : {}),
           ...(notice ? { notice } : {}),
         });
         reportedAt = now();
@@ -213,6 +227,13 @@ export class Training {
     }
     // Stopped between two chunks, after the last snapshot.
     if (this.#checkpoint.step !== this.#step) await this.#keep(engine);
+  }
+
+  /** Reads the parameters before a step that will be diagnosed. */
+  async #before(engine: Engine): Promise<{ parameters: Parameters; ms: number }> {
+    const started = now();
+    if (this.#checkpoint.step !== this.#step) await this.#keep(engine);
+    return { parameters: this.#checkpoint.parameters, ms: now() - started };
   }
 
   /** Takes a snapshot of the engine's numbers, if all are finite. */

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { MakemoreError } from "../../../src/errors";
-import { type Layer, type LayerKind, showShape, stepOf } from "../layer";
+import { forwardOf, type Layer, type LayerKind, showShape, stepOf } from "../layer";
 import type { LayerSpec } from "./index";
 
 /** Adds the output of a list of layers to their input: x + layers(x). */
@@ -38,7 +38,7 @@ export const Residual: LayerKind<ResidualSpec> = {
       outputShape: inputShape,
       parameters: layers.flatMap((layer) => layer.parameters),
       layers,
-      forward: (x, context) => x.add(layers.reduce((y, layer) => layer.forward(y, context), x)),
+      forward: (x, context) => x.add(layers.reduce((y, layer) => forwardOf(layer, y, context), x)),
       onnx: (graph, input) => {
         const output = layers.reduce((value, layer) => layer.onnx(graph, value), input);
         return graph.node("Add", [input, output], {}, name);

@@ -16,6 +16,7 @@ export const Tanh: LayerKind<TanhSpec> = {
     outputShape: inputShape,
     parameters: [],
     block: { role: "tanh" },
+    saturates: true,
     forward: (x) => x.tanh(),
     onnx: (graph, input) => graph.node("Tanh", [input], {}, name),
   }),
