@@ -1,9 +1,9 @@
-/** Fails at once if what these tests open in the browser was not built. */
+/** Fails at once if the files that these tests open in the browser were not built. */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-/** What each command builds, relative to the repository. */
+/** A file that each command builds, relative to the repository's root. */
 const builds = {
   "npm run build": "dist/index.js",
   "npm run demo:build": "demo/dist/index.html",

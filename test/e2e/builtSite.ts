@@ -1,4 +1,4 @@
-/** The built package as a page without a bundler has it: on a plain host, opened in Chromium. */
+/** Serves the built package from a plain host and opens it in Chromium, as a page without a bundler does. */
 import { fileURLToPath } from "node:url";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright";
 import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
@@ -22,9 +22,9 @@ export interface BuiltSite {
 }
 
 /**
- * Serves dist/ and a page, in a browser of its own.
+ * Serves dist/ and a page, and starts a browser for it.
  *
- * @param script of the page, a module that has `Makemore`; it puts what the tests use on the global object
+ * @param script the page's module, which can use `Makemore`; it assigns what the tests need to the global object
  */
 export async function openSite(script: string, headers: Record<string, string> = {}): Promise<BuiltSite> {
   const html = `<!doctype html><title>test</title><script type="module">
@@ -50,12 +50,12 @@ export async function openSite(script: string, headers: Record<string, string> =
   };
 }
 
-/** Waits until the page's script has run, as after a reload. */
+/** Waits until the page's script has run, for example after a reload. */
 export async function isReady(page: Page): Promise<void> {
   await page.waitForFunction("globalThis.isReady", undefined, { timeout: 150_000 });
 }
 
-/** Runs a function in the page with its globals. It has nothing else: its text is what arrives there. */
+/** Runs a function in the page. It can use only its argument, the page's globals, because only its source is sent. */
 export function runInPage<Globals, T>(page: Page, run: (globals: Globals) => Promise<T>): Promise<T> {
   return page.evaluate(`(${run})(globalThis)`) as Promise<T>;
 }

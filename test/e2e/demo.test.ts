@@ -1,4 +1,4 @@
-/** The built demo in a real browser, served from a folder of a plain static host. */
+/** The built demo in a real browser, served from a subfolder of a plain static host. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
@@ -14,8 +14,8 @@ const names = readFileSync(new URL("../../demo/words/names.txt", import.meta.url
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 /**
- * Replacements for the page's fonts: a narrow family, which the test brings, and a wide one, which every machine has.
- * Other fonts differ from machine to machine.
+ * Fonts that replace the page's own: a narrow family, which the test loads, and a wide one, which every machine has.
+ * The page's own fonts differ from machine to machine.
  */
 const families = { own: "", narrow: "narrow", wide: "monospace" };
 const familyNames = ["own", "narrow", "wide"] as const;
@@ -50,7 +50,7 @@ afterEach(async () => {
   expect(complaints).toEqual([]);
 });
 
-/** Reloads the demo and waits for its names, which arrive with this delay in milliseconds. */
+/** Reloads the demo and waits for its names, which the server sends after `delay` milliseconds. */
 async function open(
   options: Parameters<Browser["newPage"]>[0] = {},
   late = 0,
@@ -79,7 +79,7 @@ async function open(
     const own = name ? `:root { --sans: ${name}; --serif: ${name}; }` : "";
     await route.fulfill({ response, body: `${await response.text()}${own}` });
   });
-  // Fonts from bytes are ready at once; a font from a URL would arrive after the first paint.
+  // Load the font from bytes, because a font from a URL would arrive after the first paint.
   if (family === "narrow")
     await page.addInitScript((fonts) => {
       for (const { weight, bytes } of fonts)
@@ -90,7 +90,7 @@ async function open(
   await unfold();
 }
 
-/** Opens the list and the options, as a visitor does to change them. Layout shifts that this causes do not count. */
+/** Unfolds the list and the options, as a visitor does. The layout shifts of this do not count. */
 const unfold = () =>
   page.evaluate(async () => {
     const before = [...globalThis.moved];
@@ -147,12 +147,12 @@ test.each(familyNames)("nothing moves while it trains, with the %s fonts", async
   await page.click("#train");
   await eventually(() => text("#train-note")).toContain("Loss over all words");
   await eventually(() => text("#sample-status")).toMatch(/^24 words/);
-  // The names, the progress, the chart, the samples and the words have moved nothing.
+  // The names, the progress, the chart, the samples and the words did not change the page's height.
   expect(await height()).toBe(before);
   expect(await movements()).toEqual([]);
 });
 
-test("trains on the bundled names, shows it, and writes words of which the listed ones are marked", async () => {
+test("trains on the bundled names, shows the progress, and marks the listed ones among its words", async () => {
   await trainToTheEnd(600);
   await eventually(() => text("#sample-status")).toMatch(/^24 words/);
   const validation = Number(/validation (\d\.\d+)/.exec(await text("#train-note"))?.[1]);
@@ -207,7 +207,7 @@ test.each([
   "has Train in sight at $width px, words from the start, and the results on a desktop",
   async (viewport) => {
     await open({ viewport });
-    // As on a first visit: every section is folded.
+    // Every section is folded, as on a first visit.
     await page.reload();
     await eventually(() => page.locator("#samples li").count()).toBe(24);
     const bottom = async (selector: string) => {
@@ -216,13 +216,13 @@ test.each([
     };
     expect(await bottom("#train")).toBeLessThanOrEqual(viewport.height);
     if (viewport.width > 1000) expect(await bottom("#chart")).toBeLessThanOrEqual(viewport.height);
-    // The generator is in sight too.
+    // The generator is visible without scrolling too.
     expect(await bottom("#sample")).toBeLessThanOrEqual(viewport.height);
     await unfold();
     await page.check("[value=small]");
     await set({ steps: "1000000" });
     await page.click("#train");
-    // Long before the first row of the diary, at step 125,000.
+    // Words come long before the first row of the diary, at step 125,000.
     await eventually(() => page.locator("#live li").count()).toBe(24);
     const first = await text("#live");
     await eventually(() => text("#live")).not.toBe(first);
@@ -232,7 +232,7 @@ test.each([
   },
 );
 
-test("has words of a list that was never trained here, from a model that writes more and that a training goes on from", async () => {
+test("shows words of an untrained list from a prepared model, which writes more and can be trained on", async () => {
   const fetched: string[] = [];
   page.on("request", (request) => fetched.push(request.url()));
   await page.click("[data-list=dinosaurs]");
@@ -242,7 +242,7 @@ test("has words of a list that was never trained here, from a model that writes 
   const first = await words();
   expect(first).toHaveLength(24);
   expect(await text("#writer")).toMatch(/trained before/);
-  // The list alone was fetched.
+  // Only the list was fetched.
   expect(fetched.map((url) => /[^/]*$/.exec(url)?.[0])).toEqual([expect.stringMatching(/^dinosaurs-.*txt$/)]);
 
   await page.fill("[name=prefix]", "tri");
@@ -255,14 +255,14 @@ test("has words of a list that was never trained here, from a model that writes 
   expect(await text("#runs th")).toBe("1 The small model of this page");
   expect(await page.locator("#go-on").isVisible()).toBe(false);
 
-  // The visitor's own words have no prepared model.
+  // There is no prepared model for the visitor's own words.
   await page.click("#words-own");
   await page.fill("#words", "abba\nbaab\nabab");
   await eventually(() => text("#words-count")).toMatch(/^3 words/);
   expect(await page.locator(".chip[aria-pressed=true]").textContent()).toBe("Your own…");
 });
 
-test("shares a list and options in a link, own words by an explicit press alone, and reads no bad link", async () => {
+test("shares list and options in a link, own words only by an explicit click, and ignores bad links", async () => {
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   const copied = () => page.evaluate(() => navigator.clipboard.readText());
   await page.click("[data-list=plants]");
@@ -342,7 +342,7 @@ test("keeps the model of a visit, and offers it on the next one", async () => {
   expect(await page.locator("#kept").isVisible()).toBe(false);
 });
 
-/** How many models the library keeps in the browser's storage. */
+/** Counts the models in the browser's storage. */
 function savedModels(): Promise<number> {
   return page.evaluate(
     () =>
@@ -378,7 +378,7 @@ test("keeps the runs of a visit, with their losses and words", async () => {
   for (const [, validation, train] of cells)
     for (const nats of [validation, train]) expect(Number(nats)).toBeLessThan(Math.log(27));
 
-  // A model that reads words, in all panels.
+  // All panels work with a model that reads words.
   await page.check("[value=bigram]");
   await page.click("#train");
   await eventually(() => page.locator("#runs tr").count()).toBe(3);
@@ -393,7 +393,7 @@ test("keeps the runs of a visit, with their losses and words", async () => {
     expect(await text(error)).toBe("");
 });
 
-/** Starts a training of more steps than it can finish, and stops it after some. */
+/** Starts a training of more steps than it can finish, and stops it after a few. */
 async function trainAndStop(): Promise<number> {
   await page.check("[value=small]");
   await set({ steps: "1000000" });
@@ -404,7 +404,7 @@ async function trainAndStop(): Promise<number> {
   return Number((await text("#train-note")).match(/[\d,]+/)?.[0].replaceAll(",", ""));
 }
 
-test("stops, and resumes to another total, which its diary is laid out for", async () => {
+test("stops, and resumes to another total, to which the diary adapts", async () => {
   const stopped = await trainAndStop();
   await set({ steps: String(stopped + 50) });
   await page.click("#resume");
@@ -412,7 +412,7 @@ test("stops, and resumes to another total, which its diary is laid out for", asy
   expect(await page.locator("#diary li:not(.written)").count()).toBe(0);
   expect(await page.locator("#diary li").count()).toBeGreaterThan(0);
 
-  // As many as are done: Resume is enabled again only with a larger total.
+  // The total equals the steps done, so Resume is enabled again only with a larger total.
   const resume = page.locator("#resume");
   expect(await resume.isEnabled()).toBe(false);
   await resume.click({ force: true });
@@ -424,7 +424,7 @@ test("stops, and resumes to another total, which its diary is laid out for", asy
   expect(await text("#train-note")).toMatch(/^Done: 50 steps/);
 });
 
-test("leaves everything as it was by a training that is stopped before its first step", async () => {
+test("a training that is stopped before its first step leaves everything as it was", async () => {
   await trainToTheEnd(40);
   await eventually(() => text("#sample-status")).toMatch(/^24 words/);
   const shown = () =>
@@ -446,7 +446,7 @@ test("leaves everything as it was by a training that is stopped before its first
   expect(await text("#layers")).toBe(before[5]);
 });
 
-test("writes words, downloads and takes other words while it trains", async () => {
+test("writes words, downloads, and accepts other words during a training", async () => {
   await page.check("[value=small]");
   await set({ steps: "1000000" });
   await page.click("#train");
@@ -468,12 +468,12 @@ test("writes words, downloads and takes other words while it trains", async () =
   await eventually(() => text("#train-note")).toMatch(/^Stopped at step/);
 });
 
-test("trains and stops by the keyboard alone, held keys included", async () => {
+test("trains and stops with the keyboard alone, also if a key is held", async () => {
   await page.check("[value=small]");
   await set({ steps: "1000000" });
   const focus = () => page.evaluate(() => document.activeElement?.id);
   await page.locator("#train").focus();
-  // Enter is held: its second press is a key repeat.
+  // Enter is held, so its second keydown is a repeat.
   await page.keyboard.down("Enter");
   await eventually(focus).toBe("stop");
   await page.keyboard.down("Enter");
@@ -490,9 +490,9 @@ test("trains and stops by the keyboard alone, held keys included", async () => {
   expect(await page.getByRole("slider", { name: /Step along the word/ }).count()).toBe(1);
 });
 
-test("has the library's own recipe chosen: as many steps as a list needs", async () => {
+test("the default is the library's recipe, with as many steps as the list needs", async () => {
   expect(await page.locator("[name=recipe]:checked").inputValue()).toBe("default");
-  // Words of few letters: any training soon stops improving on them.
+  // Words of few letters, on which any training soon stops improving.
   await page.click("#words-own");
   await page.fill(
     "#words",
@@ -507,7 +507,7 @@ test("has the library's own recipe chosen: as many steps as a list needs", async
   await eventually(() => text("#train-note")).toContain("Loss over all words");
   expect(await text("#train-note")).toMatch(/^Done: [\d,]+ steps .*\d+% of what it writes is in the list\./);
   expect(await page.locator("#resume").isEnabled()).toBe(false);
-  // The focus stays where it was.
+  // The focus has not moved.
   expect(await page.evaluate(() => document.activeElement?.id)).toBe("stop");
 });
 
@@ -557,7 +557,7 @@ test("shows each error where it belongs, and keeps the model", async () => {
   expect(await text("#sample-error")).toBe("");
 });
 
-test("keeps a model as a file that opens in another visit, dropped or chosen, and goes on from it", async () => {
+test("a downloaded model opens in another visit, dropped or chosen, and training goes on from it", async () => {
   await trainToTheEnd(60);
   const download = page.waitForEvent("download");
   await page.click("#download");
@@ -600,7 +600,7 @@ test("shows the surprise of a typed word, its place, and its tree", async () => 
   expect(shares[1]).toBeLessThan(5);
   expect(shares[0]).toBeGreaterThan(shares[1] ?? 0);
 
-  // Folds of 2, 2, 2: a tree of 4 + 2 + 1 nodes, with one new node per level.
+  // The folds 2, 2, 2 give a tree of 4 + 2 + 1 nodes, with one new node per level.
   expect(await page.locator("#tree circle.new").count()).toBe(3);
   expect(await page.locator("#tree circle.shared").count()).toBe(4);
   expect(await text("#tree-text")).toContain("a tree of 7 nodes");
@@ -614,7 +614,7 @@ test("shows the surprise of a typed word, its place, and its tree", async () => 
   await page.keyboard.press("ArrowLeft");
   expect(await text("#tree-text")).toContain("“k” after “xqzvv”");
 
-  // Bars of the likeliest next characters; a press on one goes to it.
+  // Bars show the likeliest next characters, and a click on one appends it.
   await eventually(() => text("#next-text")).toBe("After “xqzvv”:");
   const bars = await page.locator("#next .chance").allTextContents();
   expect(bars).toHaveLength(8);
@@ -629,7 +629,7 @@ test("shows the surprise of a typed word, its place, and its tree", async () => 
   await eventually(() => text("#next-text")).toBe(`After “xqzvv${letters[0]}”:`);
 });
 
-test("takes words of one's own, typed or pasted", async () => {
+test("accepts the visitor's own words, typed or pasted", async () => {
   await page.click("#words-own");
   await page.fill("#words", "abba\nbaab\nab");
   await eventually(() => text("#words-count")).toBe("3 words of 2 different characters.");
@@ -647,7 +647,7 @@ test("takes words of one's own, typed or pasted", async () => {
   expect(await page.locator("#words").inputValue()).toContain(names[4990]);
 });
 
-/** Drops a file of this text on the page. */
+/** Drops a file with this text on the page. */
 const drop = (name: string, content: string) =>
   page.evaluate(
     ({ name, content }) => {
@@ -658,7 +658,7 @@ const drop = (name: string, content: string) =>
     { name, content },
   );
 
-test("asks which column of a dropped table has the words, and trains on none before it is said", async () => {
+test("asks which column of a dropped table has the words, and does not train before the answer", async () => {
   await drop(
     "NAMES.CSV",
     `name,sex,count\n${names
@@ -676,7 +676,7 @@ test("asks which column of a dropped table has the words, and trains on none bef
   await eventually(() => text("#words-count")).toMatch(/^2 words/);
 });
 
-test("on a phone, training without words leads to the words and says so", async () => {
+test("on a phone, Train without words scrolls to the words and shows the error there", async () => {
   await open({ viewport: { width: 375, height: 667 } });
   await page.click("#words-own");
   await page.click("#train");
@@ -686,7 +686,7 @@ test("on a phone, training without words leads to the words and says so", async 
   expect([y >= 0, y + height <= 667]).toEqual([true, true]);
 });
 
-test("has words that run from the right run so everywhere", async () => {
+test("shows right-to-left words from right to left everywhere", async () => {
   await page.click("#words-own");
   await page.fill(
     "#words",
@@ -715,14 +715,14 @@ test("has words that run from the right run so everywhere", async () => {
     "#diary .written .words",
   ])
     expect([selector, await directions(selector)]).toEqual([selector, ["rtl"]]);
-  // The first letter with a direction decides.
+  // The first letter with a direction decides the direction of the word.
   await page.fill("#typed", "emma");
   await eventually(() => page.locator("#tiles .character").allInnerTexts()).toEqual([..."emma", "end"]);
   const drawn = await lefts("#tiles li");
   expect(drawn).toEqual([...drawn].sort((a, b) => a - b));
 });
 
-test("breaks no word where it fits on a line", async () => {
+test("does not break a word that fits on a line", async () => {
   await open({ viewport: { width: 375, height: 667 } });
   await page.click("#words-own");
   await page.fill(
@@ -745,7 +745,7 @@ test("breaks no word where it fits on a line", async () => {
 });
 
 declare global {
-  /** Milliseconds of each long task of the page. */
+  /** Durations of the page's long tasks, ms. */
   var longTasks: number[];
 }
 
@@ -756,7 +756,7 @@ test.each([
     times: 40_000,
   },
   { given: "one line of 33 MB", part: "many words ", times: 3_000_000 },
-])("is never held up for long by $given, dropped or pasted", async ({ part, times }) => {
+])("is never blocked for long by $given, dropped or pasted", async ({ part, times }) => {
   for (const way of ["drop", "paste"]) {
     await open();
     await page.evaluate(
@@ -765,7 +765,7 @@ test.each([
         const data = new DataTransfer();
         if (way === "drop") data.items.add(new File([text], "long.txt"));
         else data.setData("text", text);
-        // The time that the test took to make the text does not count.
+        // Wait, so that the time in which the test made the text does not count.
         await new Promise((resolve) => setTimeout(resolve, 500));
         globalThis.longTasks = [];
         new PerformanceObserver((list) => {
@@ -781,7 +781,7 @@ test.each([
       { part, times, way },
     );
     await eventually(() => text("#words-count")).not.toMatch(/^30,294/);
-    // Four times a list that took 260 to 410 ms in one task: in one task this would be over a second.
+    // A list of a quarter of this size took 260 to 410 ms in one task, so this one would take over a second.
     const longTasks = await page.evaluate(() => globalThis.longTasks);
     expect(longTasks.filter((duration) => duration > 500)).toEqual([]);
   }
@@ -807,7 +807,7 @@ test("axe finds nothing wrong, in light and in dark", async () => {
   }
 });
 
-/** Every control that is in sight, with its place and size in the page. */
+/** Returns every visible control with its position and size in the page. */
 const controls = () =>
   page.evaluate(() =>
     [...document.querySelectorAll("button, input, select, textarea, summary, progress")]
@@ -820,12 +820,12 @@ const controls = () =>
   );
 
 test.each(familyNames.flatMap((family) => [360, 1280].map((width) => ({ family, width }))))(
-  "controls keep their place and size in every state, $width px wide, with the $family fonts",
+  "controls keep their position and size in every state, $width px wide, with the $family fonts",
   async (given) => {
     await open({ viewport: { width: given.width, height: 800 } }, 0, given.family);
     const before = await controls();
     expect(before.length).toBeGreaterThan(30);
-    // Each state of a control, also those that the page has not shown yet.
+    // Set each state of a control, also states that the page has not shown yet.
     for (const state of ["disabled", "aria-disabled", "aria-invalid"]) {
       await page.evaluate((state) => {
         for (const element of document.querySelectorAll("button, input, select, textarea"))
@@ -847,7 +847,7 @@ test.each(familyNames.flatMap((family) => [360, 1280].map((width) => ({ family, 
 test.each(familyNames)(
   "fits a phone, and nothing moves while it trains, with the %s fonts",
   async (family) => {
-    // Late enough that the page is painted without them.
+    // The names arrive so late that the page is painted without them.
     await open({ viewport: { width: 360, height: 740 } }, 500, family);
     const size = () =>
       page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]);

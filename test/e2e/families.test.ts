@@ -1,4 +1,4 @@
-/** The models that read words in the built package: from the call to words, files, storage, and back. */
+/** The models that read words in the built package: training, samples, files, storage. */
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -18,7 +18,7 @@ interface Globals {
   Makemore: typeof Makemore;
   /** Trains. */
   mm: Makemore;
-  /** Gets its models from files. */
+  /** Loads its models from files. */
   loaded: Makemore;
   words: string[];
   model: ModelChoice;
@@ -51,7 +51,7 @@ const models: readonly ModelChoice[] = [
 ];
 
 test.each(models)(
-  "from words to words, a file, the storage, and on as if never stopped: %j",
+  "trains, samples, and resumes from a file and from storage like an unbroken training: %j",
   async (model) => {
     const got = await inPage({ model }, async ({ Makemore, mm, loaded, words, model }) => {
       const bytesOf = async (of: Makemore) => {
@@ -64,7 +64,7 @@ test.each(models)(
         losses: await of.evaluate(),
         next: await of.next("em"),
       });
-      // Without the Transformer's teacher, which fades over the steps of a training, here 6 or 16.
+      // No teacher for the Transformer: it fades over the steps of a training, and here these are 6 or 16.
       const options = {
         model,
         learningRate: 1e-3,
@@ -110,7 +110,7 @@ test.each(models)(
     expect(got.rest).toEqual(got.unbroken.slice(6));
     expect(got.restOfOpened).toEqual(got.unbroken.slice(6));
     expect(got.ends).toEqual([true, true]);
-    // The answers agree with one another.
+    // The answers of the calls agree with each other.
     expect(answers.samples).toHaveLength(20);
     const [emma, a] = answers.scores;
     expect(emma?.surprises.map(({ character }) => character)).toEqual(["e", "m", "m", "a", ""]);
@@ -158,7 +158,7 @@ test.each<[TrainOptions, RegExp]>([
   expect(got.after).toEqual(got.before);
 });
 
-test("a longer word than the model can read is refused by score, and windows by exportONNX", async () => {
+test("score refuses a word that is too long for the model, and exportONNX refuses the window form", async () => {
   const got = await inPage({}, async ({ mm, words, failure }) => {
     await mm.train(words, { model: { type: "gru", embedding: 4, hidden: 4 }, steps: 2 });
     await mm.train(words, { model: { type: "microgpt", contextLength: 16 }, steps: 2 });
@@ -175,7 +175,7 @@ test("a longer word than the model can read is refused by score, and windows by 
   ]);
 });
 
-test("webgpu is tfjs on the GPU, on the minibatches of wasm, and the device says so", async () => {
+test("webgpu trains with tfjs on the GPU, on wasm's minibatches, and `device` says so", async () => {
   const got = await inPage({}, async ({ Makemore, mm, words }) => {
     const options = {
       model: { type: "gru", embedding: 4, hidden: 5 },
@@ -197,7 +197,7 @@ test("webgpu is tfjs on the GPU, on the minibatches of wasm, and the device says
   expect(got.devices).toEqual([got.device]);
   expect(got.notices).toEqual([]);
   expect(got.losses).toHaveLength(3);
-  // Both sum the same numbers, in different orders.
+  // Tolerance: both sum the same numbers in different orders.
   for (const [i, loss] of got.losses.entries())
     expect(Math.abs(loss - (got.expected[i] ?? Number.NaN))).toBeLessThan(1e-4);
 });

@@ -1,4 +1,4 @@
-/** The webgpu engine in the built package: on a software adapter, and when the device goes away. */
+/** The webgpu engine in the built package: on a software adapter, and when the device is lost. */
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
@@ -54,7 +54,7 @@ async function watchDevices(): Promise<void> {
   });
 }
 
-test("trains as the wasm engine does, on the same minibatches, and samples", async () => {
+test("trains like the wasm engine on the same minibatches, and samples", async () => {
   const got = await inPage(async ({ mm, Makemore, names }) => {
     const options = { steps: 40, model: { embedding: 8, hidden: 24 }, batchSize: 16 } as const;
     const { backend, losses, notices } = await mm.train(names, options);
@@ -65,13 +65,13 @@ test("trains as the wasm engine does, on the same minibatches, and samples", asy
   });
   expect(got.backend).toBe("webgpu");
   expect(got.notices).toEqual([]);
-  // Both sum the same numbers in different orders: float32 rounding, amplified over 40 steps.
+  // Tolerance: both sum the same numbers in different orders, and 40 steps amplify the float32 rounding.
   for (const [i, loss] of got.losses.entries())
     expect(Math.abs(loss - (got.wasm[i] ?? 0))).toBeLessThan(1e-4);
   expect(got.samples).toHaveLength(3);
 });
 
-test("a device that is lost in mid-run costs a pause: training goes on, and says so", async () => {
+test("if the device is lost in mid-run, training goes on after a pause, with a notice", async () => {
   await watchDevices();
   const training = inPage(async (globals) => {
     const notices: string[] = [];
@@ -98,7 +98,7 @@ test("a device that is lost in mid-run costs a pause: training goes on, and says
   const got = await training;
   expect(got.step).toBe(900);
   expect(got.count).toBe(900);
-  // An untrained model has 3.3.
+  // The loss of an untrained model is 3.3.
   expect(got.last).toBeLessThan(2.9);
   expect(got.told).toEqual([
     expect.stringMatching(/webgpu engine was lost at step \d+.*went on from step \d+ on webgpu/),
@@ -107,7 +107,7 @@ test("a device that is lost in mid-run costs a pause: training goes on, and says
   expect(got.samples).toHaveLength(2);
 });
 
-test("where every device is lost, the wasm engine ends the training", async () => {
+test("if every device is lost, the wasm engine finishes the training", async () => {
   await watchDevices();
   const training = inPage(async (globals) => {
     const { backend, step, notices } = await globals.mm.train(globals.names, {
@@ -134,7 +134,7 @@ test("where every device is lost, the wasm engine ends the training", async () =
   expect(got.notices.at(-1)).toMatch(/webgpu engine was lost.*went on from step \d+ on wasm/);
 });
 
-test("a training stopped before its first step changes nothing", async () => {
+test("a training that is stopped before its first step changes nothing", async () => {
   const got = await inPage(async ({ mm, names }) => {
     await mm.train(names, { steps: 10, model: { hidden: 16 } });
     const before = { model: mm.model, samples: await mm.sample(5, { seed: 1 }) };
@@ -149,7 +149,7 @@ test("a training stopped before its first step changes nothing", async () => {
   expect(got.after).toEqual(got.before);
 });
 
-test("20 trainings in one page leave as many GPU buffers as one", async () => {
+test("20 trainings in one page leave as many GPU buffers as one training", async () => {
   await page.workers()[0]?.evaluate(() => {
     const alive = new Set<GPUBuffer>();
     const { createBuffer } = GPUDevice.prototype;
@@ -176,7 +176,7 @@ test("20 trainings in one page leave as many GPU buffers as one", async () => {
   expect(await alive()).toBe(afterOne);
 });
 
-test("where no adapter is given, the wasm engine trains, and says so", async () => {
+test("without an adapter the wasm engine trains, with a notice", async () => {
   await page.workers()[0]?.evaluate(() => {
     navigator.gpu.requestAdapter = async () => null;
   });
@@ -188,7 +188,7 @@ test("where no adapter is given, the wasm engine trains, and says so", async () 
   expect(got.notices).toEqual([expect.stringMatching(/webgpu engine cannot run this here/)]);
 });
 
-test("auto takes wasm on a GPU that is slower, because it measures", async () => {
+test("auto measures, and chooses wasm if the GPU is slower", async () => {
   await inPage(async (globals) => {
     globals.auto = new globals.Makemore();
     await globals.auto.sample().catch(() => {});
@@ -224,7 +224,7 @@ test("auto takes wasm on a GPU that is slower, because it measures", async () =>
   expect(webgpu?.msPerStep).toBeGreaterThan(wasm?.msPerStep ?? Number.POSITIVE_INFINITY);
 });
 
-test("auto measures, and never takes a software adapter", async () => {
+test("auto measures, and never chooses a software adapter", async () => {
   const got = await inPage(async ({ Makemore, names }) => {
     const mm = new Makemore();
     const result = await mm.train(names, { steps: 10 });

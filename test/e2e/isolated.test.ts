@@ -1,4 +1,4 @@
-/** A cross-origin-isolated page on a machine with several cores, where ONNX Runtime would take threads. */
+/** A cross-origin isolated page on a machine with several cores, where ONNX Runtime would use threads by default. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,7 +40,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-test("an isolated page samples, scores and evaluates, in one thread", async () => {
+test("an isolated page samples, scores and evaluates in one thread", async () => {
   const page = await browser.newPage();
   await page.goto(server.origin);
   await page.waitForFunction("globalThis.result", undefined, { timeout: 120_000 });
@@ -51,7 +51,7 @@ test("an isolated page samples, scores and evaluates, in one thread", async () =
     scores: [{ word: "emma" }],
     losses: { train: expect.any(Number) },
   });
-  // 24 MB, most of it ONNX Runtime's memory; its binary, 14 MB, is gone once it is compiled.
+  // About 24 MB, mostly ONNX Runtime's memory. Its binary of 14 MB is freed once it is compiled.
   expect(result.bytes).toBeLessThan(32e6);
   expect(page.workers()).toHaveLength(1);
   expect(server.requests.filter((path) => path.endsWith("worker.js"))).toHaveLength(1);

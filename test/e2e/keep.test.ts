@@ -29,8 +29,8 @@ async function workersEnd(): Promise<void> {
   await expect.poll(() => page.workers().length, { timeout: 10_000 }).toBe(0);
 }
 
-test("a training that saves as it goes survives its page, and goes on from there with its words", async () => {
-  // Never ends: the page is reloaded in the middle of it.
+test("a training with saveAs survives a reload, and goes on with its words", async () => {
+  // This training never ends, because the page is reloaded meanwhile.
   const saved = await inPage(async ({ Makemore, words }) => {
     const options = { steps: 10_000_000, model: { hidden: 16 }, keepBest: false, saveAs: "towns" };
     void new Makemore({ backend: "wasm" }).train(words, options);
@@ -58,11 +58,11 @@ test("a training that saves as it goes survives its page, and goes on from there
   await workersEnd();
 });
 
-test("saved, remove and a refused open end their workers and leave the database to others", async () => {
+test("saved, remove and a refused open end their workers and close the database", async () => {
   const got = await inPage(async ({ Makemore }) => {
     const removed = [await Makemore.remove("towns"), await Makemore.remove("towns")];
     const code = await Makemore.open("towns").catch((error) => error.code);
-    // Blocked for as long as any connection is open.
+    // A deletion is blocked as long as any connection is open.
     const deleted = await new Promise((resolve, reject) => {
       const request = indexedDB.deleteDatabase("makemore-web");
       request.onsuccess = () => resolve(true);
@@ -74,12 +74,12 @@ test("saved, remove and a refused open end their workers and leave the database 
   await workersEnd();
 });
 
-test("where the disk is full, a save fails, a training goes on, and what was saved stays", async () => {
-  // Storage of its own, because Chromium remembers for a while how much room there was.
+test("on a full disk save fails, a training goes on, and earlier saved models stay", async () => {
+  // Separate storage, because Chromium caches for a while how much room there was.
   const context = await site.browser.newContext();
   onTestFinished(() => context.close());
   const full = await site.open(context);
-  // More than the small model takes, and less than the large one.
+  // More room than the small model needs, and less than the large one needs.
   const client = await context.newCDPSession(full);
   await client.send("Storage.overrideQuotaForOrigin", { origin: site.server.origin, quotaSize: 1_000_000 });
   const run = async ({ Makemore, words }: Globals) => {

@@ -1,8 +1,8 @@
-/** Memory of the worker with a long list, as the browser measures it. */
+/** The worker's memory with a long list, measured by the browser. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type BuiltSite, isolation, openSite, runInPage } from "./builtSite";
 
-/** Trains on a million words of 3 to 10 letters, then asks the browser what the worker holds. */
+/** Trains on a million words of 3 to 10 letters, then asks the browser for the worker's memory. */
 const script = `
   const mm = new Makemore({ backend: "wasm" });
   let state = 1;
@@ -27,7 +27,7 @@ test("a million words take less than 100 MB in the worker", async () => {
     async ({ result }: { result: { stats: { count: number }; bytes: number } }) => result,
   );
   expect(stats.count).toBe(1_000_000);
-  // It must have measured something: the streams alone are 7.5 MB.
+  // The measurement must include the words: their streams alone are 7.5 MB.
   expect(bytes).toBeGreaterThan(7_500_000);
   expect(bytes).toBeLessThan(100_000_000);
   console.log(`A million words: ${(bytes / 1e6).toFixed(1)} MB in the worker.`);

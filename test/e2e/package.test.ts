@@ -1,4 +1,4 @@
-/** The built package in a real browser, as a page without a bundler uses it. */
+/** The built package in a real browser, used by a page without a bundler. */
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import type { Page } from "playwright";
@@ -15,12 +15,12 @@ const names = readFileSync(new URL("../../demo/words/names.txt", import.meta.url
 let site: BuiltSite;
 let page: Page;
 
-/** What the page under test has on its global object. */
+/** The global variables of the page under test. */
 interface Globals {
   mm: Makemore;
   Makemore: typeof Makemore;
   names: string;
-  /** A settled promise, in a form that can be compared. */
+  /** Returns the error of a promise in a form that can be compared. */
   failure(promise: Promise<unknown>): Promise<{ name: string; code: string; message: string }>;
 }
 
@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => site?.close());
 
-/** The page under test, as its author would write it: no bundler, plain files. */
+/** The script of the page under test, as its author would write it without a bundler. */
 const script = `
   const failure = (promise) => promise.then(
     () => ({ name: "none", code: "none", message: "it did not fail" }),
@@ -47,7 +47,7 @@ afterEach(() => page?.close());
 
 const inPage = <T>(run: (globals: Globals) => Promise<T>) => runInPage(page, run);
 
-test("the main file is small and has no machine learning in it", () => {
+test("the main file is small and contains no machine learning", () => {
   const main = readFileSync(`${dist}index.js`);
   expect(gzipSync(main, { level: 9 }).length).toBeLessThanOrEqual(9 * 1024);
   expect(main.toString()).not.toMatch(/tensorflow|onnx(?!")runtime|WebAssembly\.instantiate/);
@@ -56,7 +56,7 @@ test("the main file is small and has no machine learning in it", () => {
   );
 });
 
-test("from words to new words: train, sample, score, evaluate", async () => {
+test("train, sample, score, evaluate", async () => {
   const got = await inPage(async ({ mm, names }) => {
     const progress: number[] = [];
     const result = await mm.train(names, {
@@ -85,14 +85,14 @@ test("from words to new words: train, sample, score, evaluate", async () => {
   });
   expect(got.progress.at(-1)).toBe(300);
   expect(got.backend).toBe("wasm");
-  // An untrained model is near uniform over 27 symbols: ln 27 = 3.30.
+  // An untrained model is nearly uniform over 27 symbols: ln 27 = 3.30.
   expect(got.first).toBeGreaterThan(3.1);
   expect(got.losses.train).toBeLessThan(2.7);
   expect(got.losses.validation).toBeLessThan(2.9);
   expect(got.samples).toHaveLength(5);
   expect(got.again).toEqual(got.samples);
   expect(got.streamed).toEqual(got.same);
-  // `score` gives the same for this character.
+  // `score` gives the same probability for this character.
   expect(got.next.find(({ character }) => character === "a")?.probability).toBeCloseTo(
     Math.exp(-(got.score?.surprises[3]?.surprise ?? Number.NaN)),
     5,
@@ -105,7 +105,7 @@ test("from words to new words: train, sample, score, evaluate", async () => {
   expect(got.model?.step).toBe(300);
 });
 
-test("ONNX Runtime is not fetched before the first sample, tfjs not at all, and nothing from elsewhere", async () => {
+test("ONNX Runtime is not fetched before the first sample, tfjs never, and nothing from other hosts", async () => {
   const origins = new Set<string>();
   page.context().on("request", (request) => origins.add(new URL(request.url()).origin));
   await inPage(({ mm, names }) => mm.train(names, { steps: 20, model: { hidden: 16 } }));
@@ -115,7 +115,7 @@ test("ONNX Runtime is not fetched before the first sample, tfjs not at all, and 
     "/dist/makemore-web/ort.js",
     "/dist/makemore-web/ort.wasm",
   ]);
-  // The page's thread itself loaded the small main file and nothing else.
+  // The page's own thread loaded only the small main file.
   const loaded = await page.evaluate(() =>
     performance.getEntriesByType("resource").map((entry) => new URL(entry.name).pathname),
   );
@@ -123,7 +123,7 @@ test("ONNX Runtime is not fetched before the first sample, tfjs not at all, and 
   expect([...origins].filter((origin) => origin !== site.server.origin)).toEqual([]);
 });
 
-test("diagnostics come with the progress of each engine, their code is fetched once, and the weights are the same", async () => {
+test("diagnostics come with the progress on each engine, and do not change the losses", async () => {
   const got = await inPage(async ({ Makemore, names }) => {
     const run = async (backend: "wasm" | "webgpu", diagnostics: boolean | { every: number }) => {
       const maker = new Makemore({ backend });
@@ -144,7 +144,7 @@ test("diagnostics come with the progress of each engine, their code is fetched o
     };
   });
   const script = "/dist/makemore-web/diagnostics.js";
-  // Each of the three workers asks once; the browser's cache may answer.
+  // Each of the three workers fetches it once, possibly from the browser's cache.
   expect(site.server.requests.filter((file) => file === script).length).toBeLessThanOrEqual(3);
   expect(site.server.requests).toContain(script);
   expect(got.some.looks[0]?.step).toBe(0);
@@ -153,7 +153,7 @@ test("diagnostics come with the progress of each engine, their code is fetched o
     expect(losses).toEqual(got.plain[i]?.losses);
     expect(looks.map(({ step }) => step)).toEqual([0, 10]);
     for (const [look, { layers, parameters }] of looks.entries()) {
-      // The two engines compute the same, but for rounding.
+      // Tolerance: both engines compute the same, up to rounding.
       const other = got.watched[0]?.looks[look];
       expect(layers.filter((layer) => layer.saturation !== undefined).map(({ layer }) => layer)).toEqual([
         "tanh1",
@@ -171,9 +171,9 @@ test("diagnostics come with the progress of each engine, their code is fetched o
   }
 });
 
-test("a training stopped and resumed, or exported, loaded and resumed, ends as an unbroken one, bit for bit", async () => {
+test("a training that is resumed after a stop, or from a file, equals an unbroken one bit for bit", async () => {
   const got = await inPage(async ({ mm, Makemore, names, failure }) => {
-    // With the last weights: the best ones may be from before the stop, and a file holds one model only.
+    // Keep the last weights: the best ones may be from before the stop, and a file contains only one model.
     const options = { steps: 20_000, model: { embedding: 4, hidden: 8 }, seed: 3, keepBest: false } as const;
     const hash = async (of: Makemore) => {
       const bytes = new Uint8Array(await of.exportONNX());
@@ -219,7 +219,7 @@ test("a training stopped and resumed, or exported, loaded and resumed, ends as a
   expect(got.fromFile).toBe(got.unbroken);
 });
 
-test("calls beyond the first training: beyond its end, after load, of other words, in other forms", async () => {
+test("resume beyond the end and after load, score and evaluate other words, export other forms", async () => {
   const got = await inPage(async ({ mm, Makemore, names, failure }) => {
     const tooEarly = await failure(mm.resume());
     await mm.train(names, { steps: 20, model: { embedding: 4, hidden: 8 } });
@@ -260,7 +260,7 @@ test("calls beyond the first training: beyond its end, after load, of other word
   expect(got.sizes[0]).toBeLessThan(got.sizes[1] ?? 0);
 });
 
-test("a callback that throws ends the training with what it threw, and a signal ends a sample", async () => {
+test("if onProgress throws, train rejects with the same error; a signal ends a sample", async () => {
   const got = await inPage(async ({ mm, names, failure }) => {
     const options = { steps: 1_000_000, model: { embedding: 4, hidden: 8 } } as const;
     const thrown = await failure(
@@ -273,7 +273,7 @@ test("a callback that throws ends the training with what it threw, and a signal 
     );
     const step = mm.model?.step;
     const controller = new AbortController();
-    // More words than it can find in that time.
+    // More words than can be found before the abort.
     const sampling = failure(mm.sample(1_000_000, { unique: true, signal: controller.signal }));
     setTimeout(() => controller.abort(new Error("too many")), 100);
     return { thrown, step, sampling: await sampling, after: await mm.sample(2) };
@@ -285,7 +285,7 @@ test("a callback that throws ends the training with what it threw, and a signal 
   expect(got.after).toHaveLength(2);
 });
 
-test("while a training runs: samples come, a second one is refused, and so is load", async () => {
+test("during a training, sample works; a second training and load are refused", async () => {
   const got = await inPage(async ({ mm, names, failure }) => {
     const file = await (async () => {
       await mm.train(names, { steps: 5, model: { hidden: 16 } });
@@ -307,7 +307,7 @@ test("while a training runs: samples come, a second one is refused, and so is lo
   expect(got.end.message).toBe("enough");
 });
 
-test("files, buffers, words and signals of an iframe are taken for what they are", async () => {
+test("files, buffers, words and signals of an iframe are accepted", async () => {
   const got = await inPage(async ({ mm, Makemore, names, failure }) => {
     const frame = document.createElement("iframe");
     document.body.append(frame);
@@ -345,7 +345,7 @@ test("files, buffers, words and signals of an iframe are taken for what they are
   expect(got.rejects).toBe("enough");
 });
 
-test("stop ends a training with its result so far: at once, in the middle, twice, and resume goes on", async () => {
+test("stop ends a training with its result so far: at once, in the middle, or twice; resume goes on", async () => {
   const got = await inPage(async ({ mm, names }) => {
     const options = { steps: 1_000_000, model: { hidden: 16 } } as const;
     mm.stop();
@@ -376,7 +376,7 @@ test("stop ends a training with its result so far: at once, in the middle, twice
   expect(rest).toMatchObject({ losses: 5, stopped: false });
 });
 
-test("a file and a list of words after a reload: novel works, and every sampled word can be scored", async () => {
+test("after a reload, a file with its list of words samples novel words, and can score each", async () => {
   const got = await inPage(async ({ mm, Makemore, names }) => {
     await mm.train(names, { steps: 300, model: { embedding: 10, hidden: 32 } });
     const file = await mm.exportONNX();
@@ -397,7 +397,7 @@ test("a file and a list of words after a reload: novel works, and every sampled 
   expect(got.scores).toBe(200);
 });
 
-test("words fulfil conditions, in one call and as a stream, also of a model that reads words", async () => {
+test("words fulfil conditions, in one call and as a stream, also with a model that reads words", async () => {
   const got = await inPage(async ({ mm, Makemore, names, failure }) => {
     await mm.train(names, { steps: 300, model: { embedding: 10, hidden: 32 } });
     const conditions = { suffix: "ova", avoid: ["k", "nn"], pattern: /^[a-m]/g, seed: 1 };
@@ -426,7 +426,7 @@ test("words fulfil conditions, in one call and as a stream, also of a model that
   for (const word of got.read) expect(word).toMatch(/^(?!.*q).*zz/);
 });
 
-test("bad input gets one clear error, and the model stays as it was", async () => {
+test("bad input gives one clear error, and the model stays as it was", async () => {
   const got = await inPage(async ({ mm, names, failure }) => {
     const early = await failure(mm.sample());
     await mm.train(names, { steps: 30, model: { hidden: 16 }, keepBest: false });
@@ -494,7 +494,7 @@ test("bad input gets one clear error, and the model stays as it was", async () =
   expect(got.step).toBe(30);
 });
 
-test("a learning rate that blows up ends in DIVERGED, and the model before it stays", async () => {
+test("a learning rate that is far too high ends in DIVERGED, and the model before it stays", async () => {
   const got = await inPage(async ({ mm, names, failure }) => {
     const model = [
       { type: "Embedding", dimensions: 8 },
@@ -508,7 +508,7 @@ test("a learning rate that blows up ends in DIVERGED, and the model before it st
   expect(got.samples).toHaveLength(2);
 });
 
-test("a list of layers that the fast engines do not cover trains on tfjs by itself", async () => {
+test("a list of layers that the fast engines do not support trains on tfjs automatically", async () => {
   const got = await inPage(async ({ mm, names }) => {
     const { backend, notices, losses } = await mm.train(names, {
       steps: 20,
@@ -530,7 +530,7 @@ test("a list of layers that the fast engines do not cover trains on tfjs by itse
   expect(got.samples).toHaveLength(2);
 });
 
-test("a worker file that is missing ends in LOAD_FAILED with its URL", async () => {
+test("a missing worker file gives LOAD_FAILED with its URL", async () => {
   const got = await inPage(async ({ Makemore, failure }) =>
     failure(new Makemore({ workerURL: "/missing/worker.js" }).sample()),
   );
@@ -541,7 +541,7 @@ test("a worker file that is missing ends in LOAD_FAILED with its URL", async () 
   });
 });
 
-test("files of the worker that are missing end in LOAD_FAILED with their URL, and training goes on without them", async () => {
+test("a missing file of the worker gives LOAD_FAILED with its URL, and training works without it", async () => {
   const got = await inPage(async ({ Makemore, names, failure }) => {
     const mm = new Makemore({
       backend: "wasm",
@@ -559,7 +559,7 @@ test("files of the worker that are missing end in LOAD_FAILED with their URL, an
   });
 });
 
-test("a file that did not arrive is asked for again by the next call", async () => {
+test("a file that failed to load is fetched again by the next call", async () => {
   await page.route("**/ort.js", (route) => route.abort(), { times: 1 });
   const got = await inPage(async ({ mm, names, failure }) => {
     await mm.train(names, { steps: 5, model: { hidden: 16 } });
@@ -604,7 +604,7 @@ test.each([
   expect(page.workers()).toHaveLength(1);
 });
 
-test("in a sandboxed frame, which has no origin, no storage and no locks, it works all the same", async () => {
+test("it works in a sandboxed frame, which has no origin, no storage and no locks", async () => {
   const elsewhere = await serve({ "/dist/": dist }, { "access-control-allow-origin": "*" });
   onTestFinished(() => elsewhere.close());
   const program = `
@@ -628,7 +628,7 @@ test("in a sandboxed frame, which has no origin, no storage and no locks, it wor
   expect(samples).toEqual([expect.any(String), expect.any(String)]);
 });
 
-test("dispose ends the worker, and an instance that was never used has none", async () => {
+test("dispose ends the worker, and an unused instance has none", async () => {
   await inPage(async ({ mm, names, Makemore }) => {
     new Makemore();
     await mm.train(names, { steps: 5, model: { hidden: 16 } });

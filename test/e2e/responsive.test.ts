@@ -1,27 +1,27 @@
-/** Long lists: the page's thread stays free, calls end soon after their signal, short calls overtake long ones. */
+/** Long lists: the page's thread stays free, calls end soon after their signal, and short calls overtake long ones. */
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Makemore } from "../../src";
 import { type BuiltSite, openSite, runInPage } from "./builtSite";
 
-/** What the page under test has on its global object. */
+/** The global variables of the page under test. */
 interface Globals {
   mm: Makemore;
   Makemore: typeof Makemore;
-  /** A million words of 3 to 10 letters, one per line; the same as a list; as the first column of a CSV text. */
+  /** A million words of 3 to 10 letters: one per line, as a list, and as the first column of a CSV text. */
   text: string;
   list: string[];
   csv: string;
-  /** A model of 4 million parameters, whose file has 52 MB with the optimiser's state; and that file. */
+  /** A model of 4 million parameters, and its file, which has 52 MB with the optimiser's state. */
   large: Makemore;
   file: Uint8Array;
   /**
    * Aborts a call after some time.
    *
-   * @returns milliseconds that it goes on after that; Infinity if it ended before
+   * @returns milliseconds from the abort to the end of the call; Infinity if it ended before the abort
    */
   endsAfter(call: (signal: AbortSignal) => Promise<unknown>, delay: number): Promise<number>;
-  /** Milliseconds until a call has ended. */
+  /** Returns the milliseconds until a call has ended. */
   duration(call: () => Promise<unknown>): Promise<number>;
 }
 
@@ -78,8 +78,8 @@ interface TraceEvent {
 }
 
 /**
- * The longest task of the page's thread while it runs a function, ms of CPU time: a busy machine makes a task wait,
- * but not work for longer.
+ * Returns the longest task of the page's thread while it runs a function, in ms of CPU time. On a busy machine a task
+ * waits longer, but its CPU time stays the same.
  */
 async function longestTask(run: (globals: Globals) => Promise<unknown>): Promise<number> {
   await site.browser.startTracing(page, { categories: ["toplevel"] });
@@ -92,18 +92,18 @@ async function longestTask(run: (globals: Globals) => Promise<unknown>): Promise
   const isMain = new Set(mains.map(thread));
   const times = trace.traceEvents
     .filter((event) => event.name === "ThreadControllerImpl::RunTask" && isMain.has(thread(event)))
-    // A task that began before the trace has none.
+    // A task that began before the trace has no CPU time.
     .flatMap(({ tdur }) => tdur ?? []);
   expect(times.length).toBeGreaterThan(0);
   return times.reduce((a, b) => Math.max(a, b), 0) / 1000;
 }
 
-/** What a browser calls a long task, ms. */
+/** Duration from which browsers call a task long, ms. */
 const LONG = 50;
-/** The promise, ms of wall time; where it was measured, calls ended after 30 and the others took 150. */
+/** Allowed wall time, ms. In our measurements calls ended 30 ms after their signal, and short calls took 150 ms. */
 const SOON = 1000;
 
-test("the measure of long tasks sees one", async () => {
+test("longestTask finds a long task", async () => {
   const hold = async () => {
     const end = performance.now() + 500;
     while (performance.now() < end);
@@ -139,7 +139,7 @@ test.each<[name: string, run: (globals: Globals) => Promise<unknown>]>([
   expect(longest).toBeLessThan(LONG);
 });
 
-test("every call ends soon after its signal, the worker is free soon after, and short calls pass long ones", async () => {
+test("calls end soon after their signal, the worker is free soon, and short calls overtake long ones", async () => {
   const { ends, free, short } = await inPage(async (globals) => {
     const { Makemore, text, csv, file, large, endsAfter, duration } = globals;
     const mm = new Makemore({ backend: "wasm" });
@@ -193,7 +193,7 @@ test("every call ends soon after its signal, the worker is free soon after, and 
       export: (signal?: AbortSignal) => large.exportONNX({ signal }),
       load: (signal?: AbortSignal) => large.load(file, { signal }),
     };
-    // In the middle of the call on any machine.
+    // A delay that is in the middle of the call on any machine.
     for (const [name, call] of Object.entries(files))
       await abort(name, large, call, (await duration(call)) / 4);
     return { ends, free, short };
