@@ -4,7 +4,7 @@ import { nameOf } from "./names.js";
 const world = document.querySelector("input");
 const list = document.querySelector("ol");
 
-/** Shows the eight villagers of the world that is typed in. */
+/** Shows the eight villagers of the world whose name is typed in. */
 async function showVillage() {
   const ids = Array.from({ length: 8 }, (_, i) => `${world.value}/villager/${i}`);
   const names = await Promise.all(ids.map((id) => nameOf(Makemore, id)));

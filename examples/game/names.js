@@ -13,14 +13,14 @@ varenith vaelin yavanna yraelin zaelith`
 
 let model;
 
-/** The name of a character, by any text that is its own. */
+/** Returns the name of a character. `id` is any text that no other character has. */
 export async function nameOf(Makemore, id) {
   model ??= train(Makemore);
   const [name] = await (await model).sample(1, { seed: id, minLength: 4, maxLength: 9, novel: NAMES });
   return name[0].toUpperCase() + name.slice(1);
 }
 
-/** About a second, once; a seed and a backend, so that every player gets the same names. */
+/** Trains once, for about a second. The seed and the backend are fixed, so that every player gets the same names. */
 async function train(Makemore) {
   const maker = new Makemore({ backend: "wasm" });
   await maker.train(NAMES, { model: { embedding: 8, hidden: 32 }, steps: 400, seed: 1 });

@@ -3,7 +3,7 @@ import towns from "./towns.txt?raw";
 
 const status = document.querySelector("[role=status]");
 
-/** The model of the last visit, or a new one, which is saved as it trains. */
+/** Returns the model of the last visit, or trains a new one and saves it meanwhile. */
 async function openModel() {
   const saved = await Makemore.saved();
   if (saved.some(({ name }) => name === "towns")) {

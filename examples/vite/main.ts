@@ -15,7 +15,7 @@ function show(words: string[]) {
   list.replaceChildren(...items);
 }
 
-/** Trains until the end or until the signal aborts, and shows what the model writes. */
+/** Trains until the end or until the signal aborts, and shows the model's words. */
 async function train(signal: AbortSignal) {
   try {
     await mm.train(towns, {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { all, expectScenario, fenced, host, install } from "./consumer";
 
-test.runIf(all)("Angular, dev and build, with the folder copied as docs/bundlers.md has it", async () => {
+test.runIf(all)("Angular, dev and build, with the folder copied as docs/bundlers.md says", async () => {
   const app = await install("angular");
   const [documented = ""] = await fenced("docs/bundlers.md", "json", "Angular");
   const configuration = JSON.parse(await readFile(join(app.folder, "angular.json"), "utf8"));

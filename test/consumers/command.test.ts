@@ -1,4 +1,4 @@
-/** `makemore-web` as a terminal runs it: the packed command, installed, as a child process. */
+/** The command `makemore-web`, installed from the package and run as a child process. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
@@ -33,7 +33,7 @@ async function run(args: string[], input = "") {
   return { output, errors, code };
 }
 
-test("prints samples as makemore.py does, and saves the model", async () => {
+test("prints samples like makemore.py, and saves the model", async () => {
   const { output, code } = await run([
     "names.txt",
     ...["--type", "mlp", "--steps", "3000", "--seed", "7", "-n", "300", "-o", "names.onnx"],
@@ -82,7 +82,7 @@ test("prints words that fulfil conditions", async () => {
   });
 });
 
-test("reads a pipe; --quiet prints the words and nothing else", async () => {
+test("reads a pipe; --quiet prints only the words", async () => {
   const { output, errors, code } = await run(
     ["-", ...small, "--steps", "20", "-n", "3", "--quiet", "--type", "wavenet"],
     words,
@@ -93,7 +93,7 @@ test("reads a pipe; --quiet prints the words and nothing else", async () => {
 
 test("a terminal shows a bar with live samples; Ctrl+C saves, and --resume goes on", async () => {
   const command = ["node_modules/.bin/makemore-web", "names.txt", ...small, "-o", "stopped.onnx"];
-  // util-linux's `script` gives it a terminal.
+  // util-linux's `script` runs the command in a terminal.
   const child = start("script", [
     "-qefc",
     ["stty cols 100 rows 30;", ...command, "--steps", "10000000"].join(" "),
@@ -103,7 +103,7 @@ test("a terminal shows a bar with live samples; Ctrl+C saves, and --resume goes 
   let pressed = false;
   child.stdout.on("data", (chunk) => {
     screen += chunk;
-    // A sample below the bar. Once: a second Ctrl+C would end it unsaved.
+    // Press Ctrl+C at the first sample below the bar, and only once: a second Ctrl+C would end it without saving.
     if (
       !pressed &&
       /░ [\d,]+\/10,000,000 {2}loss \d\.\d{4} {2}\d+ s left\r?\n[^\n]*[a-z]{2} {2}[a-z]/.test(screen)

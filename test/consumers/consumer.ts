@@ -1,7 +1,7 @@
 /**
  * Helpers of the consumer tests. Each consumer is a small app in apps/, written as a user would write it. A test installs
- * it with the packed package, builds it with its own tool, serves it from a plain file server, and
- * drives it in a browser until `scenario` has left its outcome.
+ * it with the packed package, builds it with its own tool, serves it from a plain file server, and opens it in a
+ * browser. The app runs `scenario`, and the test checks the outcome.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -26,7 +26,7 @@ export const words = (await readFile(`${root}demo/words/names.txt`, "utf8"))
   .slice(0, 400)
   .join("\n");
 
-/** Variables that npm, Vite and Vitest set for this process; with them, tools would build in test mode. */
+/** Environment variables that npm, Vite and Vitest set. They are removed, so that tools do not build in test mode. */
 const ours = /^(npm_.*|VITEST.*|NODE_ENV|TEST|MODE|DEV|PROD|SSR|BASE_URL)$/;
 
 const env = {
@@ -41,8 +41,8 @@ const env = {
 };
 
 /**
- * Seconds after which a tool counts as hanging. Two of these, two attempts to start and a scenario take less
- * than the limits of vitest.config.ts, so that a failure shows the tool's output.
+ * Seconds after which a tool counts as hanging. Two tools, two attempts to start a server and a scenario take less
+ * time than the limits of vitest.config.ts, so a failure shows the tool's output.
  */
 const RUN_SECONDS = 180;
 /** Seconds after which a server that does not answer counts as failed. */
@@ -54,17 +54,17 @@ export interface Consumer {
   /** Runs a shell command in the app's folder; rejects with its output if it fails. */
   run(command: string): Promise<void>;
   /**
-   * Runs a command that serves on the `port` it is given, for as long as the test takes; gives its URL.
+   * Runs a command that serves on the given `port` until the test ends. Returns the page's URL.
    *
-   * @param path of the page, without the first slash
+   * @param path the page's path without the first slash
    */
   start(command: (port: number) => string, path?: string): Promise<string>;
 }
 
 interface Installation {
-  /** The app's folder with the main file, where the scenario goes. Default: `src`. */
+  /** The app's folder with the main file, into which the scenario is copied. Default: `src`. */
   sources?: string;
-  /** Versions by package, in place of those in the app's package.json. */
+  /** Versions by package, which replace those in the app's package.json. */
   versions?: Record<string, string>;
 }
 
@@ -86,8 +86,8 @@ export async function install(
 }
 
 /**
- * Installs a program of examples/ as in a clone, where it depends on a folder outside of its own. That folder is the
- * packed package's here.
+ * Installs a program of examples/ as in a clone, where it depends on the package's folder by a relative path. Here that
+ * folder has the packed package.
  */
 export function installExample(name: string): Promise<Consumer> {
   return installFrom(`${root}examples/${name}`, [], async (folder) => {
@@ -101,8 +101,8 @@ export function installExample(name: string): Promise<Consumer> {
 /**
  * Installs a copy of a folder.
  *
- * @param added packages to add to those of its package.json
- * @param prepare changes the copy before
+ * @param added packages to add to its package.json
+ * @param prepare changes the copy before it is installed
  */
 async function installFrom(
   original: string,
@@ -140,7 +140,7 @@ async function installFrom(
         const what = server.running() ? `did not answer in ${START_SECONDS} s` : "ended";
         throw new Error(`${name}: \`${command(port)}\` ${what}.\n${server.output()}`);
       };
-      // Something else may take the port before the tool does.
+      // Try again once, because another process may take the port before the tool does.
       return attempt().catch(attempt);
     },
   };
@@ -149,19 +149,19 @@ async function installFrom(
   return consumer;
 }
 
-/** A shell command that runs. */
+/** A running shell command. */
 interface Running {
   /** Its output so far. */
   output(): string;
   running(): boolean;
   /** Its exit code, or null and the signal that ended it. */
   readonly ended: Promise<[code: number | null, signal: string | null]>;
-  /** Ends it and the processes that it started. */
+  /** Ends the command and the processes that it started. */
   kill(): void;
 }
 
 function launch(command: string, folder: string): Running {
-  // Detached, in a process group of its own: ending the shell does not end the tools that it started.
+  // Detached, so that it has its own process group: ending only the shell would not end the tools that it started.
   const child = spawn(command, {
     cwd: folder,
     env,
@@ -185,15 +185,15 @@ function launch(command: string, folder: string): Running {
   };
 }
 
-/** The commands under a heading of docs/bundlers.md, as a reader would copy them. */
+/** Returns the commands under a heading of docs/bundlers.md, as a reader would copy them. */
 export async function documentedCommand(heading: string): Promise<string> {
   return (await fenced("docs/bundlers.md", "sh", heading)).join("").trim();
 }
 
 /**
- * The fenced blocks of a Markdown file in one language.
+ * Returns the fenced blocks of a Markdown file in one language.
  *
- * @param heading only those under this heading
+ * @param heading if given, only the blocks under this heading
  */
 export async function fenced(file: string, language: string, heading?: string): Promise<string[]> {
   let text = await readFile(root + file, "utf8");
@@ -204,7 +204,7 @@ export async function fenced(file: string, language: string, heading?: string): 
   return blocks.map((block) => block[1] ?? "");
 }
 
-/** The numbers in the row of a Markdown table that has `name` in its first cell. */
+/** Returns the numbers in the row of a Markdown table whose first cell is `name`. */
 export async function markdownTable(file: string, name: string): Promise<number[]> {
   const row =
     (await readFile(root + file, "utf8")).match(
@@ -213,14 +213,14 @@ export async function markdownTable(file: string, name: string): Promise<number[
   return (row.match(/[\d,]+/g) ?? []).map((number) => Number(number.replaceAll(",", "")));
 }
 
-/** Serves folders, until the test is finished. */
+/** Serves folders until the test ends. */
 export async function host(...[folders, headers, pages]: Parameters<typeof serve>): Promise<StaticServer> {
   const server = await serve(folders, headers, pages);
   onTestFinished(() => server.close());
   return server;
 }
 
-/** A folder with the scenario, its words, and a main file that says `main`. */
+/** Makes a folder with the scenario, its words, and a main file with this text. */
 export async function scenarioFolder(main: string): Promise<string> {
   const folder = await mkdtemp(join(inject("folder"), "page-"));
   await addScenario(folder);
@@ -239,11 +239,10 @@ afterAll(async () => {
 });
 
 /**
- * A page in Chromium, until the test is finished. Without `gpu` there is no WebGPU, so that
- * tfjs runs on its WebAssembly.
+ * Opens a page in Chromium until the test ends. Without `gpu` it has no WebGPU, so tfjs runs on its WebAssembly.
  *
- * @param profile on disk, as visitors have. In memory, as in a private window, a file as large as ort.wasm is
- *   not cached
+ * @param profile whether the browser's profile is on disk, as visitors have it. A profile in memory, as in a private
+ *   window, does not cache a file as large as ort.wasm
  */
 export async function openPage({ gpu = false, profile = false } = {}): Promise<Page> {
   const args = chromiumArgs.filter((arg) => gpu || !arg.includes("webgpu"));
@@ -272,19 +271,18 @@ export async function expectScenario(url: string): Promise<Page> {
   return page;
 }
 
-/** The outcome that a page's scenario left. */
+/** Waits for the outcome of a page's scenario. */
 export function outcome(page: Page, log: string[] = []): Promise<object> {
   return poll(() => page.evaluate<object | undefined>(() => Reflect.get(globalThis, "outcome")), log);
 }
 
 /**
- * Asks again until there is an answer: playwright's own `waitForFunction` is refused by a
- * Content-Security-Policy.
+ * Asks again until there is an answer. A Content-Security-Policy would refuse playwright's own `waitForFunction`.
  */
 export async function poll<T>(ask: () => Promise<T>, log: string[] = []): Promise<NonNullable<T>> {
   for (let i = 0; i < 900; i++) {
     const answer = await ask().catch((error) => {
-      // The page is reloading: Vite does so once it knows the app's imports.
+      // The page is reloading. Vite reloads it once it knows the app's imports.
       if (!String(error).includes("Execution context was destroyed")) throw error;
     });
     if (answer !== undefined && answer !== null) return answer;
@@ -293,7 +291,7 @@ export async function poll<T>(ask: () => Promise<T>, log: string[] = []): Promis
   throw new Error(`No answer in 90 seconds. The console says:\n${log.join("\n")}`);
 }
 
-/** Checks that the training learned, that samples came, that the file gave them again, and that tfjs ran. */
+/** Checks that training lowered the loss, that the exported file gives the same samples, and that tfjs trained too. */
 export function expectOutcome(outcome: unknown, log: string[] = []): void {
   expect(outcome, log.join("\n")).toMatchObject({
     step: 200,
@@ -309,7 +307,7 @@ export function expectOutcome(outcome: unknown, log: string[] = []): void {
     tfjs: { losses: number[] };
   };
   expect(losses).toHaveLength(200);
-  // An untrained model is near uniform over 27 symbols: ln 27 = 3.30.
+  // An untrained model is nearly uniform over 27 symbols: ln 27 = 3.30.
   expect(losses[0]).toBeGreaterThan(3);
   expect(losses.slice(-20).reduce((a, b) => a + b) / 20).toBeLessThan(2.8);
   expect(again).toEqual(samples);
@@ -317,7 +315,7 @@ export function expectOutcome(outcome: unknown, log: string[] = []): void {
   expect(tfjs.losses[0]).toBeCloseTo(losses[0] ?? 0, 4);
 }
 
-/** A port that nothing listens on now. */
+/** Returns a free port. */
 export async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((resolve) => probe.listen(0, "localhost", resolve));

@@ -1,6 +1,6 @@
 /**
- * `<makemore-words>` in Chromium from the packed files, without a bundler and under the Content-Security-Policy of
- * docs/bundlers.md, as docs/element.md has it.
+ * `<makemore-words>` in Chromium, as docs/element.md shows it: from the packed files, without a bundler, and under the
+ * Content-Security-Policy of docs/bundlers.md.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { fenced, host, openPage, poll, words } from "./consumer";
 
 const csp = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 
-test("element: trains on its list, samples on a click, moves, and comes from the storage at the next visit", async () => {
+test("element: trains on its list, samples on a click, can be moved, and uses its saved model after a reload", async () => {
   const [script = "", markup = ""] = await fenced("docs/element.md", "html");
   expect(script).toMatch(/^<script type="module" src="\/makemore-web\/element\.js"><\/script>\n$/);
   expect(markup).toMatch(/^<makemore-words list="towns\.txt" count="10"/);
@@ -36,11 +36,11 @@ test("element: trains on its list, samples on a click, moves, and comes from the
     const found = await page.locator("makemore-words li").allTextContents();
     return found.length === 10 && (await page.getByRole("button").isVisible()) ? found : undefined;
   };
-  // Playwright looks into open shadow trees.
+  // Playwright's locators search open shadow trees too.
   const first = await poll(shown, problems);
   for (const word of first) expect(word).toMatch(/^[a-z]+$/);
   expect(new Set(first).size).toBe(10);
-  // The style sheet is there, although the policy allows none inline.
+  // The style sheet applies, although the policy allows no inline styles.
   expect(
     await page.locator("makemore-words ul").evaluate((list) => getComputedStyle(list).listStyleType),
   ).toBe("none");
@@ -55,7 +55,7 @@ test("element: trains on its list, samples on a click, moves, and comes from the
   expect(await shown()).toEqual(second);
   expect(page.workers()).toHaveLength(1);
 
-  // The save is written when it is listed.
+  // Wait until the saved model is listed, which means that it was written.
   await poll(() =>
     page.evaluate(
       '(async () => { const { Makemore } = await import("/makemore-web/index.js"); return (await Makemore.saved()).find(({ name }) => name === "towns") })()',
@@ -72,14 +72,14 @@ test("element: trains on its list, samples on a click, moves, and comes from the
   expect(problems).toEqual([]);
 });
 
-test("element: less than 4 KB gzipped beside the main file, and it imports nothing else", () => {
+test("element: it has less than 4 KB gzipped, and imports only the main file", () => {
   const code = readFileSync(join(inject("packed"), "dist/element.js"));
   expect(gzipSync(code, { level: 9 }).length).toBeLessThan(4000);
   const imported = [...code.toString().matchAll(/(?:from|import\(?)\s*"([^"]+)"/g)].map((match) => match[1]);
   expect(imported).toEqual(["./index.js"]);
 });
 
-test("element: a server imports it, and nothing happens", () => {
+test("element: importing it on a server does nothing", () => {
   const program = `
     const { MakemoreWords } = await import(${JSON.stringify(join(inject("packed"), "dist/element.js"))});
     console.log(typeof MakemoreWords);`;

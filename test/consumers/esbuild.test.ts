@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { documentedCommand, expectScenario, host, install, openPage, outcome } from "./consumer";
 
-test("esbuild, as docs/bundlers.md has it; as a classic script with assetsURL, and not without", async () => {
+test("esbuild, as docs/bundlers.md says; a classic script needs assetsURL", async () => {
   const app = await install("esbuild");
   await app.run(await documentedCommand("esbuild"));
   await app.run("cp index.html classic.html dist/");

@@ -1,4 +1,4 @@
-/** The programs of examples/, each installed with the packed package and used as its README says. */
+/** Installs each program of examples/ with the packed package, and uses it as its README says. */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { copyFile } from "node:fs/promises";
@@ -10,7 +10,7 @@ import { type Consumer, host, installExample, openPage, poll } from "./consumer"
 const folder = fileURLToPath(new URL("../../examples/", import.meta.url));
 const names = fileURLToPath(new URL("../../demo/words/names.txt", import.meta.url));
 
-test("examples: each has its row in the table, and its lists are those of bench/words", () => {
+test("examples: the table has a row for each, and their lists equal those of bench/words", () => {
   const table = readFileSync(join(folder, "README.md"), "utf8");
   const examples = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   expect(examples.length).toBeGreaterThan(10);
@@ -29,7 +29,7 @@ async function startExample(app: Consumer) {
   const problems: string[] = [];
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   page.on("pageerror", (error) => problems.push(String(error)));
-  // Browsers ask for an icon, which no example has.
+  // Answer the browser's request for an icon, because no example has one.
   await page.route("**/favicon.ico", (route) => route.fulfill({ body: "" }));
   await page.goto(await app.start((port) => `npm start -- --port ${port}`));
   const words = (least: number) =>
@@ -41,7 +41,7 @@ async function startExample(app: Consumer) {
 }
 
 test.each(["vite", "react", "vue", "svelte"])(
-  "examples: %s: words stream in while it trains, new ones come after a stop, and it leaves no worker",
+  "examples: %s: words stream in during the training, new ones come after a stop, and no worker is left",
   async (name) => {
     const app = await installExample(name);
     await app.run("npm run build");
@@ -78,7 +78,7 @@ test.each(["vite", "react", "vue", "svelte"])(
   },
 );
 
-test("examples: the element shows ten new towns, without a script of the page", async () => {
+test("examples: the element shows ten new towns without a script", async () => {
   const app = await installExample("element");
   const { page, problems, words } = await startExample(app);
   const more = page.getByRole("button", { name: "More" });
@@ -91,7 +91,7 @@ test("examples: the element shows ten new towns, without a script of the page", 
   expect(problems).toEqual([]);
 });
 
-test("examples: Node trains, prints new towns and writes a file, from which Python samples", async () => {
+test("examples: Node trains, prints new towns and writes a file; Python samples from the file", async () => {
   const app = await installExample("node");
   const run = (command: string, ...args: string[]) =>
     execFileSync(command, args, { cwd: app.folder, encoding: "utf8", timeout: 120_000 })
@@ -103,12 +103,12 @@ test("examples: Node trains, prints new towns and writes a file, from which Pyth
       encoding: "utf8",
       env: { ...process.env, ...(path ? { PYTHONPATH: path } : {}) },
     });
-  // Debian has no onnxruntime; test/python has one over the C library of onnxruntime-node.
+  // Debian has no package for onnxruntime. test/python has a small one, which calls onnxruntime-node's C library.
   const sampled = python(["examples/python/sample.py", join(app.folder, "towns.onnx"), "5"], "test/python");
   expect(sampled.trimEnd().split("\n")).toHaveLength(5);
 });
 
-test("examples: the page without a bundler trains at a click", async () => {
+test("examples: the page without a bundler trains after a click", async () => {
   const app = await installExample("vanilla");
   const page = await openPage();
   await page.goto((await host({ "/": app.folder })).origin);

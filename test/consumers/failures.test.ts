@@ -1,4 +1,4 @@
-/** Every way in which a file fails to load ends in a MakemoreError that names its URL and the fix. */
+/** If a file fails to load for any reason, the call rejects with a MakemoreError that names its URL and the fix. */
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, inject, test } from "vitest";
@@ -8,13 +8,13 @@ const inDist = (file: string) => `/dist/makemore-web/${file}`;
 
 /** What is wrong with a site. */
 interface Fault {
-  /** A file that is answered with status 404. */
+  /** A file that the server answers with status 404. */
   missing?: string;
-  /** A file that is answered with an HTML page and status 200, as many hosts do for a missing file. */
+  /** A file that the server answers with an HTML page and status 200, as many hosts do for a missing file. */
   html?: string;
   /** The Content-Security-Policy of every response. */
   csp?: string;
-  /** A global that is deleted in the worker before its script runs. */
+  /** A global variable to delete in the worker before its script runs. */
   without?: string;
   /** Options of the `Makemore`. */
   options?: { backend?: "wasm" | "tfjs"; assetsURL?: string };
@@ -22,7 +22,7 @@ interface Fault {
   diagnostics?: boolean;
 }
 
-/** The outcome of a page of such a site, which trains, and samples if it gets that far. */
+/** Opens a page of such a site, which trains and samples, and returns the error. */
 async function failure({
   missing,
   html,
@@ -62,7 +62,7 @@ async function failure({
   return message.replaceAll(site.origin, "");
 }
 
-/** @param message pattern of the reason and the fix */
+/** @param message pattern for the reason and the fix */
 function expectFailure(got: string, code: "LOAD_FAILED" | "UNSUPPORTED", url: string, message: RegExp): void {
   expect(got).toMatch(new RegExp(`^MakemoreError ${code}: `));
   expect(got).toContain(url);
@@ -125,7 +125,7 @@ test.each<[string, Fault, Parameters<typeof expectFailure>[1], string, RegExp]>(
   expectFailure(await failure(fault), code, url, message);
 });
 
-test("load failure: a .wasm under the wrong type is none, because its bytes are what counts", async () => {
+test("load failure: a .wasm file with a wrong Content-Type loads, because only its bytes matter", async () => {
   const site = await host({ "/dist/": join(inject("packed"), "dist") }, {}, { "/": "<!doctype html>" });
   const page = await openPage();
   await page.context().route("**/*.wasm", async (route) => {

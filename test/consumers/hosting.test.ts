@@ -1,4 +1,4 @@
-/** Where the package is served from, and what the page allows: no bundler, plain files. */
+/** The package as plain files without a bundler, on different hosts and under different policies. */
 import { join } from "node:path";
 import { expect, inject, test } from "vitest";
 import {
@@ -14,12 +14,12 @@ import {
 
 const cors = { "access-control-allow-origin": "*" };
 
-/** A page that takes the package from `url`; scripts are files, for policies that refuse inline ones. */
+/** A page whose script is a file, because some policies refuse inline scripts. */
 const page = `<!doctype html><meta charset="utf-8"><script type="module" src="/main.js"></script>`;
 const main = (url: string) =>
   `import { Makemore } from "${url}"; import { scenario } from "/scenario.js"; import words from "/words.js"; scenario(Makemore, words);`;
 
-test("cross-origin, with CORS only: the worker starts, and everything comes from there", async () => {
+test("cross-origin, with CORS only: the worker starts, and all files come from the other origin", async () => {
   const cdn = await host({ "/": inject("packed") }, cors);
   const site = await host(
     { "/": await scenarioFolder(main(`${cdn.origin}/dist/index.js`)) },
@@ -37,7 +37,7 @@ test("cross-origin, with CORS only: the worker starts, and everything comes from
   );
 });
 
-/** The policies of docs/bundlers.md, for the page's own origin and for another one, on one line each. */
+/** Returns the policies of docs/bundlers.md: for the page's own origin and for another one. Each is one line. */
 async function documentedPolicies(): Promise<[own: string, other: string]> {
   const policies = await fenced("docs/bundlers.md", "", "Content-Security-Policy");
   expect(policies).toHaveLength(2);
@@ -45,7 +45,7 @@ async function documentedPolicies(): Promise<[own: string, other: string]> {
   return [own, other];
 }
 
-test("CSP: same origin, under the strict policy that docs/bundlers.md gives", async () => {
+test("CSP: same origin, with the strict policy of docs/bundlers.md", async () => {
   const folders = {
     "/": await scenarioFolder(main("/dist/index.js")),
     "/dist/": join(inject("packed"), "dist"),
@@ -54,7 +54,7 @@ test("CSP: same origin, under the strict policy that docs/bundlers.md gives", as
   await expectScenario((await host(folders, { "content-security-policy": csp }, { "/": page })).origin);
 });
 
-test("CSP: from another origin, with what docs/bundlers.md adds for it", async () => {
+test("CSP: another origin, with the policy of docs/bundlers.md for it", async () => {
   const { origin } = await host({ "/": inject("packed") }, cors);
   const [, documented] = await documentedPolicies();
   const csp = documented.replaceAll("https://cdn.example", origin);
@@ -63,14 +63,14 @@ test("CSP: from another origin, with what docs/bundlers.md adds for it", async (
   await expectScenario((await host(folders, { "content-security-policy": csp }, { "/": page })).origin);
 });
 
-/** What docs/bundlers.md says that a page with Trusted Types must have. */
+/** Returns the directives of docs/bundlers.md for a page with Trusted Types. */
 async function documentedTrustedTypes(): Promise<string> {
   const [policy = "", ...others] = await fenced("docs/bundlers.md", "", "Trusted Types");
   expect(others).toEqual([]);
   return policy.trim();
 }
 
-test("Trusted Types: same origin and another one, with what docs/bundlers.md gives for them", async () => {
+test("Trusted Types: same origin and another one, with the policies of docs/bundlers.md", async () => {
   const { origin } = await host({ "/": inject("packed") }, cors);
   const trustedTypes = await documentedTrustedTypes();
   const [own, other] = await documentedPolicies();
@@ -80,13 +80,13 @@ test("Trusted Types: same origin and another one, with what docs/bundlers.md giv
   ];
   for (const [csp = "", url = ""] of sites) {
     const folders = { "/": await scenarioFolder(main(url)), "/dist/": join(inject("packed"), "dist") };
-    // The worker's own response has the header as well.
+    // The response with the worker's script has the header too.
     const headers = { "content-security-policy": `${csp}; ${trustedTypes}` };
     await expectScenario((await host(folders, headers, { "/": page })).origin);
   }
 });
 
-test("Trusted Types: a default policy is asked, and a page that does not list the policy is told to", async () => {
+test("Trusted Types: a default policy is used; without any allowed policy the error says what to list", async () => {
   const trustedTypes = await documentedTrustedTypes();
   const folders = { "/dist/": join(inject("packed"), "dist") };
   const listing = (name: string) => ({
@@ -109,7 +109,7 @@ test("Trusted Types: a default policy is asked, and a page that does not list th
 
 test.each([
   ["the same Makemore goes on", {}, ["the same"]],
-  ["so does a new one where the browser may cache", { "cache-control": "max-age=3600" }, ["the same", "new"]],
+  ["if caching is allowed, a new one works too", { "cache-control": "max-age=3600" }, ["the same", "new"]],
 ])("offline after the first sample: %s", async (_, headers, makers) => {
   const site = await host({ "/dist/": join(inject("packed"), "dist") }, headers, { "/": "<!doctype html>" });
   const opened = await openPage({ profile: true });
@@ -121,7 +121,7 @@ test.each([
   expect(first).toMatchObject({ samples: Array(3).fill(expect.any(String)), step: 30 });
   expect(first).toHaveProperty("again", Reflect.get(first, "samples"));
 
-  /** Everything a `Makemore` does, from train to resume. */
+  /** Makes each kind of call once, from train to resume. */
   function use(maker: string): Promise<object> {
     return opened.evaluate<object>(`(async () => {
       const { Makemore } = await import("/dist/index.js");

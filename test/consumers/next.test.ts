@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { all, type Consumer, expectScenario, install } from "./consumer";
 
-/** Next.js's majors, with the option that chooses each of their bundlers. */
+/** Next.js's major versions, with the options that choose each of their bundlers. */
 const majors = [
   { next: "14.2.35", react: "18.3.1", build: [""], dev: ["", "--turbo"] },
   { next: "15.5.29", react: "19.3.1", build: ["", "--turbopack"], dev: ["", "--turbopack"] },
@@ -25,7 +25,7 @@ describe.each(all ? majors : sample)("Next.js $next, app router", ({ next, react
   });
 });
 
-/** Rendering on the server only imports the package. */
+/** Checks the rendered HTML, for which the server only imports the package, and then the page's scenario. */
 async function expectPage(url: string): Promise<void> {
   expect(await (await fetch(url)).text()).toContain("Rendered without a model");
   await expectScenario(url);

@@ -1,6 +1,6 @@
 /**
- * The package in a plain folder, run by Node as a program. Each run must end by itself. With `--all`, also newer
- * versions of Node, Bun and Deno, from the npm registry's packages for Linux on x64.
+ * Runs programs that use the package in Node. Each run must end by itself. With `--all` it also runs newer versions of
+ * Node, Bun and Deno, from their npm packages for Linux on x64.
  */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { all, type Consumer, expectOutcome, install } from "./consumer";
 
 interface Runtime {
   name: string;
-  /** The npm package with the program; without it, the Node that runs this test. */
+  /** The npm package with the program. Default: the Node that runs this test. */
   package?: string;
   /** The program in it. */
   program?: string;
@@ -76,7 +76,7 @@ describe.each([own, ...(all ? newer : [])])("$name", ({ package: name, program, 
   });
 });
 
-test("a browser's files have nothing of Node", () => {
+test("the files for browsers contain no code for Node", () => {
   const read = (name: string) => readFileSync(join(inject("packed"), "dist", name), "utf8");
   expect(read("node.js")).toContain("worker_threads");
   for (const name of ["index.js", "development.jsx"])

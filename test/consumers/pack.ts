@@ -1,6 +1,6 @@
 /**
- * Packs the package once, as npm would publish it, before all consumer tests. They install that file in folders of
- * their own under one temporary folder, which is deleted at the end.
+ * Packs the package once before all consumer tests, as npm would publish it. Each test installs that file in its own
+ * folder under one temporary folder, which is deleted at the end.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -13,11 +13,11 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 declare module "vitest" {
   export interface ProvidedContext {
-    /** Where consumers are installed. */
+    /** The folder in which consumers are installed. */
     folder: string;
     /** The packed package: a .tgz as npm makes it. */
     tarball: string;
-    /** The same, unpacked. */
+    /** The folder with the unpacked package. */
     packed: string;
   }
 }

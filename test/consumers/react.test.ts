@@ -1,6 +1,6 @@
 /**
- * `makemore-web/react` and `makemore-web/element` with the oldest React and, in development, with a Vite whose optimizer
- * would move them away from the worker. docs/recipes.md's component has the newest (recipes.test.ts).
+ * `makemore-web/react` and `makemore-web/element` with the oldest supported React, in the development server of a Vite
+ * whose optimizer would move them away from the worker. recipes.test.ts uses the newest React.
  */
 import { expect, test } from "vitest";
 import { install, openPage, poll } from "./consumer";
@@ -13,11 +13,11 @@ test("React 18 in strict mode, and the element, in Vite 7's development server",
   page.on("pageerror", (error) => problems.push(String(error)));
   await page.goto(await app.start((port) => `npx vite --port ${port} --strictPort`));
   await poll(async () => (await page.getByText(/^Stop.*training.*\d steps$/).count()) || undefined, problems);
-  // The element's words come while the hook's training runs.
+  // The element shows words while the hook trains.
   await poll(async () => (await page.locator("makemore-words li").count()) === 3 || undefined, problems);
   await poll(async () => (await page.getByRole("button", { name: "New words" }).isVisible()) || undefined);
   expect(await page.evaluate("shared()")).toBe(true);
-  // The worker of strict mode's first mounting is gone.
+  // Strict mode mounts the component twice. The worker of the first mount must be gone.
   expect(page.workers()).toHaveLength(2);
 
   await page.getByRole("button", { name: "Stop" }).click();

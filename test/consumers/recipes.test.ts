@@ -1,4 +1,4 @@
-/** The components of docs/recipes.md, unchanged, in a Vite app with the framework. */
+/** Runs the unchanged components of docs/recipes.md in a Vite app with each framework. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
@@ -24,17 +24,17 @@ beforeAll(async () => {
   }
   const [component = ""] = await fenced("docs/react.md", "tsx");
   await writeFile(join(app.folder, "src", "Generator.tsx"), component);
-  // React's strict mode does its work in a development build only.
+  // Strict mode mounts twice only in a development build.
   await app.run("NODE_ENV=development npx vite build --mode development");
 });
 
 test("recipe: all four are strict TypeScript", async () => {
-  // TypeScript checks .tsx and .ts; the frameworks' own checkers check their files.
+  // TypeScript checks .tsx and .ts; vue-tsc and svelte-check check the frameworks' files.
   await app.run("npx tsc -p . && npx vue-tsc -p . && npx svelte-check --fail-on-warnings");
 });
 
 test.each(recipes)(
-  "recipe: $name starts once, shows progress, stops, samples, and cleans up",
+  "recipe: $name starts one training, shows progress, stops, samples, and cleans up",
   async ({ name }) => {
     const { origin } = await host({ "/": join(app.folder, "dist") });
     const page = await openPage();
@@ -46,7 +46,7 @@ test.each(recipes)(
     const progress = () =>
       page.locator("progress").evaluate((bar: HTMLProgressElement) => ({ value: bar.value, max: bar.max }));
 
-    // The second click must neither replace the training's AbortController nor show an error.
+    // The second click of the double click must neither replace the AbortController nor show an error.
     await train.dblclick();
     await poll(async () => (await progress()).value || undefined);
     await train.click();
@@ -54,17 +54,17 @@ test.each(recipes)(
     await page.getByRole("button", { name: "Stop" }).click();
     const names = await poll(async () => (await output.textContent()) || undefined);
     expect(names.split(", ")).toHaveLength(10);
-    // It was stopped: it did not end by itself.
+    // The training was stopped; it did not end by itself.
     const { value, max } = await progress();
     expect(value).toBeLessThan(max);
 
-    // Unmounted while it trains: the worker ends with it, and nothing reports an error.
+    // Unmount during a training: the worker ends, and there is no error.
     await train.click();
     await poll(async () => (await progress()).value !== value || undefined);
     await page.evaluate("unmount()");
     await poll(async () => page.workers().length === 0 || undefined);
     expect(await page.locator("button").count()).toBe(0);
-    // A promise that nobody handles is reported a task later.
+    // Wait, because browsers report an unhandled rejection one task later.
     await page.evaluate("new Promise((resolve) => setTimeout(resolve, 100))");
     expect(errors).toEqual([]);
   },

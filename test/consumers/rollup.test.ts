@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { test } from "vitest";
 import { documentedCommand, expectScenario, host, install } from "./consumer";
 
-test("Rollup, as docs/bundlers.md has it", async () => {
+test("Rollup, as docs/bundlers.md says", async () => {
   const app = await install("rollup");
   await app.run(await documentedCommand("Rollup"));
   await app.run("cp index.html dist/");

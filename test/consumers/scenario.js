@@ -1,7 +1,6 @@
 /**
- * What every consumer does with the package: train, sample, export and load, then a few steps on
- * tfjs, so that each file of the package is fetched. The result is left on the global object as
- * `outcome`, for the test that drives the page.
+ * Uses the package as every consumer does: train, sample, export, load, then a few steps on tfjs, so that each file of
+ * the package is fetched. Assigns the result to the global variable `outcome`, which the test reads.
  *
  * @param {typeof import("../../src").Makemore} Makemore
  * @param {string} words one word per line
@@ -55,7 +54,7 @@ async function run(Makemore, words, withElement) {
 }
 
 /**
- * Whether the element is defined, and uses the app's `Makemore`: a bundler must not make two of the main file.
+ * Returns whether the element is defined and uses the app's `Makemore`, because a bundler must not copy the main file.
  *
  * @param {typeof import("../../src").Makemore} Makemore
  */

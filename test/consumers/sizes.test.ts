@@ -1,6 +1,6 @@
 /**
- * What a visitor downloads, by the server's list of requests. Checks the budgets, the README's
- * table, and that nothing comes from a third party.
+ * What a visitor downloads, measured by the server's requests. Checks the limits, the README's table, and that nothing
+ * comes from a third party.
  */
 import { readFileSync } from "node:fs";
 import { mkdtemp, writeFile } from "node:fs/promises";
@@ -21,22 +21,22 @@ interface Size {
 }
 
 interface Visit {
-  /** Its text in the first column of the README's table. */
+  /** The first column of the README's table. */
   row: string;
   backend: NonNullable<MakemoreOptions["backend"]>;
-  /** The browser's adapter: SwiftShader, or SwiftShader under a name that `auto` takes for a GPU. */
+  /** The browser's adapter: SwiftShader, or SwiftShader under a name that `auto` accepts as a GPU. */
   gpu?: "software" | "disguised";
   /** What is fetched before the first progress. */
   files: string[];
 }
 
-/** Runs before the worker's script. `auto` recognizes software adapters by what they report. */
+/** Runs before the worker's script. `auto` recognizes software adapters by these properties. */
 const disguise = `
   for (const name of ["vendor", "architecture", "device", "description", "isFallbackAdapter"])
     Object.defineProperty(GPUAdapterInfo.prototype, name, { value: "" });
 `;
 
-/** What was fetched from the page's opening to the first progress, and from there to the first sample. */
+/** Measures the fetched files before the first progress, and between the first progress and the first sample. */
 async function measure({ backend, gpu }: Visit): Promise<{ progress: Size; sample: Size }> {
   const packed = inject("packed");
   const folders: Record<string, string> = { "/": packed };
@@ -63,7 +63,7 @@ async function measure({ backend, gpu }: Visit): Promise<{ progress: Size; sampl
     globalThis.maker = new Makemore({ backend: ${JSON.stringify(backend)} });
     const result = await maker.train(${JSON.stringify(words)}, { steps: 2, evalEvery: 1, sampleEvery: 1, model: { hidden: 16 } });
     return result.backend;`);
-  // With a GPU, either engine may be faster; this test does not care.
+  // With a GPU, either engine may be faster.
   if (gpu !== "disguised") expect(trained).toBe(backend === "auto" ? "wasm" : backend);
   const progress = since();
   await run("await maker.sample(1)");
@@ -74,7 +74,7 @@ async function measure({ backend, gpu }: Visit): Promise<{ progress: Size; sampl
   return { progress, sample };
 }
 
-test("size: with prefetch ONNX Runtime comes with the training, and the first sample fetches nothing", async () => {
+test("size: with prefetch the training fetches ONNX Runtime, and the first sample fetches nothing", async () => {
   const site = await host({ "/": inject("packed") }, {}, { "/": "<!doctype html>" });
   const page = await openPage();
   await page.goto(site.origin);
@@ -102,14 +102,14 @@ test.each<Visit>([
     const { progress, sample } = await measure(visit);
     expect(progress.files).toEqual(visit.files);
     expect(sample.files.sort()).toEqual(ort);
-    // The limit for the engine that most visitors get: without ONNX Runtime.
+    // The limit for the engine that most visitors get, without ONNX Runtime.
     if (visit.files === first) expect(progress.kB).toBeLessThan(100);
 
     const total = progress.kB + sample.kB;
     const documented = await markdownTable("README.md", visit.row);
     const measured = `${visit.row}: ${progress.kB.toFixed(0)} kB, ${total.toFixed(0)} kB`;
     expect(documented, measured).toHaveLength(2);
-    // Within a tenth, so that the table is right without a change at every commit.
+    // Allow 10 %, so that the table need not change at every commit.
     for (const [i, kB] of [progress.kB, total].entries()) {
       expect(documented[i], measured).toBeGreaterThan(kB * 0.9);
       expect(documented[i], measured).toBeLessThan(kB * 1.1);

@@ -1,4 +1,4 @@
-/** The package as npm would publish it: what is in it, and what the two linters of packages say. */
+/** The package as npm would publish it: its files, its links, and two linters for packages. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,12 +8,12 @@ import { expect, inject, test } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Runs a tool of this project's; throws with its output where it finds something. */
+/** Runs a tool from this project's node_modules. Throws with its output if it finds a problem. */
 function tool(...[name = "", ...args]: string[]): string {
   return execFileSync("npx", ["--no", "--", name, ...args], { cwd: root, encoding: "utf8", stdio: "pipe" });
 }
 
-/** The paths in the packed package. */
+/** Returns the paths in the packed package. */
 const files = () =>
   execFileSync("tar", ["tzf", inject("tarball")], { encoding: "utf8" })
     .trim()
@@ -54,7 +54,7 @@ test("tarball: the files in it", () => {
   );
 });
 
-test("tarball: the README's links and pictures work on npm's page, which knows no repository", () => {
+test("tarball: the README's links and pictures work on npm's page, which has no repository", () => {
   const packed = inject("packed");
   const { version, unpkg, jsdelivr } = JSON.parse(readFileSync(join(packed, "package.json"), "utf8"));
   const own = `https://unpkg.com/makemore-web@${version}/`;
@@ -86,7 +86,7 @@ test("tarball: every relative link of its pages leads to a file in it", () => {
   expect(broken).toEqual([]);
 });
 
-/** Where a Markdown file's links and pictures lead to. */
+/** Returns the targets of a Markdown file's links and pictures. */
 function linksIn(file: string): string[] {
   const text = readFileSync(file, "utf8").replace(/^```.*?^```/gms, "");
   return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? "");
@@ -95,7 +95,7 @@ function linksIn(file: string): string[] {
 test.each(["worker", "tfjs", "diagnostics", "ort"])(
   "tarball: %s.js is a classic script as well as a module",
   (name) => {
-    // Next.js 14 minifies what it copies as a classic script: there, `export` is a syntax error.
+    // Next.js 14 minifies every file that it copies as a classic script, in which `export` is a syntax error.
     const file = join(inject("packed"), `dist/makemore-web/${name}.js`);
     expect(() => new Script(readFileSync(file, "utf8"))).not.toThrow();
   },

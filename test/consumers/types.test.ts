@@ -1,4 +1,4 @@
-/** A strict TypeScript consumer compiles the README's examples unchanged, and can name every type of the package. */
+/** A strict TypeScript project can compile the README's examples unchanged, and import every type of the package. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
@@ -37,7 +37,7 @@ beforeAll(async () => {
   await writeFile(join(folder, "package.json"), '{ "type": "module" }');
   // Variables that the examples assume.
   await writeFile(join(folder, "given.d.ts"), "declare const words: string[];\n");
-  // An option that is undefined counts as not given.
+  // Options may be undefined, which counts as not given.
   await writeFile(join(folder, "undefined.ts"), optional);
   const examples = [...(await fenced("README.md", "ts")), ...(await fenced("docs/sampling.md", "ts"))];
   for (const [i, example] of examples.entries()) await writeFile(join(folder, `example${i + 1}.ts`), example);
@@ -83,7 +83,7 @@ test("types: every type that a call takes or gives can be imported by name", () 
   const exported = new Set<string>();
   const visit = (node: ts.Node): void => {
     if (ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node)) declared.add(node.name.text);
-    // What an interface extends is not among these.
+    // Names of extended interfaces are a different kind of node, so they are not collected.
     if (ts.isTypeReferenceNode(node) && ts.isIdentifier(node.typeName)) named.add(node.typeName.text);
     if (ts.isExportSpecifier(node)) exported.add(node.name.text);
     ts.forEachChild(node, visit);

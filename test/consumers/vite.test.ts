@@ -1,6 +1,6 @@
 /**
- * Vite's majors. In dev, the dependency optimizer of Vite 5 to 7 would move the main file away from its
- * worker. The optimizer does not bundle the package's entry for development (src/development.jsx).
+ * Vite's major versions. In dev, the dependency optimizer of Vite 5 to 7 would move the main file away from its
+ * worker. To prevent that, the package's entry for development (src/development.jsx) is a file that it does not bundle.
  */
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -64,7 +64,7 @@ describe.each(versions)("Vite %s", (vite) => {
     () => expectSetting({ resolve: { conditions: ["browser"] } }, "index.html"),
   );
 
-  /** Checks that a page fails, and that it works with the setting that its error names. */
+  /** Checks that a page fails, and that it works with the setting that the error names. */
   async function expectSetting(config: object, path: string): Promise<void> {
     const failed = await openPage();
     await failed.goto(await serveWith("plain", config, path));
@@ -81,7 +81,7 @@ describe.each(versions)("Vite %s", (vite) => {
     await writeFile(join(app.folder, copy), text.replace(what, by));
   }
 
-  /** Starts Vite's server with a configuration of its own. */
+  /** Starts Vite's server with this configuration. */
   async function serveWith(name: string, config: object, path: string): Promise<string> {
     await writeFile(join(app.folder, `${name}.config.js`), `export default ${JSON.stringify(config)};\n`);
     return app.start((port) => `npx vite --config ${name}.config.js --port ${port} --strictPort`, path);

@@ -1,6 +1,6 @@
 /**
- * WebKit, the engine of every browser on iPhones, as WebKitGTK: driven over WebDriver on a virtual display.
- * It has no WebGPU, and runs the baseline build of the kernels.
+ * WebKit, the engine of Safari and of iPhones, tested as WebKitGTK over WebDriver on a virtual display. It has no
+ * WebGPU, and runs the baseline build of the kernels.
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => webkit?.close());
 
-// Where `npm test` may not install it, as outside Debian: Safari itself has no headless mode.
+// Skipped if `npm test` cannot install it, for example outside Debian. Safari itself has no headless mode.
 const testInWebKit = test.skipIf(!found);
 
 testInWebKit("WebKit, without a bundler", async () => {
@@ -31,7 +31,7 @@ testInWebKit("WebKit, without a bundler", async () => {
   await browser.get(origin);
   expectOutcome(await poll(() => browser.executeScript("return globalThis.outcome")));
 
-  // What is stopped goes on where it was: the same numbers as in one go.
+  // A training that is stopped and resumed gives the same losses as an unbroken one.
   const result = await browser.executeAsyncScript<{ whole: number[]; parts: number[] }>(`
     const done = arguments[0];
     (async () => {

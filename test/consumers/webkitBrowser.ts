@@ -1,4 +1,4 @@
-/** Starts WebKitGTK over WebDriver on a virtual display, in a home folder of its own. */
+/** Starts WebKitGTK over WebDriver on a virtual display, with a temporary home folder. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import { Builder, Capabilities, type WebDriver } from "selenium-webdriver";
 import type { findWebKit } from "../../scripts/browsers.mjs";
 import { freePort } from "./consumer";
 
-/** The time that each of display, driver and session has to start, in milliseconds. */
+/** Maximum time for each of display, driver and session to start, ms. */
 const START_TIME = 60_000;
 
 export interface WebKit {
@@ -42,10 +42,10 @@ async function start(found: NonNullable<ReturnType<typeof findWebKit>>, parts: P
   const port = await freePort();
   parts.spawn(found.driver, [`--port=${port}`], {
     DISPLAY: `:${display}`,
-    // Its Intl refuses the C locale.
+    // WebKit's Intl does not support the C locale.
     LANG: "en_US.UTF-8",
     HOME: home,
-    // The driver reaches the browser at 127.0.0.1, and would ask a proxy of the machine for it.
+    // The driver connects to the browser at 127.0.0.1. Without this it would use the machine's proxy.
     GIO_USE_PROXY_RESOLVER: "dummy",
   });
   const address = `http://127.0.0.1:${port}`;
@@ -61,8 +61,8 @@ async function start(found: NonNullable<ReturnType<typeof findWebKit>>, parts: P
 }
 
 /**
- * The number of the display, once Xvfb has one. It prints the number and the end of the line in two writes, and
- * ends itself if the second one fails: so the pipe stays open.
+ * Waits for the number of the display, which Xvfb prints. The pipe stays open: Xvfb prints the number and the line end in
+ * two writes, and exits if the second one fails.
  */
 function displayNumber({ stdout }: ChildProcess): Promise<number> {
   return new Promise((resolve) => {
@@ -74,7 +74,7 @@ function displayNumber({ stdout }: ChildProcess): Promise<number> {
   });
 }
 
-/** Waits until the driver answers: it listens a moment after it was started. */
+/** Waits until the driver answers, because it does not listen at once. */
 async function listening(address: string): Promise<void> {
   for (const until = Date.now() + START_TIME; Date.now() < until; ) {
     const answer = await fetch(`${address}/status`, { signal: AbortSignal.timeout(5000) }).catch(
@@ -85,7 +85,7 @@ async function listening(address: string): Promise<void> {
   }
 }
 
-/** What `work` gives, or an error after `START_TIME`. */
+/** Returns the result of `work`, or throws after `START_TIME`. */
 async function within<T>(part: string, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -101,9 +101,9 @@ async function within<T>(part: string, work: Promise<T>): Promise<T> {
   }
 }
 
-/** The processes and the folder of one start. */
+/** The processes and the temporary folder of one start. */
 class Parts {
-  /** What the processes printed. */
+  /** Output of the processes. */
   printed = "";
   readonly #processes: ChildProcess[] = [];
   #folder: string | undefined;
@@ -113,7 +113,7 @@ class Parts {
     return this.#folder;
   }
 
-  /** Starts a process in a group of its own, so that `close` ends what it starts as well. */
+  /** Starts a process in its own process group, so that `close` also ends the processes that it starts. */
   spawn(command: string, args: string[], env: Record<string, string>): ChildProcess {
     const child = spawn(command, args, {
       env: { ...process.env, ...env },
@@ -136,7 +136,7 @@ class Parts {
       try {
         if (pid) process.kill(-pid, "SIGKILL");
       } catch {
-        // It has ended by itself.
+        // The process has already ended.
       }
     }
     if (this.#folder) await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });

@@ -1,7 +1,7 @@
 /**
- * Calls with bad input, from grammars: the page's own class and the worker's own session, joined by real structured
- * clones. Whatever is given, a call answers within a second, with its value or with one `MakemoreError` that says what is
- * wrong; and the model that was there is there.
+ * Calls with generated bad input. The real page class talks to the real worker session by structured clones. With any
+ * input, a call must settle within a second, with a value or with one `MakemoreError` that says what is wrong. The
+ * model must stay the same.
  */
 import { expose } from "comlink";
 import fc from "fast-check";
@@ -16,7 +16,7 @@ vi.mock("../../worker/assets", async () => ({
   setAssetURLs: () => {},
 }));
 
-/** A worker in this thread. */
+/** A Worker that runs the session in this thread. */
 class SessionWorker extends EventTarget {
   readonly #port: MessagePort;
   constructor() {
@@ -59,7 +59,7 @@ const thrower = (what: unknown) => {
   throw what;
 };
 
-/** Values of every kind that JavaScript has, and what stands for nothing. */
+/** Values of every JavaScript type, and edge cases such as NaN, null and empty objects. */
 const mean: fc.Arbitrary<unknown> = fc.oneof(
   {
     weight: 6,
@@ -161,7 +161,7 @@ const mean: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 1, arbitrary: fc.string({ unit: "binary" }) },
 );
 
-/** An object that does something when it is looked at: fast-check, which looks at all it makes, makes this instead. */
+/** A value that is made only for the call. fast-check reads the values that it generates, which must not run traps. */
 class Later {
   constructor(readonly make: () => unknown) {}
 }
@@ -174,7 +174,7 @@ function made(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, made(item)]));
 }
 
-/** Objects that do something when they are looked at. */
+/** Makes objects that run code, throw or have unusual results when they are read. */
 function strange(kind: string): unknown {
   switch (kind) {
     case "trap":
@@ -230,7 +230,7 @@ function strange(kind: string): unknown {
   }
 }
 
-/** An object with names that options have, or have not. */
+/** Names of options, and names that no option has. */
 const names = [
   "model",
   "recipe",
@@ -329,8 +329,9 @@ const model = fc.oneof(
     { maxLength: 4 },
   ),
 );
-/** Options; a `steps` that is wrong keeps `train` from training. */
+/** Options of any call except `train`. */
 const options = fc.oneof({ weight: 3, arbitrary: bag }, { weight: 1, arbitrary: mean });
+/** Options of `train`, all of them invalid, so that no training starts. */
 const trainOptions = fc.oneof(
   fc.tuple(bag, model).map(([others, model]) => ({ ...(others as object), model, steps: -1 })),
   fc.tuple(bag).map(([others]) => ({ ...(others as object), unknown: 1 })),
@@ -402,7 +403,7 @@ function iterable(kind: string): unknown {
   }
 }
 
-/** What the callers' own code throws is theirs, and comes back as it is. */
+/** Errors that the caller's own code throws. The package must pass them on unchanged. */
 const THEIRS = /^(iterator|inside|later|undefined|Iterator result|Result of the Symbol.iterator method)\b/;
 
 type Call = readonly [name: string, arguments: readonly unknown[]];
@@ -434,10 +435,10 @@ async function make([name, values]: Call): Promise<unknown> {
   return Reflect.apply(Reflect.get(mm, name), mm, given);
 }
 
-/** Calls of one seed: the values that throw when they are looked at keep fast-check from printing a whole run. */
+/** Number of calls per seed. fast-check cannot print a failing run, because some values throw when they are read. */
 const PART = 500;
 
-test("calls with any arguments answer, say what is wrong, and leave the model", async () => {
+test("calls with any arguments settle, say what is wrong, and leave the model unchanged", async () => {
   const outcomes: Record<string, number> = {};
   const faults = new Map<string, number>();
   for (let part = 0; part < CASES / PART; part++) {
@@ -451,10 +452,10 @@ test("calls with any arguments answer, say what is wrong, and leave the model", 
       const start = performance.now();
       const outcome = await settle(tried, fault);
       const took = performance.now() - start;
-      // A value may take its time: 65,536 words, say.
+      // A call that succeeds may take longer, for example with 65,536 words.
       if (took > LIMIT_MS && outcome !== "value") fault(`took ${Math.round(took)} ms: ${outcome}`);
       outcomes[`${name} ${outcome}`] = (outcomes[`${name} ${outcome}`] ?? 0) + 1;
-      // A total that is above the 2 steps is right, and trains.
+      // A total above 2 steps is valid, so `resume` trains. Load the first model again.
       if (name === "resume" && outcome === "value") await mm.load(exported);
       if (mm.model?.step !== 2) fault("changed the model");
     }
@@ -463,12 +464,12 @@ test("calls with any arguments answer, say what is wrong, and leave the model", 
   }
   if (CASES > 10_000) console.log(JSON.stringify(outcomes));
   expect(Object.fromEntries(faults)).toEqual({});
-  // Both kinds of answers come.
+  // There must be both kinds of outcomes.
   expect(outcomes["sample value"]).toBeGreaterThan(0);
   expect(outcomes["sample INVALID_OPTION"]).toBeGreaterThan(0);
 }, 7_200_000);
 
-/** What a call came to: "value", or the code of its error. */
+/** Makes a call and returns its outcome: "value", or the code of its error. */
 async function settle(tried: Call, fault: (what: string) => void): Promise<string> {
   try {
     await make(tried);

@@ -1,4 +1,4 @@
-/** Files that claim to be far more than they are take at most twice their size in memory. */
+/** Files that claim to contain far more than they do must not take more memory than their own size again. */
 import { setTimeout } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -11,7 +11,7 @@ import { randomCheckpoint } from "../checkpoint";
 import { sealed } from "./mutateFile";
 
 const SIZE = 12 << 20;
-/** Garbage that V8 has not collected yet, and what tests need, bytes. */
+/** Allowed extra memory for uncollected garbage and for the test itself, bytes. */
 const SLACK = 24 << 20;
 
 const message = (field: number, ...parts: Uint8Array[]): Uint8Array => {
@@ -20,7 +20,7 @@ const message = (field: number, ...parts: Uint8Array[]): Uint8Array => {
   return Buffer.concat([head, ...parts]);
 };
 
-/** A pattern again and again, in one field. */
+/** A field that repeats a pattern up to `SIZE` bytes. */
 const many = (field: number, pattern: readonly number[]): Uint8Array =>
   message(field, Buffer.alloc(SIZE, Buffer.from(pattern)));
 
@@ -36,7 +36,7 @@ const metadata = (key: string, value: Uint8Array) =>
 const checkpoint = randomCheckpoint({ contextLength: 4, embedding: 3, hidden: 5 });
 const { network, vocabulary, step, recipe } = checkpoint;
 
-/** A good file but for what it is given beside its description. */
+/** A file with a valid description, the given graph, and changed metadata. */
 const described = (graph: Uint8Array, changes: Record<string, Uint8Array> = {}): Uint8Array =>
   Buffer.concat([
     message(ModelProto.producerName, text("makemore-web")),
@@ -89,14 +89,14 @@ const claims: Readonly<Record<string, () => Uint8Array>> = {
 setFlagsFromString("--expose-gc");
 const collectGarbage: () => void = runInNewContext("gc");
 
-/** The most memory that reading takes beside the file, looked at wherever it may be interrupted, bytes. */
+/** Reads a file, and measures the peak of additional memory between the slices of the work, bytes. */
 async function reading(file: Uint8Array): Promise<{ answer: string; most: number }> {
   const taken = () => {
     const { heapUsed, arrayBuffers } = process.memoryUsage();
     return heapUsed + arrayBuffers;
   };
   collectGarbage();
-  // The memory of buffers is given back a little later.
+  // V8 frees the memory of buffers a little later.
   await setTimeout(50);
   const before = taken();
   let most = before;
@@ -110,19 +110,19 @@ async function reading(file: Uint8Array): Promise<{ answer: string; most: number
   return { answer, most: Math.max(most, taken()) - before };
 }
 
-test("a good file takes as much again as it has", async () => {
+test("a valid file takes about its own size in additional memory", async () => {
   const file = writeONNX(randomCheckpoint({ contextLength: 8, embedding: 64, hidden: 600 }), {
     trainingState: true,
   });
   expect(file.length).toBeGreaterThan(10 << 20);
   const { answer, most } = await reading(file);
   expect(answer).toBe("read");
-  // The measure sees what is taken, or the other tests would prove nothing.
+  // The measurement must notice this memory, or the other tests would prove nothing.
   expect(most).toBeGreaterThan(0.9 * file.length);
   expect(most).toBeLessThan(file.length + SLACK);
 });
 
-test.each(Object.entries(claims))("refused, in at most as much memory again: %s", async (_, make) => {
+test.each(Object.entries(claims))("refused within the file's size in memory: %s", async (_, make) => {
   const file = sealed(make());
   const { answer, most } = await reading(file);
   expect(answer).toMatch(/^This file cannot be loaded: /);

@@ -1,4 +1,4 @@
-/** Mutated .onnx files: each is refused, or is read as what it says. */
+/** Mutated .onnx files: each must be refused, or read with exactly the numbers that it contains. */
 import { expect, test } from "vitest";
 import { MakemoreError } from "../../src/errors";
 import { Vocabulary } from "../../worker/data/vocabulary";
@@ -32,7 +32,7 @@ const files = Object.entries(checkpoints).map(
   ([name, checkpoint]) => [name, checkpoint, writeONNX(checkpoint, { trainingState: true })] as const,
 );
 
-/** The numbers of a tensor as the file has them. */
+/** Returns the bytes of a tensor in the file. */
 function dataOf(file: Uint8Array, name: string): Uint8Array | undefined {
   const inside = (fields: ReturnType<typeof fieldsOf>, number: number) =>
     fields.filter((field) => field.number === number).map(({ value }) => value);
@@ -48,7 +48,7 @@ const bytes = (values: Float32Array | undefined) =>
 const same = (a: Uint8Array | undefined, b: Uint8Array | undefined) =>
   a !== undefined && b !== undefined && Buffer.compare(a, b) === 0;
 
-/** The logits of the first characters, and of the two after each. */
+/** Computes the logits of two short inputs. */
 async function logits({ network, parameters }: Checkpoint): Promise<number[]> {
   const predictor = await createWasmPredictor(network, 2);
   try {
@@ -60,7 +60,7 @@ async function logits({ network, parameters }: Checkpoint): Promise<number[]> {
 }
 
 test.each(files)(
-  "mutated files of a model are refused or right: %s",
+  "mutated files of a model are refused or read exactly: %s",
   async (_, checkpoint, file) => {
     const content = contentOf(file);
     const expected = await logits(checkpoint);
@@ -77,10 +77,10 @@ test.each(files)(
           mutated = mutations[name]?.(mutated, draw, other) ?? mutated;
           done.push(name);
         } catch {
-          // No message any more after the mutation before.
+          // An earlier mutation broke the structure that this one needs.
         }
       }
-      // Without a new checksum every mutation is the same: a file that was altered.
+      // Most files get a correct checksum, because the others are refused for their checksum alone.
       const isSealed = draw.below(8) > 0;
       const altered = isSealed
         ? sealed(mutated)
@@ -103,19 +103,19 @@ test.each(files)(
       if (!isSealed) expect(same(mutated, content), label).toBe(true);
       let unchanged = specs(back) === specs(checkpoint);
       for (const [name, values] of back.parameters) {
-        // `same` compares bits, so a -0 stays one.
+        // `same` compares bits, so it tells -0 from 0.
         if (!same(bytes(values), dataOf(altered, name))) expect.fail(`${label}: ${name} is not the file's`);
         if (!values.every(Number.isFinite)) expect.fail(`${label}: ${name} is not finite`);
         unchanged &&= same(bytes(values), bytes(checkpoint.parameters.get(name)));
       }
       outcomes[unchanged ? "right" : "changed"]++;
-      // What was read can be written and read again.
+      // The model can be written and read again.
       const again = readONNX(writeONNX(back, { trainingState: true }));
       if (specs(again) !== specs(back)) expect.fail(`${label}: it is read as another model the second time`);
       if (unchanged && outcomes.right % 10 === 0) expect(await logits(back), label).toEqual(expected);
     }
     if (CASES > 10_000) console.log(JSON.stringify(outcomes));
-    // The mutations reach what is behind the checksum, and not all of them break it.
+    // The mutations must produce all three outcomes.
     expect(outcomes.right).toBeGreaterThan(0);
     expect(outcomes.changed).toBeGreaterThan(0);
     expect(outcomes.refused).toBeGreaterThan(0);

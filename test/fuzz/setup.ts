@@ -1,19 +1,19 @@
-/** How much is tried: a short part by default, all of it by `npm run fuzz`. */
+/** Settings of the fuzz tests: few cases by default, more with `FUZZ_CASES`. */
 
-/** Cases of each kind of input. */
+/** Number of cases per kind of input. */
 export const CASES = Number(process.env.FUZZ_CASES ?? 1500);
 export const SEED = Number(process.env.FUZZ_SEED ?? 17);
-/** Most a refusal may take, ms; a case that shares its machine with others may be held up. */
+/** Maximum duration of a refusal, ms. It is generous, because other programs may delay a case. */
 export const LIMIT_MS = 1000;
 
-/** Draws numbers of a seed: mulberry32. */
+/** A random number generator with a seed: mulberry32. */
 export class Draw {
   #state: number;
   constructor(seed: number) {
     this.#state = seed >>> 0;
   }
 
-  /** From 0 to below 1. */
+  /** Draws a number in [0, 1). */
   number(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
@@ -22,7 +22,7 @@ export class Draw {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** From 0 to below `count`. */
+  /** Draws a whole number in [0, count). */
   below(count: number): number {
     return Math.floor(this.number() * count);
   }

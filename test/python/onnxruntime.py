@@ -1,9 +1,9 @@
 """
-As much of the Python package `onnxruntime` as docs/snippets use, over ONNX Runtime's own C library.
+The part of the Python package `onnxruntime` that docs/snippets use, on top of ONNX Runtime's own C library.
 
-Debian has no such package; the library is the one that npm's onnxruntime-node brings. So what runs the
-files is ONNX Runtime, called from Python; only these few calls are ours. A real `onnxruntime` goes first:
-the tests take this folder only where there is none.
+Debian has no package for onnxruntime, so this module calls the C library of npm's onnxruntime-node. The files run in
+the real ONNX Runtime; only these few Python calls are ours. The tests use this module only if Python has no
+`onnxruntime` of its own.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ class _Base(ctypes.Structure):
 
 
 _library.OrtGetApiBase.restype = POINTER(_Base)
-# Version 1 of the C interface: a table of functions, to which later versions only add.
+# Version 1 of the C interface: a table of functions. Later versions only append to it.
 _table = ctypes.cast(_library.OrtGetApiBase().contents.get_api(1), POINTER(c_void_p))
 
 # Places in the table, in the order of onnxruntime_c_api.h.
@@ -51,7 +51,7 @@ _ELEMENT_TYPES = {np.dtype(np.float32): 1, np.dtype(np.int32): 6}
 
 
 def _call(name, *arguments):
-    """Calls a function of the table and raises what it objects to."""
+    """Calls a function of the table, and raises its error."""
     function = ctypes.CFUNCTYPE(c_void_p, *(type(argument) for argument in arguments))(_table[_PLACES[name]])
     status = function(*arguments)
     if status:
@@ -60,13 +60,13 @@ def _call(name, *arguments):
 
 
 def _made(name, *arguments):
-    """The same for a function whose last argument is where the pointer that it makes goes."""
+    """Calls a function that writes a new pointer to its last argument, and returns the pointer."""
     made = c_void_p()
     _call(name, *arguments, ctypes.cast(ctypes.pointer(made), c_void_p))
     return made
 
 
-# Nothing is released: the program that uses this ends soon.
+# Nothing is released, because the programs that use this module end soon.
 _environment = _made("CreateEnv", c_int(2), c_char_p(b"makemore-web"))
 _allocator = _made("GetAllocatorWithDefaultOptions")
 _memory = _made("CreateCpuMemoryInfo", c_int(0), c_int(0))
@@ -89,7 +89,7 @@ class _Input:
 
 
 class _Metadata:
-    """Looks a key up when it is asked for."""
+    """Looks up a key on access."""
 
     def __init__(self, session):
         self._metadata = _made("SessionGetModelMetadata", session)

@@ -3,7 +3,7 @@
     python3 train_models.py jobs.json
 
 jobs.json is a list of {"arguments": [...], "inputs": [[...], ...], "logits": "file.json"}. After each training, the
-logits of `inputs` go to that file, from the network as it was trained, and ONNX's checker looks at the .onnx file.
+trained network's logits of `inputs` are written to that file, and ONNX's checker checks the .onnx file.
 """
 
 import json
@@ -20,7 +20,7 @@ from train import main, parse
 
 torch.set_num_threads(1)
 if "RANK" in os.environ:
-    # Once for all trainings: torchrun's address is good for one group.
+    # Join the group once for all trainings, because torchrun's address works for one group only.
     dist.init_process_group("gloo")
 
 for job in json.loads(Path(sys.argv[1]).read_text()):

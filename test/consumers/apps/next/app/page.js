@@ -5,7 +5,7 @@ import { useEffect } from "react";
 import { scenario } from "./scenario.js";
 import words from "./words.js";
 
-/** Rendered on the server as well, where importing the package and making a `Makemore` does nothing. */
+/** Next.js also renders this on the server, where importing the package and making a `Makemore` does nothing. */
 const idle = new Makemore();
 
 export default function Page() {

@@ -1,11 +1,11 @@
-// Every way in which a call ends early. The worker of `mm` is never disposed of.
+// Every way in which a call can end early. `mm` is never disposed of, and the process must end anyway.
 import { Makemore } from "makemore-web";
 import words from "./words.js";
 
 const options = { model: { hidden: 8 }, steps: 20 };
 const mm = new Makemore({ backend: "wasm" });
 
-/** How a call failed. */
+/** Returns the code and message of a call's error. */
 const failure = (call) =>
   call.then(
     () => "it did not fail",
@@ -23,14 +23,14 @@ const aborted = await failure(
   }),
 );
 const afterAbort = (await mm.sample(2)).length;
-// `mm.model.step` is that of the last progress; a file has the exact step.
+// Load a file to get the exact step, because `mm.model.step` is the step of the last progress.
 const copy = new Makemore({ backend: "wasm" });
 await copy.load(await mm.exportONNX(), { words });
 const resumed = (await copy.resume({ steps: copy.model.step + 10 })).losses.length;
 
 const missing = await failure(new Makemore({ assetsURL: "./nowhere" }).train(words));
 
-/** How `sample` fails with one of the workers beside this file, and the call after it. */
+/** Calls `sample` with one of the faulty workers beside this file, then another call. Returns both errors. */
 async function failing(worker) {
   const maker = new Makemore({ backend: "wasm", workerURL: new URL(worker, import.meta.url) });
   await maker.train(words, options);

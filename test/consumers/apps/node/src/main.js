@@ -1,4 +1,4 @@
-// Nothing ends the process: it has to end by itself.
+// The process must end by itself, without `process.exit`.
 import { Makemore } from "makemore-web";
 import { scenario } from "./scenario.js";
 import words from "./words.js";

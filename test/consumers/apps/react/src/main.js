@@ -5,7 +5,7 @@ import { createElement, StrictMode, useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 import words from "./words.js";
 
-/** Trains as it is mounted, which strict mode does twice. */
+/** Trains when it is mounted. Strict mode mounts it twice. */
 function Names() {
   const { train, sample, stop, makemore, progress, status, error } = useMakemore();
   const [names, setNames] = useState([]);
@@ -33,6 +33,6 @@ Object.assign(globalThis, {
     root.unmount();
     element.remove();
   },
-  /** The element and the page share one class, and so one copy of the main file. */
+  /** Whether the element and the page share one class, and therefore one copy of the main file. */
   shared: () => element.makemore instanceof Makemore,
 });

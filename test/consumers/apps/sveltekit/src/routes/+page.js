@@ -1,2 +1,2 @@
-/** Rendered at build time, so that the package is imported outside a page too. */
+/** Renders the page at build time, so that the package is imported outside a browser too. */
 export const prerender = true;
