@@ -25,14 +25,19 @@ export interface BuiltSite {
  * Serves dist/ and a page, and starts a browser for it.
  *
  * @param script the page's module, which can use `Makemore`; it assigns what the tests need to the global object
+ * @param files served in place of those of dist/, by path, such as `/dist/makemore-web/ort.js`
  */
-export async function openSite(script: string, headers: Record<string, string> = {}): Promise<BuiltSite> {
+export async function openSite(
+  script: string,
+  headers: Record<string, string> = {},
+  files: Record<string, string> = {},
+): Promise<BuiltSite> {
   const html = `<!doctype html><title>test</title><script type="module">
     import { Makemore } from "/dist/index.js";
     ${script}
     globalThis.isReady = true;
   </script>`;
-  const server = await serve({ "/dist/": dist }, headers, { "/": html });
+  const server = await serve({ "/dist/": dist, ...files }, headers, { "/": html });
   const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
   return {
     browser,

@@ -24,7 +24,8 @@ export function fieldsOf(bytes: Uint8Array): Field[] {
   return fields;
 }
 
-function encode(fields: readonly Field[]): Uint8Array {
+/** Writes a message of such fields. */
+export function encode(fields: readonly Field[]): Uint8Array {
   const writer = new BinaryWriter();
   for (const { number, type, value } of fields) {
     writer.uint32((number << 3) | type);
