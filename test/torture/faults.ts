@@ -4,12 +4,15 @@
  */
 import { type Fault, faults, formatFault, type Operation, parseFault } from "./browser/control";
 import type { Rehearsal, Report } from "./browser/page";
-import type { OpenedPage } from "./openPage";
+import { type OpenedPage, within } from "./openPage";
 
 /** Operations of which only so many cases are made, evenly spread: they are many and alike. */
 const MOST = 40;
 /** A fault that lasts begins at one of the first operations. */
 const MOST_LASTING = 3;
+
+/** How long a rehearsal or a case may take in all, ms: a software GPU compiles twice in it. */
+const CASE_MS = 150_000;
 
 export interface Case {
   readonly scenario: string;
@@ -47,16 +50,18 @@ export function casesOf(scenario: string, { counts }: Rehearsal): Case[] {
 
 /** Counts the operations of a scenario without a fault. */
 export function rehearse({ page }: OpenedPage, scenario: string): Promise<Rehearsal> {
-  return page.evaluate((name) => globalThis.torture.rehearse(name), scenario);
+  const rehearsing = page.evaluate((name) => globalThis.torture.rehearse(name), scenario);
+  return within(CASE_MS, rehearsing, `the rehearsal of ${scenario}`);
 }
 
 /** Runs a case. One that breaks the page itself is a finding, too. */
 export async function runCase(opened: OpenedPage, { scenario, fault }: Case): Promise<Finding> {
   try {
-    const report = await opened.page.evaluate(([name, given]) => globalThis.torture.run(name, given), [
+    const running = opened.page.evaluate(([name, given]) => globalThis.torture.run(name, given), [
       scenario,
       fault,
     ] as const);
+    const report = await within(CASE_MS, running, "the case with all its checks");
     return { scenario, fault, report };
   } catch (error) {
     const what = `the test itself fails: ${error instanceof Error ? error.message : error}`;

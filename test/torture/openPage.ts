@@ -40,6 +40,35 @@ async function bundle(name: "page" | "worker"): Promise<string> {
   throw new Error(`Nothing was built of ${entry}.`);
 }
 
+/**
+ * Waits for something, but not for ever.
+ *
+ * @throws Error that says what it waited for
+ */
+export async function within<T>(ms: number, promise: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} takes more than ${ms / 1000} s`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** How long the page may take to make the files that the scenarios begin with, ms. */
+const PREPARE_MS = 60_000;
+/** How long the browser may take to end, ms. */
+const END_MS = 20_000;
+
+/** Opens the page under test in a tab, with the files that its scenarios begin with. */
+export async function preparePage(page: Page, origin: string): Promise<void> {
+  await page.goto(origin);
+  const preparing = page.evaluate((list) => globalThis.torture.prepare(list), words);
+  await within(PREPARE_MS, preparing, "to prepare the page");
+}
+
 export async function openPage(): Promise<OpenedPage> {
   const folder = mkdtempSync(join(tmpdir(), "makemore-torture-"));
   const shipped = readFileSync(`${dist}makemore-web/worker.js`, "utf8");
@@ -54,18 +83,15 @@ export async function openPage(): Promise<OpenedPage> {
   });
   const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
   const page = await (await browser.newContext()).newPage();
-  const reload = async () => {
-    await page.goto(server.origin);
-    await page.evaluate((list) => globalThis.torture.prepare(list), words);
-  };
+  const reload = () => preparePage(page, server.origin);
   await reload();
   return {
     browser,
     page,
     reload,
     async close() {
-      await browser.close();
-      await server.close();
+      await within(END_MS, browser.close(), "to end the browser");
+      await within(END_MS, server.close(), "to end the server");
       rmSync(folder, { recursive: true });
     },
   };

@@ -55,8 +55,6 @@ export async function main(args: string[]): Promise<void> {
       console.log(`${formatCase(each)} ${fired ? outcome : "not reached"}${message ? `: ${message}` : ""}`);
       for (const fault of faults) console.log(`    FAULT ${fault}`);
       if (outcome === "broken") await opened.reload();
-      if (outcome === "hangs" || outcome === "broken")
-        for (const name of wanted) await rehearse(opened, name);
     }
     summarise(findings, cases.length);
     if (!only && prefix === "" && !(await killing(opened, seed, end))) process.exitCode = 1;
@@ -77,8 +75,10 @@ async function killing(opened: OpenedPage, seed: number, end: number, only = "")
     if (faults.length > 0) holds = false;
   };
   if (only.includes("@")) {
-    const { id, kill } = await runKill(opened, only);
-    say(id, kill);
+    for (const each of only.split(",")) {
+      const { id, kill } = await runKill(opened, each);
+      say(id, kill);
+    }
     return holds;
   }
   say("freeze", await freeze(opened));

@@ -3,8 +3,8 @@
  * as if nothing had happened, bit for bit on wasm.
  */
 import type { Makemore as MakemoreClass, TrainOptions } from "../../../src";
-import { hash } from "./scenarios";
-import { clock, delay, kill, loseGPU, workers } from "./threads";
+import { folded, gru, hash } from "./scenarios";
+import { clock, delay, kill, look, loseGPU, within, workers } from "./threads";
 
 /** What a kill came to. */
 export interface Kill {
@@ -28,6 +28,9 @@ const options: TrainOptions = {
   keepBest: false,
   model: { embedding: 2, hidden: 4 },
 };
+/** What the fused kernels train, and what tfjs trains on a GPU. */
+const fused: TrainOptions = { ...folded, steps: 200, keepBest: false };
+const withTfjs: TrainOptions = { ...gru, steps: 20, keepBest: false };
 const name = "killed";
 const SAMPLES = 3000;
 
@@ -39,12 +42,19 @@ async function heldLocks(): Promise<Set<string>> {
 
 /** Waits for a worker to begin: it takes a lock of its own. Others may still let go of theirs. */
 async function newLock(before: ReadonlySet<string>): Promise<void> {
-  while ([...(await heldLocks())].every((each) => before.has(each))) await delay(1);
+  const until = performance.now() + 10_000;
+  while ([...(await heldLocks())].every((each) => before.has(each))) {
+    if (performance.now() > until) throw new Error("The worker has taken no lock in 10 s.");
+    await delay(1);
+  }
 }
 
 export function makeKills({ Makemore, words }: Grounds) {
   let shared: MakemoreClass | undefined;
   let unbroken: { file: number; ms: number; samples: string; samplingMs: number } | undefined;
+
+  /** How long a training on webgpu takes that nobody disturbs, ms. */
+  const gpuMs = new Map<TrainOptions, number>();
 
   const fileOf = async (mm: MakemoreClass) => hash(await mm.exportONNX());
   const sampleOf = async (mm: MakemoreClass) => (await mm.sample(5, { seed: 3 })).join();
@@ -153,26 +163,50 @@ export function makeKills({ Makemore, words }: Grounds) {
       return { reached, step, faults };
     },
 
-    /** @param moment a fraction of a second of training */
-    async loseGPU(moment: number): Promise<Kill> {
-      const mm = new Makemore({ backend: "webgpu" });
-      const faults: string[] = [];
-      try {
-        let begun = () => {};
-        const training = mm.train(words, { ...options, steps: 200, onProgress: () => begun() });
-        await new Promise<void>((resolve, reject) => {
-          begun = resolve;
-          training.then(() => resolve(), reject);
-        });
-        await delay(moment * 1000);
-        await loseGPU();
-        const { step, losses, notices } = await training;
-        if (step !== 200 || !losses.every(Number.isFinite)) faults.push(`it ends at step ${step}`);
-        await mm.sample(2);
-        return { reached: notices.length > 0, step, faults };
-      } finally {
-        mm.dispose();
-      }
-    },
+    /** @param moment a fraction of the time of a training on webgpu, its start included */
+    loseGPU: (moment: number) => withoutGPU(fused, moment),
+
+    /** The same with tfjs on the GPU. */
+    loseTfjsGPU: (moment: number) => withoutGPU(withTfjs, moment),
   };
+
+  /** Takes the GPU away from a training at a fraction of its time. */
+  async function withoutGPU(given: TrainOptions, moment: number): Promise<Kill> {
+    const faults: string[] = [];
+    let ms = gpuMs.get(given);
+    if (ms === undefined) {
+      const undisturbed = new Makemore({ backend: "webgpu" });
+      const started = performance.now();
+      const { backend } = await undisturbed.train(words, given);
+      ms = performance.now() - started;
+      gpuMs.set(given, ms);
+      undisturbed.dispose();
+      if (backend !== "webgpu") faults.push(`without a fault, ${backend} trains it`);
+    }
+    const mm = new Makemore({ backend: "webgpu" });
+    let isOver = false;
+    try {
+      const training = mm.train(words, given).finally(() => {
+        isOver = true;
+      });
+      training.catch(() => {});
+      await delay(moment * ms);
+      const reached = !isOver;
+      if (reached) await loseGPU();
+      let result = await within(60_000, training, "the training after the loss").catch((error) => {
+        if (error.name !== "MakemoreError") faults.push(`it rejects with ${error}`);
+        return undefined;
+      });
+      // From the last checkpoint; from the beginning if it was lost before there was one.
+      result ??= await within(60_000, mm.model ? mm.resume() : mm.train(words, given), "going on");
+      const { step, losses } = result;
+      if (step !== given.steps || !losses.every(Number.isFinite)) faults.push(`it ends at step ${step}`);
+      const { length } = await within(10_000, mm.sample(2), "sampling");
+      if (length !== 2) faults.push(`it samples ${length} words`);
+      faults.push(...(await look()).troubles);
+      return { reached, step, faults };
+    } finally {
+      mm.dispose();
+    }
+  }
 }

@@ -34,7 +34,7 @@ export interface Scenario {
 
 const sizes = { embedding: 2, hidden: 4 };
 const small: TrainOptions = { steps: 6, batchSize: 4, model: sizes };
-const gru: TrainOptions = { ...small, model: { type: "gru", ...sizes } };
+export const gru: TrainOptions = { ...small, model: { type: "gru", ...sizes } };
 const transformer: TrainOptions = {
   ...small,
   model: { type: "transformer", layers: 1, heads: 2, embedding: 4 },
@@ -51,7 +51,7 @@ const tanhFirst: TrainOptions = {
 };
 
 /** As few kernels as there can be: a software GPU compiles each for a second. */
-const folded: TrainOptions = {
+export const folded: TrainOptions = {
   ...small,
   model: [
     { type: "Embedding", dimensions: 2 },

@@ -62,6 +62,18 @@ export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/**
+ * Waits for something, but not for ever.
+ *
+ * @throws Error that says what it waited for
+ */
+export async function within<T>(ms: number, promise: Promise<T>, what: string): Promise<T> {
+  const late = delay(ms).then(() => {
+    throw new Error(`${what} takes more than ${ms} ms`);
+  });
+  return Promise.race([promise, late]);
+}
+
 /** Asks a worker; undefined if it does not answer. */
 function ask(port: MessagePort, question: "look" | "lose"): Promise<WorkerNews | undefined> {
   return new Promise((resolve) => {
