@@ -40,6 +40,18 @@ export default defineConfig({
       },
       {
         test: {
+          name: "torture",
+          include: ["test/torture/**/*.test.ts"],
+          globalSetup: "test/e2e/built.ts",
+          environment: "node",
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 4 },
+        },
+      },
+      {
+        test: {
           name: "consumers",
           include: ["test/consumers/*.test.ts"],
           environment: "node",

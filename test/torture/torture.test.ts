@@ -1,0 +1,74 @@
+/**
+ * The part of `npm run torture` that fits a test: cases of each kind of fault, and a few kills, of a fixed seed.
+ */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { casesOf, formatCase, rehearse, runCase, widely } from "./faults";
+import { fillStorage, freeze, type KillName, moments, runKill } from "./kills";
+import { type OpenedPage, openPage } from "./openPage";
+import { shuffled } from "./random";
+
+const SEED = 17;
+/** Cases of each scenario. */
+const CASES = 9;
+
+let opened: OpenedPage;
+beforeAll(async () => {
+  opened = await openPage();
+});
+afterAll(() => opened?.close());
+
+/** A few of the scenarios: those that reach every kind of operation but the GPU's, which compiles for seconds. */
+const scenarios = [
+  "train-reports",
+  "train-gru",
+  "sample-window",
+  "score-word",
+  "save-window",
+  "load",
+  "cold-train",
+];
+
+test.each(scenarios)(
+  "%s: whatever fails, it ends clearly, nothing is lost and nothing left over",
+  async (name) => {
+    const rehearsal = await rehearse(opened, name);
+    const cases = widely(shuffled(casesOf(name, rehearsal), SEED)).slice(0, CASES);
+    const bad: string[] = [];
+    let fired = 0;
+    for (const each of cases) {
+      const { report } = await runCase(opened, each);
+      if (report.fired) fired++;
+      if (report.faults.length > 0) bad.push(`${formatCase(each)}: ${report.faults.join("; ")}`);
+      // Each further case would only wait in vain.
+      if (report.outcome === "broken") break;
+    }
+    expect(bad).toEqual([]);
+    // An operation may come less often than in the rehearsal, such as the reports of a training, which go by time.
+    expect(fired).toBeGreaterThan(CASES / 3);
+  },
+);
+
+const kills: [KillName, number][] = [
+  ["abortTraining", 10],
+  ["abortSampling", 6],
+  ["killWorker", 2],
+  ["loseGPU", 1],
+];
+
+test.each(kills)("%s: what follows is as if nothing had happened", async (name, count) => {
+  const bad: string[] = [];
+  let reached = 0;
+  for (const id of moments(name, count, SEED)) {
+    const { kill } = await runKill(opened, id);
+    if (kill.reached) reached++;
+    if (kill.faults.length > 0) bad.push(`${id}: ${kill.faults.join("; ")}`);
+  }
+  expect(bad).toEqual([]);
+  // A moment is a fraction of the time that the call took before: one alone may come too late.
+  if (count > 2) expect(reached).toBeGreaterThan(0);
+});
+
+test("a page that is frozen, or out of storage, goes on", async () => {
+  expect(await freeze(opened)).toEqual({ reached: true, faults: [] });
+  expect(await fillStorage(opened)).toEqual({ reached: true, faults: [] });
+});
