@@ -99,6 +99,15 @@ test.each(families)("%s samples the plain loop's words, with any memory, after a
   }
 });
 
+test.each([
+  ["a table of tokens and positions", 128],
+  ["too many channels for a table", 160],
+])("a transformer samples the words of the plain loop: %s", async (_, embedding) => {
+  const checkpoint = randomCheckpoint({ type: "transformer", layers: 2, embedding, contextLength: 16 });
+  const words = await plainLoop(checkpoint, 20, 3);
+  expect(await inferenceOf(checkpoint).sample(20, sampleSettings(20, { seed: 3 }))).toEqual(words);
+});
+
 test.each(families)("every form of %s is written and read bit for bit", (family) => {
   const checkpoint = randomCheckpoint(familyRun(family).network.layers.map(({ spec }) => spec));
   for (const form of networkGraphs(checkpoint.network).forms.keys()) {

@@ -88,7 +88,7 @@ export interface NodeWriter {
 
 /**
  * Writes the nodes of a layer for one token at a time. All values are [batch, channels]; each row belongs to another
- * word. Implemented by `worker/onnx/wordStep.ts`.
+ * word. Implemented by `worker/onnx/wordStep.ts` and `prefixTree.ts`.
  */
 export interface StepWriter extends NodeWriter {
   /** int32 [batch]: how many tokens of the word came before this one. */

@@ -13,10 +13,11 @@ import type { Network } from "../model/network";
 import { convolutionGraph } from "./convolution";
 import type { GraphBuilder } from "./graph";
 import { incrementalGraph, type State, type Stepper } from "./incremental";
+import { prefixTreeGraph } from "./prefixTree";
 import { sequenceGraph } from "./sequence";
 import { type SharedTree, sharedTreeGraph, singleLevelGraph } from "./sharedTree";
 import { windowGraph } from "./window";
-import { incrementalWordGraph, prefixTreeGraph } from "./wordStep";
+import { incrementalWordGraph } from "./wordStep";
 
 /** See `ExportOptions.form`. */
 export type FormName = NonNullable<PlainExportOptions["form"]>;

@@ -1,14 +1,10 @@
 /**
- * One token of a word at a time, for networks that read words. Each layer writes its own nodes; this file provides their
+ * One token of a word at a time, for networks that read words. Each layer writes its own nodes; a graph provides their
  * state from earlier tokens, in one of two ways:
  *
  *     incremental form   each row has its history: input keys.past [batch, past, channels], and output keys.present
  *                        [batch, past + 1, channels]
- *     prefix tree        the histories share memory: inputs are the kept values of each distinct ancestor token, and
- *                        the list of each row's ancestors
- *
- * Sampling and scoring use the prefix tree (worker/sampling/prefixes.ts). Words share their beginnings, so most rows of
- * a batch have the same few ancestors, and each is copied once instead of once per row.
+ *     prefix tree        the histories share memory: see prefixTree.ts
  *
  * Position 0 begins a word: earlier state is then ignored.
  */
@@ -16,13 +12,13 @@ import { attentionNodes, type Heads } from "../model/attentionNodes";
 import { type Parameters, type StepWriter, stepOf } from "../model/layer";
 import type { Network } from "../model/network";
 import { GraphBuilder } from "./graph";
-import type { Ancestry, State, Stepper } from "./incremental";
+import type { State, Stepper } from "./incremental";
 import { DataType } from "./schema";
 
 const TOKENS = "tokens";
 const POSITION = "position";
 /** Name for the nodes that belong to no layer. */
-const GROUP = "word";
+export const GROUP = "word";
 
 /** The incremental form, for export. */
 export function incrementalWordGraph(network: Network, parameters: Parameters): Stepper {
@@ -30,15 +26,8 @@ export function incrementalWordGraph(network: Network, parameters: Parameters): 
   return writeStep(graph, network, "logits");
 }
 
-/** The prefix tree, for sampling and scoring. Its output is log probabilities, which are valid logits, too. */
-export function prefixTreeGraph(network: Network, parameters: Parameters): Stepper {
-  const graph = new PrefixTreeGraph(network.parameters, parameters);
-  const stepper = writeStep(graph, network, "logProbabilities");
-  const ancestry = graph.ancestry(network.contextLength - 1);
-  return ancestry ? { ...stepper, ancestry } : stepper;
-}
-
-function writeStep(
+/** Writes the layers, the inputs and the outputs of one token. */
+export function writeStep(
   graph: StepGraph,
   { layers, vocabularySize }: Network,
   output: "logits" | "logProbabilities",
@@ -50,7 +39,7 @@ function writeStep(
     description: "Id of the next token of each word; 0, at position 0, begins it.",
   });
   const token = graph.node("Squeeze", [tokens, graph.integers([1], GROUP)], {}, GROUP);
-  const last = layers.reduce((value, layer) => stepOf(layer, graph, value), token);
+  const last = layers.reduce((value, layer) => stepOf(layer, graph, value), graph.begin(token));
   if (output === "logits") graph.node("Identity", [last], {}, output, output);
   else graph.node("LogSoftmax", [last], { axis: { int: -1 } }, output, output);
   graph.output({
@@ -69,11 +58,17 @@ function writeStep(
   };
 }
 
-abstract class StepGraph extends GraphBuilder implements StepWriter {
+/** The nodes of one token; its subclasses provide the state from earlier tokens. */
+export abstract class StepGraph extends GraphBuilder implements StepWriter {
   readonly states: State[] = [];
   usesPosition = false;
 
   abstract attend(name: string, token: Heads, channels: number, heads: number): string;
+
+  /** Returns the first layer's input. @param token int32 [batch] */
+  begin(token: string): string {
+    return token;
+  }
 
   position(): string {
     if (!this.usesPosition)
@@ -166,78 +161,5 @@ class IncrementalGraph extends StepGraph {
       this.constant("float", [0], [], GROUP),
     );
     return node("Unsqueeze", bias, this.integers([1, 2], GROUP));
-  }
-}
-
-/** Inputs of the prefix tree: the rows of each token and its ancestors, and a mask for the padding. */
-const ROWS = "rows";
-const MASK = "mask";
-
-class PrefixTreeGraph extends StepGraph {
-  readonly #memories: { input: string; output: string; channels: number }[] = [];
-
-  /**
-   * Computes all heads in one product. Each head's query has 0 in the channels of other heads, and only the head's own
-   * channels of its result are used. So the keys of a token are gathered as one row, not as one row per head.
-   */
-  attend(name: string, { q, k, values }: Heads, channels: number, heads: number): string {
-    const node = (operator: string, ...inputs: string[]) => this.node(operator, inputs, {}, name);
-    const axis = this.integers([1], name);
-    // [heads, channels]: `value` in the head's own channels, 0 elsewhere.
-    const select = (value: number) =>
-      this.constant(
-        "float",
-        Array.from({ length: heads * channels }, (_, i) =>
-          Math.floor(((i % channels) * heads) / channels) === Math.floor(i / channels) ? value : 0,
-        ),
-        [heads, channels],
-        name,
-      );
-    const queries = node("Mul", node("Unsqueeze", q, axis), select(Math.sqrt(heads / channels)));
-    const keys = this.#history(`${name}.keys`, k, channels);
-    const turned = this.node("Transpose", [keys], { perm: { ints: [0, 2, 1] } }, name);
-    const scores = node("Add", node("MatMul", queries, turned), MASK);
-    const shares = this.node("Softmax", [scores], { axis: { int: -1 } }, name);
-    const found = node("MatMul", shares, this.#history(`${name}.values`, values, channels));
-    return this.node("ReduceSum", [node("Mul", found, select(1)), axis], { keepdims: { int: 0 } }, name);
-  }
-
-  /** Declares the inputs for ancestors; undefined if no layer attends to them. */
-  ancestry(longest: number): Ancestry | undefined {
-    if (this.#memories.length === 0) return undefined;
-    this.input({
-      name: ROWS,
-      type: "int32",
-      dimensions: ["batch", "time"],
-      description: "Each word's tokens, oldest first, as rows of this batch and then of the memories.",
-    });
-    this.input({
-      name: MASK,
-      type: "float",
-      dimensions: ["batch", 1, "time"],
-      description: "0 for the tokens of a row's own word, -Infinity for what fills it up.",
-    });
-    return { memories: this.#memories, rows: ROWS, mask: MASK, longest };
-  }
-
-  /** Gathers a value of each token and its ancestors, oldest first: [batch, time, channels]. */
-  #history(name: string, value: string, channels: number): string {
-    const output = `${name}.kept`;
-    this.node("Identity", [value], {}, name, output);
-    this.output({
-      name: output,
-      type: "float",
-      dimensions: ["batch", channels],
-      description: "What later tokens attend to.",
-    });
-    const input = this.input({
-      name: `${name}.memory`,
-      type: "float",
-      dimensions: ["ancestors", channels],
-      description: `The ${output} of each ancestor.`,
-    });
-    this.#memories.push({ input, output, channels });
-    const all = this.node("Concat", [value, input], { axis: { int: 0 } }, name);
-    return this.node("Gather", [all, ROWS], { axis: { int: 0 } }, name);
   }
 }
