@@ -1,4 +1,5 @@
 /** A small interface to ONNX Runtime: turns a graph into a function of arrays. */
+import { settled } from "../../src/slices";
 import { encodeModel } from "../onnx/encode";
 import type { GraphBuilder } from "../onnx/graph";
 
@@ -20,10 +21,10 @@ export interface Feed {
  */
 function alone<T>(work: () => Promise<T>): Promise<T> {
   const mine = last.then(work);
-  last = mine.catch(() => {});
+  last = settled(mine);
   return mine;
 }
-let last: Promise<unknown> = Promise.resolve();
+let last: Promise<void> = Promise.resolve();
 
 /** A loaded graph. It occupies ONNX Runtime's memory until `release`. */
 export class GraphSession {

@@ -1,5 +1,6 @@
 /** Queues calls: those that change the model run one after another, and those that read it wait for its setup. */
 import { MakemoreError } from "../../src/errors";
+import { settled } from "../../src/slices";
 import { orAborted } from "./calls";
 
 /** A waiting or running call that changes the model. */
@@ -17,7 +18,7 @@ export class Changes {
   /** The latest change, until it has ended. */
   #last: { readonly change: Change; readonly ended: Promise<void> } | undefined;
   /** Settles when the latest requested model is set up, or its setup has failed. */
-  #opening: Promise<unknown> = Promise.resolve();
+  #opening: Promise<void> = Promise.resolve();
 
   /**
    * Runs a call that changes the model. It starts at once, but `open` waits until the previous change has ended.
@@ -49,7 +50,7 @@ export class Changes {
           if (before) await orAborted(before.ended, signal);
           return setUp();
         })();
-        this.#opening = opened.catch(() => {});
+        this.#opening = settled(opened);
         return opened;
       });
     } finally {

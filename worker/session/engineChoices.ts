@@ -1,4 +1,5 @@
 import type { Measurements } from "../../src/protocol";
+import { settled } from "../../src/slices";
 import type { MakemoreOptions } from "../../src/types";
 import { engines } from "../assets";
 import type { EngineSetup } from "../engines/engine";
@@ -10,7 +11,7 @@ export class EngineChoices {
   #backend: NonNullable<MakemoreOptions["backend"]> = "auto";
   #measurements: Measurements = new Map();
   /** Settles when the latest choice is made, even if its caller has aborted. */
-  #last: Promise<unknown> = Promise.resolve();
+  #last: Promise<void> = Promise.resolve();
 
   configure(backend: MakemoreOptions["backend"], measurements: Measurements): void {
     this.#backend = backend ?? "auto";
@@ -30,7 +31,7 @@ export class EngineChoices {
   async choose(setup: EngineSetup, signal: AbortSignal): Promise<Choice> {
     // A cancelled benchmark may still be running and would skew this one.
     const choosing = this.#last.then(() => chooseEngine(this.#backend, setup, engines, this.#measurements));
-    this.#last = choosing.catch(() => {});
+    this.#last = settled(choosing);
     try {
       return await orAborted(choosing, signal);
     } catch (error) {
