@@ -1,6 +1,6 @@
 /**
- * Writes dist/THIRD-PARTY-NOTICES.txt while tsup builds: the license of every package with code in dist/, in full, as
- * these licenses ask for.
+ * Writes dist/THIRD-PARTY-NOTICES.txt while tsup builds. The file has the full license of every package with code in
+ * dist/, as these licenses require.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -17,7 +17,7 @@ const NOTICES = "THIRD-PARTY-NOTICES.txt";
 const license = (name) => readFileSync(new URL(`licenses/${name}.txt`, import.meta.url), "utf8");
 
 /**
- * Gives the Apache License with a copyright line.
+ * Returns the Apache License with a copyright line.
  *
  * @param {string} copyright
  */
@@ -56,7 +56,7 @@ const carriers = {
 };
 
 /**
- * Gives the folders of the packages that are in an input of the bundler; none if all of it is the project's own.
+ * Returns the folders of the packages that an input of the bundler contains; none if it is the project's own code.
  *
  * @param {string} input relative to the root
  * @returns {string[]}
@@ -67,7 +67,7 @@ function packageFolders(input) {
 }
 
 /**
- * Gives the texts of a package's license, with its NOTICE file if it has one.
+ * Returns the texts of a package's license, with its NOTICE file if it has one.
  *
  * @param {string} folder
  * @param {{ name: string, version: string }} description its package.json
@@ -117,7 +117,7 @@ function writeNotices(bundled, output) {
 const bundled = new Map();
 
 /**
- * Notes what each bundle contains. The builds run side by side, so each that ends writes all that is known by then.
+ * Records the packages in each bundle. The builds run in parallel, so each one that ends writes all packages recorded so far.
  *
  * @type {import("esbuild").Plugin}
  */
@@ -135,8 +135,8 @@ export const notices = {
 };
 
 /**
- * Names the sources of tfjs and ONNX Runtime in source maps by their packages. Their own source maps name them by folders
- * of their repositories, which would lead out of this package.
+ * Renames the sources of tfjs and ONNX Runtime in source maps after their packages. Their own source maps have paths in their
+ * repositories, which would lead out of this package.
  *
  * @type {import("esbuild").Plugin}
  */

@@ -1,8 +1,8 @@
 import type { Endpoint } from "comlink";
 
 /**
- * Makes comlink's endpoint of the line to the page. The page hears of messages that are lost, in either direction, so
- * that no call waits in vain: src/connection.ts finds out whose they were.
+ * Makes comlink's endpoint for the messages to and from the page. It tells the page about lost messages in both directions,
+ * so that no call waits forever: src/connection.ts finds the call of a lost message.
  */
 export function pageEndpoint(page: Endpoint): Endpoint {
   /** Ids of the page's requests without an answer. */
@@ -17,7 +17,7 @@ export function pageEndpoint(page: Endpoint): Endpoint {
   return {
     addEventListener,
     removeEventListener: page.removeEventListener.bind(page),
-    /** An answer that cannot be sent, because memory ran out, is replaced by the reason. */
+    /** Replaces an answer that cannot be sent, for example because memory ran out, by the reason. */
     postMessage(answer, transfer) {
       running.delete(answer.id);
       try {
@@ -27,7 +27,7 @@ export function pageEndpoint(page: Endpoint): Endpoint {
         try {
           page.postMessage({ id: answer.id, type: "RAW", value: { error } });
         } catch (unsendable) {
-          // Outside of comlink, which would swallow it: the page hears of it, and rejects the call.
+          // Throw outside of comlink, which would catch the error. Then the page is told, and rejects the call.
           setTimeout(() => {
             throw unsendable;
           });

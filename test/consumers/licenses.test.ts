@@ -1,4 +1,4 @@
-/** The packages with code in the shipped files: their licenses let us ship them, and the notice of each is shipped too. */
+/** The packages with code in the shipped files: their licenses allow us to ship them, and we ship the notice of each. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const dist = join(inject("packed"), "dist");
 const read = (file: string) => readFileSync(join(dist, file), "utf8");
 
-/** What a text of each license says. They all let others ship the code within a package under MIT. */
+/** A sentence of each license. All of these licenses allow others to ship the code in a package under MIT. */
 const wordings: Readonly<Record<string, RegExp>> = {
   MIT: /Permission is hereby granted, free of charge/,
   ISC: /Permission to use, copy, modify, and\/or distribute this software/,
@@ -20,7 +20,7 @@ const lock: Record<string, { version: string; license: string } | undefined> = J
   readFileSync(join(root, "package-lock.json"), "utf8"),
 ).packages;
 
-/** What the shipped files say they were made of: folders of packages, relative to the repository. */
+/** Returns the folders of the packages that the shipped source maps name, relative to the repository. */
 function bundledFolders(): string[] {
   const scripts = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((name) =>
     /\.js$/.test(name),
@@ -39,7 +39,7 @@ function bundledFolders(): string[] {
     .sort();
 }
 
-/** Packages by heading, with the text of their licenses. */
+/** Returns the packages of each heading in the notices, with the text of their licenses. */
 function readNotices(): Map<string, string> {
   const parts = read("THIRD-PARTY-NOTICES.txt")
     .split(/^={80}$/m)
@@ -57,13 +57,13 @@ function readNotices(): Map<string, string> {
   );
 }
 
-/** The license of a package, by the lock file: SPDX ids. */
+/** Returns a package's licenses in the lock file, as SPDX ids. */
 function licenses(folder: string): string[] {
   const { license } = lock[folder] ?? expect.unreachable(`${folder} is not in the lock file.`);
   return license.replace(/[()]/g, "").split(" AND ");
 }
 
-/** Those of the packages whose license is not among the notices, with all that it says. */
+/** Returns the packages whose full license text is not in the notices. */
 function withoutNotice(folders: readonly string[]): string[] {
   const notices = readNotices();
   const plain = (text: string) => text.replace(/\s+/g, " ").trim();
@@ -79,25 +79,25 @@ function withoutNotice(folders: readonly string[]): string[] {
   });
 }
 
-test("licenses: those of all bundled packages allow to ship them", () => {
+test("licenses: all bundled packages have a license that allows us to ship them", () => {
   const folders = bundledFolders();
   for (const name of ["comlink", "valibot", "idb", "onnxruntime-web", "@tensorflow/tfjs-core", "commander"])
     expect(folders).toContain(`node_modules/${name}`);
   const strange = folders.filter((folder) => !licenses(folder).every((id) => id in wordings));
   expect(strange).toEqual([]);
-  // Nothing else comes with an installation.
+  // An installation brings no other packages.
   const { dependencies } = JSON.parse(readFileSync(join(inject("packed"), "package.json"), "utf8"));
   expect(dependencies).toBeUndefined();
 });
 
 test("licenses: the notice of each bundled package is in the tarball", () => {
   expect(withoutNotice(bundledFolders())).toEqual([]);
-  // Packages that are installed and not bundled have none.
+  // Packages that are installed but not bundled have no notice.
   const absent = ["node_modules/typescript", "node_modules/react"];
   expect(withoutNotice(absent)).toEqual(absent);
 });
 
-test("licenses: the notices have those of what ONNX Runtime's and tfjs's WebAssembly contain", () => {
+test("licenses: the notices include the libraries in ONNX Runtime's and tfjs's WebAssembly", () => {
   const notices = readNotices();
   const text = [...notices].filter(([name]) =>
     /^(onnxruntime-web|@tensorflow\/tfjs-backend-wasm) /.test(name),

@@ -1,4 +1,4 @@
-/** Where the packed files come from: the repository as it stands, or its build, which gives the same bytes each time. */
+/** The packed files come from the repository or from its build, which gives the same bytes each time. */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { homedir } from "node:os";
@@ -11,13 +11,13 @@ import configuration from "../../tsup.config";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const packed = inject("packed");
 
-/** The files of a folder, relative to it. */
+/** Lists the files of a folder, relative to it. */
 const filesIn = (folder: string) =>
   readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) =>
     statSync(join(folder, file)).isFile(),
   );
 
-/** Shipped files that are copied from packages as they are. */
+/** Shipped files that are unchanged copies from packages. */
 const copies: Readonly<Record<string, string>> = {
   "dist/makemore-web/ort.wasm": "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",
   "dist/makemore-web/tfjs.wasm":
@@ -28,7 +28,7 @@ const copies: Readonly<Record<string, string>> = {
 test.skipIf(!existsSync(join(root, ".git")))(
   "provenance: all that is packed is tracked by git, or in dist/",
   () => {
-    // In a container, the clone may belong to another user; git lists no files of such a one unless told to trust it.
+    // In a container, the clone may belong to another user. Git lists files of such a clone only if it is told to trust it.
     const list = ["-c", "safe.directory=*", "ls-files"];
     const tracked = execFileSync("git", list, { cwd: root, encoding: "utf8" }).split("\n");
     const others = filesIn(packed).filter((file) => !file.startsWith("dist/"));
@@ -41,7 +41,7 @@ test.skipIf(!existsSync(join(root, ".git")))(
 );
 
 test("provenance: another build gives every script and source map of dist/ byte for byte", async () => {
-  // Beside dist/, so that paths in source maps are the same.
+  // Build into a folder beside dist/, so that paths in source maps are the same.
   const again = mkdtempSync(join(root, ".rebuilt-"));
   onTestFinished(() => rmSync(again, { recursive: true }));
   for (const options of [configuration].flat() as Options[]) {
@@ -54,7 +54,7 @@ test("provenance: another build gives every script and source map of dist/ byte 
     expect(readFileSync(join(again, file)).equals(readFileSync(join(packed, "dist", file))), file).toBe(true);
   for (const [file, original] of Object.entries(copies))
     expect(readFileSync(join(packed, file)).equals(readFileSync(join(root, original))), file).toBe(true);
-  // What is left: type declarations, and files of one line that tsup.config.ts writes.
+  // The remaining files are type declarations, and one-line files that tsup.config.ts writes.
   const known = [...rebuilt.map((file) => `dist/${file}`), ...Object.keys(copies)];
   const rest = filesIn(packed).filter((file) => file.startsWith("dist/") && !known.includes(file));
   expect(rest.filter((file) => !/^dist\/\w+(\.d\.ts|-development\.jsx)$/.test(file))).toEqual([]);
@@ -70,7 +70,7 @@ test("provenance: no file names a folder of the machine that built it", () => {
   }
 });
 
-test("provenance: source maps bring their sources along, named by where they are in the repository", () => {
+test("provenance: source maps contain their sources, named by their paths in the repository", () => {
   const maps = filesIn(packed).filter((file) => file.endsWith(".map"));
   expect(maps.length).toBeGreaterThan(5);
   for (const map of maps) {

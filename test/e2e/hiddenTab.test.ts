@@ -1,4 +1,4 @@
-/** A training in a tab that the visitor left: the browser slows the page's timers down to one a second, and not the worker. */
+/** A training in a hidden tab: the browser slows the page's timers down to one per second, but not the worker. */
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { chromiumPath } from "../../scripts/browsers.mjs";
@@ -8,7 +8,7 @@ import { dist } from "./builtSite";
 const html = `<!doctype html><title>test</title><script type="module">
   import { Makemore } from "/dist/index.js";
   const words = "emma olivia ava isabella sophia mia amelia charlotte".split(" ");
-  // What the browser throttles: 100 ticks a second in a visible tab.
+  // Count the ticks of a timer, which the browser throttles: 100 per second in a visible tab.
   let ticks = 0;
   setInterval(() => ticks++, 10);
   const mm = new Makemore({ backend: "wasm" });
@@ -34,7 +34,7 @@ declare global {
 
 interface Training {
   readonly reports: Report[];
-  /** Of each step; absent while it trains. */
+  /** Losses of each step; absent during the training. */
   readonly losses?: number[];
   readonly seconds?: number;
 }
@@ -43,7 +43,7 @@ interface Report {
   readonly step: number;
   readonly stepsPerSecond: number;
   readonly secondsLeft: number;
-  /** Of the page's timer, so far. */
+  /** Ticks of the page's timer so far. */
   readonly ticks: number;
   readonly visibility: DocumentVisibilityState;
 }
@@ -57,7 +57,7 @@ beforeAll(async () => {
   browser = await puppeteer.launch({
     executablePath: chromiumPath(),
     args: ["--no-sandbox"],
-    // Puppeteer and Playwright tell the browser to treat hidden tabs as visible ones; visitors do not.
+    // By default, Puppeteer and Playwright tell the browser to treat hidden tabs like visible ones.
     ignoreDefaultArgs: [
       "--disable-background-timer-throttling",
       "--disable-backgrounding-occluded-windows",
@@ -76,7 +76,7 @@ afterAll(async () => {
 
 const begin = () => page.evaluate(() => void globalThis.start());
 
-/** Waits until the training is as far as asked. Asks from here, because the page's own timers may be slow. */
+/** Waits until the training is far enough. Polls from Node, because the page's own timers may be slow. */
 async function until(isFar: (training: Training) => boolean): Promise<Training> {
   for (;;) {
     const training = await page.evaluate(() => globalThis.training);
@@ -87,7 +87,7 @@ async function until(isFar: (training: Training) => boolean): Promise<Training> 
 const hasReports = (count: number) => until(({ reports }) => reports.length >= count);
 const end = () => until(({ losses }) => losses !== undefined);
 
-test("a training in a hidden tab runs to its end, reports as it goes, and learns the same", async () => {
+test("a training in a hidden tab runs to its end, reports its progress, and has the same losses", async () => {
   await begin();
   const visible = await end();
   expect(visible.reports.map(({ visibility }) => visibility)).not.toContain("hidden");

@@ -1,4 +1,4 @@
-/** What ONNX Runtime gets to read: files that the package wrote, never one that the page loaded. */
+/** ONNX Runtime reads only files that the package wrote, never a file that the page loaded. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { checksumEntry } from "../../worker/onnx/write";
 import { encode, type Field, fieldsOf } from "../fuzz/mutateFile";
 import { type BuiltSite, dist, openSite } from "./builtSite";
 
-/** Follows the chunk with ONNX Runtime: tells the page of every file that a session is created from. */
+/** A script to append to the chunk with ONNX Runtime. It sends the page every file from which a session is created. */
 const spy = `{
   const channel = new BroadcastChannel("onnxruntime");
   channel.onmessage = ({ data }) => channel.postMessage(data);
@@ -24,7 +24,7 @@ const spy = `{
   };
 }`;
 
-/** `read` makes the calls that need ONNX Runtime, and gives the files that it got, with the model's export. */
+/** `read` makes the calls that need ONNX Runtime, and returns the files that it got and the model's export. */
 const script = `
   const words = "emma olivia ava isabella sophia mia".split(" ");
   const channel = new BroadcastChannel("onnxruntime");
@@ -45,7 +45,7 @@ const script = `
     if (file) await mm.load(new Uint8Array(file));
     else await mm.train(words, { model, steps: 5, split: [1, 0, 0] });
     const outcome = await read(mm);
-    // The worker sends it back, after all that it sent before.
+    // The worker sends this back after all earlier messages.
     channel.postMessage("end");
     await flushed;
     mm.dispose();
@@ -86,7 +86,7 @@ const message = (number: number, fields: readonly Field[]): Field => ({
   value: encode(fields),
 });
 
-/** A file with the same weights, which has the marker wherever a file that `load` accepts may have it. */
+/** Makes a file with the same weights, and with the marker in every place that `load` ignores. */
 function marked(file: Uint8Array): Uint8Array {
   const { producerVersion, docString, graph, metadataProps } = ModelProto;
   const replaced: number[] = [producerVersion, docString, graph];
@@ -104,7 +104,7 @@ function marked(file: Uint8Array): Uint8Array {
     ...[producerVersion, docString].map((number) => text(number)),
     message(graph, [node, text(GraphProto.name), text(GraphProto.docString), ...weights]),
     message(metadataProps, [text(key), text(value)]),
-    // A field of no version of ONNX.
+    // A field that no version of ONNX has.
     text(99),
   ]);
   return Uint8Array.from([...content, ...checksumEntry(crc32(content))]);
@@ -112,7 +112,7 @@ function marked(file: Uint8Array): Uint8Array {
 
 const has = (bytes: readonly number[], what: string) => Buffer.from(bytes).includes(what);
 
-// A model that reads a window, and one that reads words: they have different graphs.
+// A model that sees a window and a model that reads words, because their graphs differ.
 test.each(["wavenet", "gru"] as const)("ONNX Runtime reads nothing of a loaded file: %s", async (type) => {
   const model = { type, hidden: 8, embedding: 4 };
   const run = (file?: number[]) =>
@@ -122,7 +122,7 @@ test.each(["wavenet", "gru"] as const)("ONNX Runtime reads nothing of a loaded f
   const outside = [...marked(Uint8Array.from(trained.file))];
   expect(has(outside, MARKER)).toBe(true);
   const loaded = await run(outside);
-  // The weights are those of the file, so that it was read, and all else is the package's own.
+  // The results show that the file's weights were read. Everything else must be the package's own.
   expect(loaded.results).toBe(trained.results);
   expect(loaded.files).toEqual(trained.files);
   expect(loaded.file).toEqual(trained.file);

@@ -1,4 +1,4 @@
-/** `diagnostics`: its numbers beside PyTorch's and tfjs's, and trainings that it must not change. */
+/** `diagnostics`: compares its numbers with PyTorch's and tfjs's, and checks that it does not change a training. */
 import { afterEach, expect, test, vi } from "vitest";
 import { MakemoreError } from "../../src/errors";
 import type { Diagnostics, Distribution, LayerSpec, ModelChoice, Progress } from "../../src/types";
@@ -25,8 +25,9 @@ import { pytorchRun } from "../pytorch";
 afterEach(() => vi.restoreAllMocks());
 
 /**
- * Two distributions of the same numbers, computed in float32 by different orders of addition. A thousandth of them may be
- * in the next bin, because a bin is a 50th of the range and the roundings are about a millionth of it.
+ * Compares two distributions of the same numbers, which were computed in float32 in different orders of addition. A
+ * thousandth of the numbers may be in the next bin: a bin is a 50th of the range, and the rounding errors are about a
+ * millionth of it.
  */
 function expectSame(found: Distribution, expected: Distribution, what: string): void {
   const close = 2e-5 * Math.max(Math.abs(expected.min), Math.abs(expected.max));
@@ -43,7 +44,7 @@ function expectSame(found: Distribution, expected: Distribution, what: string): 
   expect(moved, `${what}: histogram`).toBeLessThanOrEqual(1 + count / 1000);
 }
 
-/** PyTorch's names of the WaveNet's parameters, by ours. */
+/** Returns PyTorch's name for one of our names of the WaveNet's parameters. */
 function pytorchName(parameter: string, network: Network): string {
   const [layer = "", part = ""] = parameter.split(".");
   if (layer === "embedding") return "embedding";
@@ -87,7 +88,7 @@ test.each(["sgd", "adamw"] as const)("has PyTorch's numbers for the WaveNet with
       const theirs = layers[layer] ?? expect.fail(`PyTorch has no ${layer}.`);
       expectSame(activations, theirs.activations, `${layer}'s activations`);
       expectSame(gradients, theirs.gradients, `${layer}'s gradients`);
-      // One of at least 2,176 numbers may be rounded across the threshold.
+      // Tolerance: one of at least 2,176 numbers may be rounded across the threshold.
       if (theirs.saturation === undefined) expect(saturation, layer).toBeUndefined();
       else expect(Math.abs((saturation ?? 1) - theirs.saturation), layer).toBeLessThan(1 / 2176 + 1e-6);
     }
@@ -107,7 +108,7 @@ test.each(["sgd", "adamw"] as const)("has PyTorch's numbers for the WaveNet with
   engine.dispose();
 });
 
-/** The same by tfjs: its automatic differentiation, on our layers. */
+/** Computes the same numbers with tfjs's automatic differentiation of our layers. */
 function byTfjs(network: Network, examples: readonly DiagnosedExamples[], parameters: Parameters) {
   const outputs = new Map<string, { values: number[]; gradients: number[]; tanhs: number[] }>();
   const flat = (layers: readonly InnerLayer[]): InnerLayer[] =>
@@ -180,7 +181,7 @@ function distribution(values: readonly number[]): Distribution {
   return { mean, std, min, max, histogram };
 }
 
-/** Networks that have, together, every kind of layer; each with a stream to draw from. */
+/** Networks that together have every kind of layer, each with a stream of words. */
 const networks: [string, Pick<EngineSetup, "network" | "stream" | "parameters">][] = [
   ["wavenet", pytorchRun("wavenet")],
   [
@@ -214,7 +215,7 @@ test("the networks below have every kind of layer", () => {
 
 test.each(networks)("has tfjs's numbers for every layer: %s", async (_, { network, stream, parameters }) => {
   await openBackend("cpu");
-  // Larger numbers than those of a new model, so that some tanhs are saturated.
+  // Larger weights than those of a new model, so that some tanhs are saturated.
   const larger = new Map([...parameters].map(([name, values]) => [name, values.map((x) => 2 * x)]));
   const examples = exampleDrawer({ network, stream, seed: 3, batchSize: 12 })(0);
   const found = diagnose(network, { step: 0, examples, before: larger, after: larger });
@@ -235,7 +236,7 @@ test.each(networks)("has tfjs's numbers for every layer: %s", async (_, { networ
       expect(saturation, layer).toBeCloseTo(share, 9);
     }
   }
-  // Nothing was updated.
+  // No parameter was updated.
   expect(found.parameters.every(({ updateToData }) => updateToData === undefined)).toBe(true);
 });
 
@@ -260,7 +261,7 @@ test("words are grouped by length, so that no padding counts, and a long context
   expect(count).toBe(32);
   const wide = buildNetwork(architecture({ contextLength: 256, embedding: 64, hidden: 2048 }), 27);
   const [few] = exampleDrawer({ network: wide, stream, seed: 1, batchSize: 32 })(0);
-  // Each has about 2 million activations, and the limit is 4 million.
+  // Each example has about 2 million activations, and the limit is 4 million.
   expect(few?.tokens).toHaveLength(2 * 256);
 });
 
@@ -269,7 +270,7 @@ const dataset = buildDataset(
   checkTrainOptions({ split: [1, 0, 0] })(),
 );
 
-/** Runs a training of 60 steps, and returns what came out. */
+/** Runs a training of 60 steps, and returns its results. */
 async function train(
   model: ModelChoice,
   open: (setup: EngineSetup) => Promise<Engine>,
@@ -330,7 +331,7 @@ test.each([
     expect(run.checkpoint.parameters).toEqual(without.checkpoint.parameters);
     expect(run.checkpoint.optimizerState).toEqual(without.checkpoint.optimizerState);
   }
-  // The same step has the same numbers, whichever steps were looked at before.
+  // A step has the same numbers, whichever steps were examined before.
   for (const one of some.diagnostics)
     for (const other of every.diagnostics) if (other.step === one.step) expect(one).toEqual(other);
   for (const { parameters } of every.diagnostics)
@@ -339,7 +340,7 @@ test.each([
         expect(updateToData ?? -3, parameter).toBeGreaterThan(-6);
 });
 
-test("a training that loses its engine describes no step twice, and a resumed one goes on with the multiples", async () => {
+test("a training that loses its engine reports no step twice, and a resumed one goes on with the multiples", async () => {
   let lost = false;
   const flaky = async (setup: EngineSetup): Promise<Engine> => {
     const engine = await createWasmEngine(setup);
@@ -364,7 +365,7 @@ test("a training that loses its engine describes no step twice, and a resumed on
   expect(stepsOf(rest.diagnostics)).toEqual([40, 50]);
 });
 
-test("diagnostics: true takes the first step, and then at most a twentieth of the time", () => {
+test("diagnostics: true examines the first step, and then takes at most a twentieth of the time", () => {
   let now = 0;
   vi.spyOn(performance, "now").mockImplementation(() => now);
   const { network, stream, parameters } = familyRun("bigram");

@@ -1,4 +1,4 @@
-/** The speed of a training on clocks that stand still, go backwards, or jump over a machine's sleep. */
+/** The reported speed of a training if the clock stands still, goes backwards, or jumps over a machine's sleep. */
 import { afterEach, expect, test, vi } from "vitest";
 import type { Progress } from "../../src/types";
 import { buildDataset } from "../../worker/data/dataset";
@@ -18,7 +18,7 @@ function takeClock() {
 }
 afterEach(() => vi.restoreAllMocks());
 
-test("the clock goes on where the browser's goes backwards", () => {
+test("the clock goes on if the browser's goes backwards", () => {
   takeClock();
   const start = now();
   time += 5;
@@ -29,7 +29,7 @@ test("the clock goes on where the browser's goes backwards", () => {
   expect(now() - start).toBe(12);
 });
 
-/** Adds chunks of 10 steps, each after so many ms, and gives the speed after each. */
+/** Adds chunks of 10 steps, each after this many ms, and returns the speed after each. */
 function speeds(...milliseconds: number[]): number[] {
   takeClock();
   const pace = new Pace();
@@ -40,7 +40,7 @@ function speeds(...milliseconds: number[]): number[] {
   });
 }
 
-test("a sleep of 8 hours leaves the speed as it was", () => {
+test("a sleep of 8 hours does not change the speed", () => {
   expect(speeds(50, 50, 50, 8 * HOURS, 50, 50)).toEqual([200, 200, 200, 200, 200, 200]);
 });
 
@@ -48,10 +48,10 @@ test("a sleep in the first chunk is left out as soon as a second one shows it", 
   expect(speeds(8 * HOURS, 50, 50).slice(1)).toEqual([200, 200]);
 });
 
-test("a model whose steps take long is as slow as it is", () => {
+test("a model with slow steps has a low speed", () => {
   // Ten steps in 20 s.
   expect(speeds(20_000, 20_000, 20_000)).toEqual([0.5, 0.5, 0.5]);
-  // A machine that gets slow, as by throttling, shows after two chunks.
+  // If a machine gets slow, for example by throttling, the speed shows it after two chunks.
   expect(speeds(50, 50, 20_000, 20_000, 20_000).at(-1)).toBe(0.5);
 });
 
@@ -65,7 +65,7 @@ const settings = checkTrainOptions({ steps: 2000, batchSize: 4, model: { hidden:
 const dataset = buildDataset("emma\nolivia\nava", settings);
 const network = buildNetwork(architecture(settings.model), dataset.vocabulary.size);
 
-/** What the browser's clock does from one chunk to the next, ms. */
+/** How far the browser's clock moves from one chunk to the next, ms. */
 const clocks: Readonly<Record<string, (chunk: number) => number>> = {
   "jumps over 8 hours": (chunk) => (chunk === 9 ? 8 * HOURS : 60),
   "jumps in each chunk": () => 8 * HOURS,
@@ -76,7 +76,7 @@ const clocks: Readonly<Record<string, (chunk: number) => number>> = {
 };
 
 test.each(Object.entries(clocks))(
-  "a training ends and reports sane numbers if the clock %s",
+  "a training ends and reports plausible numbers if the clock %s",
   async (_, advance) => {
     takeClock();
     const progress: Progress[] = [];
@@ -123,7 +123,7 @@ test.each(Object.entries(clocks))(
   },
 );
 
-test("after a sleep, the seconds left are as before it", async () => {
+test("after a sleep, secondsLeft is as before it", async () => {
   const left = (advance: (chunk: number) => number) =>
     speeds(...Array.from({ length: 20 }, (_, i) => advance(i))).at(-1);
   expect(left((chunk) => (chunk === 9 ? 8 * HOURS : 60))).toBe(left(() => 60));

@@ -1,8 +1,8 @@
-/** The clock of a training, and its speed, both safe from what clocks do: stand still, go backwards, or jump over a sleep. */
+/** The clock of a training, and its speed. Both work if the browser's clock stands still, goes backwards, or jumps after a sleep. */
 
 /** The longest pause that counts towards the speed without question, ms. */
 const PAUSE_MS = 10_000;
-/** A longer one that is this many times as slow as the steps around it was a sleep. */
+/** A longer pause was a sleep if its steps were this many times as slow as the steps around it. */
 const SLEEP_RATIO = 10;
 /** The speed is measured over about this time, ms. */
 const WINDOW_MS = 1000;
@@ -31,7 +31,7 @@ export class Pace {
   add(steps: number): void {
     const last = this.#marks.at(-1);
     const mark = { time: now(), steps: (last?.steps ?? 0) + steps };
-    // A second pause in a row is no sleep: the steps are that slow.
+    // A second pause in a row is not a sleep, because the steps are really that slow.
     if (last && this.#marks.length > 1 && isSleep(last, mark, this.#stepsPerSecond)) {
       // Keep the speed from before the sleep, and measure anew.
       this.#marks = [mark];
@@ -40,7 +40,7 @@ export class Pace {
     this.#marks.push(mark);
     while (this.#marks.length > 2 && mark.time - (this.#marks[1]?.time ?? 0) > WINDOW_MS) this.#marks.shift();
     const [first = mark, second = mark] = this.#marks;
-    // A sleep before any speed was known shows only now.
+    // A sleep before the first known speed can be noticed only now.
     if (second !== mark && isSleep(first, second, speed(second, mark))) this.#marks.shift();
     this.#stepsPerSecond = speed(this.#marks[0] ?? first, mark);
   }
