@@ -2,11 +2,13 @@
  * The connection to the worker, over comlink. A comlink call never settles when the worker dies, so all calls
  * go through `race`, which rejects them as soon as the worker is known to be gone.
  */
-import { type Remote, wrap } from "comlink";
+import type { Remote } from "comlink";
 import { version } from "../package.json";
-import { type AssetURLs, locateAssets, startWorker } from "./assetURLs";
-import { lostMessage, MakemoreError, SERVE_TOGETHER } from "./errors";
+import { type AssetURLs, locateAssets } from "./assetURLs";
+import { MakemoreError, SERVE_TOGETHER } from "./errors";
+import { Line } from "./line";
 import type { Measurements, Outcome, WorkerAPI } from "./protocol";
+import { delay } from "./slices";
 import type { MakemoreOptions } from "./types";
 
 /** Benchmarks of all workers of this page, so that a second worker does not repeat those of the first. */
@@ -14,26 +16,23 @@ export const measurements: Measurements = new Map();
 
 /** Timeout for the worker's first message, ms. */
 const PATIENCE_MS = 60_000;
-/** Timeout for the worker's list of what it runs, ms. */
-const LIST_MS = 2000;
+/**
+ * A worker that has not answered by then, ms, may be dead: a browser tells nobody of one that it ends before its script
+ * runs. But it may as well be a slow network or phone. So a second worker starts, and the first to answer stays.
+ */
+const SECOND_MS = 8000;
+
+/** Time until a message that could not be sent is sent again, ms. */
+const AGAIN_MS = 100;
 
 export class Connection {
-  readonly #worker: Worker;
-  readonly #api: Remote<WorkerAPI>;
-  readonly #ready: Promise<void>;
+  /** Of the workers that run: one, or two while the first does not answer. */
+  readonly #lines = new Set<Line>();
+  /** Of the worker that answered. */
+  #line: Line | undefined;
+  readonly #ready: Promise<Line>;
   readonly #pending = new Set<(error: MakemoreError) => void>();
-  readonly #impatience: ReturnType<typeof setTimeout>;
-  /** Ids of comlink's requests without an answer. */
-  readonly #unanswered = new Set<string>();
-  /** Gives an answer to comlink. */
-  #receive: (event: MessageEvent) => void = () => {};
-  /** How often the worker was asked what it runs. */
-  #lists = 0;
-  /** Takes the worker's list of what it runs; undefined while nobody waits for one. */
-  #takeList: ((running: readonly string[]) => void) | undefined;
-  /** Whether a message was lost since the last list was asked for. */
-  #isLost = false;
-  #answered = false;
+  #timers: ReturnType<typeof setTimeout>[] = [];
   #ended = false;
 
   /**
@@ -48,63 +47,56 @@ export class Connection {
     readonly onEnd: (connection: Connection) => void,
   ) {
     const files = locateAssets(options);
-    this.#worker = startWorker(files.worker);
-    const worker = this.#worker;
-    this.#api = wrap<WorkerAPI>({
-      // comlink adds one listener and keeps it.
-      addEventListener: (_, listener) => {
-        this.#receive = (event) => typeof listener === "function" && listener(event);
-      },
-      removeEventListener: () => {},
-      postMessage: (request, transfer = []) => {
-        worker.postMessage(request, transfer);
-        // After sending: a request that cannot be cloned throws above and never gets an answer.
-        this.#unanswered.add(request.id);
-      },
+    const first = this.#start(files);
+    this.#ready = new Promise((resolve, reject) => {
+      const configure = (line: Line) =>
+        this.#configure(line, options, files).then(() => resolve(line), reject);
+      configure(first);
+      const impatient = () => {
+        const what = `has not answered for ${PATIENCE_MS / 1000} s: the network is slow, or it is not this package's`;
+        this.end(new MakemoreError("LOAD_FAILED", `The worker ${files.worker} ${what}. ${SERVE_TOGETHER}`));
+      };
+      const second = async () => configure(this.#start(files));
+      this.#timers = [
+        // If it cannot start, the first may still answer.
+        setTimeout(() => second().catch(() => {}), SECOND_MS),
+        setTimeout(impatient, PATIENCE_MS),
+      ];
     });
-    this.#worker.onerror = async (event) => {
-      event.preventDefault();
-      this.end(
-        this.#answered
-          ? new MakemoreError("WORKER_FAILED", `The worker failed: ${event.message}.`)
-          : new MakemoreError(
-              "LOAD_FAILED",
-              `The worker ${files.worker} did not start: ${event.message ? `${event.message}. ${SERVE_TOGETHER}` : await explainStartFailure(files.worker)}`,
-            ),
-      );
-    };
-    // Listen for the event, because Chromium's workers have no `onmessageerror` property.
-    worker.addEventListener("messageerror", () => this.#findLost());
-    worker.addEventListener("message", (event) => {
-      const { data } = event;
-      this.#unanswered.delete(data.id);
-      if (data === "unreadable") this.#findLost();
-      else if (data.list === this.#lists) this.#takeList?.(data.running);
-      else this.#receive(event);
-    });
-    this.#impatience = setTimeout(() => {
-      const what = `has not answered for ${PATIENCE_MS / 1000} s: the network is slow, or it is not this package's`;
-      this.end(new MakemoreError("LOAD_FAILED", `The worker ${files.worker} ${what}. ${SERVE_TOGETHER}`));
-    }, PATIENCE_MS);
-    this.#ready = this.#configure(options, files);
     // The first call reports the failure; this only prevents an unhandled rejection.
     this.#ready.catch(() => {});
   }
 
-  async #configure(options: MakemoreOptions, files: AssetURLs): Promise<void> {
+  #start({ worker }: AssetURLs): Line {
+    const line = new Line(worker, async (event) => {
+      event.preventDefault();
+      this.end(
+        this.#line
+          ? new MakemoreError("WORKER_FAILED", `The worker failed: ${event.message}.`)
+          : new MakemoreError(
+              "LOAD_FAILED",
+              `The worker ${worker} did not start: ${event.message ? `${event.message}. ${SERVE_TOGETHER}` : await explainStartFailure(worker)}`,
+            ),
+      );
+    });
+    this.#lines.add(line);
+    return line;
+  }
+
+  async #configure(line: Line, options: MakemoreOptions, files: AssetURLs): Promise<void> {
     const lockName = `makemore-web ${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
     // A URL object cannot be cloned; `files` has the resolved URLs.
     const { workerURL: _, assetsURL: __, ...checked } = options;
     let outcome: Outcome<void>;
     try {
-      outcome = await this.#api.configure({ version, options: checked, files, lockName, measurements });
+      outcome = await line.api.configure({ version, options: checked, files, lockName, measurements });
     } catch (error) {
       // An option cannot be cloned.
       this.end(new MakemoreError("INVALID_OPTION", `new Makemore: ${error}`));
       throw error;
     }
-    clearTimeout(this.#impatience);
-    this.#answered = true;
+    this.#line = line;
+    this.#stop(line);
     if ("error" in outcome) {
       const error = new MakemoreError(outcome.error.code, outcome.error.message);
       this.end(error);
@@ -119,6 +111,12 @@ export class Connection {
       .catch(() => {});
   }
 
+  /** Stops all workers, and all waiting for them, but for the one that stays. */
+  #stop(stays?: Line): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const line of this.#lines) if (line !== stays) line.end();
+  }
+
   /**
    * Makes a call and unpacks its outcome.
    *
@@ -131,7 +129,7 @@ export class Connection {
     });
     this.#pending.add(reject);
     try {
-      const outcome = await Promise.race([gone, this.#ready.then(() => call(this.#api))]);
+      const outcome = await Promise.race([gone, this.#ready.then((line) => call(line.api))]);
       if ("error" in outcome)
         throw new MakemoreError(outcome.error.code, outcome.error.message, outcome.error);
       return outcome.value;
@@ -146,45 +144,22 @@ export class Connection {
     }
   }
 
-  /** Asks a running call to end: at once, or softly. */
+  /** Asks a running call to end: at once, or softly. Asks again until the worker has read it. */
   async tell(ending: "abort" | "stop", id: number): Promise<void> {
-    // The outcome of a lost message is an error: send it again.
-    while ((await this.#api[ending](id).catch(() => {})) !== undefined);
-  }
-
-  /**
-   * Fails the requests that are lost, or whose answers are. A lost message does not say whose it was, but messages
-   * arrive in order: what has no answer when the worker's list comes, and is not in it, is lost.
-   */
-  async #findLost(): Promise<void> {
-    this.#isLost = true;
-    if (this.#takeList) return;
-    const { code, message } = lostMessage();
-    while (this.#isLost && !this.#ended) {
-      this.#isLost = false;
-      const before = [...this.#unanswered];
-      const running = await new Promise<readonly string[]>((resolve) => {
-        this.#takeList = resolve;
-        // The list may be lost as well.
-        setTimeout(resolve, LIST_MS, []);
-        this.#worker.postMessage({ list: ++this.#lists });
-      }).catch((): string[] => []);
-      for (const id of before)
-        if (!running.includes(id) && this.#unanswered.delete(id))
-          this.#receive(
-            new MessageEvent("message", { data: { id, type: "RAW", value: { error: { code, message } } } }),
-          );
-    }
-    this.#takeList = undefined;
+    let outcome: unknown;
+    do {
+      // The outcome of a lost message is an error.
+      outcome = await this.#line?.api[ending](id).catch(() =>
+        delay(AGAIN_MS).then(() => "it could not be sent"),
+      );
+    } while (outcome !== undefined && !this.#ended);
   }
 
   /** Stops the worker and rejects all pending calls. Calling it again does nothing. */
   end(error: MakemoreError): void {
     if (this.#ended) return;
     this.#ended = true;
-    clearTimeout(this.#impatience);
-    this.#worker.onerror = null;
-    this.#worker.terminate();
+    this.#stop();
     for (const reject of this.#pending) reject(error);
     this.#pending.clear();
     this.onEnd(this);

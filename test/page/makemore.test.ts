@@ -350,6 +350,36 @@ test("the next worker gets the measurements of the one before", async () => {
   expect(second?.get("a model")).toEqual(measured);
 });
 
+test.each([
+  ["second", 1],
+  ["first", 0],
+])(
+  "after 8 s without an answer a second worker starts; when the %s answers, the other ends",
+  async (_, by) => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const answers: ((outcome: { value: undefined }) => void)[] = [];
+    FakeWorker.api = {
+      configure: () => new Promise((resolve) => answers.push(resolve)),
+      sample: sampling(["ok"]),
+    };
+    const mm = new Makemore();
+    const call = mm.sample(1);
+    await vi.advanceTimersByTimeAsync(7900);
+    expect(FakeWorker.instances).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(FakeWorker.instances).toHaveLength(2);
+    await vi.waitFor(() => expect(answers).toHaveLength(2));
+    answers[by]?.({ value: undefined });
+    await expect(call).resolves.toEqual(["ok"]);
+    expect(FakeWorker.instances.map(({ terminated }) => terminated)).toEqual([by === 1, by === 0]);
+    await vi.advanceTimersByTimeAsync(61_000);
+    await expect(mm.sample(1)).resolves.toEqual(["ok"]);
+    mm.dispose();
+    expect(FakeWorker.instances.every(({ terminated }) => terminated)).toBe(true);
+    vi.useRealTimers();
+  },
+);
+
 test("if the worker does not load, the call rejects with LOAD_FAILED and its URL, and the next one tries again", async () => {
   // The page fetches the URL to find the reason.
   const fetched = vi.fn(async () => new Response("", { status: 404 }));
@@ -450,7 +480,16 @@ test.each([
   mm.dispose();
 });
 
-test("an abort or a stop that the worker cannot read is sent again", async () => {
+test.each([
+  ["that the worker cannot read", loseRequest],
+  [
+    "that cannot be sent",
+    (worker: FakeWorker) =>
+      vi.spyOn(worker, "postMessage").mockImplementationOnce(() => {
+        throw new DOMException("out of memory", "DataCloneError");
+      }),
+  ],
+])("an abort or a stop %s is sent again", async (_, lose) => {
   const told: string[] = [];
   let end: () => void = () => {};
   FakeWorker.api = {
@@ -468,14 +507,14 @@ test("an abort or a stop that the worker cannot read is sent again", async () =>
   const mm = new Makemore();
   const training = mm.train(["ab"]);
   await settle();
-  loseRequest(lastWorker());
+  lose(lastWorker());
   mm.stop();
   await training;
   await vi.waitFor(() => expect(told.at(-1)).toBe("stop"));
   const controller = new AbortController();
   const sampling = mm.sample(1, { signal: controller.signal });
   await settle();
-  loseRequest(lastWorker());
+  lose(lastWorker());
   controller.abort(new Error("by the user"));
   await expect(sampling).rejects.toThrow("by the user");
   await vi.waitFor(() => expect(told.at(-1)).toBe("abort"));

@@ -3,13 +3,20 @@ import type { Kill } from "./browser/kills";
 import { type OpenedPage, preparePage, within } from "./openPage";
 import { randomNumbers } from "./random";
 
-export type KillName = "abortTraining" | "abortSampling" | "killWorker" | "loseGPU" | "loseTfjsGPU";
+export type KillName =
+  | "abortTraining"
+  | "abortSampling"
+  | "killWorker"
+  | "killStart"
+  | "loseGPU"
+  | "loseTfjsGPU";
 
 /** How many of each belong to a full run. */
 export const killCounts: Readonly<Record<KillName, number>> = {
   abortTraining: 250,
   abortSampling: 250,
   killWorker: 50,
+  killStart: 10,
   loseGPU: 30,
   loseTfjsGPU: 30,
 };

@@ -31,6 +31,10 @@ const options: TrainOptions = {
 /** What the fused kernels train, and what tfjs trains on a GPU. */
 const fused: TrainOptions = { ...folded, steps: 200, keepBest: false };
 const withTfjs: TrainOptions = { ...gru, steps: 20, keepBest: false };
+/** About as long as a worker takes to start, ms. */
+const START_MS = 60;
+/** How long it may take until a worker that is killed at its start is replaced, ms. */
+const NOTICED_MS = 10_000;
 const name = "killed";
 const SAMPLES = 3000;
 
@@ -134,7 +138,7 @@ export function makeKills({ Makemore, words }: Grounds) {
           },
           (error) => error,
         );
-        // From its start on: one that is killed before is noticed after a minute, as one that never comes.
+        // From its start on; killStart is for the time before.
         await newLock(locks);
         await delay(moment * 2 * of.ms);
         for (const worker of workers.keys()) if (!before.has(worker)) kill(worker);
@@ -161,6 +165,33 @@ export function makeKills({ Makemore, words }: Grounds) {
         opened.dispose();
       }
       return { reached, step, faults };
+    },
+
+    /**
+     * The worker is gone before it takes its lock, which would tell of it: another one takes its place.
+     *
+     * @param moment a fraction of the time that a worker takes to start
+     */
+    async killStart(moment: number): Promise<Kill> {
+      const { of } = await reference();
+      const before = new Set(workers.keys());
+      const locks = await heldLocks();
+      const mm = new Makemore({ backend: "wasm" });
+      const faults: string[] = [];
+      try {
+        const training = mm.train(words, options);
+        training.catch(() => {});
+        await delay(moment * START_MS);
+        const reached = [...(await heldLocks())].every((each) => locks.has(each));
+        for (const worker of workers.keys()) if (!before.has(worker)) kill(worker);
+        const end = await within(NOTICED_MS + 2 * of.ms, training, "the training").catch((error) => error);
+        const file = mm.model && (await fileOf(mm));
+        if (reached && file !== of.file) faults.push(`it ends with ${end}`);
+        if (!reached && file !== of.file && end?.code !== "WORKER_FAILED") faults.push(`it ends with ${end}`);
+        return { reached, faults };
+      } finally {
+        mm.dispose();
+      }
     },
 
     /** @param moment a fraction of the time of a training on webgpu, its start included */
