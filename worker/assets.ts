@@ -93,6 +93,9 @@ async function startONNXRuntime(): Promise<typeof ORT> {
   graph.node("Identity", [graph.input({ name: "in", ...value })], {}, "identity", "out");
   graph.output({ name: "out", ...value });
   const first = await GraphSession.open(runtime, graph).catch((error) => {
+    // This copy of the module remembers that it failed, for example because memory ran out: load another one next time.
+    delete globalThis.makemoreWebChunks?.ort;
+    failures.set("ort", (failures.get("ort") ?? 0) + 1);
     throw cannotRun(error);
   });
   await first.release();

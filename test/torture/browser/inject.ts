@@ -356,28 +356,29 @@ function injectGPU(hit: Hit): { buffers: Set<GPUBuffer>; lose: () => void } {
 function injectRuntime(hit: Hit): Set<unknown> {
   const open = new Set<unknown>();
   let chunks: typeof globalThis.makemoreWebChunks;
-  let wrapped = false;
+  const wrapped = new Set<unknown>();
   Object.defineProperty(globalThis, "makemoreWebChunks", {
     configurable: true,
     get: () => chunks,
     set(given: typeof chunks) {
       chunks = given;
-      if (!given?.ort || wrapped) return;
-      wrapped = true;
+      // One that failed to start is replaced by another copy.
+      if (!given?.ort || wrapped.has(given.ort)) return;
+      wrapped.add(given.ort);
       const { InferenceSession } = given.ort;
       wrapMethods(InferenceSession, ["create"], async (original, _, args) => {
         if (hit("session")) throw new Error("std::bad_alloc");
         const session = (await original(...args)) as object;
-        if (open.size === 0) wrapSession(session);
+        wrapSession(session);
         open.add(session);
         return session;
       });
     },
   });
-  let prototype: object | undefined;
   const wrapSession = (session: object) => {
-    if (prototype) return;
-    prototype = Object.getPrototypeOf(session) as object;
+    const prototype = Object.getPrototypeOf(session) as object;
+    if (wrapped.has(prototype)) return;
+    wrapped.add(prototype);
     wrapMethods(prototype, ["run"], async (original, _, args) => {
       if (hit("run"))
         throw new Error("failed to call OrtRun(). ERROR_CODE: 6, ERROR_MESSAGE: std::bad_alloc");
