@@ -155,7 +155,7 @@ test.each<[string, string[], number, RegExp]>([
   ["an unknown type", ["names.txt", "--type", "wavent"], 2, /"wavent".*"wavenet"/],
   ["steps out of range", ["names.txt", "--steps", "0"], 2, /steps is 0.*10000000/],
   ["a missing file", ["nowhere.txt"], 1, /nowhere\.txt/],
-  ["words that are none", ["package.json"], 1, /JSON/],
+  ["a file that is not a list of words", ["package.json"], 1, /JSON/],
 ])("exit code and message: %s", async (_, args, code, message) => {
   const result = await run(args);
   expect(result).toMatchObject({ code, errors: expect.stringMatching(message) });

@@ -26,7 +26,7 @@ const copies: Readonly<Record<string, string>> = {
 };
 
 test.skipIf(!existsSync(join(root, ".git")))(
-  "provenance: all that is packed is tracked by git, or in dist/",
+  "provenance: every packed file is tracked by git, or in dist/",
   () => {
     // In a container, the clone may belong to another user. Git lists files of such a clone only if it is told to trust it.
     const list = ["-c", "safe.directory=*", "ls-files"];

@@ -43,7 +43,7 @@ describe.each(versions)("Vite %s", (vite) => {
   );
 
   test.runIf(/^[567]/.test(vite))(
-    "dev, imported by another package: LOAD_FAILED names a setting, and the setting works",
+    "dev, imported by another package: LOAD_FAILED names a setting that works",
     async () => {
       const wrapper = join(app.folder, "node_modules/wrapper");
       await mkdir(wrapper, { recursive: true });
@@ -60,7 +60,7 @@ describe.each(versions)("Vite %s", (vite) => {
 
   // From Vite 6 on, an app's own conditions replace the default ones, with "development" among them.
   test.runIf(/^[67]/.test(vite))(
-    "dev with conditions of the app's own: LOAD_FAILED names a setting, and the setting works",
+    "dev, with the app's own conditions: LOAD_FAILED names a setting that works",
     () => expectSetting({ resolve: { conditions: ["browser"] } }, "index.html"),
   );
 

@@ -204,7 +204,7 @@ test.each([
   { width: 375, height: 667 },
   { width: 1440, height: 900 },
 ])(
-  "has Train in sight at $width px, words from the start, and the results on a desktop",
+  "shows Train and words without scrolling at $width px wide, and the results on a desktop",
   async (viewport) => {
     await open({ viewport });
     // Every section is folded, as on a first visit.

@@ -208,7 +208,7 @@ test.each<[PlainSampleOptions, ConditionLists, string, RegExp]>([
     /refused by minDistance \(50\)/,
   ],
 ])(
-  "%o leaves too few words, and the error says which condition does",
+  "%o leaves too few words, and the error names the condition",
   async (options, lists, condition, message) => {
     const error = await sample(9, options, lists).catch((reason) => reason);
     expect(error).toMatchObject({
@@ -261,7 +261,7 @@ test("a pattern's lastIndex does not matter", async () => {
 });
 
 test.each<ModelChoice>([small, { type: "gru", embedding: 4, hidden: 6 }])(
-  "%o: words come by the likelihood that score gives",
+  "%o: words are sorted by the likelihood that score gives",
   async (model) => {
     const inference = new Inference(async () => ort, randomCheckpoint(model, abc));
     const options = { seed: 2, maxLength: 6, unique: true };

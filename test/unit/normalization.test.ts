@@ -13,7 +13,7 @@ import { scoreWords } from "../scores";
 const all = { seed: 1, split: [1, 0, 0] as const, shuffle: false };
 
 test.each(["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])(
-  "lines may end with %j, and a last line too",
+  "lines may end with %j, and so may the last line",
   (separator) => {
     const text = ["anna", "bert", ""].join(separator);
     expect([...eachWord(text)]).toEqual(["anna", "bert", ""]);

@@ -105,8 +105,8 @@ test.each<[string, string | number[], RegExp]>([
 
 test.each<[string, Uint8Array, RegExp]>([
   ["no vocabulary", forged({ vocabulary: undefined }), /no "vocabulary"/],
-  ["a vocabulary that is no JSON", forged({ vocabulary: "[" }), /"vocabulary" .* not JSON/],
-  ["a vocabulary that is no list", forged({ vocabulary: { length: 26 } }), /vocabulary is not a list/],
+  ["a vocabulary that is not JSON", forged({ vocabulary: "[" }), /"vocabulary" .* not JSON/],
+  ["a vocabulary that is not a list", forged({ vocabulary: { length: 26 } }), /vocabulary is not a list/],
   ["a character that is a word", forged({ vocabulary: ["ab", "c"] }), /"ab", which is not one character/],
   ["a character that is a number", forged({ vocabulary: ["a", 5] }), /5, which is not one character/],
   ["a line break", forged({ vocabulary: ["a", "\n"] }), /"\\n", which is not one character/],
@@ -118,7 +118,7 @@ test.each<[string, Uint8Array, RegExp]>([
     /linear3, gives \[1, 27\], but the logits are \[1, 4\]/,
   ],
   ["an unknown layer", forged({ layers: [{ type: "Softmax" }] }), /layers?\b|model\.0\.type/i],
-  ["layers that are no list", forged({ layers: "7" }), /layers are not a list/],
+  ["layers that are not a list", forged({ layers: "7" }), /layers are not a list/],
   [
     "a layer of monstrous size",
     forged({ layers: [{ type: "Embedding", dimensions: 1e300 }] }),
@@ -162,9 +162,13 @@ test.each<[string, Uint8Array, RegExp]>([
     forged({ training: { step: 0, recipe: { ...checkpoint.recipe, batchSize: 1e9 } } }),
     /loaded: its recipe: batchSize is 1000000000/,
   ],
-  ["a recipe that is no object", forged({ training: { step: 0, recipe: [] } }), /recipe is not an object/],
   [
-    "a fingerprint of words that is none",
+    "a recipe that is not an object",
+    forged({ training: { step: 0, recipe: [] } }),
+    /recipe is not an object/,
+  ],
+  [
+    "an invalid fingerprint of words",
     forged({ training: { step: 0, recipe: checkpoint.recipe, words: { count: 3, order: -1, set: 0 } } }),
     /its words are .*three whole numbers/,
   ],

@@ -80,7 +80,7 @@ test("the model is not a chain of blocks, and every fused engine refuses it", as
 });
 
 test.each<Backend | "auto">(["auto", "webgpu", "wasm", "tfjs"])(
-  "backend %s trains it with tfjs, the layer included",
+  "backend %s trains the model with tfjs, including the layer",
   async (backend) => {
     const { engine } = await chooseEngine(backend, setup, engines, new Map());
     expect(engine.backend).toBe("tfjs");

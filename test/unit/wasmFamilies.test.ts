@@ -156,7 +156,7 @@ describe.each(Object.keys(lists))("%s", (name) => {
     ["even", "soft", "none"],
     ["even", "soft", "ngram"],
   ] as const)(
-    "words of groups, %s order, %s targets, teacher %s: as tfjs",
+    "agrees with tfjs on words of groups, %s order, %s targets, teacher %s",
     async (order, targets, teacher) => {
       const network = buildNetwork(specs, 8, 2);
       const grouped = groupedStream(8);

@@ -18,7 +18,7 @@ it("has a button, a list and a model for each list", () => {
 });
 
 it.each(LISTS.map(({ id }) => id))(
-  "%s: distinct words, and a model that wrote words which are not among them",
+  "%s has distinct words, and a model that writes words which are not in the list",
   (id) => {
     const words = read(id);
     expect(new Set(words).size).toBe(words.length);
