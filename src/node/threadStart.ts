@@ -23,6 +23,8 @@ const early: unknown[] = [];
 const keep = (data: unknown) => early.push(data);
 parentPort?.on("message", keep);
 
+/** Listeners for messages. */
+const readers = new Set<(data: unknown) => void>();
 const listeners = new Map<unknown, (data: unknown) => void>();
 define("addEventListener", (type: string, listener: (event: { data: unknown }) => void) => {
   const heard = (data: unknown) => listener({ data });
@@ -30,12 +32,18 @@ define("addEventListener", (type: string, listener: (event: { data: unknown }) =
   parentPort?.on(type, heard);
   if (type !== "message") return;
   parentPort?.off(type, keep);
-  const waiting = early.splice(0);
-  queueMicrotask(() => waiting.forEach(heard));
+  readers.add(heard);
+  // Later, because the script adds more than one listener.
+  queueMicrotask(() => {
+    for (const data of early.splice(0)) for (const reader of readers) reader(data);
+  });
 });
 define("removeEventListener", (type: string, listener: unknown) => {
   const heard = listeners.get(listener);
-  if (heard) parentPort?.off(type, heard);
+  if (heard) {
+    parentPort?.off(type, heard);
+    readers.delete(heard);
+  }
   listeners.delete(listener);
 });
 define("postMessage", parentPort?.postMessage.bind(parentPort));
