@@ -287,9 +287,9 @@ export interface TrainOptions {
   sampleEvery?: number | undefined;
   /**
    * Whether `onProgress` gets `Diagnostics`: the activations, gradients and updates of each layer at some steps. `true`
-   * looks at the first step, and then at up to 50 evenly spaced steps. It leaves some of these out if it would otherwise
-   * take more than 5 % of the time. `{ every: n }` looks at every n-th step, whatever the time. The weights are the same
-   * with and without it. Default false.
+   * looks at the first step, and then at up to 50 evenly spaced steps: as many as fit into 5 % of the training's time.
+   * `{ every: n }` looks at every n-th step, however long that takes. The weights are the same with and without it.
+   * Default false.
    */
   diagnostics?: boolean | { every: number } | undefined;
   /**

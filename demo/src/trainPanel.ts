@@ -12,6 +12,7 @@ import { LossCurve } from "./curve";
 import { Diary } from "./diary";
 import { codeOf, field, find, isOffered, make, markFields, messageOf, numberOf, offer, reveal } from "./dom";
 import { count, duration, loss, pace } from "./format";
+import { InsidePlots } from "./insidePlots";
 import { LIVE, LiveWords } from "./liveWords";
 import { clearRecipe, labelOf, optionsOf, resumedSteps } from "./recipes";
 import { colorOf, type Run, Runs } from "./runs";
@@ -63,6 +64,7 @@ export class TrainPanel {
     train: find("train-error", HTMLElement),
   };
   readonly #chart = new Chart(find("chart", HTMLElement), find("chart-values", HTMLElement));
+  readonly #inside = new InsidePlots();
   readonly #liveWords = new LiveWords(find("live", HTMLElement));
   readonly #runs = new Runs();
   /** The run on top of the chart; none for an opened file until it is trained. */
@@ -178,6 +180,7 @@ export class TrainPanel {
         prefetch: true,
         evalEvery: unit,
         sampleEvery: unit,
+        diagnostics: this.#inside.isAsked,
         onProgress: (progress: Progress) => {
           if (!this.#begun) {
             this.#begun = true;
@@ -236,6 +239,7 @@ export class TrainPanel {
     else {
       this.#run = undefined;
       this.#clear(steps, 0, unit);
+      this.#inside.clear();
     }
     const { makemore, model } = this.#app;
     this.#run ??= this.#runs.add({ ...what, curve: this.#curve, parameters: model?.parameters ?? 0 });
@@ -252,6 +256,7 @@ export class TrainPanel {
     if (this.#run) this.#run.steps = step;
     if (evaluation) this.#evaluated(step, evaluation.train, evaluation.validation);
     if (progress.samples) this.#diary.write(step, progress.samples);
+    this.#inside.add(progress.diagnostics ?? [], steps);
     this.#showStep(step, steps);
     this.#figures.pace.textContent = pace(progress.stepsPerSecond);
     this.#figures.left.textContent = duration(progress.secondsLeft);
@@ -374,6 +379,7 @@ export class TrainPanel {
     this.#showError("");
     this.#run = undefined;
     this.#clear(model.steps, model.step);
+    this.#inside.clear();
     this.#showStep(model.step, model.steps);
     for (const figure of [this.#figures.pace, this.#figures.left, this.#figures.loss])
       figure.textContent = "–";

@@ -787,7 +787,35 @@ test.each([
   }
 });
 
+test("draws what happens inside the model if the box is ticked, and not otherwise", async () => {
+  const plots = () =>
+    page.locator("#inside figure").evaluateAll((figures) =>
+      figures.map((figure) => ({
+        label: figure.querySelector("[role=img]")?.getAttribute("aria-label"),
+        lines: figure.querySelectorAll("polyline, circle").length,
+      })),
+    );
+  await trainToTheEnd(20);
+  for (const { label, lines } of await plots()) {
+    expect(label).toMatch(/^No .* yet\.$/);
+    expect(lines).toBe(0);
+  }
+  await page.click("#inside > summary");
+  await page.check("#inside-on");
+  await trainToTheEnd(20);
+  expect(await text("#inside-note")).toMatch(/^\d+ steps? looked at; the last one is step \d+\.$/);
+  const [saturation, activations, gradients, updates] = await plots();
+  const tanhs = (value: string) => new RegExp(`now: tanh1 ${value}, tanh2 ${value}, tanh3 ${value}$`);
+  expect(saturation?.label).toMatch(tanhs("<?\\d+%"));
+  expect(activations?.label).toMatch(tanhs("std 0\\.\\d+"));
+  expect(gradients?.label).toMatch(tanhs("std [\\d.e-]+"));
+  expect(updates?.label).toMatch(/now: embedding\.weight −\d(\.\d)?, linear1\.weight −/);
+  expect([saturation, activations, gradients, updates].map((plot) => plot?.lines)).toEqual([3, 3, 3, 5]);
+});
+
 test("axe finds nothing wrong, in light and in dark", async () => {
+  await page.click("#inside > summary");
+  await page.check("#inside-on");
   await trainToTheEnd(40);
   await eventually(() => text("#place-text")).toMatch(/likelier/);
   await page.check("[value=own]");

@@ -1,7 +1,7 @@
 /**
  * Decides which steps of a training are diagnosed, and keeps the results until the next progress report. The candidates
- * follow from the options alone. With `diagnostics: true`, a candidate is left out if diagnosing it would take more than
- * its share of the time so far, so the clock decides which steps are described, but never how.
+ * follow from the options alone. With `diagnostics: true`, as many of them are diagnosed as their share of the training's
+ * time allows, evenly spread. So the clock decides which steps are described, but never how.
  */
 import type { Diagnostics } from "../../../src/types";
 import type { EngineSetup } from "../../engines/engine";
@@ -12,8 +12,10 @@ import { exampleDrawer } from "./examples";
 
 /** Most steps with `diagnostics: true`. */
 const MOST_STEPS = 50;
-/** Most of the training's time with `diagnostics: true`. */
-const SHARE = 0.05;
+/** Share of the training's time with `diagnostics: true`: 5 %, less what is not measured, such as the shorter chunks. */
+const SHARE = 0.04;
+/** The first diagnosis takes several times as long as the later ones, because the browser compiles its code. */
+const COLD = 3;
 
 export interface DiagnoserOptions {
   /** As in `TrainOptions.diagnostics`. */
@@ -29,20 +31,26 @@ export class Diagnoser {
   readonly #setup: EngineSetup;
   readonly #draw: ReturnType<typeof exampleDrawer>;
   readonly #every: number;
-  readonly #share: number;
+  readonly #isBounded: boolean;
+  readonly #from: number;
+  readonly #of: number;
   /** The next candidate. */
   #next: number;
   readonly #found: Diagnostics[] = [];
   #started: number | undefined;
-  /** Time of all diagnoses, and of the last one, ms. */
+  /** The last step that was diagnosed. */
+  #latest: number | undefined;
+  /** Time of all diagnoses so far, and of the next one, ms. */
   #spent = 0;
-  #last = 0;
+  #cost = 0;
 
   constructor({ steps, from, of, setup }: DiagnoserOptions) {
     this.#setup = setup;
     this.#draw = exampleDrawer(setup);
     this.#every = steps === true ? Math.ceil(of / MOST_STEPS) : steps.every;
-    this.#share = steps === true ? SHARE : Number.POSITIVE_INFINITY;
+    this.#isBounded = steps === true;
+    this.#from = from;
+    this.#of = of;
     this.#next = steps === true ? from : Math.ceil(from / this.#every) * this.#every;
   }
 
@@ -59,7 +67,8 @@ export class Diagnoser {
     const time = now();
     this.#started ??= time;
     if (step !== this.#next) return false;
-    if (this.#spent === 0 || this.#spent + this.#last <= this.#share * (time - this.#started)) return true;
+    if (this.#latest === undefined || !this.#isBounded) return true;
+    if (this.#allows(step, this.#latest, time - this.#started)) return true;
     this.#advance(step);
     return false;
   }
@@ -73,9 +82,18 @@ export class Diagnoser {
     const started = now();
     const { network } = this.#setup;
     this.#found.push(diagnose(network, { step, examples: this.#draw(step), before, after }));
-    this.#last = ms + now() - started;
-    this.#spent += this.#last;
+    const took = ms + now() - started;
+    this.#cost = this.#latest === undefined ? took / COLD : took;
+    this.#spent += took;
+    this.#latest = step;
     this.#advance(step);
+  }
+
+  /** Whether the share of the whole training's time is enough, if the diagnoses are evenly spread over its rest. */
+  #allows(step: number, latest: number, elapsed: number): boolean {
+    const perStep = (elapsed - this.#spent) / (step - this.#from);
+    const left = SHARE * perStep * (this.#of - this.#from) - this.#spent;
+    return left >= this.#cost && (step - latest) * left >= (this.#of - step) * this.#cost;
   }
 
   #advance(step: number): void {

@@ -233,7 +233,8 @@ export class Tensor {
 
   #map({ f, slope }: Pointwise): Tensor {
     const x = this.data;
-    const y = x.map(f);
+    const y = new Float32Array(x.length);
+    for (let i = 0; i < y.length; i++) y[i] = f(x[i] ?? 0);
     return this.tape.output(y, this.shape, [this], (dy) => {
       const dx = this.watch();
       for (let i = 0; i < dx.length; i++) dx[i] = (dx[i] ?? 0) + (dy[i] ?? 0) * slope(x[i] ?? 0, y[i] ?? 0);
@@ -278,7 +279,8 @@ export class Tensor {
       count *= size;
     }
     const { data: x } = this;
-    const y = Float32Array.from(indices, (i) => x[i] ?? 0);
+    const y = new Float32Array(indices.length);
+    for (let i = 0; i < y.length; i++) y[i] = x[indices[i] ?? 0] ?? 0;
     return this.tape.output(y, shape, [this], (dy) => {
       const dx = this.watch();
       for (let i = 0; i < indices.length; i++) {
