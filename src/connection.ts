@@ -146,13 +146,12 @@ export class Connection {
 
   /** Asks a running call to end: at once, or softly. Asks again until the worker has read it. */
   async tell(ending: "abort" | "stop", id: number): Promise<void> {
-    let outcome: unknown;
-    do {
+    let outcome: unknown = "not asked yet";
+    while (outcome !== undefined && !this.#ended)
       // The outcome of a lost message is an error.
       outcome = await this.#line?.api[ending](id).catch(() =>
         delay(AGAIN_MS).then(() => "it could not be sent"),
       );
-    } while (outcome !== undefined && !this.#ended);
   }
 
   /** Stops the worker and rejects all pending calls. Calling it again does nothing. */

@@ -2,7 +2,7 @@
  * A worker, and the line to it over comlink. A comlink call never settles if its message is lost, because memory ran
  * out, for example. So this fails the calls whose messages are lost.
  */
-import { type Remote, wrap } from "comlink";
+import { type Remote, releaseProxy, wrap } from "comlink";
 import { startWorker } from "./assetURLs";
 import { lostMessage } from "./errors";
 import type { WorkerAPI } from "./protocol";
@@ -23,6 +23,7 @@ export class Line {
   #takeList: ((running: readonly string[]) => void) | undefined;
   /** Whether a message was lost since the last list was asked for. */
   #isLost = false;
+  #isEnded = false;
 
   /**
    * Starts a worker.
@@ -40,6 +41,7 @@ export class Line {
       },
       removeEventListener: () => {},
       postMessage: (request, transfer = []) => {
+        if (this.#isEnded) return;
         worker.postMessage(request, transfer);
         // After sending: a request that cannot be cloned throws above and never gets an answer.
         this.#unanswered.add(request.id);
@@ -56,11 +58,15 @@ export class Line {
     });
   }
 
-  /** Ends the worker. What it was asked is never answered. */
+  /** Ends the worker. What it was asked is never answered, and it must not be asked again. */
   end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
     this.#isLost = false;
     this.#worker.onerror = null;
     this.#worker.terminate();
+    // Otherwise comlink's registry of proxies keeps this line and its worker in memory for ever.
+    this.api[releaseProxy]();
   }
 
   /**
