@@ -49,7 +49,13 @@ test.each(scenarios)(
 );
 
 /** Faults that did not hold once. */
-const mended = ["stop:post.refused:2", "load:receive.unreadable+:1", "cold-next:allocate.refused+:1"];
+const mended = [
+  "stop:post.refused:2",
+  "load:receive.unreadable+:1",
+  "cold-next:allocate.refused+:1",
+  "cold-train-tfjs:fetch.cut+:1",
+  "cold-train-tfjs:fetch.cut+:2",
+];
 
 test.each(mended)("%s holds", async (name) => {
   const { report } = await runCase(opened, parseCase(name));

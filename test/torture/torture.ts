@@ -2,6 +2,8 @@
  * `npm run torture`: every operation of every call made to fail in turn, in real Chromium.
  *
  *     npm run torture -- [--minutes 10] [--seed N] [--scenario PREFIX|kills] [--only CASE,CASE]
+ *
+ * The prefix may also be one of the kills' names: `abort`, `kill`, `lose`.
  */
 import { parseArgs } from "node:util";
 import type { Kill } from "./browser/kills";
@@ -31,8 +33,8 @@ export async function main(args: string[]): Promise<void> {
   const opened = await openPage();
   const findings: Finding[] = [];
   try {
-    if (only?.includes("@") || prefix === "kills") {
-      if (!(await killing(opened, seed, end, only))) process.exitCode = 1;
+    if (only?.includes("@") || killNames(prefix).length > 0) {
+      if (!(await killing(opened, seed, end, { prefix, only }))) process.exitCode = 1;
       return;
     }
     const names = await opened.page.evaluate(() => globalThis.torture.names);
@@ -64,8 +66,19 @@ export async function main(args: string[]): Promise<void> {
   if (findings.some(({ report }) => report.faults.length > 0)) process.exitCode = 1;
 }
 
+/** The kills that a prefix stands for: `kills` for all of them. */
+function killNames(prefix: string): KillName[] {
+  const names = Object.keys(killCounts) as KillName[];
+  return prefix === "kills" ? names : names.filter((name) => prefix !== "" && name.startsWith(prefix));
+}
+
 /** Kills, in turn of their kinds until the time is over; gives whether all held. */
-async function killing(opened: OpenedPage, seed: number, end: number, only = ""): Promise<boolean> {
+async function killing(
+  opened: OpenedPage,
+  seed: number,
+  end: number,
+  { prefix = "kills", only = "" }: { prefix?: string; only?: string | undefined } = {},
+): Promise<boolean> {
   let holds = true;
   const say = (id: string, { reached, step, faults }: Kill) => {
     console.log(
@@ -81,10 +94,11 @@ async function killing(opened: OpenedPage, seed: number, end: number, only = "")
     }
     return holds;
   }
-  say("freeze", await freeze(opened));
-  say("fillStorage", await fillStorage(opened));
-  const names = Object.keys(killCounts) as KillName[];
-  const all = names.flatMap((name) => {
+  if (prefix === "kills") {
+    say("freeze", await freeze(opened));
+    say("fillStorage", await fillStorage(opened));
+  }
+  const all = killNames(prefix).flatMap((name) => {
     const ids = moments(name, killCounts[name], seed);
     return ids.map((each, i) => ({ each, rank: i / ids.length }));
   });

@@ -6,7 +6,7 @@
  * converters, WebGL): see tsup.config.ts.
  */
 import * as tf from "@tensorflow/tfjs";
-import { MakemoreError } from "../../../src/errors";
+import { MakemoreError, SERVE_TOGETHER } from "../../../src/errors";
 import { fetchWasm } from "../../fetchWasm";
 import { isSoftware, requestAdapter } from "../gpu/adapter";
 import { closeGPU, isUnreliable, type OpenedGPU, openGPU } from "../gpu/device";
@@ -136,7 +136,7 @@ async function startWasm(url: string | URL | undefined): Promise<void> {
       "tfjs's wasm backend needs to know where tfjs-backend-wasm-simd.wasm is served.",
     );
   // tfjs fetches the file again, but hangs or fails for good if it is missing. So check it first.
-  await fetchWasm(String(url));
+  const bytes = await fetchWasm(String(url));
   const { setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");
   if (!pathsSet) {
     // tfjs wants a path for each build, and fetches only one of them.
@@ -146,8 +146,17 @@ async function startWasm(url: string | URL | undefined): Promise<void> {
   }
   // One thread: more need cross-origin isolation and workers from blob: URLs, not worth it for small models.
   tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
-  if (!(await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT")) || !(await tf.setBackend("wasm"))) {
+  const hasSIMD = await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
+  const cannotStart = () =>
+    new MakemoreError(
+      "LOAD_FAILED",
+      `${url} cannot start: it arrived damaged, or memory ran out. ${SERVE_TOGETHER}`,
+    );
+  if (hasSIMD && !WebAssembly.validate(bytes)) throw cannotStart();
+  if (!hasSIMD || !(await tf.setBackend("wasm"))) {
     await tf.setBackend("cpu");
+    // Our bytes run here, so what tfjs fetched is at fault.
+    if (hasSIMD && (await WebAssembly.compile(bytes).catch(() => undefined))) throw cannotStart();
     throw new MakemoreError(
       "UNSUPPORTED",
       "This page cannot run tfjs's wasm backend: the browser lacks SIMD, or its Content-Security-Policy lacks 'wasm-unsafe-eval'.",
