@@ -1,7 +1,7 @@
 /**
  * `npm run torture`: every operation of every call made to fail in turn, in real Chromium.
  *
- *     npm run torture -- [--minutes 10] [--seed N] [--scenario PREFIX|kills] [--only CASE,CASE]
+ *     npm run torture -- [--minutes 10] [--seed N] [--scenario PREFIX,PREFIX|kills] [--only CASE,CASE]
  *
  * The prefix may also be one of the kills' names: `abort`, `kill`, `lose`.
  */
@@ -40,7 +40,7 @@ export async function main(args: string[]): Promise<void> {
     const names = await opened.page.evaluate(() => globalThis.torture.names);
     const wanted = only
       ? [...new Set(only.split(",").map((each) => parseCase(each).scenario))]
-      : names.filter((name) => name.startsWith(prefix));
+      : names.filter((name) => prefix.split(",").some((each) => name.startsWith(each)));
     const cases: Case[] = [];
     for (const name of wanted) {
       const rehearsal = await rehearse(opened, name);
