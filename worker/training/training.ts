@@ -195,7 +195,8 @@ export class Training {
         // Stopped meanwhile: results may be partial, so do not report them.
         if (this.#stopped) break;
         const late = reportedAt + PROGRESS_MS - now();
-        if (late > 0) await delay(late);
+        // Timers drop fractions of a millisecond.
+        if (late > 0) await delay(Math.ceil(late));
         const stepsPerSecond = pace.stepsPerSecond();
         const diagnostics = diagnoser?.take() ?? [];
         const notice = this.notices.slice(this.#noticesReported).join(" ");
