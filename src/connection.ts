@@ -33,6 +33,8 @@ export class Connection {
   readonly #ready: Promise<Line>;
   readonly #pending = new Set<(error: MakemoreError) => void>();
   #timers: ReturnType<typeof setTimeout>[] = [];
+  /** Endings that the worker may not have read, by the id of the call. */
+  readonly #untold = new Map<number, "abort" | "stop">();
   #ended = false;
 
   /**
@@ -129,7 +131,12 @@ export class Connection {
     });
     this.#pending.add(reject);
     try {
-      const outcome = await Promise.race([gone, this.#ready.then((line) => call(line.api))]);
+      const send = (line: Line) => {
+        // Before the call, which may have to wait for what should have ended.
+        for (const [id, ending] of this.#untold) line.api[ending](id).catch(() => {});
+        return call(line.api);
+      };
+      const outcome = await Promise.race([gone, this.#ready.then(send)]);
       if ("error" in outcome)
         throw new MakemoreError(outcome.error.code, outcome.error.message, outcome.error);
       return outcome.value;

@@ -51,6 +51,7 @@ test.each(scenarios)(
 /** Faults that did not hold once. */
 const mended = [
   "stop:post.refused:2",
+  "train-reports:receive.unreadable+:3",
   "load:receive.unreadable+:1",
   "cold-next:allocate.refused+:1",
   "cold-train-tfjs:fetch.cut+:1",
