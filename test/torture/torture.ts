@@ -3,7 +3,7 @@
  *
  *     npm run torture -- [--minutes 10] [--seed N] [--scenario PREFIX,PREFIX|kills] [--only CASE,CASE]
  *
- * The prefix may also be one of the kills' names: `abort`, `kill`, `lose`.
+ * The prefixes may also be of the kills' names: `abort`, `kill`, `lose`.
  */
 import { parseArgs } from "node:util";
 import type { Kill } from "./browser/kills";
@@ -41,6 +41,8 @@ export async function main(args: string[]): Promise<void> {
     const wanted = only
       ? [...new Set(only.split(",").map((each) => parseCase(each).scenario))]
       : names.filter((name) => prefix.split(",").some((each) => name.startsWith(each)));
+    if (wanted.length === 0)
+      throw new Error(`No scenario and no kill has a name that begins with "${prefix}".`);
     const cases: Case[] = [];
     for (const name of wanted) {
       const rehearsal = await rehearse(opened, name);
@@ -66,10 +68,13 @@ export async function main(args: string[]): Promise<void> {
   if (findings.some(({ report }) => report.faults.length > 0)) process.exitCode = 1;
 }
 
-/** The kills that a prefix stands for: `kills` for all of them. */
-function killNames(prefix: string): KillName[] {
+/** The kills that prefixes stand for: `kills` for all of them. */
+function killNames(prefixes: string): KillName[] {
   const names = Object.keys(killCounts) as KillName[];
-  return prefix === "kills" ? names : names.filter((name) => prefix !== "" && name.startsWith(prefix));
+  if (prefixes === "kills") return names;
+  return names.filter((name) =>
+    prefixes.split(",").some((prefix) => prefix !== "" && name.startsWith(prefix)),
+  );
 }
 
 /** Kills, in turn of their kinds until the time is over; gives whether all held. */
