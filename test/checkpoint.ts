@@ -1,5 +1,5 @@
 /** Checkpoints for tests: PyTorch's trained models, and random ones of any shape that look trained. */
-import type { LayerSpec, ModelChoice } from "../src/types";
+import type { LayerSpec, ModelChoice, TrainOptions } from "../src/types";
 import { randomNormal } from "../worker/data/random";
 import { Vocabulary } from "../worker/data/vocabulary";
 import { architecture } from "../worker/model/architectures";
@@ -16,9 +16,8 @@ export function vocabularyOf(size: number): Vocabulary {
   return new Vocabulary(Array.from({ length: size - 1 }, (_, i) => String.fromCodePoint(97 + i)));
 }
 
-/** PyTorch's model after the fixture's 20 steps of SGD. */
-export function pytorchCheckpoint(name: "mlp" | "wavenet"): Checkpoint {
-  const { network, after, running } = pytorchRun(name);
+/** The options of a training that a checkpoint keeps. */
+function recipeOf(options: TrainOptions): Checkpoint["recipe"] {
   const {
     model: _,
     evalEvery: __,
@@ -26,8 +25,20 @@ export function pytorchCheckpoint(name: "mlp" | "wavenet"): Checkpoint {
     diagnostics: ____,
     prefetch: _____,
     ...recipe
-  } = checkTrainOptions({ optimizer: "sgd" })();
-  return { vocabulary: LETTERS, network, parameters: new Map([...after, ...running]), step: 20, recipe };
+  } = checkTrainOptions(options)();
+  return recipe;
+}
+
+/** PyTorch's model after the fixture's 20 steps of SGD. */
+export function pytorchCheckpoint(name: "mlp" | "wavenet"): Checkpoint {
+  const { network, after, running } = pytorchRun(name);
+  return {
+    vocabulary: LETTERS,
+    network,
+    parameters: new Map([...after, ...running]),
+    step: 20,
+    recipe: recipeOf({ optimizer: "sgd" }),
+  };
 }
 
 /**
@@ -63,15 +74,7 @@ export function randomCheckpoint(
     ["m", moment(1000, (x) => 1e-3 * x)],
     ["v", moment(2000, (x) => 1e-6 * x * x)],
   ]);
-  const {
-    model: _,
-    evalEvery: __,
-    sampleEvery: ___,
-    diagnostics: ____,
-    prefetch: _____,
-    ...recipe
-  } = checkTrainOptions({})();
-  return { vocabulary, network, parameters, step: 1234, recipe, optimizerState };
+  return { vocabulary, network, parameters, step: 1234, recipe: recipeOf({}), optimizerState };
 }
 
 /** Makes a model whose words are about as long as names. */

@@ -15,11 +15,27 @@ import { serve } from "../server";
 const html = `<!doctype html><title>long</title><script type="module">
   import { Makemore } from "/dist/index.js";
   const words = "emma olivia ava isabella sophia mia amelia charlotte evelyn abigail".split(" ");
-  globalThis.long = { Makemore, words, mm: new Makemore({ backend: "wasm" }) };
+  // Returns how long each of some calls took, ms.
+  const time = async (calls, call) => {
+    const parts = [];
+    for (let i = 0; i < calls; i++) {
+      const start = performance.now();
+      await call(i);
+      parts.push(performance.now() - start);
+    }
+    return parts;
+  };
+  globalThis.long = { Makemore, words, mm: new Makemore({ backend: "wasm" }), time };
 </script>`;
 
 declare global {
-  var long: { Makemore: typeof MakemoreClass; words: string[]; mm: MakemoreClass; file?: Uint8Array };
+  var long: {
+    Makemore: typeof MakemoreClass;
+    words: string[];
+    mm: MakemoreClass;
+    time(calls: number, call: (i: number) => Promise<unknown>): Promise<number[]>;
+    file?: Uint8Array;
+  };
 }
 
 /** What is done so often: given how often to do it now, returns the milliseconds of parts of equal work. */
@@ -59,55 +75,36 @@ const rooms: Readonly<Record<string, Room>> = {
     times: 1000,
     run: (page, count) =>
       page.evaluate(async (trainings) => {
-        const { mm, words } = globalThis.long;
-        const parts: number[] = [];
-        for (let i = 0; i < trainings; i++) {
-          const start = performance.now();
-          await mm.train(words, {
-            model: { embedding: 4, hidden: 16 },
-            steps: 50,
-            seed: i,
-            split: [0.8, 0.2, 0],
-          });
-          parts.push(performance.now() - start);
-        }
-        return parts;
+        const { mm, words, time } = globalThis.long;
+        const model = { embedding: 4, hidden: 16 };
+        return time(trainings, (seed) => mm.train(words, { model, steps: 50, seed, split: [0.8, 0.2, 0] }));
       }, count),
   },
   samples: {
     times: 10_000,
     run: (page, count) =>
       page.evaluate(async (calls) => {
-        const { mm, words } = globalThis.long;
+        const { mm, words, time } = globalThis.long;
         if (!mm.model)
           await mm.train(words, { model: { embedding: 4, hidden: 16 }, steps: 50, split: [1, 0, 0] });
-        const parts: number[] = [];
-        for (let i = 0; i < calls; i++) {
-          const start = performance.now();
-          await mm.sample(5, { seed: i });
-          parts.push(performance.now() - start);
-        }
-        return parts;
+        return time(calls, (seed) => mm.sample(5, { seed }));
       }, count),
   },
   loads: {
     times: 100,
     run: (page, count) =>
       page.evaluate(async (rounds) => {
-        const { Makemore, mm, words } = globalThis.long;
+        const { Makemore, mm, words, time } = globalThis.long;
         if (!mm.model)
           await mm.train(words, { model: { embedding: 4, hidden: 16 }, steps: 50, split: [1, 0, 0] });
         globalThis.long.file ??= await mm.exportONNX();
-        const parts: number[] = [];
-        for (let i = 0; i < rounds; i++) {
-          const start = performance.now();
+        const { file } = globalThis.long;
+        return time(rounds, async () => {
           const other = new Makemore({ backend: "wasm" });
-          await other.load(globalThis.long.file);
+          await other.load(file);
           await other.sample(5);
           other.dispose();
-          parts.push(performance.now() - start);
-        }
-        return parts;
+        });
       }, count),
   },
 };
