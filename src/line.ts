@@ -70,8 +70,9 @@ export class Line {
   }
 
   /**
-   * Fails the requests that are lost, or whose answers are. A lost message does not say whose it was, but messages
-   * arrive in order: what has no answer when the worker's list comes, and is not in it, is lost.
+   * Fails the requests that are lost, or whose answers are. A lost message does not say to which request it belonged. So
+   * this asks the worker what it runs. Messages arrive in order: when the list comes, a request that has no answer and is
+   * not on the list is lost.
    */
   async #findLost(): Promise<void> {
     this.#isLost = true;

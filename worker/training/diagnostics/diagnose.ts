@@ -11,7 +11,7 @@ import { distributionOf } from "./distribution";
 import type { DiagnosedExamples } from "./examples";
 import { constants, operations, softmaxRows, Tape, Tensor } from "./tape";
 
-/** A tanh beyond this is saturated, as in the lecture: its gradient is less than 6 % of the one that it gets. */
+/** A tanh beyond this is saturated, as in the lecture: it passes back less than 6 % of its gradient. */
 const SATURATED = 0.97;
 
 /** A step of a training. */
