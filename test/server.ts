@@ -1,7 +1,8 @@
 import { createReadStream, existsSync, statSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 
 const types: Record<string, string> = {
   ".html": "text/html; charset=utf-8",
@@ -28,12 +29,12 @@ export interface StaticServer {
  *
  * @param folders by URL prefix, such as `{ "/": "site", "/dist/": "dist" }`
  * @param headers for every response: a Content-Security-Policy, CORS, isolation
- * @param pages contents by path, which take precedence over files
+ * @param pages contents by path, which take precedence over files; a list is sent piece by piece, as over a slow line
  */
 export async function serve(
   folders: Record<string, string>,
   headers: Record<string, string> = {},
-  pages: Record<string, string> = {},
+  pages: Record<string, string | readonly string[]> = {},
 ): Promise<StaticServer> {
   const requests: string[] = [];
   const prefixes = Object.keys(folders).sort((a, b) => b.length - a.length);
@@ -43,7 +44,9 @@ export async function serve(
     const page = pages[path];
     if (page !== undefined) {
       response.writeHead(200, { ...headers, "content-type": "text/html; charset=utf-8" });
-      return response.end(page);
+      if (typeof page === "string") response.end(page);
+      else void sendSlowly(page, response);
+      return response;
     }
     // Many hosts answer a path with "//" with 404, but the file system accepts it.
     const prefix = path.includes("//") ? undefined : prefixes.find((p) => path.startsWith(p));
@@ -71,4 +74,12 @@ export async function serve(
         server.close(() => resolve());
       }),
   };
+}
+
+async function sendSlowly(pieces: readonly string[], response: ServerResponse): Promise<void> {
+  for (const piece of pieces) {
+    response.write(piece);
+    await wait(20);
+  }
+  response.end();
 }

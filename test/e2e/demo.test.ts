@@ -38,7 +38,11 @@ let complaints: string[];
 
 beforeAll(async () => {
   browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
-  server = await serve({ "/some/folder/": dist });
+  server = await serve(
+    { "/some/folder/": dist },
+    {},
+    { "/some/folder/slow.html": pieces(`${dist}index.html`, 60) },
+  );
 });
 afterAll(async () => {
   await browser?.close();
@@ -105,14 +109,26 @@ declare global {
   var moved: string[];
 }
 
+/** Chromium's LayoutShift, which TypeScript's library does not know. */
+interface LayoutShift extends PerformanceEntry {
+  readonly value: number;
+  readonly hadRecentInput: boolean;
+  readonly sources: readonly { readonly node: Node | null }[];
+}
+
 /** Runs in the page before its own scripts. */
 function watchLayout(): void {
   globalThis.moved = [];
+  const isShift = (entry: PerformanceEntry): entry is LayoutShift => entry.entryType === "layout-shift";
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
-      // TypeScript's library does not know Chromium's LayoutShift.
-      const { hadRecentInput, value } = entry.toJSON();
-      if (!hadRecentInput) globalThis.moved.push(`${value} at ${Math.round(entry.startTime)} ms`);
+      if (!isShift(entry) || entry.hadRecentInput) continue;
+      const what = entry.sources.map(({ node }) =>
+        node instanceof Element
+          ? `<${node.localName} id="${node.id}" class="${node.className}">`
+          : node?.nodeName,
+      );
+      globalThis.moved.push(`${entry.value} at ${Math.round(entry.startTime)} ms: ${what.join(", ")}`);
     }
   }).observe({ type: "layout-shift", buffered: true });
 }
@@ -137,6 +153,23 @@ async function trainToTheEnd(steps: number): Promise<void> {
   await page.click("#train");
   await eventually(() => text("#train-note")).toContain("Loss over all words");
 }
+
+/** The text of a file, cut into equal pieces. */
+function pieces(path: string, count: number): string[] {
+  const all = readFileSync(path, "utf8");
+  const length = Math.ceil(all.length / count);
+  return Array.from({ length: count }, (_, index) => all.slice(index * length, (index + 1) * length));
+}
+
+test.each([1280, 700, 375])(
+  "nothing moves while the page arrives in pieces, %i pixels wide",
+  async (width) => {
+    await page.setViewportSize({ width, height: 1600 });
+    await page.goto(`${server.origin}/some/folder/slow.html`);
+    await eventually(() => text("#words-count")).toContain("30,294 words of 26 different characters");
+    expect(await movements()).toEqual([]);
+  },
+);
 
 test.each(familyNames)("nothing moves while it trains, with the %s fonts", async (family) => {
   await open({}, 0, family);
