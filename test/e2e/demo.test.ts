@@ -923,3 +923,16 @@ test.each(familyNames)(
     expect(await movements()).toEqual([]);
   },
 );
+
+test("links to the licenses of the page's libraries and of the package's", async () => {
+  const hrefs = await page
+    .locator("footer a[href*=licenses]")
+    .evaluateAll((links) => links.map((link) => (link instanceof HTMLAnchorElement ? link.href : "")));
+  const [libraries, inPackage] = await Promise.all(
+    hrefs.map(async (href) => (await page.request.get(href)).text()),
+  );
+  for (const name of ["uplot", "d3-dsv"])
+    expect(libraries).toMatch(new RegExp(`## ${name} .*\\n[^#]*Copyright`));
+  for (const name of ["comlink", "onnxruntime-web", "@tensorflow/tfjs-core"])
+    expect(inPackage).toMatch(new RegExp(`^${name} \\d`, "m"));
+});
