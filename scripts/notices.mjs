@@ -1,6 +1,6 @@
 /**
- * Writes dist/THIRD-PARTY-NOTICES.txt while tsup builds. The file has the full license of every package with code in
- * dist/, as these licenses require.
+ * Writes dist/THIRD-PARTY-NOTICES.txt while tsup builds. The file has the full licence of every package with code in
+ * dist/, as these licences require.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -25,7 +25,7 @@ const apache = (copyright) => `${copyright}\n\n${license("apache-2.0")}`;
 
 const tensorflow = () => apache("Copyright Google LLC. All rights reserved.");
 
-/** @type {Record<string, (folder: string, version: string) => string>} The license of packages that contain no file of it. */
+/** @type {Record<string, (folder: string, version: string) => string>} The licence of packages that contain no file of it. */
 const unfiled = {
   "@bufbuild/protobuf": (folder) => {
     const varint = readFileSync(`${folder}/dist/esm/wire/varint.js`, "utf8");
@@ -43,7 +43,7 @@ const unfiled = {
   "@tensorflow/tfjs-backend-webgpu": tensorflow,
   "@tensorflow/tfjs-backend-wasm": () =>
     `${tensorflow()}
-tfjs.wasm contains XNNPACK, cpuinfo and parts of Emscripten, whose licenses are in the list of onnxruntime-web under
+tfjs.wasm contains XNNPACK, cpuinfo and parts of Emscripten, whose licences are in the list of onnxruntime-web under
 "google/XNNPACK", "pytorch/cpuinfo" and "emsdk", and pthreadpool:
 
 ${license("pthreadpool")}`,
@@ -67,7 +67,7 @@ function packageFolders(input) {
 }
 
 /**
- * Returns the texts of a package's license, with its NOTICE file if it has one.
+ * Returns the texts of a package's licence, with its NOTICE file if it has one.
  *
  * @param {string} folder
  * @param {{ name: string, version: string }} description its package.json
@@ -79,11 +79,11 @@ function licenseOf(folder, { name, version }) {
   const text = unfiled[name]?.(folder, version);
   if (text) return text;
   throw new Error(
-    `${name} is bundled and contains no license file: give its license in scripts/notices.mjs.`,
+    `${name} is bundled and contains no licence file: give its licence in scripts/notices.mjs.`,
   );
 }
 
-const preface = `The files of this folder contain code of the packages below, under their own licenses.
+const preface = `The files of this folder contain code of the packages below, under their own licences.
 ort.wasm is a file of onnxruntime-web, and tfjs.wasm one of @tensorflow/tfjs-backend-wasm.
 `;
 
@@ -94,7 +94,7 @@ ort.wasm is a file of onnxruntime-web, and tfjs.wasm one of @tensorflow/tfjs-bac
  * @param {string} output
  */
 function writeNotices(bundled, output) {
-  /** @type {Map<string, Set<string>>} Packages by license text; many texts are equal. */
+  /** @type {Map<string, Set<string>>} Packages by licence text; many texts are equal. */
   const byText = new Map();
   for (const [folder, files] of [...bundled].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const description = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));

@@ -182,7 +182,7 @@ const SCRIPTS = [
   /\p{Script=Hangul}/u,
 ];
 
-/** Whether a line consists of words: each with letters of one script, in lower case, capitalized, or in capitals. */
+/** Whether a line consists of words: each with letters of one script, in lower case, capitalised, or in capitals. */
 function isWords(line: string): boolean {
   if (NO_TEXT.test(line) || /[^\p{L}\p{M}\p{N}\p{P}\p{Zs}\s]/u.test(line) || /[\x80-\x9f]/.test(line))
     return false;

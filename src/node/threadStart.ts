@@ -14,7 +14,7 @@ function define(name: string, value: unknown): void {
 define("self", globalThis);
 // ONNX Runtime resolves URLs against the origin, which would be "null" for a file: URL.
 define("location", { href: workerData, origin: "file://" });
-// tfjs and ONNX Runtime recognize a worker by it.
+// tfjs and ONNX Runtime recognise a worker by it.
 define("WorkerGlobalScope", class WorkerGlobalScope {});
 if (typeof navigator === "undefined") define("navigator", {});
 

@@ -1,4 +1,4 @@
-/** The packages with code in the shipped files: their licenses allow us to ship them, and we ship the notice of each. */
+/** The packages with code in the shipped files: their licences allow us to ship them, and we ship the notice of each. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const dist = join(inject("packed"), "dist");
 const read = (file: string) => readFileSync(join(dist, file), "utf8");
 
-/** A sentence of each license. All of these licenses allow others to ship the code in a package under MIT. */
+/** A sentence of each licence. All of these licences allow others to ship the code in a package under MIT. */
 const wordings: Readonly<Record<string, RegExp>> = {
   MIT: /Permission is hereby granted, free of charge/,
   ISC: /Permission to use, copy, modify, and\/or distribute this software/,
@@ -39,7 +39,7 @@ function bundledFolders(): string[] {
     .sort();
 }
 
-/** Returns the packages of each heading in the notices, with the text of their licenses. */
+/** Returns the packages of each heading in the notices, with the text of their licences. */
 function readNotices(): Map<string, string> {
   const parts = read("THIRD-PARTY-NOTICES.txt")
     .split(/^={80}$/m)
@@ -57,13 +57,13 @@ function readNotices(): Map<string, string> {
   );
 }
 
-/** Returns a package's licenses in the lock file, as SPDX ids. */
+/** Returns a package's licences in the lock file, as SPDX ids. */
 function licenses(folder: string): string[] {
   const { license } = lock[folder] ?? expect.unreachable(`${folder} is not in the lock file.`);
   return license.replace(/[()]/g, "").split(" AND ");
 }
 
-/** Returns the packages whose full license text is not in the notices. */
+/** Returns the packages whose full licence text is not in the notices. */
 function withoutNotice(folders: readonly string[]): string[] {
   const notices = readNotices();
   const plain = (text: string) => text.replace(/\s+/g, " ").trim();
@@ -79,7 +79,7 @@ function withoutNotice(folders: readonly string[]): string[] {
   });
 }
 
-test("licenses: all bundled packages have a license that allows us to ship them", () => {
+test("licences: all bundled packages have a licence that allows us to ship them", () => {
   const folders = bundledFolders();
   for (const name of ["comlink", "valibot", "idb", "onnxruntime-web", "@tensorflow/tfjs-core", "commander"])
     expect(folders).toContain(`node_modules/${name}`);
@@ -90,14 +90,14 @@ test("licenses: all bundled packages have a license that allows us to ship them"
   expect(dependencies).toBeUndefined();
 });
 
-test("licenses: the notice of each bundled package is in the tarball", () => {
+test("licences: the notice of each bundled package is in the tarball", () => {
   expect(withoutNotice(bundledFolders())).toEqual([]);
   // Packages that are installed but not bundled have no notice.
   const absent = ["node_modules/typescript", "node_modules/react"];
   expect(withoutNotice(absent)).toEqual(absent);
 });
 
-test("licenses: the notices include the libraries in ONNX Runtime's and tfjs's WebAssembly", () => {
+test("licences: the notices include the libraries in ONNX Runtime's and tfjs's WebAssembly", () => {
   const notices = readNotices();
   const text = [...notices].filter(([name]) =>
     /^(onnxruntime-web|@tensorflow\/tfjs-backend-wasm) /.test(name),

@@ -30,7 +30,7 @@ interface Visit {
   files: string[];
 }
 
-/** Runs before the worker's script. `auto` recognizes software adapters by these properties. */
+/** Runs before the worker's script. `auto` recognises software adapters by these properties. */
 const disguise = `
   for (const name of ["vendor", "architecture", "device", "description", "isFallbackAdapter"])
     Object.defineProperty(GPUAdapterInfo.prototype, name, { value: "" });

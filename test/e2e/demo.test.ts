@@ -924,7 +924,7 @@ test.each(familyNames)(
   },
 );
 
-test("links to the licenses of the page's libraries and of the package's", async () => {
+test("links to the licences of the page's libraries and of the package's", async () => {
   const hrefs = await page
     .locator("footer a[href*=licenses]")
     .evaluateAll((links) => links.map((link) => (link instanceof HTMLAnchorElement ? link.href : "")));

@@ -32,7 +32,7 @@ test("examples are those of the lecture's build_dataset: every character and bou
   expect(got).toEqual(expected);
 });
 
-test("words are trimmed and normalized to NFC; inner spaces stay, empty words are dropped, repeats counted", () => {
+test("words are trimmed and normalised to NFC; inner spaces stay, empty words are dropped, repeats counted", () => {
   const { stats, vocabulary, train } = buildDataset("  new york \n\n\t\ne\u0301a\n\u00e9a\nnew york\n", all);
   expect(stats).toMatchObject({ count: 4, dropped: 2, repeated: 2 });
   expect(vocabulary.decode(train.subarray(1, 9))).toBe("new york");

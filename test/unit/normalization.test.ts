@@ -34,7 +34,7 @@ const words = fc.array(fc.string({ unit: characters, minLength: 1, maxLength: 5 
   maxLength: 30,
 });
 
-test("normalizing a word twice changes nothing", () => {
+test("normalising a word twice changes nothing", () => {
   fc.assert(
     fc.property(fc.string({ unit: "grapheme" }), fc.string({ unit: characters }), (a, b) => {
       for (const word of [a, b, a + b, b + a]) {
@@ -47,7 +47,7 @@ test("normalizing a word twice changes nothing", () => {
   );
 });
 
-test("every sampled word is normalized, fulfils the options, and can be scored", async () => {
+test("every sampled word is normalised, fulfils the options, and can be scored", async () => {
   await fc.assert(
     fc.asyncProperty(
       words,

@@ -29,7 +29,7 @@ test.each([
   expect(seedNumber(text)).toBe(hash);
 });
 
-test("a string seed is normalized to NFC, and a number stays the same", () => {
+test("a string seed is normalised to NFC, and a number stays the same", () => {
   expect(seedNumber("\u00e9")).toBe(seedNumber("e\u0301"));
   expect(seedNumber(4_294_967_295)).toBe(4_294_967_295);
 });

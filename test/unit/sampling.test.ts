@@ -172,7 +172,7 @@ test("every word begins with the prefix and has an allowed length", async () => 
   for (const word of words) expect(word).toMatch(/^em.{2,5}$/u);
   expect(new Set(words.map((word) => word.length))).toEqual(new Set([4, 5, 6, 7]));
   expect(await sample(checkpoint, 3, { prefix: "emma", maxLength: 4 })).toEqual(["emma", "emma", "emma"]);
-  // The prefix is normalized, so both forms of a letter are the same.
+  // The prefix is normalised, so both forms of a letter are the same.
   const accented = randomCheckpoint("mlp", vocabularyOf(200));
   expect((await sample(accented, 1, { prefix: "e\u0301a" }))[0]?.startsWith("éa")).toBe(true);
 });

@@ -74,7 +74,7 @@ function* wordHashes(stream: TokenStream): Generator<number> {
   }
 }
 
-/** Mixes the bits of a hash: the finalizer of MurmurHash3. */
+/** Mixes the bits of a hash: the finaliser of MurmurHash3. */
 function mix(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

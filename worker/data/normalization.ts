@@ -1,5 +1,5 @@
 /**
- * The normalized form of words: all input is brought into it, and all sampled words have it. The page joins words with
+ * The normalised form of words: all input is brought into it, and all sampled words have it. The page joins words with
  * line breaks and transfers them to the worker as UTF-8, because cloning a million strings is slow. `eachWord` reads
  * them one at a time, so that they are never all in memory as strings.
  */
@@ -15,7 +15,7 @@ export function normalizeWord(word: string): string {
   return word.trim().normalize("NFC");
 }
 
-/** Whether a normalized word is on one line and has only readable characters, so that it can be read back unchanged. */
+/** Whether a normalised word is on one line and has only readable characters, so that it can be read back unchanged. */
 export function isReadable(word: string): boolean {
   return isOneLine(word) && !UNREADABLE.test(word);
 }
@@ -30,7 +30,7 @@ export function endsLine(text: string): boolean {
   return LINE_SEPARATOR.test(text.slice(-1));
 }
 
-/** Yields the words of a text, one per line, normalized. Empty lines yield "". */
+/** Yields the words of a text, one per line, normalised. Empty lines yield "". */
 export function* eachWord(text: string): Generator<string> {
   let start = 0;
   for (const { index, 0: separator } of text.matchAll(LINE_SEPARATORS)) {

@@ -1,4 +1,4 @@
-/** Recognizes files that are not ONNX, so that the error of `load` can say what to do. */
+/** Recognises files that are not ONNX, so that the error of `load` can say what to do. */
 import { formatValue } from "../../src/formatValue";
 
 /** First bytes of other file formats. */

@@ -20,7 +20,7 @@ export interface ConditionLists {
   readonly listed?: readonly NearWords[];
 }
 
-/** Why a word was refused: a condition, or `"form"` if it is not a normalized word of known characters. */
+/** Why a word was refused: a condition, or `"form"` if it is not a normalised word of known characters. */
 export type Refusal = SampleCondition | "form";
 
 /** What the search is guided to. */

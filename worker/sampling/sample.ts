@@ -228,9 +228,9 @@ export class Found {
 }
 
 /**
- * Normalizes and checks a word; returns the word, or why it is refused.
+ * Normalises and checks a word; returns the word, or why it is refused.
  *
- * A model may sample what no list contains, such as "e" with a combining accent, or a space at the end. The normalized
+ * A model may sample what no list contains, such as "e" with a combining accent, or a space at the end. The normalised
  * word may then be shorter, be a word of the list, not begin with the prefix any more, or have a character that the model
  * never saw.
  */

@@ -5,7 +5,7 @@ import { LONGEST, partEnd, partStart, readWordList, spread } from "../../../demo
 const names = readFileSync("demo/words/names.txt", "utf8");
 
 describe("readWordList", () => {
-  it("trims each word, normalizes it to NFC, and counts it once", async () => {
+  it("trims each word, normalises it to NFC, and counts it once", async () => {
     const list = await readWordList(" emma \r\n\nemma\nrene\u0301e\n");
     expect([...(list?.words ?? [])]).toEqual(["emma", "renée"]);
     expect(list?.characters).toEqual(new Set("emarné"));
