@@ -1,6 +1,6 @@
 /** Kills at random moments of a seed, and a page that is frozen or out of storage. */
 import type { Kill } from "./browser/kills";
-import { type OpenedPage, preparePage, within } from "./openPage";
+import { type Chromium, type OpenedPage, preparePage, within } from "./openPage";
 import { randomNumbers } from "./random";
 
 export type KillName =
@@ -53,7 +53,7 @@ export async function runKill({ page }: OpenedPage, id: string): Promise<KillFin
 }
 
 /** Freezes the page for a second in mid-training, as a browser does with a tab it wants no more of. */
-export async function freeze({ page }: OpenedPage): Promise<Kill> {
+export async function freeze({ page }: Chromium): Promise<Kill> {
   const client = await page.context().newCDPSession(page);
   const training = page.evaluate(() => globalThis.torture.trainWatched());
   training.catch(() => {});
@@ -65,7 +65,7 @@ export async function freeze({ page }: OpenedPage): Promise<Kill> {
 }
 
 /** Leaves the origin no room, and then some again. In a storage of its own: Chromium remembers the room for a while. */
-export async function fillStorage({ browser, page: first }: OpenedPage): Promise<Kill> {
+export async function fillStorage({ browser, page: first }: Chromium): Promise<Kill> {
   const { origin } = new URL(first.url());
   const context = await browser.newContext();
   const page = await context.newPage();

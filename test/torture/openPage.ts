@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright";
 import { build } from "vite";
 import { chromiumArgs, chromiumPath } from "../../scripts/browsers.mjs";
+import { launchFirefox } from "../../scripts/firefox.mjs";
 import { dist, isolation } from "../e2e/builtSite";
 import { serve } from "../server";
 
@@ -14,12 +15,25 @@ const names = fileURLToPath(new URL("../../demo/words/names.txt", import.meta.ur
 /** Words of the scenarios: few, so that a case takes milliseconds. */
 export const words = readFileSync(names, "utf8").split("\n").slice(0, 60);
 
+/** A tab with the page under test, in any browser. */
+export interface TorturePage {
+  goto(url: string): Promise<unknown>;
+  /** Runs a function in the page. Only its source is sent, so it can use only its argument and the page's globals. */
+  evaluate<A, R>(run: (argument: A) => R | Promise<R>, argument: A): Promise<R>;
+}
+
 export interface OpenedPage {
-  readonly browser: Browser;
-  readonly page: Page;
+  readonly page: TorturePage;
+  /** For what only the DevTools protocol of Chromium does. */
+  readonly chromium?: Chromium;
   /** Starts over with a new page, after one that hangs or crashed. */
   reload(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface Chromium {
+  readonly browser: Browser;
+  readonly page: Page;
 }
 
 /** One script of `browser/`, with what it imports. */
@@ -63,13 +77,14 @@ const PREPARE_MS = 60_000;
 const END_MS = 20_000;
 
 /** Opens the page under test in a tab, with the files that its scenarios begin with. */
-export async function preparePage(page: Page, origin: string): Promise<void> {
+export async function preparePage(page: TorturePage, origin: string): Promise<void> {
   await page.goto(origin);
   const preparing = page.evaluate((list) => globalThis.torture.prepare(list), words);
   await within(PREPARE_MS, preparing, "to prepare the page");
 }
 
-export async function openPage(): Promise<OpenedPage> {
+/** Serves the page under test, and the package with a worker in which everything can fail. */
+async function serveTorture(): Promise<{ origin: string; close(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), "makemore-torture-"));
   const shipped = readFileSync(`${dist}makemore-web/worker.js`, "utf8");
   const script = shipped.replaceAll(/\bimport\(/g, "tortureImport(");
@@ -78,24 +93,60 @@ export async function openPage(): Promise<OpenedPage> {
   const worker = join(folder, "worker.js");
   writeFileSync(worker, `${await bundle("worker")}\n${script}`);
   const html = `<!doctype html><title>torture</title><script type="module">${await bundle("page")}</script>`;
-  const server = await serve({ "/dist/": dist, "/dist/makemore-web/worker.js": worker }, isolation, {
-    "/": html,
-  });
+  const { origin, close } = await serve(
+    { "/dist/": dist, "/dist/makemore-web/worker.js": worker },
+    isolation,
+    { "/": html },
+  );
+  return {
+    origin,
+    async close() {
+      await within(END_MS, close(), "to end the server");
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+export async function openChromium(): Promise<OpenedPage & { readonly chromium: Chromium }> {
+  const server = await serveTorture();
   const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
   const page = await (await browser.newContext()).newPage();
   const reload = () => preparePage(page, server.origin);
   await reload();
   return {
-    browser,
+    page,
+    chromium: { browser, page },
+    reload,
+    async close() {
+      await within(END_MS, browser.close(), "to end the browser");
+      await server.close();
+    },
+  };
+}
+
+export async function openFirefox(): Promise<OpenedPage> {
+  const server = await serveTorture();
+  const browser = await launchFirefox({ scheme: "light", reducedMotion: false });
+  const tab = await browser.newPage();
+  const page: TorturePage = {
+    goto: (url) => tab.goto(url),
+    evaluate: async <A, R>(run: (argument: A) => R | Promise<R>, argument: A) =>
+      (await tab.evaluate(`(${run})(${JSON.stringify(argument)})`)) as R,
+  };
+  const reload = () => preparePage(page, server.origin);
+  await reload();
+  return {
     page,
     reload,
     async close() {
       await within(END_MS, browser.close(), "to end the browser");
-      await within(END_MS, server.close(), "to end the server");
-      rmSync(folder, { recursive: true });
+      await server.close();
     },
   };
 }
+
+/** By the name of the browser. */
+export const openPage = { chromium: openChromium, firefox: openFirefox } as const;
 
 declare global {
   var torture: import("./browser/page").Torture;

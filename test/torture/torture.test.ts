@@ -4,16 +4,16 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { casesOf, formatCase, parseCase, rehearse, runCase, widely } from "./faults";
 import { fillStorage, freeze, type KillName, moments, runKill } from "./kills";
-import { type OpenedPage, openPage } from "./openPage";
+import { openPage } from "./openPage";
 import { shuffled } from "./random";
 
 const SEED = 17;
 /** Cases of each scenario. */
 const CASES = 9;
 
-let opened: OpenedPage;
+let opened: Awaited<ReturnType<typeof openPage.chromium>>;
 beforeAll(async () => {
-  opened = await openPage();
+  opened = await openPage.chromium();
 });
 afterAll(() => opened?.close());
 
@@ -84,6 +84,6 @@ test.each(kills)("%s: what follows is as if nothing had happened", async (name, 
 });
 
 test("a page that is frozen, or out of storage, goes on", async () => {
-  expect(await freeze(opened)).toEqual({ reached: true, faults: [] });
-  expect(await fillStorage(opened)).toEqual({ reached: true, faults: [] });
+  expect(await freeze(opened.chromium)).toEqual({ reached: true, faults: [] });
+  expect(await fillStorage(opened.chromium)).toEqual({ reached: true, faults: [] });
 });

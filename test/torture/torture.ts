@@ -1,55 +1,71 @@
 /**
- * `npm run torture`: every operation of every call made to fail in turn, in real Chromium.
+ * `npm run torture`: every operation of every call made to fail in turn, in a real browser.
  *
- *     npm run torture -- [--minutes 10] [--seed N] [--scenario PREFIX,PREFIX|kills] [--only CASE,CASE]
+ *     npm run torture -- [--browser chromium|firefox] [--minutes 10] [--seed N] [--scenario PREFIX,PREFIX|kills] [--only CASE,CASE]
  *
  * The prefixes may also be of the kills' names: `abort`, `kill`, `lose`.
  */
 import { parseArgs } from "node:util";
+import { operations } from "./browser/control";
 import type { Kill } from "./browser/kills";
 import { type Case, casesOf, type Finding, formatCase, parseCase, rehearse, runCase, widely } from "./faults";
 import { fillStorage, freeze, type KillName, killCounts, moments, runKill } from "./kills";
 import { type OpenedPage, openPage } from "./openPage";
 import { shuffled } from "./random";
 
+const browsers = ["chromium", "firefox"] as const;
+
 function options(args: string[]) {
   const { values } = parseArgs({
     args,
     options: {
+      browser: { type: "string", default: "chromium" },
       minutes: { type: "string", default: "10" },
       seed: { type: "string", default: "1" },
       scenario: { type: "string", default: "" },
       only: { type: "string" },
     },
   });
-  return { ...values, minutes: Number(values.minutes), seed: Number(values.seed) };
+  const browser = browsers.find((name) => name === values.browser);
+  if (!browser) throw new Error(`--browser takes ${browsers.join(" or ")}, not ${values.browser}.`);
+  return { ...values, browser, minutes: Number(values.minutes), seed: Number(values.seed) };
 }
 
 /** The command. */
 export async function main(args: string[]): Promise<void> {
-  const { minutes, seed, scenario: prefix, only } = options(args);
+  const { browser, minutes, seed, scenario: prefix, only } = options(args);
   const start = performance.now();
   const end = start + minutes * 60_000;
-  const opened = await openPage();
+  const opened = await openPage[browser]();
   const findings: Finding[] = [];
   try {
     if (only?.includes("@") || killNames(prefix).length > 0) {
       if (!(await killing(opened, seed, end, { prefix, only }))) process.exitCode = 1;
       return;
     }
-    const names = await opened.page.evaluate(() => globalThis.torture.names);
+    const names = await opened.page.evaluate(() => globalThis.torture.names, undefined);
     const wanted = only
       ? [...new Set(only.split(",").map((each) => parseCase(each).scenario))]
       : names.filter((name) => prefix.split(",").some((each) => name.startsWith(each)));
     if (wanted.length === 0)
       throw new Error(`No scenario and no kill has a name that begins with "${prefix}".`);
+    const lacking = await lackingIn(opened);
     const cases: Case[] = [];
+    const counted = new Set<string>();
     for (const name of wanted) {
+      if (lacking.includes(name)) {
+        console.log(`${name}: this browser has no WebGPU`);
+        continue;
+      }
       const rehearsal = await rehearse(opened, name);
-      const counted = Object.entries(rehearsal.counts).map(([operation, count]) => `${operation} ${count}`);
-      console.log(`${name}: ${rehearsal.ms.toFixed(0)} ms; ${counted.join(", ")}`);
+      const counts = Object.entries(rehearsal.counts);
+      for (const [operation] of counts) counted.add(operation);
+      const each = counts.map(([operation, count]) => `${operation} ${count}`);
+      console.log(`${name}: ${rehearsal.ms.toFixed(0)} ms; ${each.join(", ")}`);
       cases.push(...casesOf(name, rehearsal));
     }
+    const unused = operations.filter((operation) => !counted.has(operation));
+    if (unused.length > 0) console.log(`Never called, so they cannot fail: ${unused.join(", ")}`);
     for (const each of only ? only.split(",").map(parseCase) : widely(shuffled(cases, seed))) {
       // The kills have the rest of the time.
       if (performance.now() > (prefix === "" ? start + 0.7 * (end - start) : end)) break;
@@ -66,6 +82,11 @@ export async function main(args: string[]): Promise<void> {
     await opened.close();
   }
   if (findings.some(({ report }) => report.faults.length > 0)) process.exitCode = 1;
+}
+
+/** Names of the scenarios and kills that this browser cannot run. */
+function lackingIn({ page }: OpenedPage): Promise<string[]> {
+  return page.evaluate(() => globalThis.torture.lacking(), undefined);
 }
 
 /** The kills that prefixes stand for: `kills` for all of them. */
@@ -100,10 +121,18 @@ async function killing(
     return holds;
   }
   if (prefix === "kills") {
-    say("freeze", await freeze(opened));
-    say("fillStorage", await fillStorage(opened));
+    const { chromium } = opened;
+    if (chromium) {
+      say("freeze", await freeze(chromium));
+      say("fillStorage", await fillStorage(chromium));
+    } else console.log("freeze, fillStorage: only Chromium's DevTools protocol can do this");
   }
+  const lacking = await lackingIn(opened);
   const all = killNames(prefix).flatMap((name) => {
+    if (lacking.includes(name)) {
+      console.log(`${name}: this browser has no WebGPU`);
+      return [];
+    }
     const ids = moments(name, killCounts[name], seed);
     return ids.map((each, i) => ({ each, rank: i / ids.length }));
   });

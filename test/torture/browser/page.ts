@@ -334,6 +334,13 @@ function kill(name: keyof ReturnType<typeof makeKills>, moment: number) {
   return kills[name](moment);
 }
 
+/** Names of the scenarios and kills that need WebGPU, if this browser does not have it. */
+async function lacking(): Promise<string[]> {
+  if (await navigator.gpu?.requestAdapter()) return [];
+  const training = Object.entries(scenarios).filter(([, { backend }]) => backend === "webgpu");
+  return [...training.map(([name]) => name), "loseGPU", "loseTfjsGPU"];
+}
+
 /** What the driver calls. */
 const torture = {
   prepare,
@@ -344,6 +351,7 @@ const torture = {
   trainWatched,
   saveOnce,
   names: Object.keys(scenarios),
+  lacking,
 };
 export type Torture = typeof torture;
 Object.assign(globalThis, { torture });
