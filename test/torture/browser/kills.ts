@@ -23,7 +23,8 @@ export interface Grounds {
 
 /** The last weights, not the best: those of a training that was stopped may be from before. */
 const options: TrainOptions = {
-  steps: 3000,
+  // Several times as long as its set-up, which also takes some of the moments.
+  steps: 10_000,
   batchSize: 4,
   keepBest: false,
   model: { embedding: 2, hidden: 4 },

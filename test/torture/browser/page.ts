@@ -13,6 +13,8 @@ import { clock, control, delay, look, workers } from "./threads";
 const HANG_MS = 10_000;
 /** The same where a software GPU compiles the kernels, which takes seconds each time. */
 const SLOW_MS = 60_000;
+/** Operations after whose failure another engine may train: in Chromium one on the GPU. */
+const FALLS_BACK: readonly Operation[] = ["body", "compile", "decompress", "kernels"];
 /** How long workers and locks may take to be gone, ms. */
 const GONE_MS = 3000;
 
@@ -96,7 +98,6 @@ async function prepare(words: readonly string[]): Promise<void> {
 
 /** Has started ONNX Runtime, which takes a second: scenarios share it unless they begin in a cold worker. */
 let warm: MakemoreClass | undefined;
-let warmWorker: Worker | undefined;
 
 async function begin({ backend, model, isCold }: Scenario): Promise<MakemoreClass> {
   if (isCold) {
@@ -109,9 +110,12 @@ async function begin({ backend, model, isCold }: Scenario): Promise<MakemoreClas
   warm ??= new Makemore({ backend: "wasm" });
   await warm.load(given.files[model ?? "window"], { words: given.words });
   clock.rate = 1;
-  // A worker that died was replaced at this call.
-  if (!warmWorker || !workers.has(warmWorker)) warmWorker = [...workers.keys()].at(-1);
   return warm;
+}
+
+/** Workers that a scenario does not use: the shared one, if it begins in a worker of its own. */
+function others({ isCold }: Scenario): ReadonlySet<Worker> {
+  return new Set(isCold ? workers.keys() : []);
 }
 
 /** Ends a Makemore that is not shared, or that is not to be shared any more. */
@@ -136,6 +140,7 @@ function scenario(name: string): Scenario {
 async function rehearse(name: string): Promise<Rehearsal> {
   const tested = scenario(name);
   const { act, clean } = tested;
+  const apart = others(tested);
   const mm = await begin(tested);
   const { signal } = countedSignal();
   const started = performance.now();
@@ -147,7 +152,7 @@ async function rehearse(name: string): Promise<Rehearsal> {
   await clean?.({ ...given, signal });
   if (!tested.isSlow) await act(mm, { ...given, signal });
   if (!tested.isCold) await saysOf(mm);
-  expected.set(name, { value, held: (await look(tested.isCold ? warmWorker : undefined)).held });
+  expected.set(name, { value, held: (await look(apart)).held });
   await clean?.({ ...given, signal });
   end(mm, false);
   return { counts, ms };
@@ -177,11 +182,12 @@ async function run(name: string, fault: Fault): Promise<Report> {
   const before = expected.get(name);
   if (!before) throw new Error(`${name} was not rehearsed.`);
   const faults: string[] = [];
+  const apart = others(tested);
   const mm = await begin(tested);
   const { signal, listeners } = countedSignal();
   const modelBefore = mm.model;
   control.arm(fault);
-  const hangMs = tested.isSlow ? SLOW_MS : HANG_MS;
+  const hangMs = tested.isSlow || FALLS_BACK.includes(fault.operation) ? SLOW_MS : HANG_MS;
   const result = await settled(act(mm, { ...given, signal }), hangMs);
   control.disarm();
   const fired = control.fired > 0;
@@ -212,7 +218,7 @@ async function run(name: string, fault: Fault): Promise<Report> {
         faults.push(`the next call fails: ${"error" in again ? again.error : "it hangs"}`);
       else if (second !== "same" && !lastingFault(fault)) faults.push(`the next call gives ${second}`);
     }
-    faults.push(...(await leftOver(tested, before.held)));
+    faults.push(...(await leftOver(apart, before.held)));
   }
   await clean?.({ ...given, signal }).catch((error) => faults.push(`cleaning up fails: ${error}`));
   end(mm, faults.length > 0);
@@ -221,10 +227,10 @@ async function run(name: string, fault: Fault): Promise<Report> {
 }
 
 /** What is held beyond what a run without a fault holds, once what is under way has ended. */
-async function leftOver({ isCold }: Scenario, before: Held): Promise<string[]> {
+async function leftOver(apart: ReadonlySet<Worker>, before: Held): Promise<string[]> {
   const until = performance.now() + GONE_MS;
   for (;;) {
-    const { held, troubles } = await look(isCold ? warmWorker : undefined);
+    const { held, troubles } = await look(apart);
     const more = (Object.keys(held) as (keyof Held)[]).filter((key) => held[key] > before[key]);
     const found = [
       ...troubles,

@@ -92,12 +92,12 @@ function ask(port: MessagePort, question: "look" | "lose"): Promise<WorkerNews |
 /**
  * What page and workers hold, and what went wrong in them unseen.
  *
- * @param apart a worker that is not asked
+ * @param apart workers that are not asked
  */
-export async function look(apart?: Worker): Promise<{ held: Held; troubles: string[] }> {
+export async function look(apart?: ReadonlySet<Worker>): Promise<{ held: Held; troubles: string[] }> {
   const found = { held: injection.held(), troubles: troubles.splice(0) };
   for (const [worker, port] of workers) {
-    if (worker === apart) continue;
+    if (apart?.has(worker)) continue;
     const got = await ask(port, "look");
     if (!got) continue;
     found.troubles.push(...got.troubles);
