@@ -1,26 +1,25 @@
-/** What stays in the page's memory once a `Makemore` is disposed of: no connection, and no worker. */
+/** What stays in the page's memory once a `Makemore` is disposed of: no worker, no port, and nothing of its calls. */
+import type { CDPSession } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Makemore as MakemoreClass } from "../../src/index";
 import { type BuiltSite, openSite } from "./builtSite";
 
+/** `signal` is one that a page keeps for all its calls. */
 const script = `
-  const references = [];
-  globalThis.Worker = class extends Worker {
-    constructor(...args) {
-      super(...args);
-      references.push(new WeakRef(this));
-    }
-  };
+  const { signal } = new AbortController();
   globalThis.useOnce = async () => {
     const mm = new Makemore({ backend: "wasm" });
-    await mm.train("emma olivia ava".split(" "), { steps: 3, model: { hidden: 4 }, split: [1, 0, 0] });
-    mm.dispose();
+    const onProgress = () => {};
+    const options = { steps: 3, model: { hidden: 4 }, split: [1, 0, 0], onProgress, signal };
+    await mm.train("emma olivia ava".split(" "), options);
+    await mm.load(await mm.exportONNX({ signal }), { signal });
+    await mm.sample(2, { avoid: ["x"], signal });
+    return mm;
   };
-  globalThis.countWorkers = () => [references.length, references.filter((each) => each.deref()).length];
 `;
 
 declare global {
-  var useOnce: () => Promise<void>;
-  var countWorkers: () => [started: number, inMemory: number];
+  var useOnce: () => Promise<MakemoreClass>;
 }
 
 let site: BuiltSite;
@@ -29,18 +28,35 @@ beforeAll(async () => {
 });
 afterAll(() => site?.close());
 
-test("a disposed Makemore leaves no worker in memory", async () => {
+/** Collects garbage, and counts the objects of a class that are still in the page's memory. */
+async function countObjects(client: CDPSession, name: string): Promise<number> {
+  const objectGroup = "counted";
+  const { result } = await client.send("Runtime.evaluate", { expression: `${name}.prototype`, objectGroup });
+  const { objects } = await client.send("Runtime.queryObjects", {
+    prototypeObjectId: result.objectId ?? "",
+    objectGroup,
+  });
+  const { result: count } = await client.send("Runtime.callFunctionOn", {
+    functionDeclaration: "function () { return this.length; }",
+    objectId: objects.objectId ?? "",
+  });
+  await client.send("Runtime.releaseObjectGroup", { objectGroup });
+  return count.value;
+}
+
+test("a disposed Makemore leaves no worker, port or signal in memory", async () => {
   const page = await site.open();
-  for (let i = 0; i < 5; i++) await page.evaluate(() => globalThis.useOnce());
   const client = await page.context().newCDPSession(page);
+  const count = async () => ({
+    workers: await countObjects(client, "Worker"),
+    ports: await countObjects(client, "MessagePort"),
+    signals: await countObjects(client, "AbortSignal"),
+  });
+  const makemore = await page.evaluateHandle(() => globalThis.useOnce());
+  expect((await count()).workers).toBe(1);
+  await makemore.evaluate((mm) => mm.dispose());
+  await makemore.dispose();
+  for (let i = 0; i < 3; i++) await page.evaluate(async () => (await globalThis.useOnce()).dispose());
   // The browser frees a terminated worker some time later.
-  await expect
-    .poll(
-      async () => {
-        await client.send("HeapProfiler.collectGarbage");
-        return page.evaluate(() => globalThis.countWorkers());
-      },
-      { timeout: 20_000, interval: 200 },
-    )
-    .toEqual([5, 0]);
+  await expect.poll(count, { timeout: 20_000, interval: 200 }).toEqual({ workers: 0, ports: 0, signals: 1 });
 });
