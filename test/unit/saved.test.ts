@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 import "fake-indexeddb/auto";
 import { openDB } from "idb";
-import { beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { Session } from "../../worker/session";
 import { list, onEvents, sampled, settled } from "../session";
 
@@ -129,6 +129,45 @@ test("without storage save fails, and a training goes on with a notice", async (
   expect(step).toBe(20);
   expect(notices).toEqual([expect.stringMatching(/step 20 was not saved: saveAs: the browser refuses/)]);
   await expect(settled(session.save(2, {}, "towns"))).rejects.toThrow(/STORAGE_FAILED: save: .*insecure/);
+});
+
+test("a save that the browser aborts fails for the browser's reason", async () => {
+  const session = await trained();
+  const { put } = IDBObjectStore.prototype;
+  const aborted = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (
+    this: IDBObjectStore,
+    ...args
+  ) {
+    const request = put.apply(this, args);
+    // As fake-indexeddb does on its own; a page's `abort()` gives no reason.
+    if (this.name === "models")
+      Reflect.get(this.transaction, "_abort").call(this.transaction, "QuotaExceededError");
+    return request;
+  });
+  onTestFinished(() => aborted.mockRestore());
+  await expect(settled(session.save(2, {}, "towns"))).rejects.toThrow(
+    "STORAGE_FAILED: save: there is no room",
+  );
+  expect(await settled(session.saved(3))).toEqual([]);
+});
+
+test("a removal that the browser refuses in the middle removes nothing", async () => {
+  const session = await trained();
+  await settled(session.save(2, {}, "towns"));
+  const { delete: remove } = IDBObjectStore.prototype;
+  const refused = vi.spyOn(IDBObjectStore.prototype, "delete").mockImplementation(function (
+    this: IDBObjectStore,
+    ...args
+  ) {
+    if (this.name === "models") throw new DOMException("It is refused.", "UnknownError");
+    return remove.apply(this, args);
+  });
+  onTestFinished(() => refused.mockRestore());
+  await expect(settled(session.remove(3, "towns"))).rejects.toThrow(
+    /STORAGE_FAILED: remove: .*It is refused/,
+  );
+  expect(await settled(session.saved(4))).toMatchObject([{ name: "towns", step: 20 }]);
+  expect(await settled(session.open(5, "towns"))).toMatchObject({ step: 20 });
 });
 
 test("without room a training goes on with a notice, and the earlier saved model stays", async () => {

@@ -7,7 +7,7 @@
  *
  * Each call opens the database and closes it at the end, so that no tab blocks another.
  */
-import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import { type DBSchema, type IDBPDatabase, type IDBPObjectStore, openDB, type StoreNames } from "idb";
 import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
 import { inSlices } from "../../src/slices";
@@ -70,22 +70,12 @@ export async function saveModel(
       0,
     ),
   };
-  await withDatabase(call, async (database) => {
-    const transaction = database.transaction(["infos", "models"], "readwrite");
-    // Functions, because a put may also throw synchronously, while the other one is running.
-    const putInfo = async () => transaction.objectStore("infos").put(info, name);
-    const putModel = async () =>
-      transaction.objectStore("models").put({ version: RECORD_VERSION, onnx, words }, name);
-    try {
-      await Promise.all([putInfo(), putModel()]);
-    } catch (error) {
-      // Abort, or the record of the other put would be committed alone.
-      transaction.done.catch(() => {});
-      transaction.abort();
-      throw error;
-    }
-    await transaction.done;
-  });
+  await withDatabase(call, (database) =>
+    inTransaction(database, (infos, models) => [
+      () => infos.put(info, name),
+      () => models.put({ version: RECORD_VERSION, onnx, words }, name),
+    ]),
+  );
 }
 
 /**
@@ -132,12 +122,10 @@ export function savedModels(): Promise<SavedModel[]> {
  */
 export function removeModel(name: string): Promise<boolean> {
   return withDatabase("remove", async (database) => {
-    const transaction = database.transaction(["infos", "models"], "readwrite");
-    const [found] = await Promise.all([
-      transaction.objectStore("infos").getKey(name),
-      transaction.objectStore("infos").delete(name),
-      transaction.objectStore("models").delete(name),
-      transaction.done,
+    const [found] = await inTransaction<unknown>(database, (infos, models) => [
+      () => infos.getKey(name),
+      () => infos.delete(name),
+      () => models.delete(name),
     ]);
     return found !== undefined;
   });
@@ -145,6 +133,38 @@ export function removeModel(name: string): Promise<boolean> {
 
 function withoutVocabulary({ vocabulary: _, ...words }: Dataset): Omit<Dataset, "vocabulary"> {
   return words;
+}
+
+const storeNames: StoreNames<Stores>[] = ["infos", "models"];
+
+type Store<Name extends StoreNames<Stores>> = IDBPObjectStore<Stores, typeof storeNames, Name, "readwrite">;
+
+/**
+ * Makes requests of both stores, of which either all take effect or none.
+ *
+ * @param requests functions, because a request may throw while others are running
+ * @throws the browser's reason, if it aborts the transaction
+ */
+async function inTransaction<T>(
+  database: IDBPDatabase<Stores>,
+  requests: (infos: Store<"infos">, models: Store<"models">) => (() => Promise<T>)[],
+): Promise<T[]> {
+  const transaction = database.transaction(storeNames, "readwrite");
+  try {
+    const made = requests(transaction.objectStore("infos"), transaction.objectStore("models"));
+    const results = await Promise.all(made.map(async (request) => request()));
+    await transaction.done;
+    return results;
+  } catch (error) {
+    transaction.done.catch(() => {});
+    try {
+      transaction.abort();
+    } catch {
+      // The browser has aborted it.
+    }
+    // A request only knows that its transaction is aborted.
+    throw transaction.error ?? error;
+  }
 }
 
 async function withDatabase<T>(
