@@ -29,8 +29,8 @@ test("a worker that ends in a fault is not confused with the next one", async ()
 });
 
 test("abortTraining: what follows is as if nothing had happened", () =>
-  expectKillsHold(opened, "abortTraining", { count: 4, seed: SEED }));
+  expectKillsHold(opened, "abortTraining", { count: 5, seed: SEED }));
 test("abortSampling: what follows is as if nothing had happened", () =>
-  expectKillsHold(opened, "abortSampling", { count: 3, seed: SEED }));
+  expectKillsHold(opened, "abortSampling", { count: 5, seed: SEED }));
 test("killWorker: what follows is as if nothing had happened", () =>
   expectKillsHold(opened, "killWorker", { count: 1, seed: SEED }));

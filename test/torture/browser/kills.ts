@@ -74,20 +74,26 @@ export function makeKills({ Makemore, words }: Grounds) {
     await shared.train(words, options);
     const ms = performance.now() - started;
     const samples = await sampleOf(shared);
+    // The first call makes the tree of prefixes that the next ones walk.
+    await shared.sample(SAMPLES, { seed: 5 });
     const begun = performance.now();
     await shared.sample(SAMPLES, { seed: 5 });
     unbroken = { file: await fileOf(shared), ms, samples, samplingMs: performance.now() - begun };
     return { mm: shared, of: unbroken };
   }
 
-  /** Aborts a call at a fraction of the time that it takes; gives whether it was still under way. */
-  async function aborted(call: (signal: AbortSignal) => Promise<unknown>, ms: number): Promise<boolean> {
+  /** Aborts a call after some time; returns undefined, or how long the call took if it was over by then, ms. */
+  async function abortAfter(
+    ms: number,
+    call: (signal: AbortSignal) => Promise<unknown>,
+  ): Promise<number | undefined> {
     const controller = new AbortController();
+    const begun = performance.now();
     const calling = call(controller.signal).then(
-      () => false,
+      () => performance.now() - begun,
       (error) => {
-        if (error === controller.signal.reason) return true;
-        throw error;
+        if (error !== controller.signal.reason) throw error;
+        return undefined;
       },
     );
     await delay(ms);
@@ -99,7 +105,10 @@ export function makeKills({ Makemore, words }: Grounds) {
     /** @param moment a fraction of the training's time */
     async abortTraining(moment: number): Promise<Kill> {
       const { mm, of } = await reference();
-      const reached = await aborted((signal) => mm.train(words, { ...options, signal }), moment * of.ms);
+      const late = await abortAfter(moment * of.ms, (signal) => mm.train(words, { ...options, signal }));
+      // The machine is less busy than before.
+      if (late !== undefined) of.ms = late;
+      const reached = late === undefined;
       const step = mm.model?.step;
       const faults: string[] = [];
       // One that was aborted before it was set up left the model before, which is at its end.
@@ -114,10 +123,11 @@ export function makeKills({ Makemore, words }: Grounds) {
     /** @param moment a fraction of the sampling's time */
     async abortSampling(moment: number): Promise<Kill> {
       const { mm, of } = await reference();
-      const reached = await aborted(
-        (signal) => mm.sample(SAMPLES, { seed: 5, signal }),
-        moment * of.samplingMs,
+      const late = await abortAfter(moment * of.samplingMs, (signal) =>
+        mm.sample(SAMPLES, { seed: 5, signal }),
       );
+      if (late !== undefined) of.samplingMs = late;
+      const reached = late === undefined;
       const faults: string[] = [];
       if ((await sampleOf(mm)) !== of.samples) faults.push("other samples after an abort");
       if ((await fileOf(mm)) !== of.file) faults.push("another model after an abort");
