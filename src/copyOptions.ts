@@ -24,7 +24,7 @@ export function copyOptions<Options extends object>(call: string, options: Optio
 
 function copyData<Options extends object>(call: string, options: Options): Options {
   const stay = pageOptions[call] ?? [];
-  if (typeof options !== "object" || options === null || kindOf(options) !== "Object")
+  if (kindOf(options) !== "Object")
     throw new MakemoreError(
       "INVALID_OPTION",
       `${call}: the options are ${formatValue(options)}; they must be an object.`,

@@ -46,12 +46,12 @@ export type MakemoreErrorCode =
 export class MakemoreError extends Error {
   override readonly name = "MakemoreError";
   /** Of `SAMPLING_FAILED` from `sample`: the words that were found before it failed. */
-  readonly words?: readonly string[];
+  readonly words?: readonly string[] | undefined;
   /**
    * Of `SAMPLING_FAILED`: the option that refused most of the tries after the last word that was found. Undefined if
    * the model's numbers overflow, or if its words are not in the form of the list's (trimmed, in NFC).
    */
-  readonly condition?: SampleCondition;
+  readonly condition?: SampleCondition | undefined;
 
   /**
    * @param code what went wrong, stable across releases
@@ -66,8 +66,8 @@ export class MakemoreError extends Error {
     },
   ) {
     super(message, options);
-    if (options?.words) this.words = options.words;
-    if (options?.condition) this.condition = options.condition;
+    this.words = options?.words;
+    this.condition = options?.condition;
   }
 }
 

@@ -9,9 +9,9 @@ import { Connection, measurements } from "./connection";
 import { copyOptions } from "./copyOptions";
 import { MakemoreError } from "./errors";
 import { formatValue, kindOf } from "./formatValue";
-import type { ClassifiedWords, EncodedWords, Outcome, ScoredWords, TrainEvent } from "./protocol";
+import type { EncodedWords, Outcome, ScoredWords, TrainEvent } from "./protocol";
 import { reading } from "./reading";
-import { classifications, wordScores } from "./scores";
+import { wordScores } from "./scores";
 import { inSlices, type Work } from "./slices";
 import type {
   Classification,
@@ -304,7 +304,7 @@ export class Makemore {
     const sender = new WordSender(words, "classify");
     const found: Classification[] = [];
     await this.#stoppable("classify", { signal, sender }, (api, id, stop) => {
-      const onPart = (part: ClassifiedWords) => void found.push(...classifications(part));
+      const onPart = (part: Classification[]) => void found.push(...part);
       return api.classify(id, plain, giveAway(sender), callback(onPart, stop));
     });
     return found;

@@ -6,6 +6,7 @@ import type { AssetURLs } from "./assetURLs";
 import type { MakemoreErrorCode } from "./errors";
 import type {
   BackendMeasurement,
+  Classification,
   ExportOptions,
   LoadOptions,
   Losses,
@@ -55,14 +56,6 @@ export interface ScoredWords {
   readonly words: readonly string[];
   /** For each word in turn: the surprises of its characters, then of its end. */
   readonly surprises: Float32Array<ArrayBuffer>;
-}
-
-/** Words and each group's probability for them. */
-export interface ClassifiedWords {
-  readonly words: readonly string[];
-  readonly groups: readonly string[];
-  /** [words, groups] */
-  readonly probabilities: Float64Array<ArrayBuffer>;
 }
 
 /** Benchmarks of `auto`, by model, batch size, optimiser and examples. The page caches them for all its workers. */
@@ -148,7 +141,7 @@ export interface WorkerAPI {
     id: number,
     options: NoOptions,
     words: EncodedWords,
-    onPart: OnPart<ClassifiedWords>,
+    onPart: OnPart<Classification[]>,
   ): Promise<Outcome<void>>;
   evaluate(id: number, options: NoOptions, words: EncodedWords | undefined): Promise<Outcome<Losses>>;
   exportONNX(id: number, options: PlainExportOptions): Promise<Outcome<Uint8Array>>;

@@ -1,6 +1,6 @@
-import type { ClassifiedWords, ScoredWords } from "./protocol";
+import type { ScoredWords } from "./protocol";
 import { ITEMS, type Work } from "./slices";
-import type { Classification, WordScore } from "./types";
+import type { WordScore } from "./types";
 
 /** Builds the result of `score`, in slices, because one word may have millions of characters. */
 export function* wordScores({ words, surprises }: ScoredWords): Work<WordScore[]> {
@@ -28,16 +28,4 @@ export function* wordScores({ words, surprises }: ScoredWords): Work<WordScore[]
     });
   }
   return scores;
-}
-
-/** Builds the result of `classify`. */
-export function classifications({ words, groups, probabilities }: ClassifiedWords): Classification[] {
-  return words.map((word, i) => {
-    const own = [...probabilities.subarray(i * groups.length, (i + 1) * groups.length)];
-    return {
-      word,
-      group: groups[own.indexOf(Math.max(...own))] ?? "",
-      probabilities: Object.fromEntries(groups.map((group, j) => [group, own[j] ?? 0])),
-    };
-  });
 }

@@ -6,7 +6,7 @@ import "fake-indexeddb/auto";
 import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { MakemoreError } from "../../src/errors";
 import type { PlainTrainOptions } from "../../src/protocol";
-import { classifications, wordScores } from "../../src/scores";
+import { wordScores } from "../../src/scores";
 import { runToEnd } from "../../src/slices";
 import type { Classification, GroupChoice, WordGroups, WordScore, Words } from "../../src/types";
 import { WordSender } from "../../src/wordSender";
@@ -55,9 +55,7 @@ async function scored(session: Session, words: readonly string[], group?: GroupC
 
 async function classified(session: Session, words: readonly string[]): Promise<Classification[]> {
   const found: Classification[] = [];
-  const take = onPart(
-    (part: Parameters<typeof classifications>[0]) => void found.push(...classifications(part)),
-  );
+  const take = onPart((part: Classification[]) => void found.push(...part));
   await settled(session.classify(31, {}, list(words), take));
   return found;
 }

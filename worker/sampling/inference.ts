@@ -6,9 +6,9 @@
  */
 import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
-import type { ClassifiedWords, ScoredWords } from "../../src/protocol";
+import type { ScoredWords } from "../../src/protocol";
 import { delay } from "../../src/slices";
-import type { GroupChoice, NextCharacter } from "../../src/types";
+import type { Classification, GroupChoice, NextCharacter } from "../../src/types";
 import { type TokenStream, type WordSlice, wordsOf } from "../data/dataset";
 import { mixture, type Share } from "../data/groups";
 import { BOUNDARY, type Vocabulary } from "../data/vocabulary";
@@ -230,17 +230,24 @@ export class Inference {
    */
   classify(
     stream: TokenStream,
-    onPart: (part: ClassifiedWords) => void | Promise<void>,
+    onPart: (part: Classification[]) => void | Promise<void>,
     stopped: () => boolean,
   ): Promise<void> {
     const { groups } = this.#checkpoint.vocabulary;
     return this.#call(async () => {
       const { shares } = this.#shares("classify", undefined);
       for await (const { words, values, ends } of this.#byGroup("classify", stream, shares, stopped)) {
-        const probabilities = ends.flatMap((end, i) =>
-          posterior(values.map((all) => -all.subarray(ends[i - 1] ?? 0, end).reduce((sum, s) => sum + s, 0))),
+        await onPart(
+          words.map((word, i) => {
+            const ofWord = values.map((all) => all.subarray(ends[i - 1] ?? 0, ends[i]));
+            const own = posterior(ofWord.map((surprises) => -surprises.reduce((sum, s) => sum + s, 0)));
+            return {
+              word,
+              group: groups[own.indexOf(Math.max(...own))] ?? "",
+              probabilities: Object.fromEntries(groups.map((group, j) => [group, own[j] ?? 0])),
+            };
+          }),
         );
-        await onPart({ words, groups, probabilities: Float64Array.from(probabilities) });
       }
     });
   }

@@ -8,7 +8,6 @@ import { transfer } from "comlink";
 import { version } from "../../package.json";
 import { MakemoreError } from "../../src/errors";
 import type {
-  ClassifiedWords,
   EncodedWords,
   NoOptions,
   OnPart,
@@ -25,7 +24,14 @@ import type {
   WorkerConfiguration,
 } from "../../src/protocol";
 import { inSlices } from "../../src/slices";
-import type { Losses, ModelInfo, NextCharacter, SavedModel, TrainResult } from "../../src/types";
+import type {
+  Classification,
+  Losses,
+  ModelInfo,
+  NextCharacter,
+  SavedModel,
+  TrainResult,
+} from "../../src/types";
 import { setAssetURLs } from "../assets";
 import { type Dataset, encodeText, type TokenStream, WordSet } from "../data/dataset";
 import { fingerprintWork } from "../data/fingerprint";
@@ -178,7 +184,7 @@ export class Session implements WorkerAPI {
     id: number,
     options: NoOptions,
     words: EncodedWords,
-    onPart: OnPart<ClassifiedWords>,
+    onPart: OnPart<Classification[]>,
   ): Promise<Outcome<void>> {
     return this.#calls.runBeside(id, onPart, async (signal) => {
       checkNoOptions(options, "classify");
@@ -190,7 +196,7 @@ export class Session implements WorkerAPI {
         );
       const stream = await scoredStream("classify", checkpoint, words, signal);
       const inference = await this.#cache.inference(checkpoint);
-      const hand = (part: ClassifiedWords) => orAborted(onPart(part), signal);
+      const hand = (part: Classification[]) => orAborted(onPart(part), signal);
       await inference.classify(stream, hand, () => signal.aborted);
     });
   }
