@@ -86,7 +86,8 @@ export class Connection {
   }
 
   async #configure(line: Line, options: MakemoreOptions, files: AssetURLs): Promise<void> {
-    const lockName = `makemore-web ${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
+    // The number is random, because no two workers of an origin may share a lock.
+    const lockName = `makemore-web ${Math.random()}`;
     // A URL object cannot be cloned; `files` has the resolved URLs.
     const { workerURL: _, assetsURL: __, ...checked } = options;
     let outcome: Outcome<void>;
