@@ -9,7 +9,7 @@ import { MakemoreError, SERVE_TOGETHER } from "./errors";
 import { Line } from "./line";
 import type { Measurements, Outcome, WorkerAPI } from "./protocol";
 import { delay } from "./slices";
-import type { MakemoreOptions } from "./types";
+import type { MakemoreOptions, ModelInfo } from "./types";
 
 /** Benchmarks of all workers of this page, so that a second worker does not repeat those of the first. */
 export const measurements: Measurements = new Map();
@@ -33,8 +33,8 @@ export class Connection {
   readonly #ready: Promise<Line>;
   readonly #pending = new Set<(error: MakemoreError) => void>();
   #timers: ReturnType<typeof setTimeout>[] = [];
-  /** Endings that the worker may not have read, by the id of the call. */
-  readonly #untold = new Map<number, "abort" | "stop">();
+  /** Send the endings that the worker has not answered. */
+  readonly #untold = new Set<() => Promise<unknown>>();
   #ended = false;
 
   /**
@@ -134,7 +134,7 @@ export class Connection {
     try {
       const send = (line: Line) => {
         // Before the call, which may have to wait for what should have ended.
-        for (const [id, ending] of this.#untold) line.api[ending](id).catch(() => {});
+        for (const again of this.#untold) again().catch(() => {});
         return call(line.api);
       };
       const outcome = await Promise.race([gone, this.#ready.then(send)]);
@@ -152,14 +152,24 @@ export class Connection {
     }
   }
 
-  /** Asks a running call to end: at once, or softly. Asks again until the worker has read it. */
-  async tell(ending: "abort" | "stop", id: number): Promise<void> {
-    let outcome: unknown = "not asked yet";
-    while (outcome !== undefined && !this.#ended)
+  /**
+   * Asks a running call to end: at once, or softly. Asks again until the worker answers.
+   *
+   * @returns the model that an aborted call left, if that is the current one
+   */
+  async tell(ending: "abort" | "stop", id: number): Promise<ModelInfo | undefined> {
+    const line = this.#line;
+    if (!line) return;
+    const ask = () => line.api[ending](id);
+    this.#untold.add(ask);
+    while (!this.#ended) {
+      const outcome = await ask().catch(() => delay(AGAIN_MS));
       // The outcome of a lost message is an error.
-      outcome = await this.#line?.api[ending](id).catch(() =>
-        delay(AGAIN_MS).then(() => "it could not be sent"),
-      );
+      if (outcome && "value" in outcome) {
+        this.#untold.delete(ask);
+        return outcome.value;
+      }
+    }
   }
 
   /** Stops the worker and rejects all pending calls. Calling it again does nothing. */

@@ -23,7 +23,7 @@ export function copyOptions<Options extends object>(call: string, options: Optio
 }
 
 function copyData<Options extends object>(call: string, options: Options): Options {
-  const stay = pageOptions[call] ?? [];
+  const stay = pageOptions(call);
   if (kindOf(options) !== "Object")
     throw new MakemoreError(
       "INVALID_OPTION",

@@ -7,11 +7,11 @@ export function formatValue(value: unknown): string {
     case "symbol":
       return `a ${typeof value}`;
     case "string":
-      return shorten(asJSON(value));
+      return shortJSON(value);
     case "object": {
       const kind = kindOf(value);
       if (!["Null", "Array", "Object"].includes(kind)) return `${/^[AEIOU]/.test(kind) ? "an" : "a"} ${kind}`;
-      return shorten(asJSON(value));
+      return shortJSON(value);
     }
     default:
       return String(value);
@@ -31,15 +31,12 @@ export function kindOf(value: unknown): string {
   }
 }
 
-function asJSON(value: unknown): string {
+function shortJSON(value: unknown): string {
   try {
-    return JSON.stringify(value) ?? "an object";
+    const text = JSON.stringify(value) ?? "an object";
+    return text.length > 80 ? `${text.slice(0, 80)}…` : text;
   } catch {
     // A cyclic object, or one with a BigInt.
     return "an object";
   }
-}
-
-function shorten(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

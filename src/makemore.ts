@@ -12,7 +12,7 @@ import { formatValue, kindOf } from "./formatValue";
 import type { EncodedWords, Outcome, ScoredWords, TrainEvent } from "./protocol";
 import { reading } from "./reading";
 import { wordScores } from "./scores";
-import { inSlices, type Work } from "./slices";
+import { delay, inSlices, type Work } from "./slices";
 import type {
   Classification,
   ClassifyOptions,
@@ -571,8 +571,12 @@ export class Makemore {
       });
       return await Promise.race([answer, given]);
     } catch (error) {
-      // The worker may still be running the call.
-      connection.tell("abort", id);
+      // The worker may still be running the call. Or only its answer was lost, and with it the model that it left.
+      const told = connection.tell("abort", id).then((model) => {
+        if (model && this.#connection === connection) this.#model = model;
+      });
+      if (error instanceof MakemoreError && error.code === "WORKER_FAILED")
+        await Promise.race([told, delay(STOP_MS)]);
       throw error;
     } finally {
       signal?.removeEventListener("abort", follow);

@@ -1,15 +1,14 @@
-/** Options that stay on the page, by method; the worker's schemas define all others. */
-export const pageOptions: Readonly<Record<string, readonly string[]>> = {
+/** Methods that have more such options than a signal. */
+const others: Readonly<Record<string, readonly string[]>> = {
   "new Makemore": ["assetsURL", "workerURL"],
   train: ["onProgress", "signal"],
   resume: ["words", "onProgress", "signal"],
   sample: ["novel", "pattern", "avoid", "signal"],
   words: ["novel", "pattern", "avoid", "signal"],
-  next: ["signal"],
-  score: ["signal"],
-  classify: ["signal"],
-  evaluate: ["signal"],
-  exportONNX: ["signal"],
   load: ["words", "signal"],
-  save: ["signal"],
 };
+
+/** Returns the options of a method that stay on the page; the worker's schemas define all others. */
+export function pageOptions(call: string): readonly string[] {
+  return others[call] ?? ["signal"];
+}

@@ -96,8 +96,9 @@ export interface WorkerConfiguration {
 
 /**
  * The worker's API for the page. The first argument of a call is its id. `abort(id)` ends a call soon; a
- * training keeps the steps that it has done. `stop(id)` ends a training softly: it finishes its setup, and
- * returns its result so far.
+ * training keeps the steps that it has done. Once the call has ended, it answers with the model that the call left, if
+ * that is the current one, because the call's own answer may be lost. `stop(id)` ends a training softly: it finishes its
+ * setup, and returns its result so far.
  */
 export interface WorkerAPI {
   configure(configuration: WorkerConfiguration): Promise<Outcome<void>>;
@@ -155,6 +156,6 @@ export interface WorkerAPI {
   open(id: number, name: string): Promise<Outcome<ModelInfo>>;
   saved(id: number): Promise<Outcome<SavedModel[]>>;
   remove(id: number, name: string): Promise<Outcome<boolean>>;
-  abort(id: number): void;
-  stop(id: number): void;
+  abort(id: number): Promise<Outcome<ModelInfo | undefined>>;
+  stop(id: number): Promise<Outcome<undefined>>;
 }

@@ -184,7 +184,7 @@ function check(schema: v.GenericSchema, value: unknown, call: string): void {
 /** The option names of a call, for messages. */
 function optionNames(schema: v.GenericSchema, call: string): string {
   const entries = "entries" in schema ? Object.keys(Object(schema.entries)) : [];
-  return [...new Set([...entries, ...(pageOptions[call] ?? [])])].join(", ");
+  return [...new Set([...entries, ...pageOptions(call)])].join(", ");
 }
 
 /** Checks the options of `new Makemore`; its URLs stay on the page. */

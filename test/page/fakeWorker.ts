@@ -10,6 +10,14 @@ export function sampling(words: string[]): WorkerAPI["sample"] {
   };
 }
 
+/** Makes an `abort` or a `stop` that does something and answers. */
+export function ending(act: (id: number) => unknown): (id: number) => Promise<{ value: undefined }> {
+  return async (id) => {
+    act(id);
+    return { value: undefined };
+  };
+}
+
 /** A Worker whose API is an object in this thread, with real comlink and real structured clones. */
 export class FakeWorker extends EventTarget implements Worker {
   static instances: FakeWorker[] = [];
@@ -42,7 +50,8 @@ export class FakeWorker extends EventTarget implements Worker {
     port2.onmessage = (event) => {
       inside.dispatchEvent(this.#received("request", event.data));
     };
-    const api = { configure: async () => ({ value: undefined }), abort: () => {}, ...FakeWorker.api };
+    const configure = async () => ({ value: undefined });
+    const api = { configure, abort: ending(() => {}), ...FakeWorker.api };
     expose(api, pageEndpoint(inside));
   }
 

@@ -6,7 +6,7 @@ import makemore, { Makemore, MakemoreError, type MakemoreErrorCode } from "../..
 import type { EncodedWords, TrainEvent, WorkerAPI, WorkerConfiguration } from "../../src/protocol";
 import type { Losses, ModelInfo, Progress } from "../../src/types";
 import { receiveWords } from "../../worker/data/receive";
-import { FakeWorker, sampling } from "./fakeWorker";
+import { ending, FakeWorker, sampling } from "./fakeWorker";
 import { model, progress, result } from "./training";
 
 /** Returns the text of the words as the worker receives it. */
@@ -138,10 +138,10 @@ test("if onProgress throws, training stops, and train rejects with the thrown er
   const abort = vi.fn();
   let end: () => void = () => {};
   FakeWorker.api = {
-    abort: (id) => {
+    abort: ending((id) => {
       abort(id);
       end();
-    },
+    }),
     train: async (_id, _options, _words, onEvent) => {
       onEvent({ progress });
       await new Promise<void>((resolve) => {
@@ -177,7 +177,7 @@ test("a signal that is already aborted starts nothing", async () => {
 test("a signal stops a training, which rejects with its reason and keeps what was learned", async () => {
   let end: () => void = () => {};
   FakeWorker.api = {
-    abort: () => end(),
+    abort: ending(() => end()),
     train: async (_id, _options, _words, onEvent) => {
       await new Promise<void>((resolve) => {
         end = resolve;
@@ -454,7 +454,7 @@ test.each([
       }),
     next: async () => ({ value: [] }),
     sample: sampling(["again"]),
-    abort: (id) => void aborted.push(id),
+    abort: ending((id) => aborted.push(id)),
   };
   const mm = new Makemore();
   await mm.load(new Uint8Array(1));
@@ -481,6 +481,37 @@ test.each([
 });
 
 test.each([
+  ["load", (mm: Makemore) => mm.load(new Uint8Array(1))],
+  ["train", (mm: Makemore) => mm.train(["ab"])],
+  ["resume", (mm: Makemore) => mm.resume()],
+])("if the answer of %s is lost, the page has the model that the worker has", async (_, call) => {
+  let end = () => {};
+  const answer = <T>(value: T) =>
+    new Promise<{ value: T }>((resolve) => {
+      end = () => resolve({ value });
+    });
+  const other = { ...model, step: 7, parameters: 123 };
+  FakeWorker.api = {
+    load: () => answer(other),
+    train: () => answer({ ...result, model: other }),
+    resume: () => answer({ ...result, model: other }),
+    abort: async () => ({ value: other }),
+  };
+  const mm = new Makemore();
+  const first = mm.load(new Uint8Array(1));
+  await settle();
+  end();
+  await first;
+  const calling = call(mm);
+  await settle();
+  lastWorker().lose = "answer";
+  end();
+  await expect(calling).rejects.toMatchObject({ code: "WORKER_FAILED" });
+  expect(mm.model).toEqual(other);
+  mm.dispose();
+});
+
+test.each([
   ["that the worker cannot read", loseRequest],
   [
     "that cannot be sent",
@@ -498,11 +529,11 @@ test.each([
         end = () => resolve({ value: result });
       }),
     sample: () => new Promise(() => {}),
-    abort: () => void told.push("abort"),
-    stop: () => {
+    abort: ending(() => told.push("abort")),
+    stop: ending(() => {
       told.push("stop");
       end();
-    },
+    }),
   };
   const mm = new Makemore();
   const training = mm.train(["ab"]);
@@ -518,6 +549,29 @@ test.each([
   controller.abort(new Error("by the user"));
   await expect(sampling).rejects.toThrow("by the user");
   await vi.waitFor(() => expect(told.at(-1)).toBe("abort"));
+  mm.dispose();
+});
+
+test("an abort that was lost is sent again before the next call", async () => {
+  const told: string[] = [];
+  FakeWorker.api = {
+    train: () => new Promise(() => {}),
+    load: async () => {
+      told.push("load");
+      return { value: model };
+    },
+    abort: ending(() => told.push("abort")),
+  };
+  const mm = new Makemore();
+  const controller = new AbortController();
+  const training = mm.train(["ab"], { signal: controller.signal });
+  await settle();
+  lastWorker().lose = "all";
+  controller.abort(new Error("by the user"));
+  await expect(training).rejects.toThrow("by the user");
+  lastWorker().lose = undefined;
+  await mm.load(new Uint8Array(1));
+  expect(told.slice(0, told.indexOf("load") + 1)).toContain("abort");
   mm.dispose();
 });
 
@@ -735,7 +789,7 @@ test("a Makemore works in Vue's and MobX's state; in another proxy its calls are
 test("if onProgress rejects, training stops, and train rejects with the same error", async () => {
   let end: () => void = () => {};
   FakeWorker.api = {
-    abort: () => end(),
+    abort: ending(() => end()),
     train: async (_id, _options, _words, onEvent) => {
       onEvent({ progress });
       await new Promise<void>((resolve) => {
@@ -761,12 +815,12 @@ test("stop ends a training without an error, whenever and however often it is ca
   const told = new Set<number>();
   let end: () => void = () => {};
   FakeWorker.api = {
-    abort,
-    stop: (id) => {
+    abort: ending(abort),
+    stop: ending((id) => {
       stop(id);
       told.add(id);
       end();
-    },
+    }),
     train: async (id) => {
       if (!told.has(id))
         await new Promise<void>((resolve) => {
@@ -877,7 +931,7 @@ function wordsWithoutEnd() {
   stopped.catch(() => {});
   const state = { sent: 0, ended: false };
   FakeWorker.api = {
-    abort: () => stop(new Error("aborted")),
+    abort: ending(() => stop(new Error("aborted"))),
     words: async (_id, _options, _novel, onPart) => {
       try {
         for (;;) await Promise.race([onPart([`${state.sent++}`, `${state.sent++}`]), stopped]);

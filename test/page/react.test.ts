@@ -4,7 +4,7 @@ import { createRoot, type Root } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { useMakemore } from "../../src/react";
-import { FakeWorker, sampling } from "./fakeWorker";
+import { ending, FakeWorker, sampling } from "./fakeWorker";
 import { model, progress, result } from "./training";
 
 type Hook = ReturnType<typeof useMakemore>;
@@ -27,7 +27,7 @@ beforeEach(() => {
       await gate;
       return { value: result };
     },
-    stop: () => finish(),
+    stop: ending(() => finish()),
     sample: sampling(["ab", "cd"]),
     open: async () => ({ value: model }),
   };

@@ -74,6 +74,28 @@ test("a training that is stopped and then aborted during setup leaves the old mo
   expect(await settled(session.load(11, file, {}, undefined))).toMatchObject({ step: 5 });
 });
 
+test("once an aborted call has ended, the page gets the model that it left, if it is the current one", async () => {
+  const session = new Session();
+  await settled(session.train(1, { steps: 5, model }, list(names), onEvents()));
+  const file = await settled(session.exportONNX(2, {}));
+  expect(await settled(session.abort(2))).toBeUndefined();
+  expect(await settled(session.abort(1))).toMatchObject({ step: 5 });
+  await settled(session.load(3, file, {}, undefined));
+  expect(await settled(session.abort(1))).toBeUndefined();
+  expect(await settled(session.abort(3))).toMatchObject({ step: 5 });
+  let started = () => {};
+  const steps = new Promise<void>((resolve) => {
+    started = resolve;
+  });
+  const training = session.train(4, { steps: 1e6, model, keepBest: false }, list(names), onEvents(started));
+  await steps;
+  const left = await settled(session.abort(4));
+  await expect(settled(training)).rejects.toThrow("aborted");
+  expect(left?.steps).toBe(1e6);
+  const last = await settled(session.exportONNX(5, {}));
+  expect(await settled(session.load(6, last, {}, undefined))).toEqual(left);
+});
+
 test("after load, novel leaves out the words that were given to sample or to load", async () => {
   const session = new Session();
   // Few letters and short words, so that most samples are in the list.

@@ -2,11 +2,11 @@
 import { type ProxyMarked, type Remote, releaseProxy } from "comlink";
 import type { MakemoreError } from "../../src/errors";
 import type { Outcome } from "../../src/protocol";
+import { settled } from "../../src/slices";
 
 export class Calls {
-  /** Abort controllers by call id. */
-  readonly #stops = new Map<number, AbortController>();
-  /** Like `#stops`, for trainings that end softly. A stop may arrive before the training starts. */
+  readonly #running = new Map<number, { readonly stop: AbortController; readonly ended: Promise<unknown> }>();
+  /** Abort controllers by call id, for trainings that end softly. A stop may arrive before the training starts. */
   readonly #softStops = new Map<number, AbortController>();
   /** Calls that run beside a training. */
   readonly #beside = new Set<Promise<unknown>>();
@@ -16,20 +16,19 @@ export class Calls {
    *
    * @param proxy comlink proxy of the page's callback; released when the call ends
    */
-  async run<T>(
+  run<T>(
     id: number,
     proxy: object | undefined,
     call: (signal: AbortSignal) => Promise<T>,
   ): Promise<Outcome<T>> {
     const stop = new AbortController();
-    this.#stops.set(id, stop);
-    try {
-      return await outcome(() => call(stop.signal));
-    } finally {
-      this.#stops.delete(id);
+    const answer = outcome(() => call(stop.signal)).finally(() => {
+      this.#running.delete(id);
       this.#softStops.delete(id);
       (proxy as Remote<ProxyMarked> | undefined)?.[releaseProxy]();
-    }
+    });
+    this.#running.set(id, { stop, ended: settled(answer) });
+    return answer;
   }
 
   /** Like `run`, for a call that a training pauses for. */
@@ -52,9 +51,12 @@ export class Calls {
     return this.#beside.size > 0 ? Promise.allSettled(this.#beside) : undefined;
   }
 
-  abort(id: number): void {
+  /** Aborts a call, and waits until it has ended. */
+  async abort(id: number): Promise<void> {
+    const running = this.#running.get(id);
     // Only for the worker's own stack traces; the page rejects with its signal's reason.
-    this.#stops.get(id)?.abort(new Error("The call was aborted."));
+    running?.stop.abort(new Error("The call was aborted."));
+    await running?.ended;
   }
 
   stop(id: number): void {

@@ -244,7 +244,7 @@ export class Session implements WorkerAPI {
             checkpoint.words ?? (dataset && (await inSlices(fingerprintWork(dataset), signal)));
           // The call may have been aborted while the words arrived.
           signal.throwIfAborted();
-          return this.#replace({
+          return this.#replace(id, {
             checkpoint: fingerprint ? { ...checkpoint, words: fingerprint } : checkpoint,
             dataset,
           });
@@ -266,7 +266,7 @@ export class Session implements WorkerAPI {
     return this.#calls.run(id, undefined, (signal) =>
       this.#changes.run({ call: "open", isTraining: false, signal }, async (open) => {
         checkSavedName(name, "open");
-        return open(async () => this.#replace(await openModel(name, signal)));
+        return open(async () => this.#replace(id, await openModel(name, signal)));
       }),
     );
   }
@@ -282,12 +282,15 @@ export class Session implements WorkerAPI {
     });
   }
 
-  abort(id: number): void {
-    this.#calls.abort(id);
+  async abort(id: number): Promise<Outcome<ModelInfo | undefined>> {
+    await this.#calls.abort(id);
+    const { checkpoint, changedBy } = this.#state;
+    return { value: checkpoint && changedBy === id ? modelInfo(checkpoint) : undefined };
   }
 
-  stop(id: number): void {
+  async stop(id: number): Promise<Outcome<undefined>> {
     this.#calls.stop(id);
+    return { value: undefined };
   }
 
   #learn(
@@ -304,13 +307,14 @@ export class Session implements WorkerAPI {
     const softStop = this.#calls.softStop(id);
     return this.#calls.run(id, onEvent, (signal) =>
       this.#changes.run({ call, isTraining: true, signal }, (open) =>
-        learn(shared, { open, prepare: () => prepare(signal), onEvent, signal, softStop }),
+        learn(shared, { id, open, prepare: () => prepare(signal), onEvent, signal, softStop }),
       ),
     );
   }
 
   /** Replaces the current model. */
-  #replace({ checkpoint, dataset }: ModelAndWords): ModelInfo {
+  #replace(id: number, { checkpoint, dataset }: ModelAndWords): ModelInfo {
+    this.#state.changedBy = id;
     this.#state.checkpoint = checkpoint;
     this.#state.dataset = dataset;
     this.#state.standing = undefined;

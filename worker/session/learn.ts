@@ -34,6 +34,7 @@ export type OnEvent = Parameters<WorkerAPI["train"]>[3];
 
 /** A call of `train` or `resume`. */
 interface Learn {
+  readonly id: number;
   readonly open: Open;
   /** Checks all options and words; changes nothing. */
   readonly prepare: () => Promise<Start>;
@@ -101,7 +102,7 @@ export async function learn(shared: Shared, call: Learn): Promise<TrainResult> {
 /** Prepares and chooses an engine first, and only then replaces the session's model. */
 async function setUp(
   { state, choices, calls }: Shared,
-  { prepare, onEvent, signal, softStop }: Learn,
+  { id, prepare, onEvent, signal, softStop }: Learn,
 ): Promise<Ready> {
   const start = await prepare();
   const { checkpoint, dataset, evalEvery, sampleEvery, diagnostics, prefetch, saveAs, notices = [] } = start;
@@ -156,6 +157,7 @@ async function setUp(
   training.notices.push(...choice.notices);
   for (const ending of [signal, softStop]) ending.addEventListener("abort", () => training.stop());
   if (softStop.aborted) training.stop();
+  state.changedBy = id;
   state.checkpoint = checkpoint;
   state.standing = { last: checkpoint };
   state.dataset = dataset;

@@ -24,6 +24,8 @@ export interface Standing {
 export class State {
   /** The model that is sampled, scored and exported. */
   checkpoint: Checkpoint | undefined;
+  /** Id of the call that set the model. */
+  changedBy: number | undefined;
   standing: Standing | undefined;
   dataset: Dataset | undefined;
   /** The running training, once it is set up. */

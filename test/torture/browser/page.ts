@@ -258,11 +258,19 @@ async function modelStays(
   if (!mm.model) return operation === "post" && forever ? [] : ["the model is gone"];
   if (!replaces && JSON.stringify(mm.model) !== JSON.stringify(info)) return ["its model is another one"];
   const said = await settled(isCold ? fileOf(mm) : saysOf(mm));
+  if (replaces && !(await isWorkersModel(mm))) return ["the worker has another model than the page"];
   if (!("value" in said))
     return [`the model does not answer any more: ${"error" in said ? said.error : "it hangs"}`];
   const before = isCold ? hash(given.files[model]) : samples.get(model);
   if (!replaces && said.value !== before) return [`the model is another one: ${said.value}`];
   return [];
+}
+
+/** Whether `model` is what the worker has: after it loads its own file, the page knows for sure. */
+async function isWorkersModel(mm: MakemoreClass): Promise<boolean> {
+  const before = JSON.stringify(mm.model);
+  await mm.load(await mm.exportONNX());
+  return JSON.stringify(mm.model) === before;
 }
 
 /** No worker and no lock outlives its Makemore; the shared one may be alive. */
