@@ -20,7 +20,7 @@ import type { SampleCondition } from "./types";
  * - `UNSUPPORTED`: nothing can train or run this model here, there is no page at all, the `Makemore` is
  *   wrapped in a proxy, or a later version of the package saved the model.
  * - `LOAD_FAILED`: a file of the package (worker, chunk, .wasm) did not arrive.
- * - `WORKER_FAILED`: the worker died or threw something it should not have.
+ * - `WORKER_FAILED`: the worker died, lacks memory, or threw something it should not have.
  * - `DIVERGED`: the loss is not a number any more; the model stays as it was shortly before.
  * - `SAMPLING_FAILED`: the conditions left fewer words than were asked for, or the model's numbers
  *   overflow. The error's `words` are those found before, and `condition` is the option that refused most tries.

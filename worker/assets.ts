@@ -11,6 +11,7 @@ import type * as TfjsChunk from "./engines/tfjsChunk";
 import { fetchWasm } from "./fetchWasm";
 import { GraphBuilder } from "./onnx/graph";
 import { GraphSession } from "./sampling/runtime";
+import { cannotRun, startFailure } from "./startFailure";
 import type * as Diagnosis from "./training/diagnostics/diagnoser";
 
 /**
@@ -80,8 +81,9 @@ export function loadONNXRuntime(): Promise<typeof ORT> {
 }
 
 async function startONNXRuntime(): Promise<typeof ORT> {
-  if (typeof WebAssembly !== "object") throw cannotRun("there is no WebAssembly");
-  const [runtime, wasmBinary] = await Promise.all([loadChunk("ort"), fetchWasm(address("ortWasm"))]);
+  const url = address("ortWasm");
+  if (typeof WebAssembly !== "object") throw cannotRun(url, " (there is no WebAssembly)");
+  const [runtime, wasmBinary] = await Promise.all([loadChunk("ort"), fetchWasm(url)]);
   // One thread, also on isolated pages: ONNX Runtime would start its threads from this worker's script, which
   // only answers the page. docs/wavenet.md has the gain that threads would bring.
   runtime.env.wasm.numThreads = 1;
@@ -92,20 +94,13 @@ async function startONNXRuntime(): Promise<typeof ORT> {
   const value = { type: "float", dimensions: [1], description: "" } as const;
   graph.node("Identity", [graph.input({ name: "in", ...value })], {}, "identity", "out");
   graph.output({ name: "out", ...value });
-  const first = await GraphSession.open(runtime, graph).catch((error) => {
+  const first = await GraphSession.open(runtime, graph).catch(async (error) => {
     // This copy of the module remembers that it failed, for example because memory ran out: load another one next time.
     delete globalThis.makemoreWebChunks?.ort;
     failures.set("ort", (failures.get("ort") ?? 0) + 1);
-    throw cannotRun(error);
+    throw await startFailure(url, wasmBinary, error);
   });
   await first.release();
   structuredClone(wasmBinary.buffer, { transfer: [wasmBinary.buffer] });
   return runtime;
-}
-
-function cannotRun(reason: unknown): MakemoreError {
-  return new MakemoreError(
-    "UNSUPPORTED",
-    `${address("ortWasm")} cannot run here (${reason}): to sample, score and evaluate takes a browser that has WebAssembly with SIMD (Chrome 91, Firefox 89, Safari 16.4 or later), and 'wasm-unsafe-eval' in the script-src of a Content-Security-Policy.`,
-  );
 }

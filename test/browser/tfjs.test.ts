@@ -30,6 +30,34 @@ describe("wasm", () => {
     await expect(openBackend("wasm", wrong)).rejects.toMatchObject({ code: "LOAD_FAILED" });
     await expect(openBackend("wasm", wrong)).rejects.toThrow(wrong.href);
     await expect(openBackend("wasm")).rejects.toMatchObject({ code: "UNSUPPORTED" });
+  });
+
+  test("a file that is cut short and a lack of memory are told apart, and the next start works", async () => {
+    onTestFinished(() => void vi.restoreAllMocks());
+    const real = fetch;
+    const half = async (...given: Parameters<typeof fetch>) => {
+      const bytes = await (await real(...given)).arrayBuffer();
+      return new Response(bytes.slice(0, bytes.byteLength / 2));
+    };
+    const fetching = vi.spyOn(globalThis, "fetch").mockImplementation(half);
+    const damaged = { code: "LOAD_FAILED", message: expect.stringContaining("arrived damaged") };
+    await expect(openBackend("wasm", wasmURL)).rejects.toMatchObject(damaged);
+    // The first time it arrives whole.
+    fetching.mockImplementationOnce(real);
+    await expect(openBackend("wasm", wasmURL)).rejects.toMatchObject(damaged);
+    fetching.mockRestore();
+    const refuse = async () => {
+      throw new RangeError("Out of memory");
+    };
+    vi.spyOn(WebAssembly, "instantiate").mockImplementation(refuse);
+    vi.spyOn(WebAssembly, "instantiateStreaming").mockImplementation(refuse);
+    await expect(openBackend("wasm", wasmURL)).rejects.toMatchObject({
+      code: "WORKER_FAILED",
+      message: expect.stringContaining("lacks memory"),
+    });
+    vi.restoreAllMocks();
+    // Only what tfjs fetches is cut short, once: it starts again.
+    vi.spyOn(globalThis, "fetch").mockImplementationOnce(real).mockImplementationOnce(half);
     expect(await openBackend("wasm", wasmURL)).toMatchObject({ backend: "wasm" });
   });
 

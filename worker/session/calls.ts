@@ -3,6 +3,7 @@ import { type ProxyMarked, type Remote, releaseProxy } from "comlink";
 import type { MakemoreError } from "../../src/errors";
 import type { Outcome } from "../../src/protocol";
 import { settled } from "../../src/slices";
+import { FREE_MEMORY } from "../startFailure";
 
 export class Calls {
   readonly #running = new Map<number, { readonly stop: AbortController; readonly ended: Promise<unknown> }>();
@@ -86,7 +87,8 @@ export async function outcome<T>(call: () => Promise<T>): Promise<Outcome<T>> {
       return { error: { code, message, condition } };
     }
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    return { error: { code: "WORKER_FAILED", message: `The worker failed: ${reason}` } };
+    const fix = /memory|allocat/i.test(reason) ? `; the browser lacks memory: ${FREE_MEMORY}.` : "";
+    return { error: { code: "WORKER_FAILED", message: `The worker failed: ${reason}${fix}` } };
   }
 }
 

@@ -89,7 +89,8 @@ function injectFiles(hit: Hit): void {
 const ALLOCATES = /^(allocate|begin|add|use|set)/;
 
 function injectMemory(hit: Hit): void {
-  wrapMethods(WebAssembly, ["compile", "instantiate"], async (original, _, args) => {
+  const compiling = ["compile", "instantiate", "compileStreaming", "instantiateStreaming"];
+  wrapMethods(WebAssembly, compiling, async (original, _, args) => {
     if (hit("compile")) throw new RangeError("WebAssembly: out of memory");
     const made = await original(...args);
     const instance: unknown = typeof made === "object" && made && Reflect.get(made, "instance");

@@ -6,8 +6,9 @@
  * converters, WebGL): see tsup.config.ts.
  */
 import * as tf from "@tensorflow/tfjs";
-import { MakemoreError, SERVE_TOGETHER } from "../../../src/errors";
+import { MakemoreError } from "../../../src/errors";
 import { fetchWasm } from "../../fetchWasm";
+import { startFailure } from "../../startFailure";
 import { isSoftware, requestAdapter } from "../gpu/adapter";
 import { closeGPU, isUnreliable, type OpenedGPU, openGPU } from "../gpu/device";
 
@@ -31,11 +32,12 @@ export interface OpenedBackend {
  * @param backend default: the first that this machine has of webgpu (on a real GPU), wasm and cpu
  * @param wasmURL URL of `tfjs-backend-wasm-simd.wasm`, under any file name; without it, wasm is not available
  * @throws MakemoreError `UNSUPPORTED` if this machine does not have the requested backend, `LOAD_FAILED` if
- *   its file does not load
+ *   its file does not load, `WORKER_FAILED` if memory does not suffice
  */
 export async function openBackend(backend?: TfBackend, wasmURL?: string | URL): Promise<OpenedBackend> {
   if (backend) return open(backend, wasmURL);
-  const adapter = await requestAdapter();
+  // Some browsers refuse instead of giving none.
+  const adapter = await requestAdapter().catch(() => undefined);
   const candidates: TfBackend[] = [];
   if (adapter && !isSoftware(adapter) && !isUnreliable()) candidates.push("webgpu");
   if (wasmURL !== undefined && typeof WebAssembly === "object") candidates.push("wasm");
@@ -137,6 +139,7 @@ async function startWasm(url: string | URL | undefined): Promise<void> {
     );
   // tfjs fetches the file again, but hangs or fails for good if it is missing. So check it first.
   const bytes = await fetchWasm(String(url));
+  if (!WebAssembly.validate(bytes)) throw await startFailure(String(url), bytes);
   const { setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");
   if (!pathsSet) {
     // tfjs wants a path for each build, and fetches only one of them.
@@ -146,20 +149,10 @@ async function startWasm(url: string | URL | undefined): Promise<void> {
   }
   // One thread: more need cross-origin isolation and workers from blob: URLs, not worth it for small models.
   tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
-  const hasSIMD = await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
-  const cannotStart = () =>
-    new MakemoreError(
-      "LOAD_FAILED",
-      `${url} cannot start: it arrived damaged, or memory ran out. ${SERVE_TOGETHER}`,
-    );
-  if (hasSIMD && !WebAssembly.validate(bytes)) throw cannotStart();
-  if (!hasSIMD || !(await tf.setBackend("wasm"))) {
-    await tf.setBackend("cpu");
-    // Our bytes run here, so what tfjs fetched is at fault.
-    if (hasSIMD && (await WebAssembly.compile(bytes).catch(() => undefined))) throw cannotStart();
-    throw new MakemoreError(
-      "UNSUPPORTED",
-      "This page cannot run tfjs's wasm backend: the browser lacks SIMD, or its Content-Security-Policy lacks 'wasm-unsafe-eval'.",
-    );
-  }
+  if (await tf.setBackend("wasm")) return;
+  // The file that tfjs fetched may not have arrived.
+  const again = await fetchWasm(String(url));
+  if (WebAssembly.validate(again) && (await tf.setBackend("wasm"))) return;
+  await tf.setBackend("cpu");
+  throw await startFailure(String(url), again);
 }

@@ -1,5 +1,6 @@
 /** Unpacks, chooses and compiles one of the two builds of the kernels (scripts/build-kernels.mjs). */
 import { MakemoreError } from "../../../src/errors";
+import { FREE_MEMORY } from "../../startFailure";
 import { block, lengths, stream } from "./binaries";
 import type { Kernels } from "./exports";
 
@@ -46,9 +47,14 @@ async function instantiate(build: Build): Promise<Kernels> {
     // TypeScript cannot know the exports of a binary.
     return instance.exports as unknown as Kernels;
   } catch (error) {
+    // The build is valid here, so only a policy can make it fail to compile.
+    const why =
+      error instanceof WebAssembly.CompileError
+        ? "where a Content-Security-Policy is set, its script-src needs 'wasm-unsafe-eval'"
+        : `the browser lacks memory; ${FREE_MEMORY}`;
     throw new MakemoreError(
       "UNSUPPORTED",
-      `The ${build} kernels cannot be compiled here (${String(error)}); where a Content-Security-Policy is set, its script-src needs 'wasm-unsafe-eval'.`,
+      `The ${build} kernels cannot be compiled here (${error}): ${why}.`,
       { cause: error },
     );
   }
