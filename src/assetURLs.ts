@@ -130,15 +130,15 @@ function trusted(url: string): string {
  * @throws MakemoreError `LOAD_FAILED` if the browser refuses synchronously
  */
 export function startWorker(url: string): Worker {
+  const start = (script: string) => new Worker(trusted(script), { type: "module" });
   try {
     // `self.origin`, not `location.origin`: it is "null" in a sandboxed frame.
-    if (new URL(url).origin === self.origin) return new Worker(trusted(url), { type: "module" });
+    if (new URL(url).origin === self.origin) return start(url);
     const line = `import ${JSON.stringify(url)}`;
     // A sandboxed frame has no origin, so a worker cannot start from a blob: URL there.
-    if (self.origin === "null")
-      return new Worker(trusted(`data:text/javascript,${encodeURIComponent(line)}`), { type: "module" });
+    if (self.origin === "null") return start(`data:text/javascript,${encodeURIComponent(line)}`);
     const script = URL.createObjectURL(new Blob([line], { type: "text/javascript" }));
-    const worker = new Worker(trusted(script), { type: "module" });
+    const worker = start(script);
     // Revoke the URL only at the first message, when the script has been fetched.
     worker.addEventListener("message", () => URL.revokeObjectURL(script), { once: true });
     return worker;

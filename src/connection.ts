@@ -33,7 +33,7 @@ export class Connection {
   readonly #ready: Promise<Line>;
   readonly #pending = new Set<(error: MakemoreError) => void>();
   #timers: ReturnType<typeof setTimeout>[] = [];
-  /** Send the endings that the worker has not answered. */
+  /** Send endings of calls that the worker has not answered. */
   readonly #untold = new Set<() => Promise<unknown>>();
   #ended = false;
 
@@ -134,7 +134,7 @@ export class Connection {
     try {
       const send = (line: Line) => {
         // Before the call, which may have to wait for what should have ended.
-        for (const again of this.#untold) again().catch(() => {});
+        for (const ask of this.#untold) ask();
         return call(line.api);
       };
       const outcome = await Promise.race([gone, this.#ready.then(send)]);
@@ -155,21 +155,20 @@ export class Connection {
   /**
    * Asks a running call to end: at once, or softly. Asks again until the worker answers.
    *
-   * @returns the model that an aborted call left, if that is the current one
+   * @param left gets the model that an aborted call left, if that is the current one
    */
-  async tell(ending: "abort" | "stop", id: number): Promise<ModelInfo | undefined> {
+  async tell(ending: "abort" | "stop", id: number, left?: (model: ModelInfo) => void): Promise<void> {
     const line = this.#line;
     if (!line) return;
-    const ask = () => line.api[ending](id);
-    this.#untold.add(ask);
-    while (!this.#ended) {
-      const outcome = await ask().catch(() => delay(AGAIN_MS));
+    const ask = async () => {
+      const outcome = await line.api[ending](id).catch(() => delay(AGAIN_MS));
       // The outcome of a lost message is an error.
-      if (outcome && "value" in outcome) {
-        this.#untold.delete(ask);
-        return outcome.value;
-      }
-    }
+      if (!outcome || "error" in outcome) return;
+      this.#untold.delete(ask);
+      if (outcome.value) left?.(outcome.value);
+    };
+    this.#untold.add(ask);
+    while (this.#untold.has(ask) && !this.#ended) await ask();
   }
 
   /** Stops the worker and rejects all pending calls. Calling it again does nothing. */

@@ -572,8 +572,8 @@ export class Makemore {
       return await Promise.race([answer, given]);
     } catch (error) {
       // The worker may still be running the call. Or only its answer was lost, and with it the model that it left.
-      const told = connection.tell("abort", id).then((model) => {
-        if (model && this.#connection === connection) this.#model = model;
+      const told = connection.tell("abort", id, (model) => {
+        this.#model = model;
       });
       if (error instanceof MakemoreError && error.code === "WORKER_FAILED")
         await Promise.race([told, delay(STOP_MS)]);
