@@ -159,7 +159,7 @@ export class Connection {
    */
   async tell(ending: "abort" | "stop", id: number, left?: (model: ModelInfo) => void): Promise<void> {
     const line = this.#line;
-    if (!line) return;
+    if (!line || this.#ended) return;
     const ask = async () => {
       const outcome = await line.api[ending](id).catch(() => delay(AGAIN_MS));
       // The outcome of a lost message is an error.
@@ -168,13 +168,14 @@ export class Connection {
       if (outcome.value) left?.(outcome.value);
     };
     this.#untold.add(ask);
-    while (this.#untold.has(ask) && !this.#ended) await ask();
+    while (this.#untold.has(ask)) await ask();
   }
 
   /** Stops the worker and rejects all pending calls. Calling it again does nothing. */
   end(error: MakemoreError): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#untold.clear();
     this.#stop();
     for (const reject of this.#pending) reject(error);
     this.#pending.clear();

@@ -37,10 +37,13 @@ test.each(scenarios)("%s: whatever fails, it ends clearly, nothing is lost and n
 const mended = [
   "stop:post.refused:2",
   "train-reports:receive.unreadable+:3",
+  "train-gru:receive.unreadable+:3",
+  "load:receive.unreadable:3",
   "load:receive.unreadable+:1",
   "cold-next:allocate.refused+:1",
   "cold-train-tfjs:fetch.cut+:1",
   "cold-train-tfjs:fetch.cut+:2",
+  "cold-train-tfjs:adapter.refused:1",
 ];
 
 test.each(mended)("%s holds", async (name) => {
