@@ -43,58 +43,77 @@ export class Rows {
   }
 }
 
-/** out[i] = rows[ids[i]] for `count` ids. `out` is in groups, `stride` bytes apart, padded with zero rows. */
+/**
+ * out[i] = rows[ids[i]] for `count` ids. `out` is in groups, `stride` bytes apart, padded with zero rows.
+ *
+ * These four functions process two groups of channels together. They then read each id half as often, and additions
+ * to the same row, which wait for each other, overlap.
+ */
 export function take(out: usize, stride: usize, rows: Rows, ids: usize, count: i32): void {
-  const rowStride = rows.rowStride;
+  const rowStride = rows.rowStride, group = rows.groupStride;
   const end = ids + ((<usize>count) << 2);
   let from = rows.values;
-  for (let groups = rows.width >> 2; groups > 0; groups--) {
+  for (let groups = rows.width >> 2; groups > 0; groups -= 2) {
     let to = out;
-    for (let id = ids; id < end; id += 4, to += 16)
-      v128.store(to, v128.load(from + <usize>load<u32>(id) * rowStride));
+    for (let id = ids; id < end; id += 4, to += 16) {
+      const row = from + <usize>load<u32>(id) * rowStride;
+      v128.store(to, v128.load(row));
+      v128.store(to + stride, v128.load(row + group));
+    }
     out += stride;
-    for (; to < out; to += 16) v128.store(to, f32x4.splat(0));
-    from += rows.groupStride;
+    for (; to < out; to += 16) {
+      v128.store(to, f32x4.splat(0));
+      v128.store(to + stride, f32x4.splat(0));
+    }
+    out += stride;
+    from += group << 1;
   }
 }
 
 /** gradient[ids[i]] += from[i]: the backward pass of `take`. No id occurs twice. */
 export function giveBack(rows: Rows, ids: usize, count: i32, from: usize, stride: usize): void {
-  const rowStride = rows.rowStride;
+  const rowStride = rows.rowStride, group = rows.groupStride;
   const end = ids + ((<usize>count) << 2);
   let to = rows.gradient;
-  for (let groups = rows.width >> 2; groups > 0; groups--) {
+  for (let groups = rows.width >> 2; groups > 0; groups -= 2) {
     let source = from;
     for (let id = ids; id < end; id += 4, source += 16) {
-      const target = to + <usize>load<u32>(id) * rowStride;
-      v128.store(target, f32x4.add(v128.load(target), v128.load(source)));
+      const row = to + <usize>load<u32>(id) * rowStride;
+      v128.store(row, f32x4.add(v128.load(row), v128.load(source)));
+      v128.store(row + group, f32x4.add(v128.load(row + group), v128.load(source + stride)));
     }
-    from += stride;
-    to += rows.groupStride;
+    from += stride << 1;
+    to += group << 1;
   }
 }
 
 /** rows[i] += parts[ids[i]]: a row of a level is the sum of its neighbours' products. */
 export function addParts(rows: Rows, ids: usize, parts: usize, stride: usize): void {
-  const end = ids + ((<usize>rows.count) << 2);
+  const group = rows.groupStride, end = ids + ((<usize>rows.count) << 2);
   let to = rows.values;
-  for (let groups = rows.width >> 2; groups > 0; groups--) {
-    for (let id = ids; id < end; id += 4, to += 16)
-      v128.store(to, f32x4.add(v128.load(to), v128.load(parts + ((<usize>load<u32>(id)) << 4))));
-    parts += stride;
+  for (let groups = rows.width >> 2; groups > 0; groups -= 2) {
+    for (let id = ids; id < end; id += 4, to += 16) {
+      const part = parts + ((<usize>load<u32>(id)) << 4);
+      v128.store(to, f32x4.add(v128.load(to), v128.load(part)));
+      v128.store(to + group, f32x4.add(v128.load(to + group), v128.load(part + stride)));
+    }
+    to += group;
+    parts += stride << 1;
   }
 }
 
 /** parts[ids[i]] = the sum of gradient[i]: the backward pass of `addParts`. */
 export function sumParts(rows: Rows, ids: usize, parts: usize, stride: usize): void {
-  const end = ids + ((<usize>rows.count) << 2);
+  const group = rows.groupStride, end = ids + ((<usize>rows.count) << 2);
   let from = rows.gradient;
   memory.fill(parts, 0, stride * <usize>(rows.width >> 2));
-  for (let groups = rows.width >> 2; groups > 0; groups--) {
+  for (let groups = rows.width >> 2; groups > 0; groups -= 2) {
     for (let id = ids; id < end; id += 4, from += 16) {
-      const to = parts + ((<usize>load<u32>(id)) << 4);
-      v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
+      const part = parts + ((<usize>load<u32>(id)) << 4);
+      v128.store(part, f32x4.add(v128.load(part), v128.load(from)));
+      v128.store(part + stride, f32x4.add(v128.load(part + stride), v128.load(from + group)));
     }
-    parts += stride;
+    from += group;
+    parts += stride << 1;
   }
 }
