@@ -1,12 +1,13 @@
 /**
  * BatchNorm1d over all places of a minibatch, forward and backward. A row counts as often as places
  * share it (`shares`), so the statistics are those of the places. The variance is unbiased.
- * Two groups of four channels are processed together, so that independent sums overlap.
+ * Two groups of four channels are processed together, so that independent sums overlap. A Tanh that follows is
+ * computed in the same loops, which saves a pass over the rows each way.
  */
 import { allocate } from "./memory";
 import { allocateParameter, descend } from "./optimizer";
 import { Rows } from "./rows";
-import { fma, fnma } from "./simd";
+import { fma, fnma, tanh } from "./simd";
 
 export class BatchNorm {
   readonly gamma: usize;
@@ -31,8 +32,13 @@ export class BatchNorm {
     this.normal = allocate(<u64>rows.capacity * rows.width);
   }
 
-  /** rows = gamma (rows - mean) / sqrt(variance + epsilon) + beta; updates the running statistics. */
-  forward(rows: Rows, shares: usize): void {
+  /**
+   * rows = gamma (rows - mean) / sqrt(variance + epsilon) + beta, or its tanh; updates the running statistics.
+   *
+   * Mean and variance are summed in one pass, relative to the first row. Then the variance keeps its precision even
+   * if the mean is much larger.
+   */
+  forward(rows: Rows, shares: usize, hasTanh: bool): void {
     const stride = rows.groupStride;
     const perPlace = f32x4.splat(<f32>(1.0 / <f64>rows.places));
     const perFreedom = f32x4.splat(<f32>(1.0 / <f64>(rows.places - 1)));
@@ -46,20 +52,26 @@ export class BatchNorm {
         v0 = f32x4.splat(0),
         v1 = f32x4.splat(0);
       const end = z + stride;
+      const first0 = v128.load(z),
+        first1 = v128.load(z + stride);
       for (let p = z, s = shares; p < end; p += 16, s += 4) {
         const share = v128.load32_splat(s);
-        m0 = fma(share, v128.load(p), m0);
-        m1 = fma(share, v128.load(p + stride), m1);
+        const d0 = f32x4.sub(v128.load(p), first0),
+          d1 = f32x4.sub(v128.load(p + stride), first1);
+        const w0 = f32x4.mul(share, d0),
+          w1 = f32x4.mul(share, d1);
+        m0 = f32x4.add(m0, w0);
+        m1 = f32x4.add(m1, w1);
+        v0 = fma(w0, d0, v0);
+        v1 = fma(w1, d1, v1);
       }
-      m0 = f32x4.mul(m0, perPlace);
-      m1 = f32x4.mul(m1, perPlace);
-      for (let p = z, s = shares; p < end; p += 16, s += 4) {
-        const share = v128.load32_splat(s);
-        const d0 = f32x4.sub(v128.load(p), m0),
-          d1 = f32x4.sub(v128.load(p + stride), m1);
-        v0 = fma(share, f32x4.mul(d0, d0), v0);
-        v1 = fma(share, f32x4.mul(d1, d1), v1);
-      }
+      const e0 = f32x4.mul(m0, perPlace),
+        e1 = f32x4.mul(m1, perPlace);
+      // Rounding must not make them negative.
+      v0 = f32x4.max(fnma(e0, m0, v0), f32x4.splat(0));
+      v1 = f32x4.max(fnma(e1, m1, v1), f32x4.splat(0));
+      m0 = f32x4.add(e0, first0);
+      m1 = f32x4.add(e1, first1);
       v0 = f32x4.mul(v0, perFreedom);
       v1 = f32x4.mul(v1, perFreedom);
       const mean = this.runningMean + c,
@@ -81,8 +93,14 @@ export class BatchNorm {
         const x1 = f32x4.mul(f32x4.sub(v128.load(p + stride), m1), i1);
         v128.store(p + normal, x0);
         v128.store(p + normal + stride, x1);
-        v128.store(p, fma(x0, g0, b0));
-        v128.store(p + stride, fma(x1, g1, b1));
+        let y0 = fma(x0, g0, b0),
+          y1 = fma(x1, g1, b1);
+        if (hasTanh) {
+          y0 = tanh(y0);
+          y1 = tanh(y1);
+        }
+        v128.store(p, y0);
+        v128.store(p + stride, y1);
       }
       z = end;
     }
@@ -94,15 +112,16 @@ export class BatchNorm {
   }
 
   /**
-   * Turns the gradient of this layer's output into that of its input, in place, and trains gamma and
-   * beta. With n places, through mean and unbiased variance:
+   * Turns the gradient of this layer's output, or of the Tanh that follows, into that of its input, in place, and
+   * trains gamma and beta. With n places, through mean and unbiased variance:
    * dx = gamma / deviation (dy - sum(dy) / n - normal sum(dy normal) / (n - 1)).
    */
-  backward(rows: Rows, shares: usize): void {
+  backward(rows: Rows, shares: usize, hasTanh: bool): void {
     const stride = rows.groupStride;
     const perPlace = f32x4.splat(<f32>(1.0 / <f64>rows.places));
     const perFreedom = f32x4.splat(<f32>(1.0 / <f64>(rows.places - 1)));
     const normal = this.normal - rows.gradient;
+    const values = rows.values - rows.gradient;
     const bytes = (<usize>rows.width) << 2;
     let d = rows.gradient;
     for (let c: usize = 0; c < bytes; c += 32, d += stride) {
@@ -112,8 +131,16 @@ export class BatchNorm {
         t1 = f32x4.splat(0);
       const end = d + stride;
       for (let p = d; p < end; p += 16) {
-        const d0 = v128.load(p),
+        let d0 = v128.load(p),
           d1 = v128.load(p + stride);
+        if (hasTanh) {
+          const h0 = v128.load(p + values),
+            h1 = v128.load(p + values + stride);
+          d0 = f32x4.mul(d0, fnma(h0, h0, f32x4.splat(1)));
+          d1 = f32x4.mul(d1, fnma(h1, h1, f32x4.splat(1)));
+          v128.store(p, d0);
+          v128.store(p + stride, d1);
+        }
         s0 = f32x4.add(s0, d0);
         s1 = f32x4.add(s1, d1);
         t0 = fma(d0, v128.load(p + normal), t0);

@@ -93,8 +93,8 @@ export class Level {
       addParts(rows, sharing.partsOf(slot), contributed, stride);
     }
     const norm = this.norm;
-    if (norm) norm.forward(rows, sharing.shares);
-    if (this.tanh) tanhForward(rows);
+    if (norm) norm.forward(rows, sharing.shares, this.tanh);
+    else if (this.tanh) tanhForward(rows);
   }
 
   /** From the gradient of this level's rows, adds to the gradient of the rows below. */
@@ -102,9 +102,9 @@ export class Level {
     const below = this.below,
       rows = this.rows,
       sharing = this.sharing;
-    if (this.tanh) tanhBackward(rows);
     const norm = this.norm;
-    if (norm) norm.backward(rows, sharing.shares);
+    if (norm) norm.backward(rows, sharing.shares, this.tanh);
+    else if (this.tanh) tanhBackward(rows);
     if (this.bias) this.learnBias();
     for (let slot = 0; slot < this.fold; slot++) {
       const count = sharing.slotCount(slot),
