@@ -11,7 +11,8 @@ import { randomCheckpoint, vocabularyOf } from "./checkpoint";
 import { adamw, oddSizes, sgd, small, smoothAdamw, someSetup } from "./engineSetups";
 import { type EngineUnderTest, type RepeatedRuns, testNumbers, testRuns } from "./engineSuite";
 import { expectReferenceLogits } from "./predictor";
-import { pytorchRecipes } from "./pytorch";
+import { largestDifference, pytorchRecipes } from "./pytorch";
+import { Reference } from "./reference";
 
 const predicted: [what: string, checkpoint: Checkpoint][] = [
   ["the lecture's WaveNet", randomCheckpoint("wavenet")],
@@ -108,6 +109,30 @@ export function testWasmEngine(build: Build): void {
       }
       // Units in the last place of float32. Over all numbers, the largest are 5.4 with fused multiply-add and 6.5 without.
       expect(worst).toBeLessThan(6.5);
+    });
+
+    test("a norm's variance stays precise if the mean is a thousand times the deviation", async () => {
+      const specs = [
+        { type: "Embedding", dimensions: 4 },
+        { type: "Linear", fanOut: 8 },
+        { type: "BatchNorm1d" },
+        { type: "Tanh" },
+        { type: "Linear" },
+      ] as const;
+      const network = buildNetwork(specs, 11);
+      const setup = someSetup(network, { optimizer: sgd, batchSize: 64 });
+      const parameters = new Map(setup.parameters).set("linear1.bias", new Float32Array(8).fill(1000));
+      const reference = new Reference({ ...setup, parameters });
+      const engine = await make({ ...setup, parameters });
+      await engine.run(0, new Float32Array(1));
+      reference.run(0, new Float32Array(1));
+      const name =
+        network.parameters.find((parameter) => parameter.name.endsWith("runningVariance"))?.name ?? "";
+      const expected = reference.parameters.get(name) ?? [];
+      const { parameters: got } = await engine.read();
+      // Numbers near 1,000 are rounded by up to 3e-5. Sums of their squares, near 1e6, lose far more.
+      expect(largestDifference(got.get(name) ?? [], expected)).toBeLessThan(1e-4);
+      expect(Math.min(...expected)).toBeGreaterThan(0.9);
     });
 
     test("memory does not grow over 20,000 steps", async () => {
