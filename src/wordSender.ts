@@ -96,16 +96,12 @@ function isGroups(words: Words | WordGroups): words is WordGroups {
   return kindOf(words) === "Object" && !(Symbol.iterator in Object(words)) && Object.keys(words).length > 0;
 }
 
-/** @throws MakemoreError `INVALID_WORDS` for a name that is empty, or not trimmed and on one line */
 function listsOf(groups: WordGroups, call: string): List[] {
-  return Object.entries(groups).map(([name, words]) => {
-    if (!/^\S(.*\S)?$/.test(name))
-      throw new MakemoreError(
-        "INVALID_WORDS",
-        `${call}: a group's name is ${formatValue(name)}; it must be on one line, without spaces at its ends.`,
-      );
-    return { name, label: `${call}: group ${formatValue(name)}`, words };
-  });
+  return Object.entries(groups).map(([name, words]) => ({
+    name,
+    label: `${call}: group ${formatValue(name)}`,
+    words,
+  }));
 }
 
 /** Sends the pieces of each list, then undefined. */
@@ -182,10 +178,9 @@ function* encodeWords(
 
 /** Tells whether a word contains a line separator. */
 function* hasLineSeparator(word: string): Work<boolean> {
-  if (word.length <= CHUNK) return LINE_SEPARATOR.test(word);
-  for (let from = 0; from < word.length; from += CHUNK) {
+  for (let from = 0; ; from += CHUNK) {
     if (LINE_SEPARATOR.test(word.slice(from, from + CHUNK))) return true;
+    if (from + CHUNK >= word.length) return false;
     yield;
   }
-  return false;
 }

@@ -87,7 +87,11 @@ export async function readWords(
   return inSlices(wordsWork(await receiveWords(words, signal), reading), signal);
 }
 
-/** Like `readWords`, but the words may be lists by group. */
+/**
+ * Like `readWords`, but the words may be lists by group.
+ *
+ * @throws MakemoreError also `INVALID_WORDS` for a name that is empty, or not trimmed and on one line
+ */
 export async function readLists(
   words: EncodedWords,
   reading: Reading,
@@ -100,6 +104,11 @@ export async function readLists(
   const lists = new Map<string, string>();
   const notices: string[] = [];
   for (const list of await receiveLists(words, signal)) {
+    if (!/^\S(.*\S)?$/.test(list.name))
+      throw new MakemoreError(
+        "INVALID_WORDS",
+        `${reading.call}: a group's name is ${formatValue(list.name)}; it must be on one line, without spaces at its ends.`,
+      );
     const call = `${reading.call}: group ${formatValue(list.name)}`;
     const read = await inSlices(wordsWork(list, { ...reading, call }), signal);
     lists.set(list.name, read.text);
