@@ -15,7 +15,7 @@ export type KillName =
 export const killCounts: Readonly<Record<KillName, number>> = {
   abortTraining: 250,
   abortSampling: 250,
-  killWorker: 50,
+  killWorker: 60,
   killStart: 10,
   loseGPU: 30,
   loseTfjsGPU: 30,

@@ -32,8 +32,6 @@ const options: TrainOptions = {
 /** What the fused kernels train, and what tfjs trains on a GPU. */
 const fused: TrainOptions = { ...folded, steps: 200, keepBest: false };
 const withTfjs: TrainOptions = { ...gru, steps: 20, keepBest: false };
-/** About as long as a worker takes to start, ms. */
-const START_MS = 60;
 /** How long it may take until a worker that is killed at its start is replaced, ms. */
 const NOTICED_MS = 10_000;
 const name = "killed";
@@ -60,6 +58,28 @@ export function makeKills({ Makemore, words }: Grounds) {
 
   /** How long a training on webgpu takes that nobody disturbs, ms. */
   const gpuMs = new Map<TrainOptions, number>();
+  /** How long a worker takes from its start to its lock, and from there to the end of a training that saves, ms. */
+  let saving: { startMs: number; ms: number } | undefined;
+
+  /** Trains and saves in a worker of its own that nobody kills. */
+  async function timeSaving(): Promise<{ startMs: number; ms: number }> {
+    if (saving) return saving;
+    clock.rate = 20;
+    const locks = await heldLocks();
+    const mm = new Makemore({ backend: "wasm" });
+    try {
+      const started = performance.now();
+      const training = mm.train(words, { ...options, saveAs: name });
+      await newLock(locks);
+      const begun = performance.now();
+      await training;
+      saving = { startMs: begun - started, ms: performance.now() - begun };
+      return saving;
+    } finally {
+      mm.dispose();
+      clock.rate = 1;
+    }
+  }
 
   const fileOf = async (mm: MakemoreClass) => hash(await mm.exportONNX());
   const sampleOf = async (mm: MakemoreClass) => (await mm.sample(5, { seed: 3 })).join();
@@ -134,9 +154,10 @@ export function makeKills({ Makemore, words }: Grounds) {
       return { reached, faults };
     },
 
-    /** @param moment a fraction of twice the training's time: saving takes some of it */
+    /** @param moment a fraction of the time of a training that saves */
     async killWorker(moment: number): Promise<Kill> {
       const { of } = await reference();
+      const time = await timeSaving();
       await Makemore.remove(name);
       const faults: string[] = [];
       clock.rate = 20;
@@ -145,15 +166,18 @@ export function makeKills({ Makemore, words }: Grounds) {
       const mm = new Makemore({ backend: "wasm" });
       let reached = true;
       try {
+        let begun = 0;
         const training = mm.train(words, { ...options, saveAs: name }).then(
           () => {
             reached = false;
+            time.ms = performance.now() - begun;
           },
           (error) => error,
         );
         // From its start on; killStart is for the time before.
         await newLock(locks);
-        await delay(moment * 2 * of.ms);
+        begun = performance.now();
+        await delay(moment * time.ms);
         for (const worker of workers.keys()) if (!before.has(worker)) kill(worker);
         const end = await Promise.race([training, delay(10_000).then(() => "it hangs")]);
         if (reached) {
@@ -187,15 +211,18 @@ export function makeKills({ Makemore, words }: Grounds) {
      */
     async killStart(moment: number): Promise<Kill> {
       const { of } = await reference();
+      const time = await timeSaving();
       const before = new Set(workers.keys());
       const locks = await heldLocks();
       const mm = new Makemore({ backend: "wasm" });
       const faults: string[] = [];
       try {
+        const started = performance.now();
         const training = mm.train(words, options);
         training.catch(() => {});
-        await delay(moment * START_MS);
+        await delay(moment * time.startMs);
         const reached = [...(await heldLocks())].every((each) => locks.has(each));
+        if (!reached) time.startMs = Math.min(time.startMs, performance.now() - started);
         for (const worker of workers.keys()) if (!before.has(worker)) kill(worker);
         const end = await within(NOTICED_MS + 2 * of.ms, training, "the training").catch((error) => error);
         const file = mm.model && (await fileOf(mm));
@@ -236,6 +263,8 @@ export function makeKills({ Makemore, words }: Grounds) {
       training.catch(() => {});
       await delay(moment * ms);
       const reached = !isOver;
+      // It took less than that.
+      if (!reached) gpuMs.set(given, moment * ms);
       if (reached) await loseGPU();
       let result = await within(60_000, training, "the training after the loss").catch((error) => {
         if (error.name !== "MakemoreError") faults.push(`it rejects with ${error}`);
