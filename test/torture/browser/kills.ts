@@ -129,6 +129,8 @@ export function makeKills({ Makemore, words }: Grounds) {
       // The machine is less busy than before.
       if (late !== undefined) of.ms = late;
       const reached = late === undefined;
+      // On a busy machine the call rejects before the training has ended. This waits for its end.
+      await mm.exportONNX().catch(() => {});
       const step = mm.model?.step;
       const faults: string[] = [];
       // One that was aborted before it was set up left the model before, which is at its end.
