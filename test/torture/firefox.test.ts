@@ -6,7 +6,7 @@ import { type OpenedPage, openPage } from "./openPage";
 
 const SEED = 17;
 /** Cases of each scenario. */
-const CASES = 5;
+const CASES = 4;
 
 let opened: OpenedPage;
 beforeAll(async () => {
@@ -21,11 +21,16 @@ test.each(scenarios)("%s: whatever fails, it ends clearly, nothing is lost and n
   expectScenarioHolds(opened, name, { count: CASES, seed: SEED }),
 );
 
-test("a worker that ends in a fault is not confused with the next one", async () => {
-  for (const name of ["next-word:post.refused+:2", "cold-next:receive.unreadable:2"]) {
-    const { report } = await runCase(opened, parseCase(name));
-    expect(report, name).toMatchObject({ fired: true, faults: [] });
-  }
+/** Faults that did not hold once. The second one did not after the first: it asked the wrong worker what it holds. */
+const mended = [
+  "next-word:post.refused+:2",
+  "cold-next:receive.unreadable:2",
+  "cold-train-auto:receive.unreadable+:3",
+];
+
+test.each(mended)("%s holds", async (name) => {
+  const { report } = await runCase(opened, parseCase(name));
+  expect(report).toMatchObject({ fired: true, faults: [] });
 });
 
 test("abortTraining: what follows is as if nothing had happened", () =>

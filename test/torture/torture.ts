@@ -34,6 +34,7 @@ function options(args: string[]) {
 /** The command. */
 export async function main(args: string[]): Promise<void> {
   const { browser, minutes, seed, scenario: prefix, only } = options(args);
+  const killsFollow = !only && prefix === "";
   const start = performance.now();
   const end = start + minutes * 60_000;
   const opened = await openPage[browser]();
@@ -68,7 +69,7 @@ export async function main(args: string[]): Promise<void> {
     if (unused.length > 0) console.log(`Never called, so they cannot fail: ${unused.join(", ")}`);
     for (const each of only ? only.split(",").map(parseCase) : widely(shuffled(cases, seed))) {
       // The kills have the rest of the time.
-      if (performance.now() > (prefix === "" ? start + 0.7 * (end - start) : end)) break;
+      if (performance.now() > (killsFollow ? start + 0.7 * (end - start) : end)) break;
       const finding = await runCase(opened, each);
       findings.push(finding);
       const { fired, outcome, message, faults } = finding.report;
@@ -77,7 +78,7 @@ export async function main(args: string[]): Promise<void> {
       if (outcome === "broken") await opened.reload();
     }
     summarise(findings, cases.length);
-    if (!only && prefix === "" && !(await killing(opened, seed, end))) process.exitCode = 1;
+    if (killsFollow && !(await killing(opened, seed, end))) process.exitCode = 1;
   } finally {
     await opened.close();
   }
