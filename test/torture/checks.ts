@@ -27,7 +27,10 @@ export async function expectScenarioHolds(
   expect(fired).toBeGreaterThan(count / 3);
 }
 
-/** Runs so many kills of a kind. */
+/** Times that a kill is tried in all, as a multiple of `count`, if every one comes after the end of its call. */
+const MOST_TRIES = 5;
+
+/** Runs so many kills of a kind, and more if none of them comes in time: a machine may be slow, and then fast. */
 export async function expectKillsHold(
   opened: OpenedPage,
   name: KillName,
@@ -35,12 +38,12 @@ export async function expectKillsHold(
 ): Promise<void> {
   const bad: string[] = [];
   let reached = 0;
-  for (const id of moments(name, count, seed)) {
+  for (const [i, id] of moments(name, count * MOST_TRIES, seed).entries()) {
+    if (i >= count && reached > 0) break;
     const { kill } = await runKill(opened, id);
     if (kill.reached) reached++;
     if (kill.faults.length > 0) bad.push(`${id}: ${kill.faults.join("; ")}`);
   }
   expect(bad).toEqual([]);
-  // A moment is a fraction of the time that the call took before: one alone may come too late.
-  if (count > 2) expect(reached).toBeGreaterThan(0);
+  expect(reached).toBeGreaterThan(0);
 }
