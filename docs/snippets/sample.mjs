@@ -14,6 +14,7 @@ for (let i = 0; i < count; i++) {
     const tensor = new ort.Tensor("int32", Int32Array.from(context), [1, contextLength]);
     const { logits } = await session.run({ context: tensor });
     const weights = Array.from(logits.data, Math.exp);
+    if (word === "") weights[0] = 0; // no empty words
     let rest = Math.random() * weights.reduce((sum, weight) => sum + weight, 0);
     const token = weights.findIndex((weight) => {
       rest -= weight;

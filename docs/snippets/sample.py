@@ -17,6 +17,8 @@ for _ in range(int(sys.argv[2])):
     while True:
         (logits,) = session.run(["logits"], {"context": np.array([context], np.int32)})
         p = np.exp(logits[0].astype(np.float64))
+        if word == "":
+            p[0] = 0  # no empty words
         token = random.choice(len(p), p=p / p.sum())
         if token == 0:
             break

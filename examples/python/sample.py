@@ -30,6 +30,8 @@ for _ in range(int(sys.argv[2])):
     while True:
         logits = next_logits(word).astype(np.float64)
         p = np.exp(logits - logits.max())
+        if not word:
+            p[0] = 0  # no empty words
         token = random.choice(len(p), p=p / p.sum())
         if token == 0:
             break
