@@ -1,11 +1,17 @@
 /** What the tests of torture check in each browser: a few cases and kills of a seed. */
 import { expect } from "vitest";
-import { casesOf, formatCase, rehearse, runCase, widely } from "./faults";
+import { casesOf, formatCase, parseCase, rehearse, runCase, widely } from "./faults";
 import { type KillName, moments, runKill } from "./kills";
 import type { OpenedPage } from "./openPage";
 import { shuffled } from "./random";
 
-/** Runs so many cases of a scenario, of as many kinds as possible. */
+/** Runs one case by its name. Its fault must come. */
+export async function expectCaseHolds(opened: OpenedPage, name: string): Promise<void> {
+  const { report } = await runCase(opened, parseCase(name));
+  expect(report).toMatchObject({ fired: true, faults: [] });
+}
+
+/** Runs `count` cases of a scenario, of as many kinds as possible. */
 export async function expectScenarioHolds(
   opened: OpenedPage,
   name: string,
@@ -27,10 +33,10 @@ export async function expectScenarioHolds(
   expect(fired).toBeGreaterThan(count / 3);
 }
 
-/** Times that a kill is tried in all, as a multiple of `count`, if every one comes after the end of its call. */
+/** If no kill comes before the end of its call, up to this many times `count` are tried. */
 const MOST_TRIES = 5;
 
-/** Runs so many kills of a kind, and more if none of them comes in time: a machine may be slow, and then fast. */
+/** Runs `count` kills of a kind; more if none of them comes in time, because the speed of a machine varies. */
 export async function expectKillsHold(
   opened: OpenedPage,
   name: KillName,

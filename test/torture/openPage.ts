@@ -107,7 +107,7 @@ async function serveTorture(): Promise<{ origin: string; close(): Promise<void> 
   };
 }
 
-export async function openChromium(): Promise<OpenedPage & { readonly chromium: Chromium }> {
+async function openChromium(): Promise<OpenedPage & { readonly chromium: Chromium }> {
   const server = await serveTorture();
   const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs });
   const page = await (await browser.newContext()).newPage();
@@ -124,7 +124,7 @@ export async function openChromium(): Promise<OpenedPage & { readonly chromium: 
   };
 }
 
-export async function openFirefox(): Promise<OpenedPage> {
+async function openFirefox(): Promise<OpenedPage> {
   const server = await serveTorture();
   const browser = await launchFirefox({ scheme: "light", reducedMotion: false });
   const tab = await browser.newPage();
