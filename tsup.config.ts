@@ -139,6 +139,7 @@ export default defineConfig([
     esbuildPlugins: [notices, sourceNames, scripts],
   },
   { ...inWorker, entry: { "makemore-web/worker": "worker/worker.ts" } },
+  { ...inWorker, entry: { "makemore-web/webgpu": "worker/chunks/webgpu.ts" } },
   {
     ...inWorker,
     entry: { "makemore-web/tfjs": "worker/chunks/tfjs.ts" },

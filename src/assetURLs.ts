@@ -11,7 +11,9 @@ import type { MakemoreOptions } from "./types";
 export interface AssetURLs {
   /** The worker script. */
   readonly worker: string;
-  /** TensorFlow.js and the engines that need it, and its WebAssembly. */
+  /** The WebGPU engine. */
+  readonly webgpu: string;
+  /** TensorFlow.js and the engine that needs it, and its WebAssembly. */
   readonly tfjs: string;
   readonly tfjsWasm: string;
   /** What the option `diagnostics` needs. */
@@ -26,6 +28,7 @@ function besideMain(): Record<keyof AssetURLs, URL> {
   try {
     return {
       worker: new URL("./makemore-web/worker.js", import.meta.url),
+      webgpu: new URL("./makemore-web/webgpu.js", import.meta.url),
       tfjs: new URL("./makemore-web/tfjs.js", import.meta.url),
       tfjsWasm: new URL("./makemore-web/tfjs.wasm", import.meta.url),
       diagnostics: new URL("./makemore-web/diagnostics.js", import.meta.url),
@@ -57,6 +60,7 @@ export function locateAssets({ workerURL, assetsURL }: MakemoreOptions): AssetUR
       ? besideMain()
       : {
           worker: "worker.js",
+          webgpu: "webgpu.js",
           tfjs: "tfjs.js",
           tfjsWasm: "tfjs.wasm",
           diagnostics: "diagnostics.js",
@@ -67,6 +71,7 @@ export function locateAssets({ workerURL, assetsURL }: MakemoreOptions): AssetUR
   const at = (file: string | URL) => new URL(file, folder).href;
   return {
     worker: workerURL === undefined ? at(files.worker) : resolve("workerURL", workerURL).href,
+    webgpu: at(files.webgpu),
     tfjs: at(files.tfjs),
     tfjsWasm: at(files.tfjsWasm),
     diagnostics: at(files.diagnostics),

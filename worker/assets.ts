@@ -8,6 +8,7 @@ import { MakemoreError, SERVE_TOGETHER } from "../src/errors";
 import { enginesFrom, predictorFrom } from "./engines";
 import type { EngineFiles } from "./engines/engine";
 import type * as TfjsChunk from "./engines/tfjsChunk";
+import type * as WebGPUChunk from "./engines/webgpu";
 import { fetchWasm } from "./fetchWasm";
 import { GraphBuilder } from "./onnx/graph";
 import { GraphSession } from "./sampling/runtime";
@@ -20,7 +21,12 @@ import type * as Diagnosis from "./training/diagnostics/diagnoser";
  */
 declare global {
   var makemoreWebChunks:
-    | { tfjs?: typeof TfjsChunk; diagnostics?: typeof Diagnosis; ort?: typeof ORT }
+    | {
+        webgpu?: typeof WebGPUChunk;
+        tfjs?: typeof TfjsChunk;
+        diagnostics?: typeof Diagnosis;
+        ort?: typeof ORT;
+      }
     | undefined;
 }
 
@@ -37,7 +43,7 @@ function address(name: keyof AssetURLs): string {
 
 const failures = new Map<string, number>();
 
-async function loadChunk<Name extends "tfjs" | "diagnostics" | "ort">(
+async function loadChunk<Name extends "webgpu" | "tfjs" | "diagnostics" | "ort">(
   name: Name,
 ): Promise<NonNullable<NonNullable<typeof globalThis.makemoreWebChunks>[Name]>> {
   const url = address(name);
@@ -57,6 +63,7 @@ async function loadChunk<Name extends "tfjs" | "diagnostics" | "ort">(
 }
 
 const engineFiles: EngineFiles = {
+  webgpu: () => loadChunk("webgpu"),
   tfjs: () => loadChunk("tfjs"),
   tfjsWasmURL: () => address("tfjsWasm"),
 };

@@ -2,6 +2,7 @@
 import { afterEach, expect, test } from "vitest";
 import type { LayerSpec } from "../../src/types";
 import { tf } from "../../worker/engines/tfjs/backend";
+import { sharedTensors } from "../../worker/engines/tfjs/sharedTensors";
 import { createWebGPUEngine } from "../../worker/engines/webgpu";
 import {
   GPU_SHAPE,
@@ -234,7 +235,7 @@ test("tfjs reads the engine's own buffers, and training goes on", async () => {
   const rates = someRates(4, 0.002);
   await engine.run(0, rates);
   reference.run(0, rates);
-  const held = await engine.tensors();
+  const held = await sharedTensors(engine);
   const contexts = [
     [0, 0, 0, 1],
     [1, 2, 3, 4],
@@ -256,7 +257,7 @@ test("tfjs reads the engine's own buffers, and training goes on", async () => {
     expect(await held.get(name)?.data(), name).toEqual(parameters.get(name));
   // The other tensors are copies: the held one from before the run, the new one from after it.
   expect(await held.get("linear3.weight")?.data()).toEqual(before.get("linear3.weight"));
-  const now = await engine.tensors();
+  const now = await sharedTensors(engine);
   expect(new Set(now.keys())).toEqual(new Set(parameters.keys()));
   for (const [name, tensor] of now) expect(await tensor.data(), name).toEqual(parameters.get(name));
   tf.dispose([copy ?? [], ...held.values(), ...now.values()]);

@@ -7,6 +7,7 @@ import { MakemoreError } from "../../src/errors";
 import type { LayerSpec } from "../../src/types";
 import { isEngineLost } from "../../worker/engines/engine";
 import { closeWebGPU, openWebGPU } from "../../worker/engines/tfjs/backend";
+import { sharedTensors } from "../../worker/engines/tfjs/sharedTensors";
 import { createWebGPUEngine } from "../../worker/engines/webgpu";
 import { stepKernels } from "../../worker/engines/webgpu/kernels";
 import type { Binding } from "../../worker/engines/webgpu/kernels/kernel";
@@ -251,7 +252,7 @@ test("if the device is destroyed in mid-run, the run rejects; a new engine goes 
   expect(String(error)).toMatch(/lost.*destroyed/);
   await expect(engine.run(10, rates.subarray(10))).rejects.toBe(error);
   await expect(engine.read()).rejects.toBe(error);
-  await expect(engine.tensors()).rejects.toBe(error);
+  await expect(sharedTensors(engine)).rejects.toBe(error);
   // The unbroken engine used the same device, so its calls reject too.
   await expect(unbroken.read()).rejects.toSatisfy(isEngineLost);
   engine.dispose();

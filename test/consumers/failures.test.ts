@@ -85,6 +85,25 @@ test.each([
   expectFailure(await failure({ html: url, options, diagnostics }), "LOAD_FAILED", url, whenHTML);
 });
 
+test("load failure: without webgpu.js, backend webgpu trains on wasm, and the notice names the file", async () => {
+  const missing = inDist("webgpu.js");
+  const site = await host(
+    { "/dist/": join(inject("packed"), "dist"), [missing]: join(inject("packed"), "nothing") },
+    {},
+    { "/": "<!doctype html>" },
+  );
+  const page = await openPage();
+  await page.goto(site.origin);
+  const { backend, notices } = await page.evaluate<{ backend: string; notices: string[] }>(`(async () => {
+    const { Makemore } = await import("/dist/index.js");
+    const maker = new Makemore({ backend: "webgpu" });
+    const { backend, notices } = await maker.train(["emma", "olivia", "ava", "mia"], { steps: 2, model: { hidden: 4 } });
+    return { backend, notices };
+  })()`);
+  expect(backend).toBe("wasm");
+  expect(notices).toContainEqual(expect.stringMatching(/webgpu\.js did not load.*assetsURL/));
+});
+
 test.each<[string, Fault, Parameters<typeof expectFailure>[1], string, RegExp]>([
   [
     "a folder that is not there",

@@ -30,7 +30,7 @@ test("cross-origin, with CORS only: the worker starts, and all files come from t
   expect(new Set(cdn.requests)).toEqual(
     new Set([
       "/dist/index.js",
-      ...["worker.js", "ort.js", "ort.wasm", "tfjs.js", "tfjs.wasm"].map(
+      ...["worker.js", "ort.js", "ort.wasm", "webgpu.js", "tfjs.js", "tfjs.wasm"].map(
         (file) => `/dist/makemore-web/${file}`,
       ),
     ]),

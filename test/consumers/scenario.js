@@ -1,6 +1,6 @@
 /**
- * Uses the package as every consumer does: train, sample, export, load, then a few steps on tfjs, so that each file of
- * the package is fetched. Assigns the result to the global variable `outcome`, which the test reads.
+ * Uses the package as every consumer does: train, sample, export, load, then a few steps on the other engines, so that
+ * each file of the package is fetched. Assigns the result to the global variable `outcome`, which the test reads.
  *
  * @param {typeof import("../../src").Makemore} Makemore
  * @param {string} words one word per line
@@ -41,6 +41,10 @@ async function run(Makemore, words, withElement) {
   const reference = new Makemore({ backend: "tfjs" });
   const tfjs = await reference.train(words, { model, steps: 3 });
   reference.dispose();
+
+  const gpu = new Makemore({ backend: "webgpu" });
+  const { notices } = await gpu.train(words, { model, steps: 3 });
+  gpu.dispose();
   return {
     step,
     losses: [...losses],
@@ -50,6 +54,7 @@ async function run(Makemore, words, withElement) {
     bytes: file.length,
     oneClass,
     tfjs: { device: tfjs.device, losses: [...tfjs.losses] },
+    webgpu: { notices },
   };
 }
 

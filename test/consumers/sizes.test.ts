@@ -93,8 +93,8 @@ test.each<Visit>([
   { row: "`auto` without a GPU", backend: "auto", files: first },
   { row: "`auto` without a GPU", backend: "auto", gpu: "software", files: first },
   { row: "`wasm`", backend: "wasm", files: first },
-  { row: "`auto` with a GPU", backend: "auto", gpu: "disguised", files: [...first, file("tfjs.js")] },
-  { row: "`webgpu`", backend: "webgpu", gpu: "software", files: [...first, file("tfjs.js")] },
+  { row: "`auto` with a GPU", backend: "auto", gpu: "disguised", files: [...first, file("webgpu.js")] },
+  { row: "`webgpu`", backend: "webgpu", gpu: "software", files: [...first, file("webgpu.js")] },
   { row: "`tfjs`", backend: "tfjs", files: [...first, file("tfjs.js"), file("tfjs.wasm")] },
 ])(
   "size: what $backend fetches before the first progress and before the first sample, GPU: $gpu",

@@ -45,6 +45,7 @@ test("tarball: the files in it", () => {
         `dist/${name}.js.map`,
       ]),
       ...chunk("worker"),
+      ...chunk("webgpu"),
       ...chunk("tfjs"),
       "dist/makemore-web/tfjs.wasm",
       ...chunk("diagnostics"),
@@ -92,7 +93,7 @@ function linksIn(file: string): string[] {
   return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? "");
 }
 
-test.each(["worker", "tfjs", "diagnostics", "ort"])(
+test.each(["worker", "webgpu", "tfjs", "diagnostics", "ort"])(
   "tarball: %s.js is a classic script as well as a module",
   (name) => {
     // Next.js 14 minifies every file that it copies as a classic script, in which `export` is a syntax error.

@@ -176,6 +176,25 @@ test("20 trainings in one page leave as many GPU buffers as one training", async
   expect(await alive()).toBe(afterOne);
 });
 
+test("the engine and tfjs, from different files, use one device", async () => {
+  await watchDevices();
+  const got = await inPage(async ({ mm, names }) => {
+    const options = { steps: 2, batchSize: 4 } as const;
+    const window = await mm.train(names, { ...options, model: { embedding: 8, hidden: 8 } });
+    const word = await mm.train(names, { ...options, model: { type: "rnn", embedding: 4, hidden: 5 } });
+    const again = await mm.train(names, { ...options, model: { embedding: 8, hidden: 8 } });
+    return [window, word, again].map(({ backend, device, losses }) => ({
+      backend,
+      device,
+      losses: [...losses],
+    }));
+  });
+  expect(got.map(({ backend }) => backend)).toEqual(["webgpu", "webgpu", "webgpu"]);
+  expect(got.map(({ device }) => device.endsWith("(tfjs)"))).toEqual([false, true, false]);
+  expect(got[2]?.losses).toEqual(got[0]?.losses);
+  expect(await page.workers()[0]?.evaluate("devices.length")).toBe(1);
+});
+
 test("without an adapter the wasm engine trains, with a notice", async () => {
   await page.workers()[0]?.evaluate(() => {
     navigator.gpu.requestAdapter = async () => null;

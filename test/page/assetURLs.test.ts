@@ -12,9 +12,10 @@ afterEach(() => {
   document.head.innerHTML = "";
 });
 
-/** Returns the URLs of the six files in a folder. */
+/** Returns the URLs of the seven files in a folder. */
 const inFolder = (folder: string) => ({
   worker: `${folder}worker.js`,
+  webgpu: `${folder}webgpu.js`,
   tfjs: `${folder}tfjs.js`,
   tfjsWasm: `${folder}tfjs.wasm`,
   diagnostics: `${folder}diagnostics.js`,

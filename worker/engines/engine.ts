@@ -17,6 +17,7 @@ import type { OptimizerState } from "../optimizers/optimizer";
 import type { Backend } from "./index";
 import type { Predictor } from "./predictor";
 import type * as TfjsChunk from "./tfjsChunk";
+import type * as WebGPUChunk from "./webgpu";
 
 /** Everything that an engine gets at the start. It copies what it keeps. */
 export interface EngineSetup {
@@ -68,7 +69,9 @@ export interface Engine {
 
 /** The package's other files, which hold the code and data of the large engines. */
 export interface EngineFiles {
-  /** Loads the chunk on the first call. */
+  /** Loads the fused WebGPU engine on the first call. */
+  webgpu(): Promise<typeof WebGPUChunk>;
+  /** Loads what needs tfjs on the first call. */
   tfjs(): Promise<typeof TfjsChunk>;
   /** URL of tfjs's own WebAssembly. */
   tfjsWasmURL(): string;

@@ -1,6 +1,8 @@
 /**
  * The GPU device of this thread. Everything that computes on the GPU shares it, because a buffer works only
  * on its own device. The first request opens it, and so does the first one after it was lost or closed.
+ *
+ * The state is a global, because each chunk has its own copy of this file.
  */
 import { MakemoreError } from "../../../src/errors";
 import { adapterName, isSoftware, requestAdapter } from "./adapter";
@@ -18,10 +20,14 @@ export interface OpenedGPU {
 
 /** After this many losses that we did not cause, `auto` skips the GPU. */
 const MOST_LOST = 2;
-let timesLost = 0;
 
-let opening: Promise<OpenedGPU> | undefined;
-let opened: GPUDevice | undefined;
+declare global {
+  var makemoreWebGPU:
+    | { timesLost: number; opening?: Promise<OpenedGPU> | undefined; opened?: GPUDevice | undefined }
+    | undefined;
+}
+globalThis.makemoreWebGPU ??= { timesLost: 0 };
+const thread = globalThis.makemoreWebGPU;
 
 /**
  * Opens the device. Returns the same one until it is lost or closed.
@@ -29,25 +35,25 @@ let opened: GPUDevice | undefined;
  * @throws MakemoreError `UNSUPPORTED` with the reason
  */
 export async function openGPU(): Promise<OpenedGPU> {
-  opening ??= requestGPU();
+  thread.opening ??= requestGPU();
   try {
-    return await opening;
+    return await thread.opening;
   } catch (error) {
-    opening = undefined;
+    thread.opening = undefined;
     throw error;
   }
 }
 
 /** Destroys the device; safe if there is none. */
 export function closeGPU(): void {
-  const device = opened;
-  opened = opening = undefined;
+  const device = thread.opened;
+  thread.opened = thread.opening = undefined;
   device?.destroy();
 }
 
 /** Tells whether the GPU was lost so often that `auto` should skip it. */
 export function isUnreliable(): boolean {
-  return timesLost >= MOST_LOST;
+  return thread.timesLost >= MOST_LOST;
 }
 
 async function requestGPU(): Promise<OpenedGPU> {
@@ -62,10 +68,10 @@ async function requestGPU(): Promise<OpenedGPU> {
       cause,
     });
   });
-  opened = device;
+  thread.opened = device;
   device.lost.then(({ reason }) => {
-    if (reason !== "destroyed") timesLost++;
-    if (opened === device) opened = opening = undefined;
+    if (reason !== "destroyed") thread.timesLost++;
+    if (thread.opened === device) thread.opened = thread.opening = undefined;
   });
   return { device, info: adapter.info, name: adapterName(adapter), software: isSoftware(adapter) };
 }

@@ -7,8 +7,6 @@
  * factors) is in a table that is uploaded once per chunk. docs/webgpu.md has the whole plan, and a figure.
  */
 
-import type * as TF from "@tensorflow/tfjs";
-import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { MakemoreError } from "../../../src/errors";
 import { delay } from "../../../src/slices";
 import { teacherOf, teacherWeight, windowExamples } from "../../data/examples";
@@ -16,26 +14,33 @@ import { type Optimizer, stateOf } from "../../optimizers";
 import { type Engine, EngineLost, type EngineSetup, type EngineState } from "../engine";
 import { type OpenedGPU, openGPU } from "../gpu/device";
 import { FACTORS, stepFactors } from "../optimizer";
-import { openWebGPU, tf } from "../tfjs/backend";
 import { inErrorScopes, onLoss } from "./deviceErrors";
 import { uploadedExamples } from "./examples";
 import { stepKernels } from "./kernels";
 import { lossKernel } from "./kernels/loss";
 import { GPU_SHAPE, type Shape, SOFTWARE_SHAPE } from "./kernels/workgroup";
-import { Memory } from "./memory";
+import { Memory, type Place } from "./memory";
 import { Buffers, NO_CHARACTER, planChain } from "./plan";
 import { Program } from "./program";
 import { supportedChain } from "./supports";
 
-/** An engine whose parameters tfjs can use in place. */
+/** A parameter on the GPU. */
+export interface SharedParameter {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly buffer: GPUBuffer;
+  readonly place: Place;
+}
+
+/** An engine whose parameters others can use on the GPU, as tfjs does (worker/engines/tfjs/sharedTensors.ts). */
 export interface WebGPUEngine extends Engine {
   /**
-   * Returns every parameter as a tensor on tfjs's webgpu backend, which becomes the current one. A
-   * tensor shares the engine's buffer if its channels are a multiple of eight and its Linear has no
-   * bias; the others are copies on the GPU. The caller disposes of the tensors. Use them before the
-   * next `run`, which changes the shared ones.
+   * Returns where each parameter is. Only `run` changes them.
+   *
+   * @param flush called before each `run`; submits the commands that read the parameters
+   * @throws EngineLost if the device was lost
    */
-  tensors(): Promise<Map<string, TF.Tensor>>;
+  share(flush: () => void): SharedParameter[];
 }
 
 /** Internal settings; users do not choose them. */
@@ -119,8 +124,8 @@ class FusedEngine implements WebGPUEngine {
   readonly #program: Program;
   readonly #capacity: number;
   readonly #ignoreLoss: () => void;
-  /** Whether tfjs may have commands waiting that read our buffers. */
-  #shared = false;
+  /** Submits commands of others that read our buffers. */
+  #flush = () => {};
   /** Why the engine cannot go on; undefined while it can. */
   #lost: EngineLost | undefined;
   /** Rejects the running call. */
@@ -158,14 +163,7 @@ class FusedEngine implements WebGPUEngine {
     positions: Uint32Array<ArrayBuffer> | undefined,
   ): Promise<Float32Array> {
     return this.#guarded(async () => {
-      // Flush tfjs's queued commands before overwriting shared buffers.
-      const tfjs = this.#shared ? tf.findBackend("webgpu") : undefined;
-      if (tfjs instanceof WebGPUBackend) {
-        tfjs.ensureCommandEncoderReady();
-        tfjs.endComputePassEncoder();
-        tfjs.submitQueue();
-      }
-
+      this.#flush();
       const count = factors.length / FACTORS;
       if (positions) this.#memory.writeWhole(Buffers.positions, positions);
       this.#program.uploadSteps(firstStep, factors, this.#teacherWeight, positions !== undefined);
@@ -192,11 +190,13 @@ class FusedEngine implements WebGPUEngine {
     });
   }
 
-  async tensors(): Promise<Map<string, TF.Tensor>> {
+  share(flush: () => void): SharedParameter[] {
     if (this.#lost) throw this.#lost;
-    await openWebGPU();
-    this.#shared = true;
-    return this.#memory.tensors(tf, this.#shapes);
+    this.#flush = flush;
+    return [...this.#memory.places].map(([name, { value: place }]) => {
+      const shape = this.#shapes.get(name) ?? [];
+      return { name, shape, buffer: this.#memory.buffer(place.buffer), place };
+    });
   }
 
   dispose(): void {

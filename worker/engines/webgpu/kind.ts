@@ -20,10 +20,8 @@ export const webgpu: EngineKind = {
   },
   // A GPU that needs longer for its first steps is not worth the wait.
   patience: 5000,
-  open: async (setup, files) => {
-    const { createTfjsEngine, createWebGPUEngine } = await files.tfjs();
-    return setup.network.example === "word"
-      ? createTfjsEngine(setup, { standsFor: "webgpu" })
-      : createWebGPUEngine(setup);
-  },
+  open: async (setup, files) =>
+    setup.network.example === "word"
+      ? (await files.tfjs()).createTfjsEngine(setup, { standsFor: "webgpu" })
+      : (await files.webgpu()).createWebGPUEngine(setup),
 };

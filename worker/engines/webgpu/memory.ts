@@ -2,7 +2,6 @@
  * Converts the trained numbers between the CPU's layout (row-major, by name) and the GPU's (plan.ts: rows
  * padded to whole vec4s, several tensors in a buffer).
  */
-import type * as TF from "@tensorflow/tfjs";
 import { MakemoreError } from "../../../src/errors";
 import { nextTask } from "../../../src/slices";
 import type { Parameters } from "../../model/layer";
@@ -14,7 +13,7 @@ import { Buffers, NormRow, type Plan, vec4s } from "./plan";
 const STAGING = "staging";
 
 /** Layout of a tensor: `groups` times `rows` rows of `columns` numbers, with padding after rows and groups. */
-interface Place {
+export interface Place {
   readonly buffer: string;
   /** Index of the first number in the buffer. */
   readonly at: number;
@@ -35,7 +34,8 @@ interface Places {
 /** The engine's buffers. They are on the device that tfjs uses, so tfjs can read them in place. */
 export class Memory {
   readonly #device: GPUDevice;
-  readonly #places: ReadonlyMap<string, Places>;
+  /** Where each parameter is, by name. */
+  readonly places: ReadonlyMap<string, Places>;
   /** Bytes of each buffer. */
   readonly #sizes: ReadonlyMap<string, number>;
   readonly #buffers = new Map<string, GPUBuffer>();
@@ -49,13 +49,13 @@ export class Memory {
    */
   constructor(device: GPUDevice, plan: Plan, states: readonly string[], bytes: Record<string, number>) {
     this.#device = device;
-    this.#places = placesOf(plan, states);
+    this.places = placesOf(plan, states);
     this.#sizes = new Map([
       ...[...plan.sizes].map(([name, size]): [string, number] => [name, size * 16]),
       ...Object.entries(bytes).map(([name, size]): [string, number] => [name, Math.ceil(size / 4) * 4]),
     ]);
     let staged = 0;
-    for (const { value, states } of this.#places.values())
+    for (const { value, states } of this.places.values())
       for (const place of [value, ...states.values()])
         if (!this.#stagedAt.has(place.buffer)) {
           this.#stagedAt.set(place.buffer, staged);
@@ -90,7 +90,7 @@ export class Memory {
 
   /** Writes values to their buffers. Parameters and states that are not passed keep their values. */
   write(parameters: Parameters, optimizerState: OptimizerState | undefined): void {
-    for (const [name, { value, states }] of this.#places) {
+    for (const [name, { value, states }] of this.places) {
       this.#upload(value, parameters.get(name));
       for (const [state, place] of states) this.#upload(place, optimizerState?.get(state)?.get(name));
     }
@@ -143,7 +143,7 @@ export class Memory {
       const parameters: Parameters = new Map();
       const optimizerState = new Map<string, Parameters>();
       const copy = (place: Place) => unpad(place, numbers, (this.#stagedAt.get(place.buffer) ?? 0) / 4);
-      for (const [name, places] of this.#places) {
+      for (const [name, places] of this.places) {
         parameters.set(name, copy(places.value));
         for (const [state, place] of places.states) {
           const values = optimizerState.get(state) ?? new Map();
@@ -166,27 +166,6 @@ export class Memory {
     const taken = take(new Float32Array(staging.getMappedRange(0, bytes)));
     staging.unmap();
     return taken;
-  }
-
-  /** Returns tensors that share the buffers, or copies of tensors with padding: see `WebGPUEngine.tensors`. */
-  tensors(tf: typeof TF, shapes: ReadonlyMap<string, readonly number[]>): Map<string, TF.Tensor> {
-    return new Map(
-      [...this.#places].map(([name, { value: place }]) => {
-        const { at, groups, rows, columns, paddedRows, paddedColumns } = place;
-        const shape = [...(shapes.get(name) ?? [])];
-        const buffer = this.buffer(place.buffer);
-        const over = (inPlace: number[]) => tf.tensor({ buffer, zeroCopy: true }, inPlace, "float32");
-        if (groups * rows * columns * 4 === buffer.size) return [name, over(shape)];
-        const cut = tf.tidy(() =>
-          over([buffer.size / 4])
-            .slice(at, groups * paddedRows * paddedColumns)
-            .reshape([groups, paddedRows, paddedColumns])
-            .slice([0, 0, 0], [groups, rows, columns])
-            .reshape(shape),
-        );
-        return [name, cut];
-      }),
-    );
   }
 
   /** Frees all memory. Safe to call twice. */
