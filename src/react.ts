@@ -100,7 +100,14 @@ function createStore(options: MakemoreOptions) {
     signal: AbortSignal | undefined,
     call: (mm: Makemore) => Promise<Result>,
   ): Promise<Result | undefined> {
-    const mm = makemore();
+    let mm: Makemore;
+    try {
+      mm = makemore();
+    } catch (error) {
+      // The options of the hook are invalid.
+      set({ error });
+      return undefined;
+    }
     const busy = () => state.status === "training" || state.status === "loading";
     // A second training is refused, and a sample may end meanwhile; neither is the end of the first.
     const begins = status !== undefined && !busy();
@@ -125,6 +132,8 @@ function createStore(options: MakemoreOptions) {
     mm: Makemore,
     options: Options,
   ): Options {
+    // `Makemore` refuses it.
+    if (options.onProgress !== undefined && typeof options.onProgress !== "function") return options;
     const onProgress = (progress: Progress) => {
       if (mm === current) set({ progress, model: mm.model });
       return options.onProgress?.(progress);

@@ -4,6 +4,7 @@ import { createRoot, type Root } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { useMakemore } from "../../src/react";
+import type { MakemoreOptions } from "../../src/types";
 import { ending, FakeWorker, sampling } from "./fakeWorker";
 import { model, progress, result } from "./training";
 
@@ -41,8 +42,8 @@ afterEach(async () => {
 });
 
 /** Uses the hook, and calls `onMount` when it is mounted. */
-function Component({ onMount }: { onMount: (hook: Hook) => void }) {
-  hook = useMakemore({ backend: "wasm" });
+function Component({ onMount, options }: { onMount: (hook: Hook) => void; options?: MakemoreOptions }) {
+  hook = useMakemore(options ?? { backend: "wasm" });
   rendered.push(hook);
   useEffect(() => onMount(hook), []);
   return hook.status;
@@ -114,6 +115,25 @@ test("a refused call resolves with undefined, sets the error, and does not distu
   act(() => hook.stop());
   expect(await act(() => training)).toEqual(result);
   expect(hook.status).toBe("ready");
+});
+
+test("invalid options of the hook, and of a call, set the error", async () => {
+  await act(() =>
+    root.render(createElement(Component, { onMount: () => {}, options: { backend: () => {} } as object })),
+  );
+  expect(await act(() => hook.train(["emma"]))).toBeUndefined();
+  expect(hook).toMatchObject({
+    status: "idle",
+    error: { code: "INVALID_OPTION", message: expect.stringContaining("new Makemore: backend") },
+  });
+  await act(() => root.unmount());
+  root = createRoot(document.createElement("div"));
+  await mount();
+  expect(await act(() => hook.train(["emma"], { onProgress: 7 as never }))).toBeUndefined();
+  expect(hook).toMatchObject({
+    status: "idle",
+    error: { code: "INVALID_OPTION", message: expect.stringContaining("onProgress is 7") },
+  });
 });
 
 test("an abort by the component's signal or by dispose is not an error", async () => {
