@@ -287,11 +287,12 @@ function part<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, name: string): 
 }
 
 /** Fetches what an attribute names; rejects with an error of this code. */
-async function get(url: string, code: MakemoreErrorCode, signal: AbortSignal): Promise<Response> {
+async function get(url: string, code: MakemoreErrorCode, signal: AbortSignal): Promise<Blob> {
   let problem: unknown;
   try {
     const response = await fetch(url, { signal });
-    if (response.ok) return response;
+    // Read it here, because the connection may break in the middle.
+    if (response.ok) return await response.blob();
     problem = `the server answered ${response.status}`;
   } catch (error) {
     problem = error;

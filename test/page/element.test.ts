@@ -149,12 +149,17 @@ test("fetches its list; with an .onnx file it does not train", async () => {
 });
 
 test.each([
-  ["no words", {}, "", /^<makemore-words> has no words: .*list="words\.txt"/],
-  ["a missing list", { list: "towns.txt" }, "", /^towns\.txt cannot be loaded: the server answered 404\.$/],
-  ["a missing model", { model: "a.onnx" }, "", /^a\.onnx cannot be loaded: the server answered 404\.$/],
-])("shows a clear message for an error: %s", async (_, attributes, text, message) => {
-  vi.stubGlobal("fetch", async () => new Response("", { status: 404 }));
-  const element = words(attributes, text);
+  ["no words", {}, /^<makemore-words> has no words: .*list="words\.txt"/],
+  ["a missing list", { list: "towns.txt" }, /^towns\.txt cannot be loaded: the server answered 404\.$/],
+  ["a missing model", { model: "a.onnx" }, /^a\.onnx cannot be loaded: the server answered 404\.$/],
+  ["a list that breaks off", { list: "broken.txt" }, /^broken\.txt cannot be loaded: .*connection lost/],
+])("shows a clear message for an error: %s", async (_, attributes, message) => {
+  vi.stubGlobal("fetch", async (url: string) =>
+    url === "broken.txt"
+      ? new Response(new ReadableStream({ pull: (body) => body.error(new TypeError("connection lost")) }))
+      : new Response("", { status: 404 }),
+  );
+  const element = words(attributes, "");
   const failed = new Promise<Event>((resolve) => element.addEventListener("error", resolve));
   add(element);
   expect(await failed).toMatchObject({
