@@ -72,14 +72,16 @@ export class Connection {
   #start({ worker }: AssetURLs): Line {
     const line = new Line(worker, async (event) => {
       event.preventDefault();
-      this.end(
-        this.#line
-          ? new MakemoreError("WORKER_FAILED", `The worker failed: ${event.message}.`)
-          : new MakemoreError(
-              "LOAD_FAILED",
-              `The worker ${worker} did not start: ${event.message ? `${event.message}. ${SERVE_TOGETHER}` : await explainStartFailure(worker)}`,
-            ),
-      );
+      if (this.#line) {
+        this.end(new MakemoreError("WORKER_FAILED", `The worker failed: ${event.message}.`));
+        return;
+      }
+      line.end();
+      this.#lines.delete(line);
+      const why = event.message ? `${event.message}. ${SERVE_TOGETHER}` : await explainStartFailure(worker);
+      // If a second worker has started, it may still answer.
+      if (this.#lines.size === 0)
+        this.end(new MakemoreError("LOAD_FAILED", `The worker ${worker} did not start: ${why}`));
     });
     this.#lines.add(line);
     return line;

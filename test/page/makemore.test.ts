@@ -380,6 +380,34 @@ test.each([
   },
 );
 
+test("if the first worker fails after the second has started, the second may still answer", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  vi.stubGlobal("fetch", async () => new Response("", { status: 503 }));
+  const answers: ((outcome: { value: undefined }) => void)[] = [];
+  FakeWorker.api = {
+    configure: () => new Promise((resolve) => answers.push(resolve)),
+    sample: sampling(["ok"]),
+  };
+  const [answered, failed] = [new Makemore(), new Makemore()];
+  const calls = [answered, failed].map((mm) => mm.sample(1));
+  await vi.advanceTimersByTimeAsync(8100);
+  await vi.waitFor(() => expect(answers).toHaveLength(4));
+  const [first, other, second, otherSecond] = FakeWorker.instances;
+  for (const worker of [first, other]) worker?.fail("");
+  await vi.advanceTimersByTimeAsync(100);
+  expect([second, otherSecond]).toMatchObject([{ terminated: false }, { terminated: false }]);
+  answers[2]?.({ value: undefined });
+  await expect(calls[0]).resolves.toEqual(["ok"]);
+  // If the second fails as well, nothing is left to wait for.
+  otherSecond?.fail("");
+  await expect(calls[1]).rejects.toMatchObject({
+    code: "LOAD_FAILED",
+    message: expect.stringContaining("the server answered 503"),
+  });
+  answered.dispose();
+  vi.useRealTimers();
+});
+
 test("if the worker does not load, the call rejects with LOAD_FAILED and its URL, and the next one tries again", async () => {
   // The page fetches the URL to find the reason.
   const fetched = vi.fn(async () => new Response("", { status: 404 }));
