@@ -69,12 +69,16 @@ export class WordSender {
   }
 
   /**
-   * Sends the rest.
+   * Sends the rest. If it is aborted, it ends the words' own iterator, which may hold a file open, for example.
    *
    * @throws MakemoreError `INVALID_WORDS`; what the words' own iterator throws; the signal's reason
    */
   async send(signal: AbortSignal): Promise<void> {
-    await inSlices(this.#work, signal);
+    try {
+      await inSlices(this.#work, signal);
+    } finally {
+      this.#work.return();
+    }
   }
 
   close(): void {

@@ -236,6 +236,27 @@ test("words are read at once, so later changes of the list do not matter", async
   mm.dispose();
 });
 
+test("an abort ends the iterator of words that are still being read", async () => {
+  let ended = false;
+  function* endless() {
+    try {
+      for (;;) yield "emma";
+    } finally {
+      ended = true;
+    }
+  }
+  FakeWorker.api = { train: () => new Promise(() => {}) };
+  const mm = new Makemore();
+  const controller = new AbortController();
+  const training = mm.train(endless(), { signal: controller.signal });
+  await settle();
+  expect(ended).toBe(false);
+  controller.abort(new Error("enough"));
+  await expect(training).rejects.toThrow("enough");
+  expect(ended).toBe(true);
+  mm.dispose();
+});
+
 test("if the browser refuses the worker, the call rejects with LOAD_FAILED and its URL", async () => {
   vi.stubGlobal(
     "Worker",
