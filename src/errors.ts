@@ -9,7 +9,7 @@ import type { SampleCondition } from "./types";
  *
  * - `INVALID_WORDS`: the words cannot be trained on, scored or evaluated.
  * - `INVALID_OPTION`: an option is unknown, of the wrong type or out of range.
- * - `INVALID_MODEL`: a list of layers whose shapes do not fit.
+ * - `INVALID_MODEL`: layers whose shapes do not fit, a model that is too large, or one that cannot do what a call asks of it.
  * - `INVALID_ONNX`: a file that is not ours, or is truncated or altered.
  * - `NO_MODEL`: nothing was trained or loaded yet.
  * - `NO_WORDS`: `resume`, `evaluate`, `novel` or `minDistance` after `load` needs the words.

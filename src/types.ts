@@ -186,6 +186,7 @@ export interface ParameterDiagnostics {
   updateToData?: number;
 }
 
+/** Options of `train`. */
 export interface TrainOptions {
   /** The model to train. Default: `"wavenet"`, or a smaller WaveNet for a list of fewer than about 3,000 words. */
   model?: ModelChoice | undefined;
@@ -277,8 +278,8 @@ export interface TrainOptions {
    */
   keepBest?: boolean | undefined;
   /**
-   * Ends the training after this many steps without a better validation loss; 0 is never. Needs `keepBest`. Default: half
-   * of the steps with `steps: "auto"`, otherwise 0.
+   * Ends the training after this many steps without a better validation loss; 0 is never. Needs `keepBest` and a
+   * validation split. Default: half of the steps with `steps: "auto"`, otherwise 0.
    */
   patience?: number | undefined;
   /** Steps between evaluations in `onProgress`; 0 is never. Evaluations download nothing. Default 0. */

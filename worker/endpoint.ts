@@ -2,7 +2,7 @@ import type { Endpoint } from "comlink";
 
 /**
  * Makes comlink's endpoint for the messages to and from the page. It tells the page about lost messages in both directions,
- * so that no call waits forever: src/connection.ts finds the call of a lost message.
+ * so that no call waits forever: src/line.ts finds the call of a lost message.
  */
 export function pageEndpoint(page: Endpoint): Endpoint {
   /** Ids of the page's requests without an answer. */

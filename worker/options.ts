@@ -15,7 +15,7 @@ import type {
   PlainSampleOptions,
   PlainTrainOptions,
 } from "../src/protocol";
-import type { MakemoreOptions, ModelChoice, RecipeName, TrainOptions } from "../src/types";
+import type { MakemoreOptions, ModelChoice, RecipeName, Schedule, TrainOptions } from "../src/types";
 import type { Targets } from "./data/examples";
 import { seedNumber } from "./data/random";
 import { byRank } from "./engines";
@@ -89,7 +89,7 @@ const column = v.optional(
 
 const trainOptions = v.strictObject({
   model: v.optional(modelSchema),
-  recipe: v.optional(oneOf("default", "thorough", "best", "lecture", "makemore", "microgpt")),
+  recipe: v.optional(oneOf(...Object.keys(recipes))),
   steps: v.optional(v.lazy((value) => (value === "auto" ? v.literal("auto") : recipeEntries.steps))),
   batchSize: v.optional(recipeEntries.batchSize),
   learningRate,
@@ -220,9 +220,39 @@ export function checkTrainOptions(
       "INVALID_OPTION",
       'train: targets is "hard"; it must be "soft", because teacher is "ngram".',
     );
+  const { keepBest = recipes[recipe].keepBest || options.steps === "auto", patience = 0 } = options;
+  const isWatched = keepBest && options.split?.[1] !== 0;
+  if (patience > 0 && !isWatched)
+    throw new MakemoreError(
+      "INVALID_OPTION",
+      `train: patience is ${patience}, but no validation loss is watched; ${keepBest ? "give validation a share of split" : "give keepBest: true"}.`,
+    );
+  refuseUnused("train", options.learningRate);
   const optimizer = options.optimizer && v.parse(optimizerSchema, options.optimizer);
   return (examples = Number.POSITIVE_INFINITY, vocabularySize = 1) =>
     completeSettings({ ...options, recipe, targets, optimizer, example }, examples, vocabularySize);
+}
+
+/** The fields of a schedule that each decay uses, besides `peak` and `warmup`. */
+const decayFields: Readonly<Record<NonNullable<Schedule["decay"]>, readonly ("final" | "at" | "hold")[]>> = {
+  constant: [],
+  linear: ["final", "hold"],
+  cosine: ["final", "hold"],
+  step: ["final", "at"],
+};
+
+/** Refuses fields of a schedule that would have no effect. */
+function refuseUnused(call: "train" | "resume", rate: number | Schedule | undefined): void {
+  if (typeof rate !== "object") return;
+  const { decay = "constant" } = rate;
+  for (const name of ["final", "at", "hold"] as const) {
+    if (rate[name] === undefined || decayFields[decay].includes(name)) continue;
+    const fitting = Object.entries(decayFields).filter(([, fields]) => fields.includes(name));
+    throw new MakemoreError(
+      "INVALID_OPTION",
+      `${call}: learningRate.${name} is ${rate[name]}, which has no effect with decay "${decay}"; leave it out, or take decay ${fitting.map(([other]) => `"${other}"`).join(" or ")}.`,
+    );
+  }
 }
 
 /** Checked options of `train`, with the defaults that do not depend on the list. */
@@ -287,6 +317,7 @@ function recipeOf(
 /** The settings of a `resume` call. */
 export function resumeSettings(options: PlainResumeOptions): ResumeSettings {
   check(resumeOptions, options, "resume");
+  refuseUnused("resume", options.learningRate);
   const { steps, learningRate, evalEvery = 0, sampleEvery = 0, prefetch = false, saveAs } = options;
   const { diagnostics = false } = options;
   return {

@@ -232,6 +232,18 @@ test.each([
   [{ batchSize: 1e9 }, "train: batchSize is 1000000000; it must be a whole number from 1 to 4096."],
   [{ learningRate: 0 }, "train: learningRate is 0; it must be a number above 0 to 1000."],
   [{ learningRate: { peak: -1 } }, "train: learningRate.peak is -1; it must be a number above 0 to 1000."],
+  [
+    { learningRate: { peak: 1, final: 0.5 } },
+    'train: learningRate.final is 0.5, which has no effect with decay "constant"; leave it out, or take decay "linear" or "cosine" or "step".',
+  ],
+  [{ learningRate: { peak: 1, decay: "step", hold: 0.5 } }, /learningRate.hold is 0.5, .* decay "step"/],
+  [{ learningRate: { peak: 1, decay: "linear", at: 0.5 } }, /learningRate.at is 0.5, .* take decay "step"\./],
+  [
+    { patience: 5, keepBest: false },
+    "train: patience is 5, but no validation loss is watched; give keepBest: true.",
+  ],
+  [{ patience: 5, recipe: "lecture" }, /train: patience is 5, .* give keepBest: true\./],
+  [{ patience: 5, split: [1, 0, 0] }, /train: patience is 5, .* give validation a share of split\./],
   [{ optimizer: "adam" }, /train: optimizer is "adam"; it must be "adamw" or .*"sgd"\./],
   [{ seed: -1 }, "train: seed is -1; it must be a whole number from 0 to 4294967295."],
   [{ seed: true }, "train: seed is true; it must be a whole number or a string."],
@@ -281,6 +293,7 @@ test.each([
 test("other options are checked too", () => {
   expect(() => exportSettings({ form: "tree" as never })).toThrow(/form is "tree"; it must be "window" or/);
   expect(() => resumeSettings({ steps: -3 })).toThrow(/resume: steps is -3/);
+  expect(() => resumeSettings({ learningRate: { peak: 1, final: 0 } })).toThrow(/resume: learningRate.final/);
   expect(() => checkMakemoreOptions({ backend: "cuda" as never })).toThrow(/backend is "cuda"/);
   expect(() => checkMakemoreOptions({ worker: "x" } as never)).toThrow(/no option "worker"/);
 });
