@@ -12,8 +12,10 @@ import { model, progress, result } from "./training";
 /** Returns the text of the words as the worker receives it. */
 const textOf = async (words: EncodedWords) => (await receiveWords(words, new AbortController().signal)).text;
 
-/** Waits long enough for messages to arrive. */
-const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
+/** Waits until messages and their answers have arrived: each turn of the event loop delivers some, however busy it is. */
+const settle = async () => {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+};
 
 beforeEach(() => {
   FakeWorker.instances = [];
