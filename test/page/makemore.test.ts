@@ -343,12 +343,74 @@ test("dispose rejects running and later calls, and ends the worker", async () =>
     () => mm.train(["ab"]),
     () => mm.resume(),
     () => mm.sample(),
+    () => mm.words().next(),
+    () => mm.next(),
     () => mm.score(["ab"]),
+    () => mm.classify(["ab"]),
     () => mm.evaluate(),
     () => mm.exportONNX(),
     () => mm.load(new Uint8Array(1)),
+    () => mm.save("towns"),
   ])
     await expect(call()).rejects.toMatchObject({ code: "DISPOSED" });
+  mm.dispose();
+});
+
+test("the end of a using block disposes", async () => {
+  FakeWorker.api = { sample: sampling(["ok"]) };
+  for (const end of [Symbol.dispose, Symbol.asyncDispose] as const) {
+    const mm = new Makemore();
+    await mm.sample(1);
+    await mm[end]();
+    expect(lastWorker().terminated).toBe(true);
+    await expect(mm.sample(1)).rejects.toMatchObject({ code: "DISPOSED" });
+  }
+});
+
+test("score and classify send the words, and return the parts of the answer in order", async () => {
+  const sent: string[] = [];
+  const classified = [
+    { word: "emma", group: "girls", probabilities: { girls: 0.75, boys: 0.25 } },
+    { word: "liam", group: "boys", probabilities: { girls: 0.5, boys: 0.5 } },
+  ];
+  FakeWorker.api = {
+    score: async (_id, options, words, onPart) => {
+      sent.push(`${JSON.stringify(options)} ${await textOf(words)}`);
+      // The surprises of e, the end, l, i, and the end.
+      await onPart({ words: ["e"], surprises: Float32Array.of(1, 2) });
+      await onPart({ words: ["li"], surprises: Float32Array.of(4, 8, 6) });
+      return { value: undefined };
+    },
+    classify: async (_id, _options, words, onPart) => {
+      sent.push(await textOf(words));
+      for (const part of classified) await onPart([part]);
+      return { value: undefined };
+    },
+  };
+  const mm = new Makemore();
+  expect(await mm.score(["e", "li"], { group: "girls" })).toEqual([
+    {
+      word: "e",
+      logLikelihood: -3,
+      perCharacter: -1.5,
+      surprises: [
+        { character: "e", surprise: 1 },
+        { character: "", surprise: 2 },
+      ],
+    },
+    {
+      word: "li",
+      logLikelihood: -18,
+      perCharacter: -6,
+      surprises: [
+        { character: "l", surprise: 4 },
+        { character: "i", surprise: 8 },
+        { character: "", surprise: 6 },
+      ],
+    },
+  ]);
+  expect(await mm.classify("emma\nliam")).toEqual(classified);
+  expect(sent).toEqual(['{"group":"girls"} e\nli\n', "emma\nliam"]);
   mm.dispose();
 });
 
@@ -710,6 +772,10 @@ test("load copies the given bytes, so the caller keeps them", async () => {
     [[1, 2, 3], /\[1,2,3\]; it must be/],
     [null, /null/],
     [undefined, /undefined/],
+    [
+      { arrayBuffer: () => Promise.reject(new Error("the disk is gone")) },
+      /cannot be read: .*the disk is gone/,
+    ],
   ] as const)
     await expect(mm.load(file as never)).rejects.toMatchObject({
       code: "INVALID_ONNX",
@@ -790,6 +856,7 @@ test("an option that is not plain data is refused, and the error names it", asyn
     [{ split: new Map() }, /train: split is a Map; it must be plain data/],
     [{ seed: Promise.resolve(1) }, /train: seed is a Promise/],
     [{ model: circle }, /model.itself.* is nested too deeply, or contains itself/],
+    [{ model: Array(100_000).fill({ type: "Tanh" }) }, /model is a list of 100000 items; at most \d+/],
     [Promise.resolve({}), /the options are a Promise/],
     [reactive({ model: { hidden: 4n } }), /model.hidden is 4n/],
   ] as const)
@@ -824,10 +891,14 @@ test("a Makemore works in Vue's and MobX's state; in another proxy its calls are
     () => proxied.train(["ab"]),
     () => proxied.resume(),
     () => proxied.sample(),
+    () => proxied.words().next(),
+    () => proxied.next(),
     () => proxied.score(["ab"]),
+    () => proxied.classify(["ab"]),
     () => proxied.evaluate(),
     () => proxied.exportONNX(),
     () => proxied.load(new Uint8Array(1)),
+    () => proxied.save("towns"),
     async () => proxied.model,
     async () => proxied.stop(),
     async () => proxied.dispose(),
