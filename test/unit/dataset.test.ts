@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { buildDataset, drawBatch, exampleCount, readContext, WordSet } from "../../worker/data/dataset";
+import {
+  buildDataset,
+  drawBatch,
+  exampleCount,
+  longestOf,
+  readContext,
+  trainingExamples,
+  WordSet,
+} from "../../worker/data/dataset";
 import { Vocabulary } from "../../worker/data/vocabulary";
 
 const all = { seed: 1, split: [1, 0, 0] as const, shuffle: false };
@@ -58,12 +66,19 @@ test.each([
   [" \n \n\t", /All 3 words are empty/],
   ["aaa\naa", /only one character, "a"/],
 ])("%j is refused", (text, message) => {
-  expect(() => buildDataset(text, all)).toThrow(message);
+  expect(() => buildDataset(text, all)).toThrow(
+    expect.objectContaining({ code: "INVALID_WORDS", message: expect.stringMatching(message) }),
+  );
 });
 
 test("a vocabulary over the limit is refused, and the error has both numbers", () => {
   const characters = Array.from({ length: 66_000 }, (_, i) => String.fromCodePoint(0xf0000 + i));
-  expect(() => buildDataset(characters.join("\n"), all)).toThrow(/66000 different characters; at most 65534/);
+  expect(() => buildDataset(characters.join("\n"), all)).toThrow(
+    expect.objectContaining({
+      code: "INVALID_WORDS",
+      message: expect.stringMatching(/66000 different characters; at most 65534/),
+    }),
+  );
 });
 
 test("the split is the lecture's: the first 80 %, the next 10 %, and all the rest", () => {
@@ -95,8 +110,28 @@ test("a given vocabulary is kept, and the error names a character outside it", (
   const vocabulary = new Vocabulary(["a", "b", "z"]);
   expect([...buildDataset("az", { ...all, vocabulary }).train]).toEqual([0, 1, 3, 0]);
   expect(() => buildDataset("ac", { ...all, vocabulary })).toThrow(
-    /"c", which the model never saw; it knows "abz"/,
+    expect.objectContaining({
+      code: "INVALID_WORDS",
+      message: expect.stringMatching(/"c", which the model never saw; it knows "abz"/),
+    }),
   );
+});
+
+test("the longest word is found in any split, and group tokens count neither as characters nor as examples", () => {
+  const words = ["ab", "abc", "ba"];
+  const options = { seed: 1, split: [0.34, 0.33, 0.33] as const, shuffle: false };
+  for (let turn = 0; turn < words.length; turn++) {
+    // The first word trains, the second validates, the third tests.
+    words.push(words.shift() ?? "");
+    const alone = buildDataset(words.join("\n"), options);
+    const grouped = buildDataset(new Map([["x", words.join("\n")]]), options);
+    for (const dataset of [alone, grouped]) {
+      expect(dataset.stats.split).toEqual({ train: 1, validation: 1, test: 1 });
+      expect(dataset.vocabulary.decode(longestOf(dataset))).toBe("abc");
+      // Its characters and its end.
+      expect(trainingExamples(dataset)).toBe((words[0] ?? "").length + 1);
+    }
+  }
 });
 
 test("minibatches are positions of examples; the same key gives the same ones", () => {
