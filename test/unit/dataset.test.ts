@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { runToEnd } from "../../src/slices";
 import {
   buildDataset,
   drawBatch,
@@ -8,6 +9,7 @@ import {
   trainingExamples,
   WordSet,
 } from "../../worker/data/dataset";
+import { fingerprintWork, refuseOtherOrder, refuseOtherWords } from "../../worker/data/fingerprint";
 import { Vocabulary } from "../../worker/data/vocabulary";
 
 const all = { seed: 1, split: [1, 0, 0] as const, shuffle: false };
@@ -148,4 +150,44 @@ test("a set of words contains its words and no others", () => {
   const set = WordSet.of(train);
   for (const word of ["emma", "em", "olivia", "ava"]) expect(set.has(vocabulary.encode(word))).toBe(true);
   for (const word of ["emm", "mma", "o", "avaa", ""]) expect(set.has(vocabulary.encode(word))).toBe(false);
+});
+
+test("a set does not contain the beginnings of its words, wherever their hashes point", () => {
+  const word = "abcdefghijklmnopqrstuvwxyz";
+  const { train, vocabulary } = buildDataset(word, all);
+  const set = WordSet.of(train);
+  for (let length = 1; length < word.length; length++)
+    expect(set.has(vocabulary.encode(word.slice(0, length)))).toBe(false);
+});
+
+test("the fingerprint is the one that docs/onnx.md defines", () => {
+  const options = { seed: 1, split: [0.5, 0.25, 0.25] as const, shuffle: false };
+  // Computed in Python by the definition.
+  expect(runToEnd(fingerprintWork(buildDataset("emma\nava\nemma\nbob", options)))).toEqual({
+    count: 4,
+    order: 2_691_266_602,
+    set: 967_561_179,
+  });
+});
+
+test("the same words in another order are refused everywhere, other words only where the training goes on", () => {
+  const trained = { count: 3, order: 1, set: 2 };
+  const refused = (given: typeof trained) =>
+    [refuseOtherOrder, refuseOtherWords].map((refuse) => {
+      try {
+        refuse("resume", trained, given);
+        return "";
+      } catch (error) {
+        return String(error);
+      }
+    });
+  const order = expect.stringMatching(/the 3 words of the training in another order/);
+  expect(refused(trained)).toEqual(["", ""]);
+  expect(refused({ ...trained, order: 5 })).toEqual([order, order]);
+  expect(refused({ ...trained, order: 5, set: 6 })).toEqual([
+    "",
+    expect.stringMatching(/these are other ones/),
+  ]);
+  // More words may have the same sum.
+  expect(refused({ ...trained, order: 5, count: 4 })).toEqual(["", expect.stringMatching(/these are 4/)]);
 });
