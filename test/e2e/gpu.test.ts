@@ -134,6 +134,21 @@ test("if every device is lost, the wasm engine finishes the training", async () 
   expect(got.notices.at(-1)).toMatch(/webgpu engine was lost.*went on from step \d+ on wasm/);
 });
 
+test("the device and webgpu.js are requested before the words are read, but not if an option is wrong", async () => {
+  await watchDevices();
+  const code = (call: string) =>
+    page.evaluate<string>(`${call}.then(() => "trained", ({ code }) => code)`) as Promise<string>;
+  const requested = () =>
+    page.workers()[0]?.evaluate("[devices.length, Object.keys(globalThis.makemoreWebChunks ?? {})]");
+  expect(await code("mm.train(names, { steps: -1 })")).toBe("INVALID_OPTION");
+  expect(await requested()).toEqual([0, []]);
+  // These words are refused as soon as they are read, so no engine is opened.
+  expect(await code("mm.train([' '])")).toBe("INVALID_WORDS");
+  await expect.poll(requested, { timeout: 20_000 }).toEqual([1, ["webgpu"]]);
+  expect(await code("mm.train(names, { steps: 1, model: { embedding: 8, hidden: 8 } })")).toBe("trained");
+  expect(await requested()).toEqual([1, ["webgpu"]]);
+});
+
 test("a training that is stopped before its first step changes nothing", async () => {
   const got = await inPage(async ({ mm, names }) => {
     await mm.train(names, { steps: 10, model: { hidden: 16 } });
@@ -212,7 +227,7 @@ test("auto measures, and chooses wasm if the GPU is slower", async () => {
     globals.auto = new globals.Makemore();
     await globals.auto.sample().catch(() => {});
   });
-  // Disguises the software adapter, so that "auto" does not skip it. The engine still sees its real name, because
+  // Disguises the software adapter, so that "auto" does not skip it. Who opens a device still sees its real name, because
   // kernels in a GPU's shape would take many seconds to compile in software.
   await page
     .workers()
@@ -220,9 +235,16 @@ test("auto measures, and chooses wasm if the GPU is slower", async () => {
     ?.evaluate(() => {
       let disguised = true;
       const { requestDevice } = GPUAdapter.prototype;
-      GPUAdapter.prototype.requestDevice = function (descriptor) {
+      const devices: GPUDevice[] = [];
+      Object.assign(globalThis, { devices });
+      GPUAdapter.prototype.requestDevice = async function (descriptor) {
+        const device = await requestDevice.call(this, descriptor);
+        devices.push(device);
         disguised = false;
-        return requestDevice.call(this, descriptor);
+        setTimeout(() => {
+          disguised = true;
+        });
+        return device;
       };
       for (const name of ["vendor", "architecture", "device"])
         Object.defineProperty(GPUAdapterInfo.prototype, name, {
@@ -231,6 +253,9 @@ test("auto measures, and chooses wasm if the GPU is slower", async () => {
       Object.defineProperty(GPUAdapterInfo.prototype, "description", { get: () => "some GPU" });
       Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });
     });
+  // The words are refused, so only the early start can request a device.
+  expect(await page.evaluate("auto.train([' ']).catch(({ code }) => code)")).toBe("INVALID_WORDS");
+  await expect.poll(() => page.workers().at(-1)?.evaluate("devices.length")).toBe(1);
   const got = await inPage(async ({ auto, names }) => {
     if (!auto) throw new Error("It was not made.");
     const model = { contextLength: 4, embedding: 8, hidden: 16 };
@@ -241,6 +266,7 @@ test("auto measures, and chooses wasm if the GPU is slower", async () => {
   const [wasm, webgpu] = got.measured ?? [];
   expect(webgpu).toEqual({ backend: "webgpu", device: "some GPU", msPerStep: expect.any(Number) });
   expect(webgpu?.msPerStep).toBeGreaterThan(wasm?.msPerStep ?? Number.POSITIVE_INFINITY);
+  expect(await page.workers().at(-1)?.evaluate("devices.length")).toBe(1);
 });
 
 test("auto measures, and never chooses a software adapter", async () => {

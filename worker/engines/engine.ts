@@ -10,7 +10,7 @@
 import type { TokenStream } from "../data/dataset";
 import type { Examples } from "../data/examples";
 import type { WordExamples } from "../data/wordExamples";
-import type { Parameters } from "../model/layer";
+import type { Example, Parameters } from "../model/layer";
 import type { Network } from "../model/network";
 import type { Optimizer } from "../optimizers";
 import type { OptimizerState } from "../optimizers/optimizer";
@@ -91,6 +91,11 @@ export interface EngineKind {
   refuses(setup: Pick<EngineSetup, "network" | "optimizer" | "examples">): string | undefined;
   /** Returns its device on this machine, and `skipped` if it is not worth a benchmark. Default: it is. */
   look?(): Promise<{ readonly device: string; readonly skipped?: string }>;
+  /**
+   * Begins to load and open what `open` needs, while the words are still being prepared. Its failure is ignored,
+   * because `open` then reports it.
+   */
+  warmUp?(example: Example, files: EngineFiles): Promise<unknown>;
   /** Timeout of its benchmark, ms. Default: no limit. */
   readonly patience?: number;
   /**
@@ -103,11 +108,16 @@ export interface EngineKind {
   openPredictor?(network: Network, most: number, files: EngineFiles): Promise<Predictor>;
 }
 
-/**
- * Makes an engine, or throws `MakemoreError` `UNSUPPORTED` if it cannot run this network or does not run on
- * this machine.
- */
-export type EngineFactory = (setup: EngineSetup) => Promise<Engine>;
+/** An `EngineKind` with its files. */
+export interface EngineFactory {
+  /**
+   * Makes an engine, or throws `MakemoreError` `UNSUPPORTED` if it cannot run this network or does not run on
+   * this machine.
+   */
+  (setup: EngineSetup): Promise<Engine>;
+  /** See `EngineKind`. */
+  warmUp?(example: Example): Promise<unknown> | undefined;
+}
 
 /**
  * Rejection of `run` and `read` when the engine's device is lost (a GPU reset, or out of memory). The engine

@@ -1,7 +1,8 @@
 /** Types and functions derived from the engines of `list.ts`. */
 import * as v from "valibot";
 import { MakemoreError } from "../../src/errors";
-import type { EngineFactory, EngineFiles, EngineKind } from "./engine";
+import type { Example } from "../model/layer";
+import type { EngineFactory, EngineFiles, EngineKind, EngineSetup } from "./engine";
 import * as kinds from "./list";
 import type { PredictorFactory } from "./predictor";
 
@@ -31,7 +32,9 @@ export function enginesFrom(files: EngineFiles): Engines {
   return Object.fromEntries(
     byRank.map(({ backend, kind }): [Backend, EngineFactory] => [
       backend,
-      (setup) => kind.open(setup, files),
+      Object.assign((setup: EngineSetup) => kind.open(setup, files), {
+        warmUp: (example: Example) => kind.warmUp?.(example, files),
+      }),
     ]),
   ) as Engines;
 }

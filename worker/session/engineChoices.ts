@@ -3,7 +3,8 @@ import { settled } from "../../src/slices";
 import type { MakemoreOptions } from "../../src/types";
 import { engines } from "../assets";
 import type { EngineSetup } from "../engines/engine";
-import { type Choice, chooseEngine } from "../training/chooseEngine";
+import type { Example } from "../model/layer";
+import { type Choice, chooseEngine, warmUp } from "../training/chooseEngine";
 import { orAborted } from "./calls";
 
 /** Chooses engines, one choice at a time. */
@@ -21,6 +22,12 @@ export class EngineChoices {
   /** All benchmark results so far. */
   get measurements(): Measurements {
     return this.#measurements;
+  }
+
+  /** Warms up the engines that `choose` will open, for a training on such examples. */
+  warmUp(example: Example): void {
+    // Ignore failures: `choose` tries again and reports them.
+    warmUp(this.#backend, example, engines, this.#measurements).catch(() => {});
   }
 
   /**

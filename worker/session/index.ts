@@ -61,7 +61,7 @@ import { Calls, orAborted, outcome } from "./calls";
 import { Changes } from "./changes";
 import { EngineChoices } from "./engineChoices";
 import { learn, type OnEvent } from "./learn";
-import { prepareResume, prepareTrain, type Start } from "./prepare";
+import { prepareResume, prepareTrain, type Start, type WarmUp } from "./prepare";
 import { readWords, State } from "./state";
 import { type ModelAndWords, openModel, removeModel, savedModels, saveModel } from "./storage";
 
@@ -87,6 +87,7 @@ export class Session implements WorkerAPI {
   readonly #cache = new Cache();
   readonly #choices = new EngineChoices();
   readonly #state = new State();
+  readonly #warmUp: WarmUp = (example) => this.#choices.warmUp(example);
 
   configure(configuration: WorkerConfiguration): Promise<Outcome<void>> {
     return outcome(async () => {
@@ -109,7 +110,7 @@ export class Session implements WorkerAPI {
     words: EncodedWords,
     onEvent: OnEvent,
   ): Promise<Outcome<TrainResult>> {
-    return this.#learn("train", id, onEvent, (signal) => prepareTrain(options, words, signal));
+    return this.#learn("train", id, onEvent, (signal) => prepareTrain(options, words, signal, this.#warmUp));
   }
 
   resume(
@@ -118,7 +119,9 @@ export class Session implements WorkerAPI {
     words: EncodedWords | undefined,
     onEvent: OnEvent,
   ): Promise<Outcome<TrainResult>> {
-    return this.#learn("resume", id, onEvent, (signal) => prepareResume(this.#state, options, words, signal));
+    return this.#learn("resume", id, onEvent, (signal) =>
+      prepareResume(this.#state, options, words, signal, this.#warmUp),
+    );
   }
 
   sample(

@@ -5,7 +5,8 @@ import { inSlices } from "../../src/slices";
 import { type Dataset, datasetWork, longestOf, type TokenStream, trainingExamples } from "../data/dataset";
 import { fingerprintWork } from "../data/fingerprint";
 import { wordNotices } from "../data/text";
-import { architecture } from "../model/architectures";
+import { architecture, exampleOfChoice } from "../model/architectures";
+import type { Example } from "../model/layer";
 import { checkTrainable } from "../model/limits";
 import { buildNetwork, initialParametersWork, MAX_CONTEXT_LENGTH, type Network } from "../model/network";
 import { checkTrainOptions, type DiagnosticsSetting, resumeSettings } from "../options";
@@ -33,13 +34,18 @@ export interface Start {
   readonly notices?: readonly string[];
 }
 
+/** Warms up the engines for a training on such examples; called once the options are checked. */
+export type WarmUp = (example: Example) => void;
+
 /** Prepares a new training. */
 export async function prepareTrain(
   options: PlainTrainOptions,
   words: EncodedWords,
   signal: AbortSignal,
+  warmUp: WarmUp,
 ): Promise<Start> {
   const settingsFor = checkTrainOptions(options);
+  warmUp(exampleOfChoice(settingsFor().model));
   const reading = { call: "train", isTraining: true, column: options.column };
   const { lists, notices } = await readLists(words, reading, signal);
   const dataset = await inSlices(datasetWork(lists, settingsFor()), signal);
@@ -105,6 +111,7 @@ export async function prepareResume(
   options: PlainResumeOptions,
   words: EncodedWords | undefined,
   signal: AbortSignal,
+  warmUp: WarmUp,
 ): Promise<Start> {
   const { evalEvery, sampleEvery, diagnostics, prefetch, saveAs, ...changes } = resumeSettings(options);
   const kept = state.model("resume");
@@ -115,6 +122,7 @@ export async function prepareResume(
       "INVALID_OPTION",
       `resume: steps is ${recipe.steps}, and the training has done ${from.step}; to go on, give a larger total, such as resume({ ${state.dataset ? "" : "words, "}steps: ${2 * from.step} }).`,
     );
+  warmUp(from.network.example);
   const dataset = await state.words("resume", from, words, signal, options.column);
   checkTrainable(from.network, recipe.batchSize, "resume", longestOf(dataset).length + 1);
   return {

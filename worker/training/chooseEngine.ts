@@ -9,6 +9,7 @@ import type { Measurements } from "../../src/protocol";
 import type { BackendMeasurement, MakemoreOptions } from "../../src/types";
 import { type Backend, byRank, type Engines } from "../engines";
 import type { Engine, EngineFactory, EngineSetup } from "../engines/engine";
+import type { Example } from "../model/layer";
 import { now } from "./pace";
 
 /** Minimum duration of a benchmark, ms, because clocks may tick in whole milliseconds. */
@@ -16,11 +17,30 @@ const MEASURE_MS = 15;
 /** If the first step takes this long, ms, its time is the result. */
 const SLOW_MS = 100;
 
+/** Engines that `auto` benchmarks: all but the one of the lowest rank. */
+const benchmarked = byRank.slice(0, -1).reverse();
+
 export interface Choice {
   readonly engine: Engine;
   /** Absent if the caller chose a backend. */
   readonly measured?: BackendMeasurement[];
   readonly notices: string[];
+}
+
+/**
+ * Warms up the engines that `chooseEngine` will open or benchmark. With `auto`, these are the ones that are worth a
+ * benchmark here, and none if the page has benchmarks already.
+ */
+export async function warmUp(
+  backend: NonNullable<MakemoreOptions["backend"]>,
+  example: Example,
+  engines: Engines,
+  known: Measurements,
+): Promise<void> {
+  if (backend !== "auto") return void (await engines[backend].warmUp?.(example));
+  if (known.size > 0) return;
+  for (const { backend, kind } of benchmarked)
+    if ((await kind.look?.())?.skipped === undefined) await engines[backend].warmUp?.(example);
 }
 
 /**
@@ -99,10 +119,10 @@ async function firstThatRuns(order: Backend[], setup: EngineSetup, engines: Engi
 /** A benchmark. `passing`: the reason for skipping the engine may be gone the next time. */
 type Finding = BackendMeasurement & { readonly passing?: boolean };
 
-/** Benchmarks all engines but the one of the lowest rank, one after another. */
+/** Benchmarks the engines, one after another. */
 async function measureAll(setup: EngineSetup, engines: Engines): Promise<Finding[]> {
   const found: Finding[] = [];
-  for (const candidate of byRank.slice(0, -1).reverse()) found.push(await find(candidate, setup, engines));
+  for (const candidate of benchmarked) found.push(await find(candidate, setup, engines));
   return found;
 }
 

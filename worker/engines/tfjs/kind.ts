@@ -4,6 +4,7 @@ import type { EngineKind } from "../engine";
 export const tfjs: EngineKind = {
   rank: 0,
   refuses: () => undefined,
+  warmUp: (_, files) => files.tfjs(),
   open: async (setup, files) =>
     (await files.tfjs()).createTfjsEngine(setup, { wasmURL: files.tfjsWasmURL() }),
   openPredictor: async (network, most, files) =>

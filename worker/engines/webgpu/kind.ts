@@ -1,5 +1,6 @@
 import type { EngineKind } from "../engine";
 import { adapterName, isSoftware, requestAdapter } from "../gpu/adapter";
+import { openGPU } from "../gpu/device";
 import { supportedChain } from "./supports";
 
 /** This package's fused WebGPU kernels. Models that read words have none yet: tfjs trains those on WebGPU. */
@@ -18,6 +19,7 @@ export const webgpu: EngineKind = {
       ? { device, skipped: "a software adapter is never faster than wasm" }
       : { device };
   },
+  warmUp: (example, files) => Promise.all([openGPU(), example === "word" ? files.tfjs() : files.webgpu()]),
   // A GPU that needs longer for its first steps is not worth the wait.
   patience: 5000,
   open: async (setup, files) =>
