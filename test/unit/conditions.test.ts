@@ -11,6 +11,7 @@ import { sampleSettings, samplingSettings } from "../../worker/options";
 import type { ConditionLists } from "../../worker/sampling/conditions";
 import { Inference } from "../../worker/sampling/inference";
 import { LETTERS, namer, randomCheckpoint, vocabularyOf } from "../checkpoint";
+import { makemoreError } from "../makemoreError";
 import { scoreWords } from "../scores";
 
 const abc = vocabularyOf(4);
@@ -248,7 +249,7 @@ test.each<[PlainSampleOptions, RegExp, ConditionLists?]>([
 
 test("only sample orders words", () => {
   expect(() => samplingSettings("words", { orderBy: "likelihood" })).toThrow(
-    /words: there is no option "orderBy"/,
+    makemoreError("INVALID_OPTION", /words: there is no option "orderBy"/),
   );
 });
 

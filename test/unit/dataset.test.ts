@@ -11,6 +11,7 @@ import {
 } from "../../worker/data/dataset";
 import { fingerprintWork, refuseOtherOrder, refuseOtherWords } from "../../worker/data/fingerprint";
 import { Vocabulary } from "../../worker/data/vocabulary";
+import { makemoreError } from "../makemoreError";
 
 const all = { seed: 1, split: [1, 0, 0] as const, shuffle: false };
 
@@ -68,18 +69,13 @@ test.each([
   [" \n \n\t", /All 3 words are empty/],
   ["aaa\naa", /only one character, "a"/],
 ])("%j is refused", (text, message) => {
-  expect(() => buildDataset(text, all)).toThrow(
-    expect.objectContaining({ code: "INVALID_WORDS", message: expect.stringMatching(message) }),
-  );
+  expect(() => buildDataset(text, all)).toThrow(makemoreError("INVALID_WORDS", message));
 });
 
 test("a vocabulary over the limit is refused, and the error has both numbers", () => {
   const characters = Array.from({ length: 66_000 }, (_, i) => String.fromCodePoint(0xf0000 + i));
   expect(() => buildDataset(characters.join("\n"), all)).toThrow(
-    expect.objectContaining({
-      code: "INVALID_WORDS",
-      message: expect.stringMatching(/66000 different characters; at most 65534/),
-    }),
+    makemoreError("INVALID_WORDS", /66000 different characters; at most 65534/),
   );
 });
 
@@ -112,10 +108,7 @@ test("a given vocabulary is kept, and the error names a character outside it", (
   const vocabulary = new Vocabulary(["a", "b", "z"]);
   expect([...buildDataset("az", { ...all, vocabulary }).train]).toEqual([0, 1, 3, 0]);
   expect(() => buildDataset("ac", { ...all, vocabulary })).toThrow(
-    expect.objectContaining({
-      code: "INVALID_WORDS",
-      message: expect.stringMatching(/"c", which the model never saw; it knows "abz"/),
-    }),
+    makemoreError("INVALID_WORDS", /"c", which the model never saw; it knows "abz"/),
   );
 });
 

@@ -9,6 +9,7 @@ import { checkTrainable } from "../../worker/model/limits";
 import { buildNetwork, initialParameters, parameterCount } from "../../worker/model/network";
 import { checkTrainOptions } from "../../worker/options";
 import { families, familyRun, testFamilies, tfjsLogits } from "../families";
+import { makemoreError } from "../makemoreError";
 
 const cpu = { backend: "cpu" } as const;
 testFamilies((setup) => createTfjsEngine(setup, cpu), "tfjs", tfjsLogits(cpu));
@@ -138,7 +139,7 @@ test.each<[LayerSpec[], RegExp]>([
     /lstm1, gives \[256, 4\], but the logits are \[256, 27\]/,
   ],
 ])("a decoder whose layers do not fit is refused, and the error names the layer", (specs, message) => {
-  expect(() => buildNetwork(specs, 27)).toThrow(message);
+  expect(() => buildNetwork(specs, 27)).toThrow(makemoreError("INVALID_MODEL", message));
 });
 
 test.each([
@@ -170,7 +171,7 @@ test.each([
     'train: targets is "hard"; it must be "soft", because teacher is "ngram".',
   ],
 ])("train options %j are refused", (options, message) => {
-  expect(() => checkTrainOptions(options as never)).toThrow(message);
+  expect(() => checkTrainOptions(options as never)).toThrow(makemoreError("INVALID_OPTION", message));
 });
 
 test("a minibatch has 32 words by default; only the Transformer has a teacher, if that needs little memory", () => {
@@ -197,9 +198,13 @@ test("a minibatch has 32 words by default; only the Transformer has a teacher, i
 test("the memory limit counts the given words' length and attention's activations", () => {
   const gru = buildNetwork(architecture("gru"), 27);
   expect(() => checkTrainable(gru, 4096, "train", 16)).not.toThrow();
-  expect(() => checkTrainable(gru, 4096, "train")).toThrow(/batchSize is 4096; .* at most \d+\./);
+  expect(() => checkTrainable(gru, 4096, "train")).toThrow(
+    makemoreError("INVALID_OPTION", /batchSize is 4096; .* at most \d+\./),
+  );
   const attention = (heads: number) =>
     buildNetwork(architecture({ type: "transformer", layers: 1, heads, contextLength: 256 }), 27);
   expect(() => checkTrainable(attention(1), 128, "train")).not.toThrow();
-  expect(() => checkTrainable(attention(64), 128, "train")).toThrow(/batchSize is 128/);
+  expect(() => checkTrainable(attention(64), 128, "train")).toThrow(
+    makemoreError("INVALID_OPTION", /batchSize is 128/),
+  );
 });

@@ -15,6 +15,7 @@ import { readONNX } from "../../worker/onnx/read";
 import { sampleSettings } from "../../worker/options";
 import { Inference } from "../../worker/sampling/inference";
 import { Session } from "../../worker/session";
+import { makemoreError } from "../makemoreError";
 import { convolutionLogits, incrementalLogits, windowLogits } from "../onnxRuntime";
 import { sentByPage } from "../sentWords";
 import { list, onEvents, onPart, sampled, settled } from "../session";
@@ -354,7 +355,7 @@ describe("refused", () => {
   test("too many groups for the ids", () => {
     const lists = new Map(Array.from({ length: 65_534 }, (_, i) => [`g${i}`, "ab"]));
     expect(() => buildDataset(lists, { seed: 1, split: [1, 0, 0], shuffle: false })).toThrow(
-      /There are 65534 groups; at most 65532/,
+      makemoreError("INVALID_WORDS", /There are 65534 groups; at most 65532/),
     );
   });
 });

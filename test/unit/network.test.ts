@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { LayerSpec } from "../../src/types";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, initialParameters, parameterCount } from "../../worker/model/network";
+import { makemoreError } from "../makemoreError";
 
 const network = (choice: Parameters<typeof architecture>[0]) => buildNetwork(architecture(choice), 27);
 
@@ -47,7 +48,7 @@ test("any context length folds by its prime factors, or by the given folds", () 
   expect(folds(7)).toEqual([7]);
   expect(folds(1)).toEqual([1]);
   expect(() => network({ contextLength: 8, folds: [2, 3] })).toThrow(
-    /folds 2 x 3 join 6 characters, but contextLength is 8/,
+    makemoreError("INVALID_MODEL", /folds 2 x 3 join 6 characters, but contextLength is 8/),
   );
 });
 
@@ -84,7 +85,7 @@ test.each<[LayerSpec[], RegExp]>([
     /embedding2 takes characters/,
   ],
 ])("a list whose layers do not fit is refused with the layer's name and both shapes", (specs, message) => {
-  expect(() => buildNetwork(specs, 27)).toThrow(message);
+  expect(() => buildNetwork(specs, 27)).toThrow(makemoreError("INVALID_MODEL", message));
 });
 
 test("initial weights are Kaiming's, a tenth of that in the last layer, and depend on the seed", () => {

@@ -11,6 +11,7 @@ import {
 } from "../../worker/options";
 import { learningRate } from "../../worker/training/schedule";
 import pytorchSchedule from "../fixtures/pytorch-schedule.json";
+import { makemoreError } from "../makemoreError";
 
 type RecipeOfPyTorch = keyof typeof pytorchSchedule;
 
@@ -210,7 +211,7 @@ test.each([
     'train: recipe is "microgpt", which is for models that read words; this one reads contexts, and takes one of "default", "thorough", "best", "lecture", "makemore".',
   ],
 ] as const)("recipes and models that do not fit are refused: %j", (options, message) => {
-  expect(() => checkTrainOptions(options)).toThrow(message);
+  expect(() => checkTrainOptions(options)).toThrow(makemoreError("INVALID_OPTION", message));
 });
 
 test("another optimiser has its own rate, and hard targets have no teacher", () => {
@@ -219,7 +220,7 @@ test("another optimiser has its own rate, and hard targets have no teacher", () 
   expect(checkTrainOptions({ recipe: "best" })().teacher).toBe("ngram");
   expect(checkTrainOptions({ recipe: "best", targets: "hard" })().teacher).toBe("none");
   expect(() => checkTrainOptions({ targets: "hard", teacher: "ngram" })()).toThrow(
-    /targets is "hard".*"soft"/,
+    makemoreError("INVALID_OPTION", /targets is "hard".*"soft"/),
   );
 });
 
@@ -274,7 +275,7 @@ test.each([
   [{ stepz: 3 }, /train: there is no option "stepz"; there are model, recipe, steps.*, onProgress, signal\./],
   [null, "train: the options are null; they must be an object."],
 ])("train options %j are refused", (options, message) => {
-  expect(() => checkTrainOptions(options as never)()).toThrow(message);
+  expect(() => checkTrainOptions(options as never)()).toThrow(makemoreError("INVALID_OPTION", message));
 });
 
 test.each([
@@ -287,21 +288,31 @@ test.each([
   [-1, {}, /count is -1/],
   [Number.POSITIVE_INFINITY, {}, /count is Infinity/],
 ])("sample(%d, %j) is refused", (count, options, message) => {
-  expect(() => sampleSettings(count, options as never)).toThrow(message);
+  expect(() => sampleSettings(count, options as never)).toThrow(makemoreError("INVALID_OPTION", message));
 });
 
 test("other options are checked too", () => {
-  expect(() => exportSettings({ form: "tree" as never })).toThrow(/form is "tree"; it must be "window" or/);
-  expect(() => resumeSettings({ steps: -3 })).toThrow(/resume: steps is -3/);
-  expect(() => resumeSettings({ learningRate: { peak: 1, final: 0 } })).toThrow(/resume: learningRate.final/);
-  expect(() => checkMakemoreOptions({ backend: "cuda" as never })).toThrow(/backend is "cuda"/);
-  expect(() => checkMakemoreOptions({ worker: "x" } as never)).toThrow(/no option "worker"/);
+  expect(() => exportSettings({ form: "tree" as never })).toThrow(
+    makemoreError("INVALID_OPTION", /form is "tree"; it must be "window" or/),
+  );
+  expect(() => resumeSettings({ steps: -3 })).toThrow(makemoreError("INVALID_OPTION", /resume: steps is -3/));
+  expect(() => resumeSettings({ learningRate: { peak: 1, final: 0 } })).toThrow(
+    makemoreError("INVALID_OPTION", /resume: learningRate.final/),
+  );
+  expect(() => checkMakemoreOptions({ backend: "cuda" as never })).toThrow(
+    makemoreError("INVALID_OPTION", /backend is "cuda"/),
+  );
+  expect(() => checkMakemoreOptions({ worker: "x" } as never)).toThrow(
+    makemoreError("INVALID_OPTION", /no option "worker"/),
+  );
 });
 
 test("a seed that is a string becomes a number, which files contain", () => {
   expect(checkTrainOptions({ seed: "foobar" })().seed).toBe(0xbf9cf968);
   expect(sampleSettings(1, { seed: "foobar" }).seed).toBe(0xbf9cf968);
-  expect(() => sampleSettings(1, { seed: 0.5 })).toThrow("sample: seed is 0.5; it must be a whole number");
+  expect(() => sampleSettings(1, { seed: 0.5 })).toThrow(
+    makemoreError("INVALID_OPTION", "sample: seed is 0.5; it must be a whole number"),
+  );
 });
 
 test("an option that is undefined counts as not given", () => {
@@ -318,13 +329,20 @@ test("models and batches that are too large for any machine are refused before m
     27,
   );
   expect(() => checkTrainable(huge, 32, "train")).toThrow(
-    /train: the model has \d+ parameters, 4294967296 of them in linear1.weight; at most 50000000/,
+    makemoreError(
+      "INVALID_MODEL",
+      /train: the model has \d+ parameters, 4294967296 of them in linear1.weight; at most 50000000/,
+    ),
   );
   const wide = buildNetwork(architecture({ contextLength: 256, embedding: 512, hidden: 8 }), 27);
-  expect(() => checkTrainable(wide, 4096, "resume")).toThrow(/resume: batchSize is 4096; .* at most \d+\./);
+  expect(() => checkTrainable(wide, 4096, "resume")).toThrow(
+    makemoreError("INVALID_OPTION", /resume: batchSize is 4096; .* at most \d+\./),
+  );
   expect(() => checkTrainable(wide, 32, "train")).not.toThrow();
   const mlp = buildNetwork(architecture("mlp"), 27);
-  expect(() => checkTrainable(mlp, 1, "train")).toThrow(/batchSize is 1, which leaves batchNorm1d1 one row/);
+  expect(() => checkTrainable(mlp, 1, "train")).toThrow(
+    makemoreError("INVALID_OPTION", /batchSize is 1, which leaves batchNorm1d1 one row/),
+  );
 });
 
 test("schedules: warm-up, hold, cosine, linear and the lecture's step", () => {

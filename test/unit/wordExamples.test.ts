@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { runToEnd } from "../../src/slices";
 import { drawIndex, type ExampleChoice } from "../../worker/data/examples";
 import { drawWords, padWords, wordExamplesWork, wordStarts } from "../../worker/data/wordExamples";
+import { makemoreError } from "../makemoreError";
 import { listed, ngram } from "../ngram";
 
 const VOCABULARY = 5;
@@ -122,7 +123,7 @@ test("a teacher of more than 256 MB is refused", () => {
   // The words have 20,101 prefixes.
   const taught = { ...choice, teacher: "ngram" } as const;
   expect(() => runToEnd(wordExamplesWork(stream, 4000, taught))).toThrow(
-    'train: teacher "ngram" needs 322 MB for these words; the limit is 268.',
+    makemoreError("INVALID_OPTION", 'train: teacher "ngram" needs 322 MB for these words; the limit is 268.'),
   );
 });
 
