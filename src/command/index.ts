@@ -4,13 +4,13 @@
  * output, all else to the standard error. Exit codes: 0, 1 for a failure, 2 for a wrong command line, 130 after
  * Ctrl+C.
  */
-import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { access, constants, readFile, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { MakemoreError } from "../errors";
 import { Makemore } from "../makemore";
 import type { RecipeName, ResumeOptions, TrainResult } from "../types";
-import { type CommandOptions, modelChoice, parseArguments, UsageError } from "./options";
+import { type CommandOptions, modelChoice, parseArguments, readAvoided, UsageError } from "./options";
 import { type Origin, originsOf, SPLIT, type Words } from "./origin";
 import { progressDisplay } from "./progress";
 
@@ -31,9 +31,12 @@ async function main(): Promise<number> {
   const { words: file, options } = parseArguments(process.argv.slice(2));
   // A reader such as `head` may close the pipe early.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  const avoid = options.avoid === undefined ? undefined : readAvoided(options.avoid);
   const words = file === undefined ? undefined : { text: await readText(file), column: options.column };
   const mm = new Makemore();
   const { output, resume, sampleOnly } = options;
+  // Fail before the training, not after it.
+  if (output !== undefined && !sampleOnly) await access(dirname(output), constants.W_OK);
   if (output !== undefined && (resume || sampleOnly))
     await mm.load(await readFile(output), words && { words: words.text, column: words.column });
   let result: TrainResult | undefined;
@@ -48,18 +51,13 @@ async function main(): Promise<number> {
       return INTERRUPTED;
     }
   }
-  await printSamples(mm, words, options, result);
+  await printSamples(mm, words, options, avoid, result);
   return 0;
 }
 
 async function readText(file: string): Promise<string> {
   const bytes = file === "-" ? await buffer(process.stdin) : await readFile(file);
   return new TextDecoder().decode(bytes);
-}
-
-/** Reads what to avoid: a file with one word per line, or words separated by commas. */
-async function readAvoided(given: string): Promise<string | string[]> {
-  return existsSync(given) ? readText(given) : given.split(",");
 }
 
 /** Trains. The first Ctrl+C stops it and keeps the model, the second ends the process at once. */
@@ -100,11 +98,11 @@ async function printSamples(
   mm: Makemore,
   words: Words | undefined,
   options: CommandOptions,
+  avoid: string | string[] | undefined,
   result: TrainResult | undefined,
 ): Promise<void> {
-  const { n, temperature, topK, prefix, suffix, contains, pattern, novel, minDistance, seed, quiet, json } =
-    options;
-  const avoid = options.avoid === undefined ? undefined : await readAvoided(options.avoid);
+  const { n, temperature, topK, seed, quiet, json } = options;
+  const { prefix, suffix, contains, pattern, novel, minDistance } = options;
   const conditions = { prefix, suffix, contains, pattern, avoid, novel, minDistance };
   const samples = await mm.sample(n, { temperature, topK, seed, ...conditions });
   const print = (line: string) => process.stdout.write(`${line}\n`);

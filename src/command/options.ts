@@ -1,6 +1,9 @@
 /** The command's arguments. Options with a name from makemore.py mean the same as there. */
+import { existsSync, readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { version } from "../../package.json";
+import { MakemoreError } from "../errors";
+import { formatValue } from "../formatValue";
 import type { ModelChoice } from "../types";
 
 export interface CommandOptions {
@@ -14,7 +17,7 @@ export interface CommandOptions {
   batchSize?: number;
   learningRate?: number;
   seed?: number | string;
-  column?: string;
+  column?: number | string;
   output?: string;
   resume?: boolean;
   sampleOnly?: boolean;
@@ -25,7 +28,7 @@ export interface CommandOptions {
   suffix?: string;
   contains?: string;
   pattern?: RegExp;
-  /** A file, or words separated by commas. */
+  /** See `readAvoided`. */
   avoid?: string;
   novel?: boolean;
   minDistance?: number;
@@ -69,9 +72,13 @@ export function parseArguments(args: readonly string[]): CommandLine {
     .option(
       "--seed <seed>",
       "a number or any text: the same seed gives the same model and the same words",
-      seed,
+      numberOrText,
     )
-    .option("--column <name>", "the column with the words, if the file is a CSV table")
+    .option(
+      "--column <name>",
+      "the column with the words, if the file is a CSV table: its name in the first line, or its number from 0",
+      numberOrText,
+    )
     .optionsGroup("Model file:")
     .option("-o, --output <file>", "save the model as ONNX, also after Ctrl+C")
     .option("--resume", "go on training the model in the --output file, with the same words")
@@ -142,6 +149,18 @@ function pattern(text: string): RegExp {
   }
 }
 
-function seed(text: string): number | string {
+function numberOrText(text: string): number | string {
   return /^\d+$/.test(text) ? Number(text) : text;
+}
+
+/**
+ * Reads what to avoid: a file with one word per line, or words separated by commas.
+ *
+ * @throws MakemoreError `INVALID_OPTION` for a missing file, because its name as a word would avoid nothing
+ */
+export function readAvoided(given: string): string | string[] {
+  if (existsSync(given)) return readFileSync(given, "utf8");
+  if (/[/\\]|\.\w+$/.test(given))
+    throw new MakemoreError("INVALID_OPTION", `--avoid is ${formatValue(given)}; there is no such file.`);
+  return given.split(",");
 }

@@ -11,9 +11,10 @@ export type Origin = "train" | "test" | "list" | "new";
 /** Shares of train, validation and test that the command trains with. */
 export const SPLIT = [0.8, 0.1, 0.1] as const;
 
+/** The words of the command, as its file has them. */
 export interface Words {
   readonly text: string;
-  readonly column: string | undefined;
+  readonly column: string | number | undefined;
 }
 
 /**

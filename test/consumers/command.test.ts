@@ -155,6 +155,13 @@ test.each<[string, string[], number, RegExp]>([
   ["an unknown type", ["names.txt", "--type", "wavent"], 2, /"wavent".*"wavenet"/],
   ["steps out of range", ["names.txt", "--steps", "0"], 2, /steps is 0.*10000000/],
   ["a missing file", ["nowhere.txt"], 1, /nowhere\.txt/],
+  [
+    "a missing file to avoid",
+    ["names.txt", "--avoid", "nowhere.txt"],
+    2,
+    /^makemore-web: --avoid is "nowhere/,
+  ],
+  ["a missing folder for the model", ["names.txt", "-o", "nowhere/x.onnx"], 1, /^makemore-web: .*nowhere/],
   ["a file that is not a list of words", ["package.json"], 1, /JSON/],
 ])("exit code and message: %s", async (_, args, code, message) => {
   const result = await run(args);
