@@ -18,7 +18,7 @@ export async function nodeAssets() {
     openPredictor: createWasmPredictor,
     loadDiagnostics: () => import("../worker/training/diagnostics/diagnoser"),
     loadONNXRuntime: vi.fn(() => import("onnxruntime-node")),
-    setFiles: () => {},
+    setAssetURLs: () => {},
   };
 }
 

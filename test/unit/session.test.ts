@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import type { EncodedWords, Outcome, ScoredWords } from "../../src/protocol";
+import { nextTask } from "../../src/slices";
 import type { Progress, TrainResult } from "../../src/types";
 import { loadONNXRuntime } from "../../worker/assets";
 import { isReadable } from "../../worker/data/normalization";
@@ -115,6 +116,24 @@ test("after load, novel leaves out the words that were given to sample or to loa
   await expect(settled(session.resume(3, {}, undefined, onEvents()))).rejects.toThrow(
     "the training has done 30; to go on, give a larger total, such as resume({ steps: 60 })",
   );
+});
+
+test("sample keeps the words of its model, even if another model arrives before the words to avoid", async () => {
+  const session = new Session();
+  await settled(session.train(1, { steps: 30, model }, list(["a", "b", "aa", "ab", "ba"]), onEvents()));
+  const file = await settled(session.exportONNX(2, {}));
+  const late = new MessageChannel();
+  const words: string[] = [];
+  const take = onPart<string[]>((part) => void words.push(...part));
+  const options = { seed: 1, maxLength: 4, minDistance: 2 };
+  const avoid = { port: late.port2, isText: false };
+  const sampling = session.sample(3, options, 5, undefined, take, avoid);
+  await nextTask();
+  // The file comes without words.
+  await settled(session.load(4, file, {}, undefined));
+  late.port1.postMessage(undefined);
+  await settled(sampling);
+  expect(words).toHaveLength(5);
 });
 
 test("a training loads ONNX Runtime only with prefetch, not for its samples and evaluations", async () => {

@@ -337,8 +337,10 @@ export class Session implements WorkerAPI {
   ): Promise<void> {
     const checkpoint = await this.#snapshot(call, signal);
     const { vocabulary } = checkpoint;
+    // Another call may replace the model and its words while this one's words arrive.
+    const { dataset } = this.#state;
     const lists: ConditionLists = {
-      known: settings.novel ? await this.#knownWords(call, vocabulary, novel, signal) : [],
+      known: settings.novel ? await knownWords(call, vocabulary, novel, dataset, signal) : [],
       avoid:
         avoid &&
         (await inSlices(
@@ -347,7 +349,7 @@ export class Session implements WorkerAPI {
         )),
       listed:
         settings.minDistance > 0
-          ? await orAborted(nearWords(this.#listedWords(call, "minDistance")), signal)
+          ? await orAborted(nearWords(listedWords(call, "minDistance", dataset)), signal)
           : [],
     };
     const hand: Hand = async (words) => {
@@ -361,29 +363,34 @@ export class Session implements WorkerAPI {
       throw error;
     }
   }
+}
 
-  /** Returns the words that `novel` excludes: the list that was passed, or all words that the model learned from. */
-  async #knownWords(
-    call: SamplingCall,
-    vocabulary: Vocabulary,
-    novel: EncodedWords | undefined,
-    signal: AbortSignal,
-  ): Promise<WordSet[]> {
-    if (!novel) return orAborted(wordSets(this.#listedWords(call, "novel")), signal);
-    const stream = await spellableStream(`${call}: novel`, vocabulary, novel, signal);
-    return [await inSlices(WordSet.work(stream), signal)];
-  }
+/** Returns the words that `novel` excludes: the list that was passed, or all words that the model learned from. */
+async function knownWords(
+  call: SamplingCall,
+  vocabulary: Vocabulary,
+  novel: EncodedWords | undefined,
+  dataset: Dataset | undefined,
+  signal: AbortSignal,
+): Promise<WordSet[]> {
+  if (!novel) return orAborted(wordSets(listedWords(call, "novel", dataset)), signal);
+  const stream = await spellableStream(`${call}: novel`, vocabulary, novel, signal);
+  return [await inSlices(WordSet.work(stream), signal)];
+}
 
-  /** Returns the list that the model learned from. */
-  #listedWords(call: SamplingCall, option: "novel" | "minDistance"): Dataset {
-    if (this.#state.dataset) return this.#state.dataset;
-    const given =
-      option === "novel" ? `${call}(${call === "sample" ? "count, " : ""}{ novel: words }) or ` : "";
-    throw new MakemoreError(
-      "NO_WORDS",
-      `${call}: ${option} needs the training words, and a loaded model comes without them; give them as ${given}load(file, { words }).`,
-    );
-  }
+/** Returns the list that the model learned from, if it is known. */
+function listedWords(
+  call: SamplingCall,
+  option: "novel" | "minDistance",
+  dataset: Dataset | undefined,
+): Dataset {
+  if (dataset) return dataset;
+  const given =
+    option === "novel" ? `${call}(${call === "sample" ? "count, " : ""}{ novel: words }) or ` : "";
+  throw new MakemoreError(
+    "NO_WORDS",
+    `${call}: ${option} needs the training words, and a loaded model comes without them; give them as ${given}load(file, { words }).`,
+  );
 }
 
 /** Encodes words to score. Words that the model cannot read are refused before ONNX Runtime is fetched. */
