@@ -152,14 +152,14 @@ function* encodeWords(
   const notOneLine = (i: number, word: unknown) =>
     invalid(`word ${i} is ${formatValue(word)}; each word must be a string on one line.`);
   // Read all words before encoding, which takes longer: the first slice then reads most lists completely.
-  const { length } = words as { length?: unknown };
+  const before = Array.isArray(words) ? words.length : 0;
   const list: string[] = [];
   for (const word of words) {
     // At once: an iterable of anything else may have no end.
     if (typeof word !== "string") throw notOneLine(list.length, word);
     if (list.push(word) % READ === 0) yield;
   }
-  if (Array.isArray(words) && words.length !== length)
+  if (Array.isArray(words) && words.length !== before)
     throw invalid(
       "the list of words changed while it was read; leave it as it is until the call is answered.",
     );

@@ -25,6 +25,11 @@ export function isOneLine(text: string): boolean {
   return !LINE_SEPARATOR.test(text);
 }
 
+/** Whether a group may have this name: not empty, on one line, without spaces at its ends. */
+export function isGroupName(name: string): boolean {
+  return name !== "" && name === name.trim() && isOneLine(name);
+}
+
 /** Whether a text ends with a line separator: then no word follows it. */
 export function endsLine(text: string): boolean {
   return LINE_SEPARATOR.test(text.slice(-1));

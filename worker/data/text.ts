@@ -106,12 +106,17 @@ function* refuseUnreadable(text: string, call: string): Work<void> {
 function refuseDocument(text: string, call: string): void {
   const start = text.slice(0, 1000).trimStart();
   const refuse = (what: string) => new MakemoreError("INVALID_WORDS", `${call}: the words are ${what}`);
-  if (/^<(!doctype|html|\?xml|svg)\b/i.test(start))
+  if (isMarkup(start))
     throw refuse(
       `an HTML or XML document, ${formatValue(start)}; where a file is missing, many servers send such a page.`,
     );
   if (/^[[{]/.test(start) && isJSON(text))
     throw refuse(`JSON, ${formatValue(start)}; parse it with JSON.parse, and give an array of strings.`);
+}
+
+/** Whether a text begins like an HTML or XML document. */
+export function isMarkup(text: string): boolean {
+  return /^<(!doctype|html|\?xml|svg)\b/i.test(text);
 }
 
 function isJSON(text: string): boolean {

@@ -1,5 +1,6 @@
 /** Recognises files that are not ONNX, so that the error of `load` can say what to do. */
 import { formatValue } from "../../src/formatValue";
+import { isMarkup } from "../data/text";
 
 /** First bytes of other file formats. */
 const SIGNATURES: readonly (readonly [signature: string, what: string])[] = [
@@ -27,7 +28,7 @@ export function describeForeign(bytes: Uint8Array): string | undefined {
   // The first bytes of an ONNX file are types and lengths, some of them control characters.
   if (start.some((byte) => byte < 32 && !TEXT_CONTROLS.includes(byte))) return undefined;
   const text = new TextDecoder().decode(start).trim();
-  if (/^<(!doctype|html|\?xml|svg)\b/i.test(text))
+  if (isMarkup(text))
     return "an HTML or XML document; where a file is missing, many servers send such a page: check the address";
   if (text.startsWith("version https://git-lfs"))
     return "a Git LFS pointer; get the file itself with git lfs pull";

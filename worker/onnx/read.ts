@@ -8,7 +8,7 @@ import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
 import { ITEMS, runToEnd, type Work } from "../../src/slices";
 import type { Fingerprint } from "../data/fingerprint";
-import { isReadable } from "../data/normalization";
+import { isGroupName, isReadable } from "../data/normalization";
 import { Vocabulary } from "../data/vocabulary";
 import { type Parameter, type Parameters, showShape } from "../model/layer";
 import { type LayerSpec, parseLayers } from "../model/layers";
@@ -115,7 +115,7 @@ function* readModel(bytes: Uint8Array): Work<Checkpoint> {
 }
 
 function readGroups(value: unknown): string[] {
-  const isName = (name: unknown): name is string => typeof name === "string" && /^\S(.*\S)?$/.test(name);
+  const isName = (name: unknown): name is string => typeof name === "string" && isGroupName(name);
   if (
     !Array.isArray(value) ||
     value.length === 0 ||

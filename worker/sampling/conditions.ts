@@ -111,8 +111,9 @@ export class Conditions {
 
   #checkLengths(parts: Readonly<Record<"suffix" | "contains", readonly number[]>>): void {
     const { maxLength, prefix } = this.#settings;
-    for (const [name, ids] of Object.entries(parts)) {
-      const value = this.#settings[name as keyof typeof parts];
+    for (const name of ["suffix", "contains"] as const) {
+      const ids = parts[name];
+      const value = this.#settings[name];
       const isIn = name === "contains" && indexOf(this.prefix, ids) >= 0;
       const shared = overlaps(this.prefix, ids).at(-1) ?? 0;
       if (ids.length === 0 || isIn || this.prefix.length + ids.length - shared <= maxLength) continue;

@@ -6,6 +6,7 @@ import { inSlices } from "../../src/slices";
 import { type Dataset, datasetWork, type Lists } from "../data/dataset";
 import { fingerprintWork, refuseOtherOrder, refuseOtherWords } from "../data/fingerprint";
 import { sameGroups } from "../data/groups";
+import { isGroupName } from "../data/normalization";
 import { receiveLists, receiveWords } from "../data/receive";
 import { type Reading, type WordList, wordsWork } from "../data/text";
 import type { Checkpoint } from "../training/checkpoint";
@@ -104,7 +105,7 @@ export async function readLists(
   const lists = new Map<string, string>();
   const notices: string[] = [];
   for (const list of await receiveLists(words, signal)) {
-    if (!/^\S(.*\S)?$/.test(list.name))
+    if (!isGroupName(list.name))
       throw new MakemoreError(
         "INVALID_WORDS",
         `${reading.call}: a group's name is ${formatValue(list.name)}; it must be on one line, without spaces at its ends.`,
