@@ -218,9 +218,10 @@ export interface TrainOptions {
    */
   recipe?: RecipeName | undefined;
   /**
-   * Gradient steps, 1 to 10,000,000. `"auto"` chooses them by the length of the list, and ends the training early if the
-   * validation loss has not improved for half of them. Default: `"auto"` for the default recipe, otherwise the recipe's
-   * number. With the default recipe, more steps than `"auto"` would choose raise the weight decay, up to 0.1.
+   * Gradient steps, 1 to 10,000,000. `"auto"` chooses them by the length of the list with the default recipe, and takes
+   * the recipe's number with another one. It ends the training early if the validation loss has not improved for half of
+   * them. Default: `"auto"` for the default recipe, otherwise the recipe's number. With the default recipe, more steps
+   * than `"auto"` would choose raise the weight decay, up to 0.1.
    */
   steps?: number | "auto" | undefined;
   /**
@@ -428,6 +429,7 @@ export interface TrainResult {
   /** The losses smoothed as in the lecture: means over buckets of `size` steps (1,000, or fewer for a short run). */
   smoothed: { size: number; losses: Float32Array };
   words: WordStats;
+  /** The model with the weights that it has now. */
   model: ModelInfo;
   /** What `"auto"` measured; absent if a backend was chosen. */
   measured?: BackendMeasurement[];
@@ -437,6 +439,7 @@ export interface TrainResult {
 
 /** One layer of the current model. */
 export interface LayerInfo {
+  /** Such as `"linear1"`; the names of its parameters begin with it. */
   name: string;
   type: LayerSpec["type"];
   /** [positions, channels] of the input, without the batch. */
