@@ -42,24 +42,26 @@ export function* sortWork(
   const count = from.length;
   // Least significant first: the target, then the context's tokens from the farthest to the nearest.
   const distanceOf = (place: number) => (place === 0 ? 0 : contextLength + 1 - place);
-  // Two tokens per pass if the vocabulary is small, because each pass costs one cache miss per example.
-  const tokens = vocabularySize <= 256 ? 2 : 1;
+  // As many tokens per pass as fit a digit of 16 bits, because each pass costs one cache miss per example.
+  let tokens = 1;
+  while (vocabularySize ** (tokens + 1) <= 65_536 && tokens <= contextLength) tokens++;
   const starts = new Uint32Array(vocabularySize ** tokens + 1);
   // The digits of a pass, in stream order, so that only this array is read out of order.
   const digits = new Uint16Array(end + 1);
   let to = new Uint32Array(count);
   for (let place = 0; place <= contextLength; place += tokens) {
-    const low = distanceOf(place);
-    // Tokens beyond the context count as padding.
-    const high = tokens === 2 && place < contextLength ? distanceOf(place + 1) : Number.POSITIVE_INFINITY;
+    const high = Math.min(place + tokens - 1, contextLength);
     starts.fill(0);
     // Number of the word's characters before the position.
     let written = 0;
     for (let position = 1; position <= end; position++) {
       if ((position & (ITEMS - 1)) === 0) yield;
-      const highToken = high <= written ? (stream[position - high] ?? BOUNDARY) : BOUNDARY;
-      const lowToken = low <= written ? (stream[position - low] ?? BOUNDARY) : BOUNDARY;
-      const digit = highToken * vocabularySize + lowToken;
+      let digit = 0;
+      for (let i = high; i >= place; i--) {
+        const distance = distanceOf(i);
+        const token = distance <= written ? (stream[position - distance] ?? BOUNDARY) : BOUNDARY;
+        digit = digit * vocabularySize + token;
+      }
       digits[position] = digit;
       if ((stream[position] ?? 0) < firstGroup) starts[digit + 1] = (starts[digit + 1] ?? 0) + 1;
       written = stream[position] === BOUNDARY ? 0 : written + 1;

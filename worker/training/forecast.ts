@@ -2,8 +2,9 @@
  * Evaluates a model while it trains: its loss on the validation split, a few samples, and the share of samples that
  * are copies of listed words. All of it runs on a `Predictor`, so it fetches no file.
  */
-import { turns } from "../../src/slices";
+import { inSlices, turns } from "../../src/slices";
 import type { Losses } from "../../src/types";
+import { commonSuffix, sortWork } from "../data/contexts";
 import {
   type Dataset,
   exampleCount,
@@ -158,20 +159,29 @@ export async function meanLoss(
   examples: number,
   stopped: () => boolean = () => false,
 ): Promise<number> {
-  const { vocabularySize, firstGroup } = network;
+  const { example, contextLength, vocabularySize, firstGroup } = network;
   const end = Math.min(stream.length, examples + 1);
+  const parts =
+    example === "word"
+      ? wordParts(stream, end, predictor.batchSize, network)
+      : windowParts(
+          stream,
+          await inSlices(sortWork(stream.subarray(0, end), contextLength, vocabularySize, firstGroup)),
+          predictor.batchSize,
+          network,
+        );
   const turn = turns(TURN_MS);
   let sum = 0;
   let count = 0;
-  const parts = network.example === "word" ? wordParts : windowParts;
-  for (const { tokens, time, places } of parts(stream, end, predictor.batchSize, network)) {
+  for (const { tokens, time, rows } of parts) {
     const logits = await predictor.predict(tokens, time);
-    for (const [row, position] of places) {
+    for (const [row, positions] of rows) {
       // Leave out the group tokens, which only come before a word.
       const values = logits.subarray(row * vocabularySize, row * vocabularySize + firstGroup);
-      sum += logSumExp(values) - (values[stream[position] ?? BOUNDARY] ?? Number.NaN);
+      const total = logSumExp(values);
+      for (const position of positions) sum += total - (values[stream[position] ?? BOUNDARY] ?? Number.NaN);
+      count += positions.length;
     }
-    count += places.length;
     await turn();
     if (stopped()) break;
   }
@@ -183,24 +193,29 @@ interface Part {
   /** [rows, time] */
   readonly tokens: Uint32Array;
   readonly time: number;
-  /** Rows of the logits, and the position that each predicts. */
-  readonly places: readonly (readonly [row: number, position: number])[];
+  /** Rows of the logits, and the positions that each predicts. */
+  readonly rows: readonly (readonly [row: number, positions: readonly number[]])[];
 }
 
-/** Yields the contexts of the positions from 1 to `end` (excluded). */
+/** Yields the contexts of some positions, each context once. @param sorted by context: see `sortWork` */
 function* windowParts(
   stream: TokenStream,
-  end: number,
+  sorted: Uint32Array,
   batchSize: number,
-  { contextLength: time, firstGroup }: Reading,
+  { contextLength: time }: Reading,
 ): Generator<Part> {
-  for (let position = 1; position < end; ) {
-    const positions: number[] = [];
-    for (; position < end && positions.length < batchSize; position++)
-      if ((stream[position] ?? BOUNDARY) < firstGroup) positions.push(position);
-    const tokens = new Uint32Array(positions.length * time);
-    for (const [i, at] of positions.entries()) readContext(stream, at, time, tokens, i * time);
-    yield { tokens, time, places: positions.map((at, i) => [i, at] as const) };
+  for (let next = 0; next < sorted.length; ) {
+    const tokens = new Uint32Array(batchSize * time);
+    const rows: [row: number, positions: number[]][] = [];
+    while (next < sorted.length && rows.length < batchSize) {
+      const first = sorted[next] ?? 0;
+      const positions: number[] = [];
+      do positions.push(sorted[next++] ?? 0);
+      while (next < sorted.length && commonSuffix(stream, first, sorted[next] ?? 0, time) === time);
+      readContext(stream, first, time, tokens, rows.length * time);
+      rows.push([rows.length, positions]);
+    }
+    yield { tokens: tokens.subarray(0, rows.length * time), time, rows };
   }
 }
 
@@ -222,10 +237,10 @@ function* wordParts(
     const tokens = new Uint32Array(words.length * time);
     for (const [row, [first, places]] of words.entries())
       tokens.set(stream.subarray(first - 1, first - 1 + places), row * time);
-    const places = words.flatMap(([first, length], row) =>
-      Array.from({ length }, (_, k) => [row * time + k, first + k] as const),
+    const rows = words.flatMap(([first, length], row) =>
+      Array.from({ length }, (_, k) => [row * time + k, [first + k]] as const),
     );
-    yield { tokens, time, places };
+    yield { tokens, time, rows };
   }
 }
 

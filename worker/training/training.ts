@@ -185,9 +185,13 @@ export class Training {
         snapshotAt = now();
       }
 
-      // Always report evaluations and samples; if it is too soon after the last report, wait.
-      const wait = reportedAt + PROGRESS_MS - now();
-      if (evaluates || samples || finished || wait <= 0) {
+      // Always report evaluations and samples; if it is too soon after the last report, wait. Shortly before the end,
+      // make no other report except the first, so that the last one need not wait.
+      const stepsPerSecond = pace.stepsPerSecond();
+      const secondsLeft = (this.steps - this.#step) / stepsPerSecond;
+      const isFirst = reportedStep === this.#first;
+      const isTime = now() - reportedAt >= PROGRESS_MS && (isFirst || secondsLeft * 1000 > PROGRESS_MS);
+      if (evaluates || samples || finished || isTime) {
         const extras = {
           ...(evaluates ? { evaluation: await this.options.evaluate(this.#checkpoint) } : {}),
           ...(samples ? { samples: await this.options.sample(this.#checkpoint) } : {}),
@@ -197,7 +201,6 @@ export class Training {
         const late = reportedAt + PROGRESS_MS - now();
         // Timers drop fractions of a millisecond.
         if (late > 0) await delay(Math.ceil(late));
-        const stepsPerSecond = pace.stepsPerSecond();
         const diagnostics = diagnoser?.take() ?? [];
         const notice = this.notices.slice(this.#noticesReported).join(" ");
         this.#noticesReported = this.notices.length;
@@ -206,7 +209,7 @@ export class Training {
           steps: this.steps,
           loss: mean(this.losses.subarray(reportedStep - this.#first, this.#step - this.#first)),
           stepsPerSecond,
-          secondsLeft: (this.steps - this.#step) / stepsPerSecond,
+          secondsLeft,
           backend: engine.backend,
           device: engine.device,
           ...extras,
@@ -240,9 +243,9 @@ export class Training {
   /** Takes a snapshot of the engine's numbers, if all are finite. */
   async #keep(engine: Engine): Promise<void> {
     const state = await engine.read();
-    const moments = [...(state.optimizerState?.values() ?? [])].flatMap((values) => [...values]);
+    const moments = [...(state.optimizerState?.values() ?? [])].flatMap((tensors) => [...tensors]);
     for (const [name, values] of [...state.parameters, ...moments])
-      if (!values.every(Number.isFinite))
+      if (!areFinite(values))
         throw this.#diverged(`After step ${this.#step} ${name} or its moments are not finite`);
     this.#checkpoint = { ...this.#checkpoint, ...state, step: this.#step };
   }
@@ -272,6 +275,13 @@ export class Training {
   get step(): number {
     return this.#step;
   }
+}
+
+function areFinite(values: Float32Array): boolean {
+  // NaN and Infinity times 0 is NaN, which stays in the sum.
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += (values[i] ?? 0) * 0;
+  return sum === 0;
 }
 
 function mean(values: Float32Array): number {

@@ -12,6 +12,8 @@ export interface StoredParameter {
   readonly padded: number;
   /** Index in memory of row-major element i. */
   place(i: number): number;
+  /** `place` keeps every block of so many elements together. Divides `length`. Default: 1. */
+  readonly together?: number;
 }
 
 /** Lists every parameter of the chain, running statistics included. */
@@ -26,6 +28,7 @@ export function memoryLayout(chain: BlockChain, kernels: Kernels): StoredParamet
       length: vocabularySize * embedding.dimensions,
       padded: vocabularySize * width,
       place: (i) => Math.floor(i / embedding.dimensions) * width + (i % embedding.dimensions),
+      together: embedding.dimensions,
     },
   ];
   for (const [level, { fold, fanIn, fanOut, weight, bias, norm }] of blocks.entries()) {
@@ -36,6 +39,7 @@ export function memoryLayout(chain: BlockChain, kernels: Kernels): StoredParamet
       length: fanOut,
       padded: padTo8(fanOut),
       place: (i) => i,
+      together: fanOut,
     });
     list.push({
       name: weight,
@@ -44,6 +48,7 @@ export function memoryLayout(chain: BlockChain, kernels: Kernels): StoredParamet
       length: fanIn * fanOut,
       padded: fold * padTo8(fanIn / fold) * padTo8(fanOut),
       place: weightPlace(fanIn / fold, fanOut),
+      together: fanOut % 8 === 0 ? 8 : 1,
     });
     if (bias) list.push(vector(bias, true, kernels.biasAddress(level)));
     if (norm)

@@ -43,17 +43,27 @@ export class ParameterMemory {
   }
 
   #write(parameter: StoredParameter, which: number, from: Parameters | undefined): void {
+    const { length, together = 1, name } = parameter;
     const view = this.#view(parameter, which);
-    for (const [i, value] of from?.get(parameter.name)?.entries() ?? []) view[parameter.place(i)] = value;
+    const values = from?.get(name);
+    if (!values) return;
+    for (let i = 0; i < length; i += together) {
+      const at = parameter.place(i);
+      for (let k = 0; k < together; k++) view[at + k] = values[i + k] ?? 0;
+    }
   }
 
   #readAll(list: readonly StoredParameter[], which: number): Parameters {
     return new Map(
       list.map((parameter) => {
+        const { length, together = 1, name } = parameter;
         const view = this.#view(parameter, which);
-        const values = new Float32Array(parameter.length);
-        for (let i = 0; i < values.length; i++) values[i] = view[parameter.place(i)] ?? 0;
-        return [parameter.name, values];
+        const values = new Float32Array(length);
+        for (let i = 0; i < length; i += together) {
+          const at = parameter.place(i);
+          for (let k = 0; k < together; k++) values[i + k] = view[at + k] ?? 0;
+        }
+        return [name, values];
       }),
     );
   }

@@ -9,7 +9,8 @@ import type { Network } from "../../model/network";
 import type { Predictor } from "../predictor";
 import { type Build, withKernels } from "./builds";
 import type { Kernels } from "./exports";
-import { memoryLayout, type StoredParameter } from "./memoryLayout";
+import { memoryLayout } from "./memoryLayout";
+import { ParameterMemory } from "./parameterMemory";
 import { createWordPredictor } from "./wordPredictor";
 
 /** Maximum number of contexts per pass: enough to share rows, few enough to stay in the cache. */
@@ -29,7 +30,7 @@ export async function createWasmPredictor(network: Network, most: number, build?
 class WasmPredictor implements Predictor {
   readonly #chain: BlockChain;
   readonly #logits: number;
-  readonly #layout: readonly StoredParameter[];
+  readonly #parameters: ParameterMemory;
   /** Undefined once disposed. */
   #kernels: Kernels | undefined;
 
@@ -46,17 +47,15 @@ class WasmPredictor implements Predictor {
     for (const { fold, fanOut, bias, tanh } of blocks)
       kernels.addLevel(fold, fanOut, bias !== undefined, tanh);
     this.#logits = kernels.allocateNumbers(batchSize * vocabularySize);
-    this.#layout = memoryLayout(withoutNorms(chain), kernels);
+    this.#parameters = new ParameterMemory(kernels, memoryLayout(withoutNorms(chain), kernels), {
+      type: "sgd",
+    });
     this.#kernels = kernels;
   }
 
   load(parameters: Parameters): void {
     const kernels = this.#running();
-    const folded = foldNorms(this.#chain, parameters);
-    for (const parameter of this.#layout) {
-      const view = new Float32Array(kernels.memory.buffer, parameter.address, parameter.padded);
-      for (const [i, value] of folded.get(parameter.name)?.entries() ?? []) view[parameter.place(i)] = value;
-    }
+    this.#parameters.write({ parameters: foldNorms(this.#chain, parameters) });
     kernels.refresh();
   }
 
@@ -106,21 +105,16 @@ function foldNorms({ blocks }: BlockChain, parameters: Parameters): Parameters {
   const value = (name: string, i: number) => parameters.get(name)?.[i] ?? 0;
   for (const { norm, ...block } of blocks) {
     if (!norm) continue;
-    const scale = Float64Array.from(
-      { length: block.fanOut },
-      (_, c) => value(norm.gamma, c) / Math.sqrt(value(norm.runningVariance, c) + norm.epsilon),
-    );
-    folded.set(
-      block.weight,
-      Float32Array.from(parameters.get(block.weight) ?? [], (w, i) => w * (scale[i % block.fanOut] ?? 0)),
-    );
-    folded.set(
-      biasOf(block),
-      Float32Array.from(scale, (s, c) => {
-        const offset = block.bias === undefined ? 0 : value(block.bias, c);
-        return (offset - value(norm.runningMean, c)) * s + value(norm.beta, c);
-      }),
-    );
+    const weight = new Float32Array(parameters.get(block.weight) ?? []);
+    const bias = new Float32Array(block.fanOut);
+    for (let c = 0; c < block.fanOut; c++) {
+      const scale = value(norm.gamma, c) / Math.sqrt(value(norm.runningVariance, c) + norm.epsilon);
+      for (let i = c; i < weight.length; i += block.fanOut) weight[i] = (weight[i] ?? 0) * scale;
+      const offset = block.bias === undefined ? 0 : value(block.bias, c);
+      bias[c] = (offset - value(norm.runningMean, c)) * scale + value(norm.beta, c);
+    }
+    folded.set(block.weight, weight);
+    folded.set(biasOf(block), bias);
   }
   return folded;
 }
