@@ -2,7 +2,7 @@
  * The table of the distinct contexts of a split, with the tokens that follow each. It is built from the examples sorted
  * by context, last token first, so that equal contexts are neighbours. Read examples.ts first.
  */
-import { ITEMS, type Work } from "../../src/slices";
+import { inBlocks, type Work } from "../../src/slices";
 import { exampleCount, type TokenStream } from "./dataset";
 import { BOUNDARY } from "./vocabulary";
 
@@ -54,30 +54,32 @@ export function* sortWork(
     starts.fill(0);
     // Number of the word's characters before the position.
     let written = 0;
-    for (let position = 1; position <= end; position++) {
-      if ((position & (ITEMS - 1)) === 0) yield;
-      let digit = 0;
-      for (let i = high; i >= place; i--) {
-        const distance = distanceOf(i);
-        const token = distance <= written ? (stream[position - distance] ?? BOUNDARY) : BOUNDARY;
-        digit = digit * vocabularySize + token;
+    yield* inBlocks(end, (first, last) => {
+      for (let position = first + 1; position <= last; position++) {
+        let digit = 0;
+        for (let i = high; i >= place; i--) {
+          const distance = distanceOf(i);
+          const token = distance <= written ? (stream[position - distance] ?? BOUNDARY) : BOUNDARY;
+          digit = digit * vocabularySize + token;
+        }
+        digits[position] = digit;
+        if ((stream[position] ?? 0) < firstGroup) starts[digit + 1] = (starts[digit + 1] ?? 0) + 1;
+        written = stream[position] === BOUNDARY ? 0 : written + 1;
       }
-      digits[position] = digit;
-      if ((stream[position] ?? 0) < firstGroup) starts[digit + 1] = (starts[digit + 1] ?? 0) + 1;
-      written = stream[position] === BOUNDARY ? 0 : written + 1;
-    }
+    });
     // All digits are padding: no word is this long, so there is nothing to sort.
     if (starts[BOUNDARY + 1] === count) continue;
     for (let digit = 1; digit < starts.length; digit++)
       starts[digit] = (starts[digit] ?? 0) + (starts[digit - 1] ?? 0);
-    for (let i = 0; i < count; i++) {
-      if ((i & (ITEMS - 1)) === 0) yield;
-      const position = from[i] ?? 0;
-      const digit = digits[position] ?? 0;
-      const at = starts[digit] ?? 0;
-      to[at] = position;
-      starts[digit] = at + 1;
-    }
+    yield* inBlocks(count, (first, last) => {
+      for (let i = first; i < last; i++) {
+        const position = from[i] ?? 0;
+        const digit = digits[position] ?? 0;
+        const at = starts[digit] ?? 0;
+        to[at] = position;
+        starts[digit] = at + 1;
+      }
+    });
     [from, to] = [to, from];
   }
   return from;
@@ -87,10 +89,10 @@ export function* sortWork(
 export function* positionsWork(stream: TokenStream, firstGroup: number): Work<Uint32Array<ArrayBuffer>> {
   const positions = new Uint32Array(exampleCount(stream));
   let count = 0;
-  for (let position = 1; position < stream.length; position++) {
-    if ((position & (ITEMS - 1)) === 0) yield;
-    if ((stream[position] ?? 0) < firstGroup) positions[count++] = position;
-  }
+  yield* inBlocks(stream.length, (first, last) => {
+    for (let position = Math.max(1, first); position < last; position++)
+      if ((stream[position] ?? 0) < firstGroup) positions[count++] = position;
+  });
   return positions.slice(0, count);
 }
 
@@ -115,42 +117,44 @@ export function* contextTableWork(
   const ranks = new Uint32Array(2 * Math.ceil(count / 32));
   let contexts = 0;
   let pairCount = 0;
-  for (let i = 0; i < count; i++) {
-    if ((i & (ITEMS - 1)) === 0) yield;
-    if ((i & 31) === 0) ranks[i >>> 4] = contexts;
-    const position = sorted[i] ?? 0;
-    const previous = sorted[i - 1] ?? 0;
-    if (i === 0 || commonSuffix(stream, position, previous, contextLength) < contextLength) {
-      const block = 2 * (i >>> 5) + 1;
-      ranks[block] = (ranks[block] ?? 0) | (1 << (i & 31));
-      contexts++;
-    } else if (stream[position] !== stream[previous]) pairCount++;
-  }
+  yield* inBlocks(count, (first, last) => {
+    for (let i = first; i < last; i++) {
+      if ((i & 31) === 0) ranks[i >>> 4] = contexts;
+      const position = sorted[i] ?? 0;
+      const previous = sorted[i - 1] ?? 0;
+      if (i === 0 || commonSuffix(stream, position, previous, contextLength) < contextLength) {
+        const block = 2 * (i >>> 5) + 1;
+        ranks[block] = (ranks[block] ?? 0) | (1 << (i & 31));
+        contexts++;
+      } else if (stream[position] !== stream[previous]) pairCount++;
+    }
+  });
   const entries = new Uint32Array(2 * (contexts + 1));
   const pairs = new Uint32Array(2 * pairCount);
   const shares = new Float32Array(pairs.buffer);
-  let context = 0;
   let pair = 0;
-  for (let start = 0; start < count; context++) {
-    if ((context & (ITEMS - 1)) === 0) yield;
-    const end = contextEnd(ranks, start, count);
-    entries[2 * context] = sorted[start] ?? 0;
-    entries[2 * context + 1] = pair;
-    // Runs of equal targets. The first run is left out: it is the target at the context's position.
-    for (let run = start; run < end; ) {
-      const target = stream[sorted[run] ?? 0] ?? BOUNDARY;
-      let next = run + 1;
-      while (next < end && stream[sorted[next] ?? 0] === target) next++;
-      if (run > start) {
-        pairs[2 * pair] = target;
-        shares[2 * pair + 1] = (next - run) / (end - start);
-        pair++;
+  let start = 0;
+  yield* inBlocks(contexts, (first, last) => {
+    for (let context = first; context < last; context++) {
+      const end = contextEnd(ranks, start, count);
+      entries[2 * context] = sorted[start] ?? 0;
+      entries[2 * context + 1] = pair;
+      // Runs of equal targets. The first run is left out: it is the target at the context's position.
+      for (let run = start; run < end; ) {
+        const target = stream[sorted[run] ?? 0] ?? BOUNDARY;
+        let next = run + 1;
+        while (next < end && stream[sorted[next] ?? 0] === target) next++;
+        if (run > start) {
+          pairs[2 * pair] = target;
+          shares[2 * pair + 1] = (next - run) / (end - start);
+          pair++;
+        }
+        run = next;
       }
-      run = next;
+      start = end;
     }
-    start = end;
-  }
-  entries[2 * context + 1] = pair;
+  });
+  entries[2 * contexts + 1] = pair;
   return { ranks, contexts: entries, pairs, count };
 }
 

@@ -11,7 +11,7 @@
  */
 import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
-import { ITEMS, runToEnd, type Work } from "../../src/slices";
+import { ITEMS, inBlocks, runToEnd, type Work } from "../../src/slices";
 import type { WordStats } from "../../src/types";
 import { eachWord, endsLine } from "./normalization";
 import { randomBelow, randomBits, Stream } from "./random";
@@ -55,10 +55,14 @@ export function* wordsOf(stream: TokenStream, firstGroup?: number): Generator<Re
 
 /** The characters of the longest word of a stream (the first one, of several); empty if there are no words. */
 export function longestWord(stream: TokenStream, firstGroup?: number): TokenStream {
-  let longest = { first: 1, end: 1 };
-  for (const word of wordsOf(stream, firstGroup))
-    if (word.end - word.first > longest.end - longest.first) longest = word;
-  return stream.subarray(longest.first, longest.end);
+  let longest = stream.subarray(0, 0);
+  for (let start = 1, end = 1; end < stream.length; end++) {
+    if (stream[end] !== BOUNDARY) continue;
+    const first = wordStart(stream, start, firstGroup);
+    if (end - first > longest.length) longest = stream.subarray(first, end);
+    start = end + 1;
+  }
+  return longest;
 }
 
 /** The characters of the longest word of all splits. */
@@ -179,11 +183,10 @@ export function* datasetWork(lists: Lists, options: DatasetOptions): Work<Datase
   const all = yield* encodeLists(lists, known);
   const count = counts.reduce((sum, words) => sum + words, 0);
   const inOrder = new Uint32Array(count);
-  for (let i = 0, at = 1; i < count; i++) {
-    inOrder[i] = at;
-    at = all.indexOf(BOUNDARY, at) + 1;
-    if (isDue()) yield;
-  }
+  let word = 0;
+  yield* inBlocks(all.length - 1, (first, last) => {
+    for (let i = first; i < last; i++) if (all[i] === BOUNDARY) inOrder[word++] = i + 1;
+  });
   const repeated = yield* countRepeats(all, inOrder);
   const starts = options.shuffle || counts.length === 1 ? inOrder : interleave(inOrder, counts);
   if (options.shuffle) yield* shuffle(starts, options.seed);
@@ -314,42 +317,42 @@ function grown(stream: TokenStream, length: number): TokenStream {
 
 /** Shuffles in place (Fisher-Yates), with the random stream `shuffle`. */
 function* shuffle(starts: Uint32Array, seed: number): Work<void> {
-  for (let i = starts.length - 1; i > 0; i--) {
-    const j = randomBelow(randomBits(seed, Stream.shuffle, 0, i), i + 1);
-    const a = starts[i] ?? 0;
-    starts[i] = starts[j] ?? 0;
-    starts[j] = a;
-    if ((i & (ITEMS - 1)) === 0) yield;
-  }
+  const last = starts.length - 1;
+  yield* inBlocks(last, (from, to) => {
+    for (let i = last - from; i > last - to; i--) {
+      const j = randomBelow(randomBits(seed, Stream.shuffle, 0, i), i + 1);
+      const a = starts[i] ?? 0;
+      starts[i] = starts[j] ?? 0;
+      starts[j] = a;
+    }
+  });
 }
 
 /** Copies the words at `starts`, in that order, to a new stream. It is empty if there are no words. */
 function* gather(all: TokenStream, starts: Uint32Array): Work<TokenStream> {
   const TokenArray = all instanceof Uint16Array ? Uint16Array : Uint8Array;
   if (starts.length === 0) return new TokenArray(0);
-  let length = 1;
-  for (const [i, start] of starts.entries()) {
-    length += all.indexOf(BOUNDARY, start) + 1 - start;
-    if ((i & (ITEMS - 1)) === 0) yield;
-  }
-  const stream = new TokenArray(length);
+  const stream = new TokenArray(all.length);
   let at = 1;
-  for (const [i, start] of starts.entries()) {
-    const end = all.indexOf(BOUNDARY, start);
-    stream.set(all.subarray(start, end), at);
-    at += end + 1 - start;
-    if ((i & (ITEMS - 1)) === 0) yield;
-  }
-  return stream;
+  yield* inBlocks(starts.length, (first, last) => {
+    for (let i = first; i < last; i++) {
+      let from = starts[i] ?? 0;
+      do stream[at] = all[from++] ?? BOUNDARY;
+      while (stream[at++] !== BOUNDARY);
+    }
+  });
+  return stream.slice(0, at);
 }
 
 function* countRepeats(all: TokenStream, starts: Uint32Array): Work<number> {
   const seen = new WordSet(starts.length);
   let repeated = 0;
-  for (const [i, start] of starts.entries()) {
-    if (!seen.add(all, start, all.indexOf(BOUNDARY, start))) repeated++;
-    if ((i & (ITEMS - 1)) === 0) yield;
-  }
+  yield* inBlocks(starts.length, (first, last) => {
+    for (let i = first; i < last; i++) {
+      const start = starts[i] ?? 0;
+      if (!seen.add(all, start, all.indexOf(BOUNDARY, start))) repeated++;
+    }
+  });
   return repeated;
 }
 

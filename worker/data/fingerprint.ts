@@ -4,8 +4,8 @@
  * differently, and the training would see words of the validation split.
  */
 import { MakemoreError } from "../../src/errors";
-import { ITEMS, type Work } from "../../src/slices";
-import type { Dataset, TokenStream } from "./dataset";
+import { inBlocks, type Work } from "../../src/slices";
+import type { Dataset } from "./dataset";
 import { BOUNDARY } from "./vocabulary";
 
 export interface Fingerprint {
@@ -19,15 +19,24 @@ export interface Fingerprint {
 
 /** Computes the fingerprint of a dataset. */
 export function* fingerprintWork({ train, validation, test, stats }: Dataset): Work<Fingerprint> {
-  let words = 0;
   let order = 0;
   let set = 0;
   for (const stream of [train, validation, test]) {
-    for (const hash of wordHashes(stream)) {
-      order = mix(order ^ hash);
-      set = (set + hash) >>> 0;
-      if (++words % ITEMS === 0) yield;
-    }
+    let hash = FNV_OFFSET;
+    yield* inBlocks(stream.length, (first, last) => {
+      // Every word ends with a boundary. Skip the one before the first word.
+      for (let i = Math.max(1, first); i < last; i++) {
+        const token = stream[i] ?? BOUNDARY;
+        if (token !== BOUNDARY) {
+          hash = Math.imul(hash ^ token, FNV_PRIME);
+          continue;
+        }
+        const word = mix(hash);
+        order = mix(order ^ word);
+        set = (set + word) >>> 0;
+        hash = FNV_OFFSET;
+      }
+    });
     // Marks the end of a split.
     order = mix(order ^ FNV_OFFSET);
   }
@@ -60,19 +69,6 @@ export function refuseOtherOrder(call: string, expected: Fingerprint, given: Fin
 
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
-
-function* wordHashes(stream: TokenStream): Generator<number> {
-  let hash = FNV_OFFSET;
-  // Every word ends with a boundary. Skip the one before the first word.
-  for (let i = 1; i < stream.length; i++) {
-    const token = stream[i] ?? BOUNDARY;
-    if (token !== BOUNDARY) hash = Math.imul(hash ^ token, FNV_PRIME);
-    else {
-      yield mix(hash);
-      hash = FNV_OFFSET;
-    }
-  }
-}
 
 /** Mixes the bits of a hash: the finaliser of MurmurHash3. */
 function mix(hash: number): number {
