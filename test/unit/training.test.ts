@@ -104,6 +104,17 @@ test("evaluations and samples come at their steps, and progress comes at most ab
     expect((times[i] ?? 0) - (times[i - 1] ?? 0)).toBeGreaterThanOrEqual(50);
 });
 
+test("the last report does not wait for the one before it", async () => {
+  // A timer fires as soon as nothing else is left to do, and the clock jumps to it.
+  vi.useFakeTimers().setTimerTickMode("nextTimerAsync");
+  const started = performance.now();
+  const { run, progress } = training();
+  // A step takes 1 ms, so the 200 steps take as long as four of the intervals between reports.
+  await run.run(new CountingEngine(0, (_, count) => new Promise((resolve) => setTimeout(resolve, count))));
+  expect(performance.now() - started).toBe(200);
+  expect(progress.length).toBeGreaterThanOrEqual(4);
+});
+
 test("a snapshot is taken between two chunks, and a stop keeps the trained weights", async () => {
   // A timer fires as soon as nothing else is left to do, and the clock jumps to it.
   vi.useFakeTimers().setTimerTickMode("nextTimerAsync");
