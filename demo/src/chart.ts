@@ -33,6 +33,7 @@ export interface Shown {
   readonly bigram: number;
 }
 
+const HOW_TO_READ = "Point at the curve, or press ← and → on it, to read values.";
 const GUESS = "random guess";
 const NO_REFERENCES = { guess: Number.NaN, bigram: Number.NaN };
 
@@ -44,9 +45,10 @@ export class Chart {
   #range = lossRange([]);
   #steps = NO_STEPS;
   readonly #values: HTMLElement;
-  readonly #hint: string;
+  /** What is written where there is no value to read. */
+  #hint: string;
 
-  /** @param values where the values under the pointer are written */
+  /** @param values where the values under the pointer are written; its text is the hint before the first curve */
   constructor(place: HTMLElement, values: HTMLElement) {
     this.#place = place;
     this.#values = values;
@@ -116,6 +118,8 @@ export class Chart {
     this.#shown = shown;
     const { columns, earlier, guess, bigram } = shown;
     const steps = shown.steps > 1 || columns[0].length > 0 ? shown.steps : NO_STEPS;
+    if (columns[0].length + earlier.length > 0 && this.#hint !== HOW_TO_READ)
+      this.#values.textContent = this.#hint = HOW_TO_READ;
     this.#steps = Math.max(steps, ...earlier.map(({ columns: [at] }) => at.at(-1) ?? 0));
     this.#range = lossRange(
       [columns, ...earlier.map(({ columns: [at, train] }): Columns => [at, train, []])],
@@ -222,7 +226,7 @@ export class Chart {
     ctx.restore();
   }
 
-  /** Labels: the reference lines, the best step, the number of each earlier run, and a placeholder before the first training. */
+  /** Labels: the reference lines, the best step, and the number of each earlier run. */
   #drawTexts(): void {
     const { earlier, columns } = this.#shown;
     const { ctx, bbox } = this.#plot;
@@ -254,11 +258,17 @@ export class Chart {
       const isOnLine = Math.abs(above - 2 * gap - y(this.#shown.bigram)) < 4 * gap;
       const isBelow = isOnLine && y(best.loss) + 6 * gap < bbox.top + bbox.height;
       ctx.textBaseline = isBelow ? "top" : "bottom";
-      ctx.fillText(
-        `best ${loss(best.loss)}, step ${count(best.step)}`,
+      const label = `best ${loss(best.loss)}, step ${count(best.step)}`;
+      const at = [
         Math.min(right, Math.max(bbox.left + gap, x(best.step))),
         isBelow ? y(best.loss) + 2 * gap : above,
-      );
+      ] as const;
+      // On a ground of the page's colour, because the curves may pass behind it.
+      ctx.strokeStyle = this.#colors.paper;
+      ctx.lineWidth = 4 * uPlot.pxRatio;
+      ctx.lineJoin = "round";
+      ctx.strokeText(label, ...at);
+      ctx.fillText(label, ...at);
       ctx.textAlign = "right";
     }
     ctx.textBaseline = "bottom";
@@ -269,15 +279,6 @@ export class Chart {
       ctx.fillStyle = this.#runColor(color);
       if (end) ctx.fillText(String(number), Math.min(right, x(end.step)), y(end.loss) - gap / 2);
     });
-    if (columns[0].length === 0 && earlier.length === 0) {
-      ctx.fillStyle = this.#colors.quiet;
-      ctx.textAlign = "center";
-      ctx.fillText(
-        "Train, and the loss falls from a random guess to below the bigram.",
-        bbox.left + bbox.width / 2,
-        bbox.top + bbox.height / 2,
-      );
-    }
     ctx.restore();
   }
 }
@@ -287,6 +288,7 @@ function pageColors() {
   const style = getComputedStyle(document.documentElement);
   const color = (name: string) => style.getPropertyValue(`--${name}`);
   return {
+    paper: color("paper"),
     quiet: color("quiet"),
     line: color("line"),
     warm: color("warm"),

@@ -107,6 +107,11 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** A message for a visitor, who knows no calls: "train: seed is 1.5" is "Seed is 1.5". */
+export function withoutCall(message: string): string {
+  return message.replace(/^\w+: (\w)/, (_, first: string) => first.toUpperCase());
+}
+
 /** The code of a failure of the library. */
 export function codeOf(error: unknown): MakemoreError["code"] | undefined {
   return error instanceof MakemoreError ? error.code : undefined;

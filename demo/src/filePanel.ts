@@ -1,7 +1,7 @@
 /** The model as a file: download by a button, open by a button or by dropping it on the page. */
 import type { ExportOptions } from "makemore-web";
 import type { AppState } from "./appState";
-import { find, messageOf, offer, reveal, save } from "./dom";
+import { find, messageOf, offer, reveal, save, withoutCall } from "./dom";
 import { count } from "./format";
 import { contentOf } from "./textFile";
 import { foldsOf } from "./tree";
@@ -60,7 +60,7 @@ export class FilePanel {
       save(new Blob([new Uint8Array(bytes)]), name);
       this.#status.textContent = `${name}: ${count(bytes.byteLength / 1024)} KB.`;
     } catch (error) {
-      this.#error.textContent = messageOf(error);
+      this.#error.textContent = withoutCall(messageOf(error));
     }
   }
 
@@ -76,7 +76,7 @@ export class FilePanel {
       const model = this.#app.model;
       this.#status.textContent = `${file.name} is open: ${count(model?.parameters ?? 0)} parameters, trained for ${count(model?.step ?? 0)} steps.`;
     } catch (error) {
-      this.#error.textContent = `${file.name}: ${messageOf(error)}`;
+      this.#error.textContent = `${file.name}: ${withoutCall(messageOf(error))}`;
     }
   }
 

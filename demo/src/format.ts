@@ -22,6 +22,11 @@ export function pace(perSecond: number): string {
   return perSecond < 10 ? perSecond.toFixed(1) : count(perSecond);
 }
 
+/** Two places, and a real minus sign: "−2.62". */
+export function signed(n: number): string {
+  return n.toFixed(2).replace("-", "−");
+}
+
 /** A loss to three places; a dash if there is none. */
 export function loss(nats: number): string {
   return Number.isFinite(nats) ? nats.toFixed(3) : "–";

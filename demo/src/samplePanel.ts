@@ -4,13 +4,25 @@
  */
 import type { SampleOptions } from "makemore-web";
 import type { AppState, Origin } from "./appState";
-import { field, find, make, markFields, messageOf, numberOf, offer, requiredNumber } from "./dom";
+import {
+  field,
+  find,
+  make,
+  markFields,
+  messageOf,
+  numberOf,
+  offer,
+  requiredNumber,
+  withoutCall,
+} from "./dom";
 import { count, plural } from "./format";
 import { normalForm } from "./wordList";
 import type { WordsPanel } from "./wordsPanel";
 
 /** Words that a page lays out in no time. */
 const MOST = 1000;
+
+const LOADING = "Loading the model…";
 
 /** The line that says which model wrote the words. */
 const WRITERS: Readonly<Record<Origin, string>> = {
@@ -52,6 +64,8 @@ export class SamplePanel {
       else void this.#write();
     });
     app.watch((change) => {
+      // A model that is offered is opened with its words on the stage.
+      if (change === "opened" && this.#showsOffered && app.origin === "prepared") this.#writer = app.models;
       if (change === "begun" || change === "opened") this.#showsOffered = false;
       if (change === "begun") this.#watchLearning();
       if (change === "offered") this.#showOffered();
@@ -164,14 +178,15 @@ export class SamplePanel {
     const writing = new AbortController();
     this.#writing = writing;
     this.#offer();
-    this.#status.textContent = "Loading the model…";
+    this.#status.textContent = LOADING;
     try {
       await this.#app.openOffered(await this.#words.current());
     } catch (error) {
       this.#show(messageOf(error));
     }
+    // Its first words may be there already, or may have failed.
+    if (this.#status.textContent === LOADING) this.#status.textContent = "";
     if (this.#writing !== writing) return;
-    this.#status.textContent = "";
     this.#writing = undefined;
     this.#offer();
   }
@@ -182,7 +197,7 @@ export class SamplePanel {
   }
 
   #show(message: string): void {
-    this.#error.textContent = message;
+    this.#error.textContent = withoutCall(message);
     markFields(this.#form, message);
   }
 }

@@ -1,8 +1,8 @@
 /** How surprised the model is by a typed word, character by character, and where the word stands. */
 import type { WordScore } from "makemore-web";
 import type { AppState } from "./appState";
-import { debounce, draw, find, isolate, make, messageOf } from "./dom";
-import { count, visible } from "./format";
+import { debounce, draw, find, isolate, make, messageOf, withoutCall } from "./dom";
+import { count, signed, visible } from "./format";
 import { histogram, type Ranking, rankingOf, shareBelow } from "./rank";
 import { normalForm, spread } from "./wordList";
 
@@ -74,7 +74,7 @@ export class SurprisePanel {
       this.#ranking = rankingOf(scores.map((score) => score.perCharacter));
       if (this.#shown) this.#show(this.#shown);
     } catch (error) {
-      this.#error.textContent = messageOf(error);
+      this.#error.textContent = withoutCall(messageOf(error));
     }
   }
 
@@ -92,7 +92,7 @@ export class SurprisePanel {
     } catch (error) {
       if (asked !== this.#asked) return;
       this.#showUnscored("");
-      this.#error.textContent = messageOf(error);
+      this.#error.textContent = withoutCall(messageOf(error));
     }
   }
 
@@ -115,7 +115,7 @@ export class SurprisePanel {
     const ranking = this.#ranking;
     if (ranking.length === 0) {
       this.#place.replaceChildren();
-      this.#text.textContent = `${perCharacter.toFixed(2)} nats a character.`;
+      this.#text.textContent = `${signed(perCharacter)} nats per character.`;
       return;
     }
     const share = shareBelow(ranking, perCharacter);
@@ -124,7 +124,7 @@ export class SurprisePanel {
     this.#text.replaceChildren(
       "“",
       isolate(word),
-      `” is likelier, per character, than ${percent(share)} of your words (${count(ranking.length)} of them were scored): ${perCharacter.toFixed(2)} nats.${listed}`,
+      `” is likelier than ${percent(share)} of your words (${count(ranking.length)} were scored): ${signed(perCharacter)} nats per character.${listed}`,
     );
   }
 }

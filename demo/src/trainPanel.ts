@@ -10,7 +10,19 @@ import { bigramLoss } from "./bigram";
 import { Chart } from "./chart";
 import { LossCurve } from "./curve";
 import { Diary } from "./diary";
-import { codeOf, field, find, isOffered, make, markFields, messageOf, numberOf, offer, reveal } from "./dom";
+import {
+  codeOf,
+  field,
+  find,
+  isOffered,
+  make,
+  markFields,
+  messageOf,
+  numberOf,
+  offer,
+  reveal,
+  withoutCall,
+} from "./dom";
 import { count, duration, loss, pace } from "./format";
 import { InsidePlots } from "./insidePlots";
 import { LIVE, LiveWords } from "./liveWords";
@@ -417,9 +429,10 @@ export class TrainPanel {
   #showError(message: string, code?: string): void {
     const ofWords = code === "INVALID_WORDS" || code === "NO_WORDS";
     const ofModel = code === "INVALID_MODEL";
-    this.#errors.model.textContent = ofModel ? message : "";
-    this.#words.showError(ofWords ? message : "");
-    this.#errors.train.textContent = ofModel || ofWords ? "" : message;
+    const shown = withoutCall(message);
+    this.#errors.model.textContent = ofModel ? shown : "";
+    this.#words.showError(ofWords ? shown : "");
+    this.#errors.train.textContent = ofModel || ofWords ? "" : shown;
     markFields(this.#form, message);
     for (const details of this.#form.querySelectorAll("details"))
       if (details.querySelector("[aria-invalid]") || (ofModel && details.id === "options"))

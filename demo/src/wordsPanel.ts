@@ -373,12 +373,17 @@ export class WordsPanel {
       this.#partText.textContent = this.#area.readOnly
         ? `The first ${count(this.#part.text.match(/\n/g)?.length ?? 1)} are shown.`
         : "";
-      this.#count.textContent = `${plural(list.words.size, "word")} of ${plural(list.characters.size, "different character")}.`;
+      const { size } = list.words;
+      this.#count.textContent =
+        size === 0
+          ? "No words yet."
+          : `${plural(size, "word")} of ${plural(list.characters.size, "different character")}.`;
       if (list.tooLong > 0 && !question)
         this.showError(
           `${plural(list.tooLong, "line")} of ${count(LONGEST)} characters or more; a word is shorter.`,
         );
-      return asLines ? { ...list, given: linesOf(text) } : list;
+      // The library takes a text of one line for a mistake; the visitor was asked, or sees that it is one word.
+      return asLines || size === 1 ? { ...list, given: linesOf(text) } : list;
     });
   }
 }

@@ -554,7 +554,7 @@ test("shows each error where it belongs, and keeps the model", async () => {
   // An empty field is an error if the library has no default for it.
   await set({ steps: "40", seed: "" });
   await page.click("#train");
-  await eventually(() => text("#train-error")).toMatch(/^train: seed/);
+  await eventually(() => text("#train-error")).toMatch(/^Seed is /);
   await set({ seed: "42" });
 
   await set({ steps: "40" });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { find, markFields } from "../../../demo/src/dom";
+import { find, markFields, withoutCall } from "../../../demo/src/dom";
 import { openPage } from "./page";
 
 let form: HTMLFormElement;
@@ -27,5 +27,15 @@ describe("markFields", () => {
     markFields(form, "train: batchSize is 0; it must be a whole number.");
     markFields(form, message);
     expect(marked()).toEqual(names);
+  });
+});
+
+describe("withoutCall", () => {
+  it.each([
+    ["sample: count is 0; it must be a whole number.", "Count is 0; it must be a whole number."],
+    ["There are no words; give at least one.", "There are no words; give at least one."],
+    ["towns.csv: no table.", "towns.csv: no table."],
+  ])("of %j is %j", (message, shown) => {
+    expect(withoutCall(message)).toBe(shown);
   });
 });

@@ -34,13 +34,25 @@ it("clears the words of another model after a failed sample, and keeps the model
 
   answer = refuse;
   find("sample", HTMLButtonElement).click();
-  await vi.waitFor(() => expect(error()).toContain("found 0 of 20"));
+  await vi.waitFor(() => expect(error()).toContain("Found 0 of 20"));
   expect(shown()).toEqual(["anna", "bert"]);
   expect(status()).toContain("2 words");
 
   find("sample-error", HTMLElement).textContent = "";
   await openModel();
-  await vi.waitFor(() => expect(error()).toContain("found 0 of 20"));
+  await vi.waitFor(() => expect(error()).toContain("Found 0 of 20"));
   expect(shown()).toEqual([]);
   expect(status()).toBe("");
+});
+
+it("keeps the words of an offered model if its first sample fails", async () => {
+  vi.stubGlobal("fetch", async () => new Response("a model"));
+  app.offer({ url: "model.onnx", words: ["anna", "bert"], bytes: 7 });
+  expect(shown()).toEqual(["anna", "bert"]);
+  answer = refuse;
+  find("sample", HTMLButtonElement).click();
+  await vi.waitFor(() => expect(error()).toBe("Found 0 of 20 words."));
+  expect(shown()).toEqual(["anna", "bert"]);
+  await vi.waitFor(() => expect(status()).toBe(""));
+  vi.unstubAllGlobals();
 });

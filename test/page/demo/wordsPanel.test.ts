@@ -135,7 +135,7 @@ it.each([
   ["UTF-16LE", utf16("José\nZoë\n", true), "José\nZoë\n"],
   ["UTF-16BE", utf16("José\nZoë\n", false), "José\nZoë\n"],
   ["UTF-16LE", utf16("שלום\r\nרות\r\n", true), "שלום\r\nרות\r\n"],
-  ["UTF-16LE", utf16("\ufeffJosé\n", true), "José\n"],
+  ["UTF-16LE", utf16("\ufeffJosé\nZoë\n", true), "José\nZoë\n"],
   ["Windows-1252", Uint8Array.from("Jos\xe9\nZo\xeb\nAnna\n", (c) => c.charCodeAt(0)), "José\nZoë\nAnna\n"],
 ])("reads %s without a mark, and says so", async (encoding, bytes, text) => {
   await panel.open(new File([bytes], "old.txt"));
@@ -227,4 +227,17 @@ it("replaces a long list by what is pasted on its beginning, but not by an image
   expect(await words()).toBe(long);
   paste("ava\nnoah");
   expect(await words()).toBe("ava\nnoah");
+});
+
+it("gives a single word as a list, which the library would take for a mistake as a text", async () => {
+  panel.take("emma", "");
+  const { given } = await panel.current();
+  expect(given).not.toBeTypeOf("string");
+  expect(await words()).toBe("emma");
+});
+
+it("says that there are no words yet", async () => {
+  panel.take("", "");
+  await panel.current();
+  expect(find("words-count", HTMLElement).textContent).toBe("No words yet.");
 });
