@@ -150,14 +150,17 @@ test("lines of a CSV file in an array give a notice, because numbers are not wor
   expect(readList(withHeader).notices).toEqual([expect.stringMatching(/lines of a CSV file.*column/)]);
 });
 
-test("too few words for a validation split, and a very long word, give a notice", () => {
+test("too few words for a validation split or for learning, and a very long word, give a notice", () => {
   const split = [0.8, 0.1, 0.1] as const;
   const notices = (words: string[], shares: readonly [number, number, number] = split) =>
     wordNotices(buildDataset(words.join("\n"), { seed: 1, split: shares, shuffle: true }), shares).join();
   const five = ["emma", "olivia", "ava", "mia", "zoe"];
   expect(notices(five)).toMatch(/only 5 words.*none is left for validation/);
   expect(notices(five, [1, 0, 0])).toBe("");
-  expect(notices([...five, ...five])).toBe("");
+  expect(notices([...five, ...five])).toMatch(/only 5 different words, so most new words will look random/);
+  const different = (count: number) => Array.from({ length: count }, (_, i) => `word${i}`);
+  expect(notices([...different(99), "word1"])).toMatch(/only 99 different words/);
+  expect(notices(different(100))).toBe("");
   expect(notices(["ab"])).toMatch(/only 1 word,/);
   expect(notices([...five, ...five, ...Array(10).fill("ab".repeat(101))])).toMatch(/longest word has 202/);
 });

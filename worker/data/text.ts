@@ -16,6 +16,8 @@ const LINES_LOOKED_AT = 1000;
 const MOST = 0.9;
 /** Length of a suspiciously long word, in characters: names, towns and titles are shorter. */
 const LONG_WORD = 200;
+/** With fewer different words than this, hardly anything but their characters can be learned. */
+const FEW_WORDS = 100;
 
 /** Tried in this order, because "a;1,5" has a decimal comma. */
 const DELIMITERS = ["\t", ";", "|", ","];
@@ -70,12 +72,17 @@ export function* wordsWork({ text, isText }: ReceivedWords, reading: Reading): W
 
 /** Warnings about the words of a training. */
 export function wordNotices({ stats, train, vocabulary }: Dataset, shares: readonly number[]): string[] {
-  const { count, split } = stats;
+  const { count, repeated, split } = stats;
+  const different = count - repeated;
   const notices: string[] = [];
   const longest = longestWord(train, vocabulary.firstGroup).length;
   if (split.validation === 0 && Number(shares[1]) > 0)
     notices.push(
       `There ${count === 1 ? "is only 1 word" : `are only ${count} words`}, and none is left for validation, so learning cannot be told from memorizing; give a few hundred.`,
+    );
+  if (split.validation > 0 && different < FEW_WORDS)
+    notices.push(
+      `There are only ${different} different words, so most new words will look random; give a few hundred.`,
     );
   if (longest > LONG_WORD)
     notices.push(
