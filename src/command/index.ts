@@ -36,9 +36,15 @@ async function main(): Promise<number> {
   const mm = new Makemore();
   const { output, resume, sampleOnly } = options;
   // Fail before the training, not after it.
-  if (output !== undefined && !sampleOnly) await access(dirname(output), constants.W_OK);
+  if (output !== undefined && !sampleOnly) {
+    const folder = dirname(output);
+    await named(`write to ${folder}`, access(folder, constants.W_OK));
+  }
   if (output !== undefined && (resume || sampleOnly))
-    await mm.load(await readFile(output), words && { words: words.text, column: words.column });
+    await mm.load(
+      await named(`read ${output}`, readFile(output)),
+      words && { words: words.text, column: words.column },
+    );
   let result: TrainResult | undefined;
   if (words && !sampleOnly) {
     result = await learn(mm, words, options);
@@ -56,8 +62,21 @@ async function main(): Promise<number> {
 }
 
 async function readText(file: string): Promise<string> {
-  const bytes = file === "-" ? await buffer(process.stdin) : await readFile(file);
+  const bytes = file === "-" ? await buffer(process.stdin) : await named(`read ${file}`, readFile(file));
   return new TextDecoder().decode(bytes);
+}
+
+/** @throws Error that says in plain words why a file cannot be read or written */
+async function named<T>(what: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    const reasons = new Map([
+      ["ENOENT", "there is no such file or folder"],
+      ["EISDIR", "it is a folder"],
+    ]);
+    throw new Error(`cannot ${what}: ${reasons.get(Object(cause).code) ?? cause}`, { cause });
+  }
 }
 
 /** Trains. The first Ctrl+C stops it and keeps the model, the second ends the process at once. */

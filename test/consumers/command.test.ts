@@ -82,6 +82,21 @@ test("prints words that fulfil conditions", async () => {
   });
 });
 
+test("names a file that it cannot read, and a folder that it cannot write to", async () => {
+  expect(await run(["nowhere.txt"])).toMatchObject({
+    code: 1,
+    errors: "makemore-web: cannot read nowhere.txt: there is no such file or folder\n",
+  });
+  expect(await run(["names.txt", "-o", "nowhere/model.onnx"])).toMatchObject({
+    code: 1,
+    errors: "makemore-web: cannot write to nowhere: there is no such file or folder\n",
+  });
+  expect(await run(["names.txt", "--resume", "-o", "."])).toMatchObject({
+    code: 1,
+    errors: "makemore-web: cannot read .: it is a folder\n",
+  });
+});
+
 test("reads a pipe; --quiet prints only the words", async () => {
   const { output, errors, code } = await run(
     ["-", ...small, "--steps", "20", "-n", "3", "--quiet", "--type", "wavenet"],

@@ -936,3 +936,11 @@ test("links to the licences of the page's libraries and of the package's", async
   for (const name of ["comlink", "onnxruntime-web", "@tensorflow/tfjs-core"])
     expect(inPackage).toMatch(new RegExp(`^${name} \\d`, "m"));
 });
+
+test("text of twice the size fits a phone", async () => {
+  await open({ viewport: { width: 360, height: 740 } });
+  await page.addStyleTag({ content: "html { font-size: 200% }" });
+  await trainToTheEnd(40);
+  await eventually(() => text("#place-text")).toMatch(/likelier/);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+});
