@@ -5,7 +5,18 @@
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { all, type Consumer, expectScenario, host, install, openPage, outcome } from "./consumer";
+import {
+  all,
+  type Consumer,
+  expectScenario,
+  fenced,
+  host,
+  install,
+  openPage,
+  outcome,
+  poll,
+  words,
+} from "./consumer";
 
 const versions = all ? ["5.4.21", "6.4.6", "7.3.8", "8.3.8"] : ["5.4.21", "7.3.8", "8.3.8"];
 
@@ -22,6 +33,22 @@ describe.each(versions)("Vite %s", (vite) => {
   test("build", async () => {
     await app.run("npx vite build");
     await expectScenario((await host({ "/": join(app.folder, "dist") })).origin);
+  });
+
+  test("the README's first program, built as it stands there, makes words", async () => {
+    const [program = ""] = await fenced("README.md", "ts");
+    const site = join(app.folder, "first");
+    await mkdir(join(site, "public"), { recursive: true });
+    await writeFile(join(site, "public/towns.txt"), words);
+    await writeFile(join(site, "main.ts"), program);
+    await writeFile(join(site, "index.html"), '<script type="module" src="/main.ts"></script>');
+    await app.run("npx vite build first");
+    const page = await openPage();
+    const log: string[] = [];
+    page.on("console", (message) => log.push(message.text()));
+    await page.goto((await host({ "/": join(site, "dist") })).origin);
+    const made = await poll(async () => log.find((line) => /^\[|Error/.test(line)), log);
+    expect(made).toMatch(/^\[([a-z]+, ){9}[a-z]+\]$/);
   });
 
   test.runIf(all || vite.startsWith("7"))(

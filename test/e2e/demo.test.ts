@@ -548,7 +548,7 @@ test("shows each error where it belongs, and keeps the model", async () => {
   await trainToTheEnd(40);
   await set({ steps: "-3" });
   await page.click("#train");
-  await eventually(() => text("#train-error")).toMatch(/steps is -3/);
+  await eventually(() => text("#train-error")).toMatch(/^Steps is -3/);
   expect(await page.locator("[name=steps]").getAttribute("aria-invalid")).toBe("true");
 
   // An empty field is an error if the library has no default for it.
@@ -854,7 +854,7 @@ test("axe finds nothing wrong, in light and in dark", async () => {
   await page.check("[value=own]");
   await set({ steps: "-3" });
   await page.click("#train");
-  await eventually(() => text("#train-error")).toMatch(/steps is -3/);
+  await eventually(() => text("#train-error")).toMatch(/^Steps is -3/);
   await page.evaluate(() => {
     for (const details of document.querySelectorAll("details")) details.open = true;
   });
