@@ -11,6 +11,7 @@ import type { Checkpoint } from "../../worker/training/checkpoint";
 import { chooseEngine, replaceEngine } from "../../worker/training/chooseEngine";
 import { smooth } from "../../worker/training/smooth";
 import { Training, type TrainingOptions } from "../../worker/training/training";
+import { Watch } from "../../worker/training/watch";
 
 const settings = checkTrainOptions({ steps: 200, batchSize: 4, model: { hidden: 4, embedding: 2 } })();
 const dataset = buildDataset("emma\nolivia\nava\nisabella\nsophia", settings);
@@ -48,9 +49,9 @@ class CountingEngine implements Engine {
   }
 }
 
-function training(options: Partial<TrainingOptions> = {}) {
+function training(options: Partial<TrainingOptions> = {}, from = start) {
   const progress: Progress[] = [];
-  const run = new Training(start, dataset, {
+  const run = new Training(from, dataset, {
     evalEvery: 0,
     sampleEvery: 0,
     notices: [],
@@ -91,7 +92,7 @@ test("evaluations and samples come at their steps, and progress comes at most ab
   vi.useFakeTimers().setTimerTickMode("nextTimerAsync");
   const { run, progress } = training({
     evalEvery: 50,
-    sampleEvery: 100,
+    sampleEvery: 75,
     onProgress: (p) => {
       progress.push(p);
       times.push(performance.now());
@@ -99,7 +100,7 @@ test("evaluations and samples come at their steps, and progress comes at most ab
   });
   await run.run(new CountingEngine());
   expect(progress.filter((p) => p.evaluation).map((p) => p.step)).toEqual([50, 100, 150, 200]);
-  expect(progress.filter((p) => p.samples).map((p) => p.step)).toEqual([100, 200]);
+  expect(progress.filter((p) => p.samples).map((p) => p.step)).toEqual([75, 150]);
   for (let i = 1; i < times.length; i++)
     expect((times[i] ?? 0) - (times[i - 1] ?? 0)).toBeGreaterThanOrEqual(50);
 });
@@ -183,6 +184,33 @@ test("if every device is lost, the training rejects, and the last state is kept"
   await expect(run.run(new CountingEngine(0, lose))).rejects.toThrow("gone");
   expect(openEngine).toHaveBeenCalledTimes(3);
   expect(run.checkpoint).toBe(start);
+});
+
+test("a device that is lost ever again, but trains on each time, does not end the training", async () => {
+  /** An engine that is lost after its first snapshot, 20 steps later. */
+  const lossy = (from: number) =>
+    new CountingEngine(from, (firstStep) => {
+      if (firstStep >= from + 20) throw new EngineLost("gone");
+    });
+  const again: boolean[] = [];
+  const { run } = training({
+    evalEvery: 20,
+    openEngine: async (from, _, isAgain) => {
+      again.push(isAgain);
+      return lossy(from.step);
+    },
+  });
+  await run.run(lossy(0));
+  expect(run.losses).toEqual(all);
+  expect(again).toEqual(Array(9).fill(false));
+});
+
+test("the weights that a loaded model came with may be the best ones", async () => {
+  const estimate = async ({ step }: Checkpoint) => step;
+  const watch = new Watch({ examples: 100, batchSize: 4, patience: 0, estimate }, 64);
+  const { run } = training({ watch }, { ...start, step: 64 });
+  await run.run(new CountingEngine(64));
+  expect((await watch.best(run.checkpoint)).checkpoint.step).toBe(64);
 });
 
 test("a loss of NaN ends the training with DIVERGED, and the state before it is kept", async () => {
