@@ -134,6 +134,19 @@ test("a snapshot is taken between two chunks, and a stop keeps the trained weigh
   expect(run.checkpoint.parameters.get("count")).toEqual(Float32Array.of(run.step));
 });
 
+test("an evaluation that a stop cut short is not reported", async () => {
+  const { run, progress } = training({
+    evalEvery: 50,
+    evaluate: async () => {
+      run.stop();
+      return { train: 1, validation: 2 };
+    },
+  });
+  await run.run(new CountingEngine());
+  expect(progress.filter((p) => p.evaluation)).toEqual([]);
+  expect(run.checkpoint.step).toBe(50);
+});
+
 test("other calls run between two chunks, for a limited time", async () => {
   vi.useFakeTimers().setTimerTickMode("nextTimerAsync");
   let answered = 0;
@@ -173,6 +186,27 @@ test("a lost engine is replaced, training goes on from the last snapshot, and th
     expect.stringMatching(/webgpu engine was lost.*GPU was reset.*went on from step 80/),
   ]);
   expect(progress.filter((p) => p.notice)).toHaveLength(1);
+});
+
+test("a lost device costs about a second of training at most", async () => {
+  vi.useFakeTimers().setTimerTickMode("nextTimerAsync");
+  /** An engine that takes 10 ms per step. */
+  const slow = (from: number, lostAt: number) =>
+    new CountingEngine(from, async (firstStep, count) => {
+      await new Promise((resolve) => setTimeout(resolve, 10 * count));
+      if (firstStep + count > lostAt) throw new EngineLost("gone");
+    });
+  let from = 0;
+  const { run } = training({
+    openEngine: async ({ step }) => {
+      from = step;
+      return slow(step, 200);
+    },
+  });
+  await run.run(slow(0, 180));
+  // A second is 100 steps; the chunk before and the one that is lost have about 5 each.
+  expect(from).toBeGreaterThanOrEqual(180 - 120);
+  expect(run.losses).toEqual(all);
 });
 
 test("if every device is lost, the training rejects, and the last state is kept", async () => {
