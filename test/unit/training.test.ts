@@ -103,6 +103,9 @@ test("evaluations and samples come at their steps, and progress comes at most ab
   expect(progress.filter((p) => p.samples).map((p) => p.step)).toEqual([75, 150]);
   for (let i = 1; i < times.length; i++)
     expect((times[i] ?? 0) - (times[i - 1] ?? 0)).toBeGreaterThanOrEqual(50);
+  // Each reports the mean loss of the steps since the one before. The loss of step k is k.
+  const since = progress.map((_, i) => progress[i - 1]?.step ?? 0);
+  expect(progress.map((p) => p.loss)).toEqual(progress.map((p, i) => ((since[i] ?? 0) + p.step - 1) / 2));
 });
 
 test("the last report does not wait for the one before it", async () => {
@@ -262,20 +265,25 @@ test("a loss of NaN ends the training with DIVERGED, and the state before it is 
   expect(run.checkpoint.step).toBe(50);
 });
 
-test("weights of NaN end the training with DIVERGED even if the loss is finite", async () => {
-  class Overflowing extends CountingEngine {
-    override async read() {
-      const value = this.steps > 60 ? Number.NaN : this.steps;
-      return { parameters: new Map([["count", Float32Array.of(value)]]) };
+test.each(["weights", "moments"])(
+  "%s of NaN end the training with DIVERGED even if the loss is finite",
+  async (what) => {
+    class Overflowing extends CountingEngine {
+      override async read() {
+        const counted = (isBad: boolean) =>
+          new Map([["count", Float32Array.of(isBad && this.steps > 60 ? Number.NaN : this.steps)]]);
+        const optimizerState = new Map([["m", counted(what === "moments")]]);
+        return { parameters: counted(what === "weights"), optimizerState };
+      }
     }
-  }
-  const { run } = training({ evalEvery: 50 });
-  await expect(run.run(new Overflowing())).rejects.toMatchObject({
-    code: "DIVERGED",
-    message: expect.stringMatching(/After step 100 count or its moments are not finite.*at step 50/),
-  });
-  expect(run.checkpoint.step).toBe(50);
-});
+    const { run } = training({ evalEvery: 50 });
+    await expect(run.run(new Overflowing())).rejects.toMatchObject({
+      code: "DIVERGED",
+      message: expect.stringMatching(/After step 100 count or its moments are not finite.*at step 50/),
+    });
+    expect(run.checkpoint.step).toBe(50);
+  },
+);
 
 test("a stopped training does not replace a lost engine", async () => {
   const openEngine = vi.fn(async () => new CountingEngine());
