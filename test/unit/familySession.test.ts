@@ -4,6 +4,7 @@ import { expect, test, vi } from "vitest";
 import type { Outcome, PlainTrainOptions, TrainEvent } from "../../src/protocol";
 import type { ModelChoice, TrainResult } from "../../src/types";
 import { Session } from "../../worker/session";
+import { prepareTrain } from "../../worker/session/prepare";
 import { type Family, families } from "../families";
 import { sentWords } from "../sentWords";
 
@@ -115,6 +116,19 @@ test("the context length is the length of the longest word plus its boundary", a
   const { model } = await value(train(new Session(), { model: small.microgpt, steps: 1, batchSize: 128 }));
   expect(model.contextLength).toBe("isabella".length + 1);
   expect(model.layers.map(({ name }) => name)).toContain("positionEmbedding");
+});
+
+test("the Transformer's default teacher is left out if it would need too much memory", async () => {
+  const teacher = async (list: readonly string[]) => {
+    const sent = sentWords(list.join("\n"));
+    const start = await prepareTrain({ model: small.transformer }, sent, new AbortController().signal);
+    return start.checkpoint.recipe.teacher;
+  };
+  const character = (i: number) => String.fromCodePoint(0x4e00 + (i % 4000));
+  // 7,200 words train. Their 21,600 characters and ends, times 4,001 possible characters, times 4 bytes, are 346 MB.
+  const large = Array.from({ length: 9000 }, (_, i) => character(i) + character(7 * i));
+  expect(await teacher(large)).toBe("none");
+  expect(await teacher(words)).toBe("ngram");
 });
 
 test.each<[PlainTrainOptions, readonly string[], RegExp]>([
