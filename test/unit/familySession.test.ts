@@ -2,11 +2,11 @@
 import { releaseProxy } from "comlink";
 import { expect, test, vi } from "vitest";
 import type { Outcome, PlainTrainOptions, TrainEvent } from "../../src/protocol";
-import type { ModelChoice, TrainResult } from "../../src/types";
+import type { ModelChoice, TrainResult, WordGroups, Words } from "../../src/types";
 import { Session } from "../../worker/session";
 import { prepareTrain } from "../../worker/session/prepare";
 import { type Family, families } from "../families";
-import { sentWords } from "../sentWords";
+import { sentByPage, sentWords } from "../sentWords";
 
 vi.mock("../../worker/assets", async () => {
   const { createTfjsEngine } = await import("../../worker/engines/tfjs");
@@ -118,17 +118,23 @@ test("the context length is the length of the longest word plus its boundary", a
   expect(model.layers.map(({ name }) => name)).toContain("positionEmbedding");
 });
 
-test("the Transformer's default teacher is left out if it would need too much memory", async () => {
-  const teacher = async (list: readonly string[]) => {
-    const sent = sentWords(list.join("\n"));
-    const start = await prepareTrain({ model: small.transformer }, sent, new AbortController().signal);
+test("the Transformer has a teacher by default, unless it would need too much memory or mix groups", async () => {
+  const teacher = async (options: PlainTrainOptions, list: Words | WordGroups) => {
+    const { signal } = new AbortController();
+    const start = await prepareTrain(options, sentByPage(list), signal, () => {});
     return start.checkpoint.recipe.teacher;
   };
+  const model = small.transformer;
+  const groups = { first: words.slice(5), second: words.slice(0, 5) };
   const character = (i: number) => String.fromCodePoint(0x4e00 + (i % 4000));
   // 7,200 words train. Their 21,600 characters and ends, times 4,001 possible characters, times 4 bytes, are 346 MB.
   const large = Array.from({ length: 9000 }, (_, i) => character(i) + character(7 * i));
-  expect(await teacher(large)).toBe("none");
-  expect(await teacher(words)).toBe("ngram");
+  expect(await teacher({ model }, words)).toBe("ngram");
+  expect(await teacher({ model }, large)).toBe("none");
+  expect(await teacher({ model }, groups)).toBe("none");
+  expect(await teacher({ model, teacher: "ngram" }, groups)).toBe("ngram");
+  // The model of windows loses its teacher's share by the end of the training.
+  expect(await teacher({ recipe: "best" }, groups)).toBe("ngram");
 });
 
 test.each<[PlainTrainOptions, readonly string[], RegExp]>([
@@ -143,6 +149,8 @@ test.each<[PlainTrainOptions, readonly string[], RegExp]>([
     /INVALID_MODEL: train: the model's context length is 256, and the word "(ab)+…" has 256 characters; leave out words of more than 255/,
   ],
   [{ model: { type: "microgpt", heads: 3 } }, words, /INVALID_MODEL: .*3 heads for 16 channels/],
+  [{ model: { embedding: 4096, hidden: 4096 } }, words, /INVALID_MODEL: train: .* at most 50000000/],
+  [{ model: "mlp", batchSize: 1 }, words, /INVALID_OPTION: train: batchSize is 1, .* one row/],
   [{ model: { type: "lstm", layers: 2 } as never }, words, /INVALID_OPTION: .*no option "model.layers"/],
 ])("%j is refused before anything changes", async (options, list, message) => {
   const session = new Session();
