@@ -17,8 +17,8 @@ export const measurements: Measurements = new Map();
 /** Timeout for the worker's first message, ms. */
 const PATIENCE_MS = 60_000;
 /**
- * A worker that has not answered by then, ms, may be dead: a browser tells nobody of one that it ends before its script
- * runs. But it may as well be a slow network or phone. So a second worker starts, and the first to answer stays.
+ * Time until a second worker starts if the first has not answered, ms. The first one may be dead, because a browser that
+ * ends a worker before its script runs reports nothing. Or the network is just slow. So the first to answer is kept.
  */
 const SECOND_MS = 8000;
 
@@ -26,14 +26,14 @@ const SECOND_MS = 8000;
 const AGAIN_MS = 100;
 
 export class Connection {
-  /** Of the workers that run: one, or two while the first does not answer. */
+  /** The running workers: one, or two while the first does not answer. */
   readonly #lines = new Set<Line>();
-  /** Of the worker that answered. */
+  /** The worker that answered. */
   #line: Line | undefined;
   readonly #ready: Promise<Line>;
   readonly #pending = new Set<(error: MakemoreError) => void>();
   #timers: ReturnType<typeof setTimeout>[] = [];
-  /** Send endings of calls that the worker has not answered. */
+  /** Functions that ask the worker to end a call; each stays until the worker has answered it. */
   readonly #untold = new Set<() => Promise<unknown>>();
   #ended = false;
 
@@ -116,10 +116,10 @@ export class Connection {
       .catch(() => {});
   }
 
-  /** Stops all workers, and all waiting for them, but for the one that stays. */
-  #stop(stays?: Line): void {
+  /** Clears the timers, and ends all workers except the one to keep. */
+  #stop(kept?: Line): void {
     for (const timer of this.#timers) clearTimeout(timer);
-    for (const line of this.#lines) if (line !== stays) line.end();
+    for (const line of this.#lines) if (line !== kept) line.end();
   }
 
   /**
@@ -135,7 +135,7 @@ export class Connection {
     this.#pending.add(reject);
     try {
       const send = (line: Line) => {
-        // Before the call, which may have to wait for what should have ended.
+        // Ask before the call, because the call may have to wait for the ones that should end.
         for (const ask of this.#untold) ask();
         return call(line.api);
       };

@@ -229,7 +229,7 @@ export class MakemoreWords extends Base {
   #advance(progress: Progress): void {
     const { step, steps, samples } = progress;
     Object.assign(this.#progress, { max: steps, value: step });
-    // In tenths, because a screen reader says each.
+    // In steps of 10 %, because a screen reader reads each one out.
     this.#say(`Learning… ${Math.floor((10 * step) / steps) * 10} %`);
     if (samples) this.#showWords(samples);
     const event = new ProgressEvent("progress", { lengthComputable: true, loaded: step, total: steps });

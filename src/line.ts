@@ -1,6 +1,6 @@
 /**
- * A worker, and the line to it over comlink. A comlink call never settles if its message is lost, because memory ran
- * out, for example. So this fails the calls whose messages are lost.
+ * A worker, and its API over comlink. A comlink call never settles if its message is lost, for example because memory ran
+ * out. So this rejects the calls whose messages are lost.
  */
 import { type Remote, releaseProxy, wrap } from "comlink";
 import { startWorker } from "./assetURLs";
@@ -15,7 +15,7 @@ export class Line {
   readonly #worker: Worker;
   /** Ids of comlink's requests without an answer. */
   readonly #unanswered = new Set<string>();
-  /** Gives an answer to comlink. */
+  /** Passes a message of the worker to comlink. */
   #receive: (event: MessageEvent) => void = () => {};
   /** How often the worker was asked what it runs. */
   #lists = 0;
@@ -58,7 +58,7 @@ export class Line {
     });
   }
 
-  /** Ends the worker. What it was asked is never answered, and it must not be asked again. */
+  /** Ends the worker. Calls in flight never settle. Do not call it again. */
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;

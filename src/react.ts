@@ -12,14 +12,14 @@ export type MakemoreStatus = "idle" | "training" | "loading" | "ready";
 /** What a component renders. A new object after each change. */
 export interface MakemoreState {
   readonly status: MakemoreStatus;
-  /** Of the training under way, or of the last one. */
+  /** The progress of the running training, or of the last one. */
   readonly progress: Progress | undefined;
   readonly model: ModelInfo | undefined;
-  /** Why the last call failed; undefined again when the next one begins. Mostly a `MakemoreError`. */
+  /** Why the last call failed, usually a `MakemoreError`. Undefined again when the next call begins. */
   readonly error: unknown;
 }
 
-/** `Makemore`'s method, whose promise resolves with undefined where the method would reject. */
+/** A method of `Makemore` whose promise resolves with undefined instead of rejecting. */
 type Safe<Method extends (...args: never[]) => Promise<unknown>> = (
   ...args: Parameters<Method>
 ) => Promise<Awaited<ReturnType<Method>> | undefined>;

@@ -84,7 +84,7 @@ export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Settles when a promise does, without its value: whoever waits for a call to end must not keep its result in memory. */
+/** Settles when a promise does, but without its value, so that waiting for a call does not keep its result in memory. */
 export async function settled(promise: Promise<unknown>): Promise<void> {
   await promise.catch(() => {});
 }

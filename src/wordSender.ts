@@ -155,7 +155,7 @@ function* encodeWords(
   const before = Array.isArray(words) ? words.length : 0;
   const list: string[] = [];
   for (const word of words) {
-    // At once: an iterable of anything else may have no end.
+    // Throw at once, because an iterable of other values may be endless.
     if (typeof word !== "string") throw notOneLine(list.length, word);
     if (list.push(word) % READ === 0) yield;
   }

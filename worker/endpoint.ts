@@ -27,7 +27,7 @@ export function pageEndpoint(page: Endpoint): Endpoint {
         try {
           page.postMessage({ id: answer.id, type: "RAW", value: { error } });
         } catch (unsendable) {
-          // Throw outside of comlink, which would catch the error. Then the page is told, and rejects the call.
+          // Throw outside of comlink, which would catch the error. The page gets an error event, and rejects the call.
           setTimeout(() => {
             throw unsendable;
           });

@@ -3,7 +3,7 @@ import { type Endpoint, expose, type TransferHandler, transferHandlers } from "c
 import { pageEndpoint } from "./endpoint";
 import { Session } from "./session";
 
-// comlink's own, which every version of it has. It makes the page's callbacks, whose answers may be lost as well.
+// comlink always registers this handler. It makes the page's callbacks, whose answers may be lost, too.
 const callbacks = transferHandlers.get("proxy") as TransferHandler<unknown, MessagePort>;
 transferHandlers.set("proxy", {
   ...callbacks,
@@ -11,7 +11,8 @@ transferHandlers.set("proxy", {
     const post = port.postMessage.bind(port);
     // If that fails, too, the error ends the worker.
     port.onmessageerror = () => post("unreadable");
-    // A release is answered, which nobody needs: that it gets lost would look like a loss of one of the calls.
+    // Close the port instead of releasing it: comlink would answer the release, and a lost answer would look like that of
+    // a call.
     port.postMessage = (message, transfer) =>
       message.type === "RELEASE" ? port.close() : post(message, transfer as Transferable[]);
     return callbacks.deserialize(port);

@@ -66,12 +66,13 @@ function formOf(network: Network, asked: FormName | undefined) {
   const form = asked === undefined ? undefined : (otherNames[asked] ?? asked);
   for (const [name, build] of forms) if (form === undefined || name === form) return { form: name, build };
   const names = [...forms.keys()].map((name) => `"${name}"`).join(" or ");
+  const wrong = `exportONNX: form is "${asked}", which is for models`;
   const layers = network.layers.map((layer) => layer.name).join(", ");
   throw new MakemoreError(
     "INVALID_MODEL",
     network.example === "word"
-      ? `form: "${asked}" is for models that see a window of characters; this one reads whole words: ${layers}. Its form is ${names}.`
-      : `form: "${asked}" is for models made of blocks of FlattenConsecutive, Linear, BatchNorm1d and Tanh, in that order, and a last Linear; this one is ${layers}. Its form is ${names}.`,
+      ? `${wrong} that see a window of characters; this one reads whole words: ${layers}. Its form is ${names}.`
+      : `${wrong} made of blocks of FlattenConsecutive, Linear, BatchNorm1d and Tanh, in that order, and a last Linear; this one is ${layers}. Its form is ${names}.`,
   );
 }
 
