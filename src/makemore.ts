@@ -659,7 +659,7 @@ function samplingOptions(call: string, options: SampleOptions) {
       `${call}: pattern is ${formatValue(pattern)}; it must be a RegExp, such as /^[aeiou]/.`,
     );
   const isList = novel !== undefined && typeof novel !== "boolean";
-  const sender = isList ? new WordSender(novel, `${call}: novel`) : undefined;
+  const sender = isList ? new WordSender(novel, `${call}: novel`, true) : undefined;
   const avoid = parts === undefined ? undefined : new WordSender(parts, `${call}: avoid`, true);
   return {
     signal,

@@ -511,7 +511,10 @@ export interface SampleOptions {
   group?: GroupChoice | undefined;
   /** As in `TrainOptions`. The same seed and model give the same words. Default: a new random seed for each call. */
   seed?: number | string | undefined;
-  /** `true` excludes the words of the training list; a list excludes its own words instead. Default false. */
+  /**
+   * `true` excludes the words of the training list; a list, which may be empty, excludes its own words instead. Default
+   * false.
+   */
   novel?: boolean | Words | undefined;
   /**
    * Least number of edits to the nearest word of the training list (Damerau-Levenshtein distance). An edit inserts,

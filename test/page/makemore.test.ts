@@ -1044,6 +1044,20 @@ test("the worker gets a pattern as its source and flags, and words to avoid as t
   mm.dispose();
 });
 
+test("a list of words to exclude may be empty", async () => {
+  let text: string | undefined;
+  FakeWorker.api = {
+    sample: async (_id, _options, _count, novel) => {
+      text = novel && (await textOf(novel));
+      return { value: undefined };
+    },
+  };
+  const mm = new Makemore();
+  await mm.sample(1, { novel: new Set<string>() });
+  expect(text).toBe("");
+  mm.dispose();
+});
+
 /** Makes a worker that answers `words` with numbered words, two per part, until it is aborted; then it has `ended`. */
 function wordsWithoutEnd() {
   let stop: (reason: Error) => void = () => {};

@@ -111,6 +111,7 @@ test("after load, novel leaves out the words that were given to sample or to loa
   const byList = await sample(list([...few, "strange"]));
   expect(byList.filter((word) => few.includes(word))).toEqual([]);
   expect(await sample(list(["a"]))).toEqual(expect.arrayContaining(["b", "ab"]));
+  expect(await sample(list([]))).toEqual(expect.arrayContaining(["a", "b", "ab"]));
   await settled(session.load(12, file.slice(), {}, list(few)));
   expect(await sample(undefined)).toEqual(byList);
   await expect(settled(session.resume(3, {}, undefined, onEvents()))).rejects.toThrow(
