@@ -31,7 +31,7 @@ export class Changes {
     if (before?.change.isTraining && !before.change.signal.aborted)
       throw new MakemoreError(
         "BUSY",
-        `${call}: a training is running; wait for it, or stop it with its signal first.`,
+        `${call}: a training is running; wait for it, or end it first, with stop() or its signal.`,
       );
     let resolve = () => {};
     const ended = new Promise<void>((r) => {
