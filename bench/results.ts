@@ -49,9 +49,12 @@ const usual = ["default", "thorough", "best", "lecture", "lecture-small", "lectu
 /** Number of PyTorch's steps that are timed before and after each of our runs. */
 const PYTORCH_STEPS = 100;
 
-/** One training. `seconds` is measured in the page, from the call to the result. */
+/** One training. `seconds` is measured in the page, from the call to the result; `before` and `after` are parts of it. */
 type Run = Pick<TrainResult, "step" | "backend" | "device" | "model"> & {
   readonly seconds: number;
+  /** Seconds before the first progress and after the last. */
+  readonly before: number;
+  readonly after: number;
   readonly losses: Losses;
 };
 
@@ -85,6 +88,7 @@ export async function main(args: string[]): Promise<void> {
     }
     return;
   }
+  const aside: string[] = [];
   const pytorch = havePyTorch();
   if (!pytorch) console.log(`PyTorch: ${howToInstall}`);
   console.log(
@@ -127,11 +131,16 @@ export async function main(args: string[]): Promise<void> {
           ),
         ];
         console.log(`| ${cells.join(" | ")} |`);
+        const [before, after] = [all.map((run) => run.before), all.map((run) => run.after)];
+        aside.push(
+          `${name}: ${spread(before, 2)} s before the first progress, ${spread(after, 2)} s after the last.`,
+        );
       }
     });
   } finally {
     await browser.close();
   }
+  console.log(`\nOf the seconds:\n${aside.join("\n")}`);
   console.log(`\nLoad of the machine at the end: ${loadavg()[0]?.toFixed(1)} of ${cpus().length}.`);
 }
 
@@ -142,11 +151,16 @@ function train(page: Page, words: string, options: TrainOptions): Promise<Run> {
       // @ts-expect-error the page's script has put it there
       const mm: Makemore = new globalThis.Makemore();
       const start = performance.now();
-      const { step, backend, device, model } = await mm.train(words, options);
-      const seconds = (performance.now() - start) / 1000;
+      const secondsSoFar = () => (performance.now() - start) / 1000;
+      const progress: number[] = [];
+      const onProgress = () => void progress.push(secondsSoFar());
+      const { step, backend, device, model } = await mm.train(words, { ...options, onProgress });
+      const seconds = secondsSoFar();
+      const [before = seconds] = progress;
+      const after = seconds - (progress.at(-1) ?? seconds);
       const losses = await mm.evaluate();
       mm.dispose();
-      return { step, backend, device, model, seconds, losses };
+      return { step, backend, device, model, seconds, before, after, losses };
     },
     { words, options },
   );

@@ -39,8 +39,10 @@ export async function warmUp(
 ): Promise<void> {
   if (backend !== "auto") return void (await engines[backend].warmUp?.(example));
   if (known.size > 0) return;
-  for (const { backend, kind } of benchmarked)
+  const warmUpOne = async ({ backend, kind }: (typeof benchmarked)[number]) => {
     if ((await kind.look?.())?.skipped === undefined) await engines[backend].warmUp?.(example);
+  };
+  await Promise.all(benchmarked.map(warmUpOne));
 }
 
 /**

@@ -30,6 +30,11 @@ export async function withKernels<T>(
   }
 }
 
+/** Unpacks and compiles the best build, so that `withKernels` finds it ready: browsers cache what they compiled. */
+export async function warmUpKernels(): Promise<void> {
+  await instantiate(await bestBuild());
+}
+
 /** Returns the first build that this machine can validate. */
 async function bestBuild(): Promise<Build> {
   if (typeof WebAssembly === "object" && typeof DecompressionStream === "function")

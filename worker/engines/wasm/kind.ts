@@ -1,4 +1,5 @@
 import type { EngineKind } from "../engine";
+import { warmUpKernels } from "./builds";
 import { createWasmEngine } from "./index";
 import { createWasmPredictor } from "./predictor";
 import { refusal } from "./supports";
@@ -7,6 +8,7 @@ import { refusal } from "./supports";
 export const wasm: EngineKind = {
   rank: 1,
   refuses: refusal,
+  warmUp: warmUpKernels,
   open: (setup) => createWasmEngine(setup),
   openPredictor: (network, most) => createWasmPredictor(network, most),
 };
