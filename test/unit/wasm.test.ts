@@ -1,7 +1,9 @@
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import type { EngineFiles } from "../../worker/engines/engine";
 import { createWasmEngine } from "../../worker/engines/wasm";
 import { stream } from "../../worker/engines/wasm/binaries";
+import { wasm } from "../../worker/engines/wasm/kind";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
 import { testWasmEngine } from "../wasmEngine";
@@ -51,6 +53,13 @@ describe("missing features", () => {
       code: "UNSUPPORTED",
       message: expect.stringContaining("'wasm-unsafe-eval'"),
     });
+  });
+
+  test("warming up compiles the kernels", async () => {
+    const instantiate = vi.spyOn(WebAssembly, "instantiate");
+    await wasm.warmUp?.("window", {} as EngineFiles);
+    const made = (await instantiate.mock.results[0]?.value) as WebAssembly.WebAssemblyInstantiatedSource;
+    expect(made.instance.exports.train).toBeInstanceOf(Function);
   });
 
   test("layers in another order are refused, and the error names tfjs", async () => {
