@@ -285,6 +285,13 @@ test("a single list gives the same tokens as before groups existed", async () =>
   expect(grouped.vocabulary.decode(grouped.train)).toBe("abbaaab");
 });
 
+test("warnings about the words of a group are notices of the training", async () => {
+  const lines = { csv: ["anna,1", "bob,2", "carl,3"], words: ["anna", "bob"] };
+  const options = { steps: 2, model: wavenet.model, keepBest: false };
+  const { notices } = await settled(new Session().train(1, options, sentByPage(lines), onEvents()));
+  expect(notices).toContainEqual(expect.stringMatching(/look like lines of a CSV file, such as "bob,2"/));
+});
+
 describe("refused", () => {
   const one = { steps: 2, model: wavenet.model } as const;
   let grouped: Session;

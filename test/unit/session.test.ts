@@ -97,6 +97,42 @@ test("once an aborted call has ended, the page gets the model that it left, if i
   expect(await settled(session.load(6, last, {}, undefined))).toEqual(left);
 });
 
+test("after an aborted training, the next one keeps further ones out", async () => {
+  const session = new Session();
+  const train = (id: number, onProgress = () => {}) =>
+    settled(session.train(id, { steps: 1e6, model, keepBest: false }, list(names), onEvents(onProgress)));
+  const first = train(1);
+  session.abort(1);
+  let started = () => {};
+  const isTraining = new Promise<void>((resolve) => {
+    started = resolve;
+  });
+  const second = train(2, started);
+  await expect(first).rejects.toThrow("aborted");
+  await isTraining;
+  await expect(train(3)).rejects.toThrow(/^BUSY: train: a training is running/);
+  session.abort(2);
+  await expect(second).rejects.toThrow("aborted");
+});
+
+test("a model that is loaded while an aborted training ends is the one that stays", async () => {
+  const session = new Session();
+  await settled(session.train(1, { steps: 5, model }, list(names), onEvents()));
+  const file = await settled(session.exportONNX(2, {}));
+  let load: Promise<unknown> = Promise.resolve();
+  let progress = 0;
+  const start = () => {
+    if (++progress > 1) return;
+    session.abort(3);
+    load = settled(session.load(4, file, {}, undefined));
+  };
+  const training = session.train(3, { steps: 1e6, model, keepBest: false }, list(names), onEvents(start));
+  await expect(settled(training)).rejects.toThrow("aborted");
+  await load;
+  const left = await settled(session.exportONNX(5, {}));
+  expect(await settled(session.load(6, left, {}, undefined))).toMatchObject({ step: 5, steps: 5 });
+});
+
 test("after load, novel leaves out the words that were given to sample or to load", async () => {
   const session = new Session();
   // All words of up to three letters, so that most samples are in the list, also in its validation and test splits.
@@ -248,8 +284,19 @@ test("resume refuses other words, or another order, because it would train on va
   await expect(resume([...names.slice(1), names[1] ?? ""])).rejects.toThrow(/these are other ones/);
   await expect(settled(other.load(11, file.slice(), {}, list(sorted)))).rejects.toThrow(/another order/);
   await expect(settled(other.evaluate(12, {}, list(sorted)))).rejects.toThrow(/another order/);
-  // evaluate accepts other words.
-  expect((await settled(other.evaluate(12, {}, list(names.slice(0, 50))))).train).toBeGreaterThan(0);
+  // evaluate accepts other words. All splits have this one.
+  const nora = Array<string>(10).fill("nora");
+  let perCharacter = Number.NaN;
+  const take = onPart(({ surprises }: ScoredWords) => {
+    perCharacter = surprises.reduce((sum, surprise) => sum + surprise, 0) / surprises.length;
+  });
+  await settled(other.score(13, {}, list(nora), take));
+  for (const loss of Object.values(await settled(other.evaluate(12, {}, list(nora)))))
+    expect(loss).toBeCloseTo(perCharacter, 5);
+  // A text of one line is one word for evaluate, and a mistake for a training.
+  expect((await settled(other.evaluate(12, {}, sentWords("nora", true)))).train).toBeCloseTo(perCharacter, 5);
+  const oneLine = other.resume(2, { steps: 12 }, sentWords("nora", true), onEvents());
+  await expect(settled(oneLine)).rejects.toThrow(/INVALID_WORDS: resume: .* of one line/);
   // resume accepts the same words with other white space and line ends.
   const text = () => sentWords(names.map((name) => ` ${name} `).join("\r\n"), true);
   expect(await settled(other.evaluate(12, {}, text()))).toEqual(
@@ -269,7 +316,13 @@ test("a file of 0.1.0 accepts any words, and requires the same ones from then on
   const { words }: { words: string[] } = JSON.parse(readFileSync("test/fixtures/version-0.1.0.json", "utf8"));
   const session = new Session();
   await settled(session.load(11, new Uint8Array(file), {}, list(words)));
-  await expect(settled(session.evaluate(12, {}, list([...words].reverse())))).rejects.toThrow(
+  const reversed = () => list([...words].reverse());
+  await expect(settled(session.evaluate(12, {}, reversed()))).rejects.toThrow("another order");
+  // So does a training that goes on with words of its own.
+  await settled(session.load(11, new Uint8Array(file), {}, undefined));
+  await settled(session.resume(1, { steps: 21 }, reversed(), onEvents()));
+  await settled(session.load(11, await settled(session.exportONNX(10, {})), {}, undefined));
+  await expect(settled(session.resume(2, { steps: 22 }, list(words), onEvents()))).rejects.toThrow(
     "another order",
   );
 });
