@@ -7,7 +7,6 @@
 import { MakemoreError } from "../../src/errors";
 import { formatValue } from "../../src/formatValue";
 import type { ScoredWords } from "../../src/protocol";
-import { delay } from "../../src/slices";
 import type { Classification, GroupChoice, NextCharacter } from "../../src/types";
 import { type TokenStream, type WordSlice, wordsOf } from "../data/dataset";
 import { mixture, type Share } from "../data/groups";
@@ -19,38 +18,27 @@ import { type ConditionLists, Conditions, encodePrefix } from "./conditions";
 import { Blend, mixedSurprises, posterior, withGroup } from "./groups";
 import { Guide } from "./guide";
 import { nextCharacters, nextOfGroups } from "./nextCharacters";
-import { Prefixes, type StepSession } from "./prefixes";
+import type { Prefixes, StepSession } from "./prefixes";
+import { PrefixPool } from "./prefixPool";
 import { prefixSurprises } from "./prefixSurprises";
 import { GraphSession, type Runtime } from "./runtime";
 import { Found, type SampleSettings, type SamplingCall, sampleWords, walkDown } from "./sample";
 import { surprises, type TreeSession } from "./surprises";
 
-/** How often a waiting call checks whether it is stopped or may start, ms. */
-const STOP_MS = 20;
 /** Approximate multiply-adds of one run: tens of milliseconds, so that other work gets its turn. */
 const MULTIPLY_ADDS = { sampling: 2.1e8, scoring: 1e9 };
-/** Most sampling calls at once; further calls wait. */
-const MOST_WALKING = 17;
 /** Words per batch of a stream: a small first batch arrives soon, larger ones need fewer messages. */
 const BATCH = { first: 10, most: 1000 };
 /** Tokens per part when words are scored for each group in turn. */
 const GROUPED_TOKENS = 8192;
-/** Memory for the tree of prefixes of each further sampling call at the same time, in bytes. */
-const MEMORY_BESIDE = 2 << 20;
 
 export class Inference {
   readonly #load: () => Promise<Runtime>;
   readonly #checkpoint: Checkpoint;
-  readonly #memory: number | undefined;
+  readonly #pool: PrefixPool;
   #stepper: Promise<StepSession> | undefined;
   #tree: Promise<TreeSession> | undefined;
   readonly #sessions: GraphSession[] = [];
-  /** The large tree serves one call at a time; further calls get small ones. */
-  #large: Prefixes | undefined;
-  #largeInUse = false;
-  /** Small trees that are free. */
-  readonly #small: Prefixes[] = [];
-  #walking = 0;
   #calls = 0;
   #disposed = false;
 
@@ -58,12 +46,12 @@ export class Inference {
    * Loads nothing yet.
    *
    * @param load returns ONNX Runtime's namespace, for the web or for Node; called whenever a graph is opened
-   * @param memory memory for the large tree of prefixes, in bytes; see `Prefixes`
+   * @param memory see `PrefixPool`
    */
   constructor(load: () => Promise<Runtime>, checkpoint: Checkpoint, memory?: number) {
     this.#load = load;
     this.#checkpoint = checkpoint;
-    this.#memory = memory;
+    this.#pool = new PrefixPool(() => this.#openStepper(), memory);
   }
 
   /**
@@ -80,7 +68,8 @@ export class Inference {
     return this.#call(async () => {
       // Check the conditions before loading ONNX Runtime: impossible ones are errors.
       const { over, ...sampling } = { ...this.#sampling("sample", settings, lists), count, stopped };
-      const words = (await this.#walk(stopped, (prefixes) => sampleWords(over(prefixes), sampling))) ?? [];
+      const words =
+        (await this.#pool.use(stopped, (prefixes) => sampleWords(over(prefixes), sampling))) ?? [];
       return settings.orderBy === "likelihood" ? this.#byLikelihood(words, settings, stopped) : words;
     });
   }
@@ -101,7 +90,7 @@ export class Inference {
       const { over, ...sampling } = { ...this.#sampling("words", settings, lists), stopped };
       const found = new Found("words", sampling.settings);
       for (let count = BATCH.first; !stopped(); count = Math.min(2 * count, BATCH.most)) {
-        const words = await this.#walk(stopped, (prefixes) =>
+        const words = await this.#pool.use(stopped, (prefixes) =>
           sampleWords(over(prefixes), { ...sampling, count }, found),
         );
         if (words) await onBatch(words);
@@ -158,7 +147,7 @@ export class Inference {
       const tokens = encodePrefix(vocabulary, { prefix, maxLength: Number.POSITIVE_INFINITY }, "next");
       refuseLonger("next", prefix, tokens, networkGraphs(network).longestWord);
       const groups = this.#shares("next", group);
-      const characters = await this.#walk(stopped, async (prefixes) => {
+      const characters = await this.#pool.use(stopped, async (prefixes) => {
         if (groups.shares.length > 0) return nextOfGroups(prefixes, vocabulary, groups, tokens, stopped);
         const node = await walkDown(prefixes, tokens, stopped);
         return node === undefined ? [] : nextCharacters(vocabulary, prefixes.logits(node));
@@ -331,8 +320,7 @@ export class Inference {
     if (this.#calls > 0) return;
     this.#stepper = undefined;
     this.#tree = undefined;
-    this.#large = undefined;
-    this.#small.length = 0;
+    this.#pool.clear();
     await Promise.all(this.#sessions.splice(0).map((session) => session.release()));
   }
 
@@ -350,45 +338,6 @@ export class Inference {
     const session = await GraphSession.open(await this.#load(), graph);
     this.#sessions.push(session);
     return session;
-  }
-
-  /** Lends a tree of prefixes to `work`; undefined if stopped while waiting for one. */
-  async #walk<T>(stopped: () => boolean, work: (prefixes: Prefixes) => Promise<T>): Promise<T | undefined> {
-    while (this.#walking >= MOST_WALKING) {
-      if (stopped()) return undefined;
-      await delay(STOP_MS);
-    }
-    const { prefixes, giveBack } = await this.#borrowPrefixes();
-    try {
-      return await work(prefixes);
-    } finally {
-      giveBack();
-    }
-  }
-
-  /** Borrows a tree of prefixes for one call. `#walking` counts the borrowed ones. */
-  async #borrowPrefixes(): Promise<{ prefixes: Prefixes; giveBack(): void }> {
-    this.#walking++;
-    const isLarge = !this.#largeInUse;
-    if (isLarge) this.#largeInUse = true;
-    const end = () => {
-      this.#walking--;
-      if (isLarge) this.#largeInUse = false;
-    };
-    try {
-      let prefixes = isLarge ? this.#large : this.#small.pop();
-      prefixes ??= await Prefixes.create(await this.#openStepper(), isLarge ? this.#memory : MEMORY_BESIDE);
-      const borrowed = prefixes;
-      if (isLarge) this.#large = borrowed;
-      const giveBack = () => {
-        if (!isLarge) this.#small.push(borrowed);
-        end();
-      };
-      return { prefixes: borrowed, giveBack };
-    } catch (error) {
-      end();
-      throw error;
-    }
   }
 
   /** The surprises of each position in turn; see `surprises`. */
@@ -410,12 +359,12 @@ export class Inference {
         `${call}: ${formatValue(vocabulary.decode(stream.subarray(first, end)))} has ${end - first} characters; this model reads words of at most ${longestWord}.`,
       );
     }
-    const walk = await this.#borrowPrefixes();
+    const { prefixes, giveBack } = await this.#pool.borrow();
     try {
       const most = runLength(network, MULTIPLY_ADDS.sampling);
-      yield* prefixSurprises(walk.prefixes, wordsOf(stream, network.firstGroup), most, stopped);
+      yield* prefixSurprises(prefixes, wordsOf(stream, network.firstGroup), most, stopped);
     } finally {
-      walk.giveBack();
+      giveBack();
     }
   }
 
