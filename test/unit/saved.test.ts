@@ -131,6 +131,21 @@ test("without storage save fails, and a training goes on with a notice", async (
   await expect(settled(session.save(2, {}, "towns"))).rejects.toThrow(/STORAGE_FAILED: save: .*insecure/);
 });
 
+test("a save that is aborted while the database opens saves nothing", async () => {
+  const session = await trained();
+  const { open } = IDBFactory.prototype;
+  const opened = vi.spyOn(IDBFactory.prototype, "open").mockImplementationOnce(function (
+    this: IDBFactory,
+    ...args: Parameters<typeof open>
+  ) {
+    void session.abort(2);
+    return open.apply(this, args);
+  });
+  onTestFinished(() => opened.mockRestore());
+  await expect(settled(session.save(2, {}, "towns"))).rejects.toThrow("aborted");
+  expect(await settled(session.saved(3))).toEqual([]);
+});
+
 test("a save that the browser aborts fails for the browser's reason", async () => {
   const session = await trained();
   const { put } = IDBObjectStore.prototype;

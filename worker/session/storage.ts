@@ -47,7 +47,8 @@ export interface ModelAndWords {
  * Saves a model under a name, and replaces the model saved under it before.
  *
  * @param call method name, for messages
- * @throws MakemoreError `STORAGE_FAILED`; the previous model of this name is then unchanged
+ * @throws MakemoreError `STORAGE_FAILED`; the previous model of this name is then unchanged. The signal's reason when it
+ *   aborts
  */
 export async function saveModel(
   call: string,
@@ -70,12 +71,15 @@ export async function saveModel(
       0,
     ),
   };
-  await withDatabase(call, (database) =>
-    inTransaction(database, (infos, models) => [
+  await withDatabase(call, async (database) => {
+    // Aborted while the database was opened.
+    if (signal?.aborted) return;
+    await inTransaction(database, (infos, models) => [
       () => infos.put(info, name),
       () => models.put({ version: RECORD_VERSION, onnx, words }, name),
-    ]),
-  );
+    ]);
+  });
+  signal?.throwIfAborted();
 }
 
 /**
