@@ -43,6 +43,14 @@ function besideMain(): Record<keyof AssetURLs, URL> {
   }
 }
 
+/** The error of a call on a server, in a worker, or in a page without workers, such as jsdom's. */
+export function noPage(): MakemoreError {
+  return new MakemoreError(
+    "UNSUPPORTED",
+    "Makemore runs in a page of a browser; on a server, in a worker and in jsdom, only import it.",
+  );
+}
+
 /**
  * Resolves the URLs from the options and the page's base URL.
  *
@@ -50,11 +58,7 @@ function besideMain(): Record<keyof AssetURLs, URL> {
  *   invalid URL, `UNSUPPORTED` outside of a page
  */
 export function locateAssets({ workerURL, assetsURL }: MakemoreOptions): AssetURLs {
-  if (typeof document === "undefined" || typeof Worker === "undefined")
-    throw new MakemoreError(
-      "UNSUPPORTED",
-      "Makemore runs in a page of a browser; on a server, and in a worker, only import it.",
-    );
+  if (typeof document === "undefined" || typeof Worker === "undefined") throw noPage();
   const files =
     assetsURL === undefined
       ? besideMain()

@@ -1,3 +1,4 @@
+import { noPage } from "./assetURLs";
 import { MakemoreError } from "./errors";
 import { formatValue, kindOf } from "./formatValue";
 import { LINE_SEPARATOR } from "./lineSeparator";
@@ -35,7 +36,7 @@ export class WordSender {
    * @param words any iterable of strings, one string with a word per line, or several of these by name
    * @param call method name, for messages
    * @param mayBeNone whether the list may be empty
-   * @throws MakemoreError `INVALID_WORDS` for anything else; whatever the words' own iterator throws
+   * @throws MakemoreError `INVALID_WORDS` for anything else, `UNSUPPORTED` outside of a page; whatever the words' own iterator throws
    */
   constructor(words: Words | WordGroups, call: string, mayBeNone = false) {
     const { lists, groups } = reading("INVALID_WORDS", `${call}: the words`, () => {
@@ -44,6 +45,7 @@ export class WordSender {
       for (const { label, words } of lists) if (typeof words !== "string") checkIterable(words, label);
       return { lists, groups };
     });
+    if (typeof MessageChannel === "undefined") throw noPage();
     const { port1, port2 } = new MessageChannel();
     const send = (piece: WordsPiece) => {
       try {

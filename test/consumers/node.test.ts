@@ -4,7 +4,9 @@
  */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import { all, type Consumer, expectOutcome, install } from "./consumer";
@@ -81,4 +83,21 @@ test("the files for browsers contain no code for Node", () => {
   expect(read("node.js")).toContain("worker_threads");
   for (const name of ["index.js", "development.jsx"])
     expect(read(name)).not.toMatch(/worker_threads|process\./);
+});
+
+test("Vitest runs it, with the environment node and with happy-dom", async () => {
+  const app = await install("node");
+  await writeFile(
+    join(app.folder, "words.test.js"),
+    `import mm from "makemore-web";
+test("makes words", async () => {
+  const { notices } = await mm.train(["emma", "olivia", "ava"], { steps: 20, seed: 1 });
+  expect(notices).toHaveLength(1);
+  expect(await mm.sample(3)).toHaveLength(3);
+  mm.dispose();
+});
+`,
+  );
+  const vitest = `node "${fileURLToPath(new URL("../../node_modules/vitest/vitest.mjs", import.meta.url))}" run --globals --root .`;
+  for (const environment of ["node", "happy-dom"]) await app.run(`${vitest} --environment ${environment}`);
 });

@@ -1164,3 +1164,14 @@ test("saved and remove start a worker with the constructor's options, and end it
   expect(await Makemore.remove("towns", { workerURL })).toBe(true);
   expect(FakeWorker.instances.map(({ terminated }) => terminated)).toEqual([true, true]);
 });
+
+test("without workers and channels, as in Jest's jsdom, every call rejects with UNSUPPORTED", async () => {
+  vi.stubGlobal("Worker", undefined);
+  vi.stubGlobal("MessageChannel", undefined);
+  const mm = new Makemore();
+  for (const call of [mm.train(["emma"]), mm.score(["emma"]), mm.sample(1), mm.load(new Uint8Array(8))])
+    await expect(call).rejects.toMatchObject({
+      code: "UNSUPPORTED",
+      message: expect.stringContaining("in jsdom, only import it"),
+    });
+});
