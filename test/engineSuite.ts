@@ -213,6 +213,31 @@ export function testRuns(engines: readonly (EngineUnderTest & RepeatedRuns)[]): 
       },
     );
 
+    test.each(optimizers)(
+      "after write(), an engine that has run gives the same bits as a new one: $type",
+      async (optimizer) => {
+        const setup = someSetup(small, { optimizer });
+        const rates = someRates(steps);
+        const fresh = await create(setup);
+        const losses = await fresh.run(0, rates);
+        const state = await fresh.read();
+
+        // Without the optimiser's state, which then is zero, and with it.
+        const used = await create({ ...setup, parameters: state.parameters });
+        await used.run(7, new Float32Array(3));
+        await used.run(0, rates);
+        await used.write({ parameters: setup.parameters });
+        const start = await used.read();
+        expect(await used.run(0, rates.subarray(0, 5))).toEqual(losses.slice(0, 5));
+        const between = await used.read();
+        await used.run(5, rates);
+        await used.write(between);
+        expect(await used.run(5, rates.subarray(5))).toEqual(losses.slice(5));
+        expect(await used.read()).toEqual(state);
+        expect(start).toEqual(await (await create(setup)).read());
+      },
+    );
+
     test("read() between two runs changes nothing, and returns copies", async () => {
       const setup = someSetup(small);
       const [watched, alone] = [await create(setup), await create(setup)];

@@ -348,6 +348,7 @@ test("a training that loses its engine reports no step twice, and a resumed one 
       backend: engine.backend,
       device: engine.device,
       read: () => engine.read(),
+      write: (state) => engine.write(state),
       dispose: () => engine.dispose(),
       run: (first, rates) => {
         if (first >= 25 && !lost) {

@@ -109,6 +109,7 @@ test.each(Object.entries(clocks))(
         return new Float32Array(rates.length);
       },
       read: async () => ({ parameters: new Map() }),
+      write: async () => {},
       dispose() {},
     });
     expect(training.checkpoint.step).toBe(2000);

@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { MakemoreError } from "../../src/errors";
 import type { Progress } from "../../src/types";
 import { buildDataset } from "../../worker/data/dataset";
-import type { Engines } from "../../worker/engines";
+import type { Backend, Engines } from "../../worker/engines";
 import { type Engine, EngineLost } from "../../worker/engines/engine";
 import { architecture } from "../../worker/model/architectures";
 import { buildNetwork, initialParameters } from "../../worker/model/network";
@@ -30,8 +30,9 @@ const start: Checkpoint = {
  */
 class CountingEngine implements Engine {
   readonly backend = "webgpu";
-  readonly device = "counter";
+  device = "counter";
   disposed = 0;
+  written = 0;
   constructor(
     public steps = 0,
     readonly beforeRun: (firstStep: number, count: number) => void | Promise<void> = () => {},
@@ -40,6 +41,10 @@ class CountingEngine implements Engine {
     await this.beforeRun(firstStep, rates.length);
     this.steps += rates.length;
     return Float32Array.from(rates, (_, i) => firstStep + i);
+  }
+  async write() {
+    this.steps = 0;
+    this.written++;
   }
   async read() {
     return { parameters: new Map([["count", Float32Array.of(this.steps)]]) };
@@ -341,14 +346,18 @@ function timedEngines(ms: { wasm: number; webgpu: number }) {
   let now = 0;
   vi.spyOn(performance, "now").mockImplementation(() => now);
   const made: CountingEngine[] = [];
-  const make = (msPerStep: number) => async () => {
+  const make = (device: Backend, msPerStep: number) => async () => {
     const engine = new CountingEngine(0, (_, count) => {
       now += msPerStep * count;
     });
-    made.push(engine);
+    made.push(Object.assign(engine, { device }));
     return engine;
   };
-  const engines: Engines = { wasm: make(ms.wasm), webgpu: make(ms.webgpu), tfjs: refuse };
+  const engines: Engines = {
+    wasm: make("wasm", ms.wasm),
+    webgpu: make("webgpu", ms.webgpu),
+    tfjs: refuse,
+  };
   return { engines, made };
 }
 
@@ -375,9 +384,11 @@ test.each([
     expect(measured.map(({ backend }) => backend)).toEqual(["wasm", "webgpu"]);
     for (const { backend, msPerStep } of measured)
       expect(msPerStep).toBeCloseTo(backend === "wasm" ? ms.wasm : ms.webgpu, 9);
-    // The two benchmarked engines are disposed of. The third one trains and is of the faster kind.
-    expect(made.map(({ disposed }) => disposed)).toEqual([1, 1, 0]);
-    expect(engine).toBe(made[2]);
+    // The slower engine is disposed of. The faster one gets its first numbers again, and trains.
+    expect(engine.device).toBe(measured[fastest]?.backend);
+    expect(engine).toMatchObject({ steps: 0, written: 1, disposed: 0 });
+    expect(made).toHaveLength(2);
+    expect(made.find((other) => other !== engine)).toMatchObject({ written: 0, disposed: 1 });
     expect(measured[fastest]?.msPerStep).toBeLessThan(measured[1 - fastest]?.msPerStep ?? 0);
   }
 });
@@ -390,6 +401,99 @@ test("auto does not wait for a GPU that never answers", async () => {
   await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1));
   await vi.runAllTimersAsync();
   expect((await choosing).measured?.[1]).toMatchObject({ skipped: "it did not start in 5 s" });
+});
+
+test("auto opens the GPU's engine while wasm is benchmarked, and never runs two benchmarks at once", async () => {
+  stubGPU("nvidia ampere");
+  const events: string[] = [];
+  let running = 0;
+  const make = (name: string, opened: Promise<unknown>) => async () => {
+    events.push(`${name} opens`);
+    await opened;
+    events.push(`${name} is open`);
+    return new CountingEngine(0, async () => {
+      if (events.at(-1) !== `${name} runs`) events.push(`${name} runs`);
+      if (name === "wasm") wasmRan();
+      expect(++running).toBe(1);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      running--;
+    });
+  };
+  let wasmRan = () => {};
+  const afterWasm = new Promise<void>((resolve) => {
+    wasmRan = resolve;
+  });
+  const engines = { wasm: make("wasm", Promise.resolve()), webgpu: make("webgpu", afterWasm), tfjs: refuse };
+  const { measured = [] } = await chooseEngine("auto", setup, engines, new Map());
+  expect(measured.map(({ msPerStep }) => typeof msPerStep)).toEqual(["number", "number"]);
+  expect(events.indexOf("webgpu opens")).toBeLessThan(events.indexOf("wasm runs"));
+  expect(events.indexOf("webgpu is open")).toBeLessThan(events.indexOf("webgpu runs"));
+  expect(events.lastIndexOf("webgpu runs")).toBeGreaterThan(events.indexOf("wasm runs"));
+});
+
+test.each([
+  [{ wasmBeside: 2, wasmAlone: 0.5, webgpu: 1 }, "wasm", 0.5],
+  [{ wasmBeside: 2, wasmAlone: 1.5, webgpu: 1 }, "webgpu", 1.5],
+  // Lost by so much that the benchmark is not repeated.
+  [{ wasmBeside: 5, wasmAlone: 0.5, webgpu: 1 }, "webgpu", 5],
+])("auto repeats a benchmark beside a GPU that compiled, if it is in doubt: %o", async (ms, best, wasmMs) => {
+  stubGPU("nvidia ampere");
+  let now = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => now);
+  let compiling = true;
+  const make = (device: Backend, msPerStep: () => number) => async () => {
+    const engine = new CountingEngine(0, (_, count) => {
+      if (device === "webgpu") compiling = false;
+      now += msPerStep() * count;
+    });
+    return Object.assign(engine, { device });
+  };
+  const engines: Engines = {
+    wasm: make("wasm", () => (compiling ? ms.wasmBeside : ms.wasmAlone)),
+    webgpu: make("webgpu", () => ms.webgpu),
+    tfjs: refuse,
+  };
+  const { engine, measured } = await chooseEngine("auto", setup, engines, new Map());
+  expect(engine.device).toBe(best);
+  expect(measured).toMatchObject([{ msPerStep: wasmMs }, { msPerStep: ms.webgpu }]);
+});
+
+test("a GPU that opens too late is disposed of", async () => {
+  stubGPU("nvidia ampere");
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const { engines } = timedEngines({ wasm: 1, webgpu: 1 });
+  let ran = false;
+  const late = new CountingEngine(0, () => {
+    ran ||= late.disposed === 0;
+    throw new EngineLost("it was disposed of");
+  });
+  let open = () => {};
+  const webgpu = () =>
+    new Promise<Engine>((resolve) => {
+      open = () => resolve(late);
+    });
+  const choosing = chooseEngine("auto", setup, { ...engines, webgpu }, new Map());
+  await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1));
+  await vi.runAllTimersAsync();
+  const { engine, measured } = await choosing;
+  expect(engine.device).toBe("wasm");
+  expect(measured?.[1]).toMatchObject({ device: "nvidia ampere", skipped: "it did not start in 5 s" });
+  open();
+  await vi.waitFor(() => expect(late.disposed).toBeGreaterThan(0));
+  expect(ran).toBe(false);
+});
+
+test("if the fastest engine was lost after its benchmark, a new one opens", async () => {
+  stubGPU("nvidia ampere");
+  const { engines, made } = timedEngines({ wasm: 1, webgpu: 0.1 });
+  vi.spyOn(CountingEngine.prototype, "write").mockRejectedValue(new EngineLost("the driver was reset"));
+  const { engine } = await chooseEngine("auto", setup, engines, new Map());
+  expect(engine.device).toBe("webgpu");
+  expect(made.map(({ device, disposed }) => [device, disposed])).toEqual([
+    ["wasm", 1],
+    ["webgpu", 1],
+    ["webgpu", 0],
+  ]);
 });
 
 test("auto skips a software adapter and an adapter that fails, and says why", async () => {
@@ -430,12 +534,12 @@ test("auto measures once per model, batch size and optimiser", async () => {
   const { engines, made } = timedEngines({ wasm: 1, webgpu: 1 });
   const known = new Map();
   const first = await chooseEngine("auto", setup, engines, known);
-  expect(made).toHaveLength(2);
+  expect(made).toHaveLength(1);
   const second = await chooseEngine("auto", setup, engines, known);
   expect(second.measured).toBe(first.measured);
-  expect(made).toHaveLength(3);
+  expect(made).toHaveLength(2);
   await chooseEngine("auto", { ...setup, batchSize: 5 }, engines, known);
-  expect(made).toHaveLength(5);
+  expect(made).toHaveLength(3);
 });
 
 test("the loss curve is smoothed as in the lecture: means over 1,000 steps", () => {

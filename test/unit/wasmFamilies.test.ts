@@ -189,6 +189,11 @@ describe.each(Object.keys(lists))("%s", (name) => {
     const second = await createWasmEngine({ ...setup, ...(await first.read()) });
     expect(await second.run(3, rates.subarray(3))).toEqual(losses.subarray(3));
     expect(await second.read()).toEqual(await whole.read());
+    // An engine that has run, as after a benchmark, and gets its first numbers again.
+    await first.run(0, new Float32Array(2));
+    await first.write({ parameters: setup.parameters });
+    expect(await first.run(0, rates)).toEqual(losses);
+    expect(await first.read()).toEqual(await whole.read());
   });
 });
 

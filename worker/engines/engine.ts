@@ -63,6 +63,11 @@ export interface Engine {
   run(firstStep: number, learningRates: Float32Array, positions?: Uint32Array): Promise<Float32Array>;
   /** Copies the current numbers. Do not call it while `run` is running. */
   read(): Promise<EngineState>;
+  /**
+   * Sets the numbers; an absent optimiser state becomes zero. The engine then runs like a new one, with the same
+   * bits. Do not call it while `run` is running.
+   */
+  write(state: EngineState): Promise<void>;
   /** Frees all memory, on every device. Safe to call twice. */
   dispose(): void;
 }

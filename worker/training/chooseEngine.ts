@@ -1,24 +1,14 @@
 /**
- * Chooses the engine that trains. `auto` benchmarks: it runs a few discarded steps on each engine that can
- * run this model on this machine, and takes the fastest. The training's result reports the benchmark, and
- * the page caches it until it is closed.
+ * Chooses the engine that trains. `auto` takes the one that was fastest in a benchmark. The training's result
+ * reports the benchmark, and the page caches it until it is closed.
  */
-
 import { MakemoreError } from "../../src/errors";
 import type { Measurements } from "../../src/protocol";
 import type { BackendMeasurement, MakemoreOptions } from "../../src/types";
 import { type Backend, byRank, type Engines } from "../engines";
-import type { Engine, EngineFactory, EngineSetup } from "../engines/engine";
+import type { Engine, EngineSetup } from "../engines/engine";
 import type { Example } from "../model/layer";
-import { now } from "./pace";
-
-/** Minimum duration of a benchmark, ms, because clocks may tick in whole milliseconds. */
-const MEASURE_MS = 15;
-/** If the first step takes this long, ms, its time is the result. */
-const SLOW_MS = 100;
-
-/** Engines that `auto` benchmarks: all but the one of the lowest rank. */
-const benchmarked = byRank.slice(0, -1).reverse();
+import { candidates, measureAll } from "./benchmark";
 
 export interface Choice {
   readonly engine: Engine;
@@ -39,10 +29,10 @@ export async function warmUp(
 ): Promise<void> {
   if (backend !== "auto") return void (await engines[backend].warmUp?.(example));
   if (known.size > 0) return;
-  const warmUpOne = async ({ backend, kind }: (typeof benchmarked)[number]) => {
+  const warmUpOne = async ({ backend, kind }: (typeof candidates)[number]) => {
     if ((await kind.look?.())?.skipped === undefined) await engines[backend].warmUp?.(example);
   };
-  await Promise.all(benchmarked.map(warmUpOne));
+  await Promise.all(candidates.map(warmUpOne));
 }
 
 /**
@@ -68,18 +58,36 @@ export async function chooseEngine(
     setup.examples?.order,
     setup.examples?.targets,
   ]);
-  let measured = known.get(key);
-  if (!measured) {
-    const found = await measureAll(setup, engines);
-    measured = found.map(({ passing: _, ...measurement }) => measurement);
-    // Do not cache passing failures: a file may load the next time, and a busy GPU may be free.
-    if (!found.some(({ passing }) => passing)) known.set(key, measured);
-  }
+  const earlier = known.get(key);
+  if (earlier) return { ...(await firstThatRuns(bySpeed(earlier), setup, engines)), measured: earlier };
+  const findings = await measureAll(setup, engines);
+  const measured = findings.map(({ measurement }) => measurement);
+  // Do not cache passing failures: a file may load the next time, and a busy GPU may be free.
+  if (!findings.some(({ passing }) => passing)) known.set(key, measured);
+  const order = bySpeed(measured);
+  const fastest = findings.find(({ measurement }) => measurement.backend === order[0])?.engine;
+  for (const { engine } of findings) if (engine !== fastest) engine?.dispose();
+  const restarted = fastest && (await restart(fastest, setup));
+  return { ...(restarted ?? (await firstThatRuns(order, setup, engines))), measured };
+}
+
+/** The measured backends from the fastest to the slowest, and then the one that is never measured. */
+function bySpeed(measured: readonly BackendMeasurement[]): Backend[] {
   const fastest = measured
     .filter((m) => m.msPerStep !== undefined)
     .sort((a, b) => (a.msPerStep ?? 0) - (b.msPerStep ?? 0));
-  const order = [...fastest.map((m) => m.backend), ...byRank.slice(-1).map(({ backend }) => backend)];
-  return { ...(await firstThatRuns(order, setup, engines)), measured };
+  return [...fastest.map((m) => m.backend), ...byRank.slice(-1).map(({ backend }) => backend)];
+}
+
+/** Makes a measured engine like a new one, which saves opening one; undefined if it was lost. */
+async function restart(engine: Engine, setup: EngineSetup): Promise<Choice | undefined> {
+  try {
+    await engine.write(setup);
+    return { engine, notices: [] };
+  } catch {
+    engine.dispose();
+    return undefined;
+  }
 }
 
 /**
@@ -118,78 +126,6 @@ async function firstThatRuns(order: Backend[], setup: EngineSetup, engines: Engi
   throw new MakemoreError(failure.code, notices.join(" "), { cause: failure });
 }
 
-/** A benchmark. `passing`: the reason for skipping the engine may be gone the next time. */
-type Finding = BackendMeasurement & { readonly passing?: boolean };
-
-/** Benchmarks the engines, one after another. */
-async function measureAll(setup: EngineSetup, engines: Engines): Promise<Finding[]> {
-  const found: Finding[] = [];
-  for (const candidate of benchmarked) found.push(await find(candidate, setup, engines));
-  return found;
-}
-
-/** Benchmarks an engine, if it can train this, is worth it here, and answers in time. */
-async function find(
-  { backend, kind }: (typeof byRank)[number],
-  setup: EngineSetup,
-  engines: Engines,
-): Promise<Finding> {
-  const { patience } = kind;
-  const refusal = kind.refuses(setup);
-  if (refusal) return { backend, device: "", skipped: refusal };
-  let device = "";
-  const look = async (): Promise<Finding> => {
-    const here = await kind.look?.();
-    device = here?.device ?? "";
-    if (here?.skipped !== undefined) return { backend, device, skipped: here.skipped };
-    return measure(backend, engines[backend], setup);
-  };
-  if (patience === undefined) return look();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<Finding>((resolve) => {
-    const skipped = `it did not start in ${patience / 1000} s`;
-    timer = setTimeout(() => resolve({ backend, device, skipped, passing: true }), patience);
-  });
-  try {
-    return await Promise.race([look(), late]);
-  } catch (error) {
-    return { backend, device, skipped: messageOf(error), passing: true };
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Opens an engine, benchmarks it, and disposes of it. */
-async function measure(backend: Backend, open: EngineFactory, setup: EngineSetup): Promise<Finding> {
-  try {
-    const engine = await open(setup);
-    try {
-      return { backend, device: engine.device, msPerStep: await msPerStep(engine) };
-    } finally {
-      engine.dispose();
-    }
-  } catch (error) {
-    return { backend, device: "", skipped: messageOf(error), passing: true };
-  }
-}
-
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** Times chunks of growing length, as training runs them: longer chunks have less overhead per step. */
-async function msPerStep(engine: Engine): Promise<number> {
-  const timed = async (steps: number) => {
-    const started = now();
-    // Learning rate 0: timing leaves the weights unchanged.
-    await engine.run(0, new Float32Array(steps));
-    return now() - started;
-  };
-  // The first step includes compilation.
-  const first = await timed(1);
-  if (first > SLOW_MS) return first;
-  for (let steps = 2; ; steps *= 2) {
-    const ms = await timed(steps);
-    if (ms >= MEASURE_MS) return ms / steps;
-  }
 }

@@ -48,7 +48,7 @@ export async function kernelTimes(size: Size): Promise<KernelTime[] | undefined>
     [Buffers.losses]: STEPS * 4,
   });
   memory.allocate();
-  memory.write(setup.parameters, undefined);
+  memory.write({ parameters: setup.parameters });
   memory.writeWhole(Buffers.stream, stream);
   try {
     const kernels = stepKernels(plan, { stream, seed, tables: undefined }, optimizer, await ownShape());

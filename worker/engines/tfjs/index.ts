@@ -52,7 +52,7 @@ class TfjsEngine implements Engine {
   /** Position of each word's start; empty if the network reads windows. */
   readonly #starts: Uint32Array;
   /** Parameters and running statistics. */
-  readonly #values: Tensors;
+  readonly #values: Tensors = new Map();
   /** The optimiser's states by name, each with a tensor per trainable parameter; empty for SGD. */
   readonly #state: ReadonlyMap<string, Tensors>;
 
@@ -62,18 +62,21 @@ class TfjsEngine implements Engine {
     this.#opened = opened;
     this.#starts = setup.network.example === "word" ? wordStarts(setup) : new Uint32Array(0);
     this.device = opened.device;
-    const { network, parameters, optimizer, optimizerState } = setup;
-    const trainable = network.parameters.filter((p) => p.trainable);
+    this.#state = new Map(stateOf(setup.optimizer).map(([state]) => [state, new Map()]));
+    this.#fill(setup);
+  }
+
+  /** Makes all tensors. */
+  #fill({ parameters, optimizerState }: EngineState): void {
     // Copied, because tfjs may keep a reference to the array.
     const tensor = (values: Float32Array | undefined, shape: readonly number[]) =>
       values ? tf.tensor(values.slice(), [...shape], "float32") : tf.zeros([...shape]);
-    this.#values = new Map(network.parameters.map((p) => [p.name, tensor(parameters.get(p.name), p.shape)]));
-    this.#state = new Map(
-      stateOf(optimizer).map(([state]) => [
-        state,
-        new Map(trainable.map((p) => [p.name, tensor(optimizerState?.get(state)?.get(p.name), p.shape)])),
-      ]),
-    );
+    for (const { name, shape, trainable } of this.#setup.network.parameters) {
+      this.#values.set(name, tensor(parameters.get(name), shape));
+      if (trainable)
+        for (const [state, tensors] of this.#state)
+          tensors.set(name, tensor(optimizerState?.get(state)?.get(name), shape));
+    }
   }
 
   async run(firstStep: number, learningRates: Float32Array, positions?: Uint32Array): Promise<Float32Array> {
@@ -109,6 +112,12 @@ class TfjsEngine implements Engine {
     } catch (cause) {
       throw this.#failure("Reading the model", cause);
     }
+  }
+
+  async write(state: EngineState): Promise<void> {
+    await this.#enter();
+    this.dispose();
+    this.#fill(state);
   }
 
   dispose(): void {

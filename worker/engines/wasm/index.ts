@@ -73,6 +73,12 @@ class WasmEngine implements Engine {
     this.#program.refresh();
   }
 
+  async write(state: EngineState): Promise<void> {
+    this.#running();
+    this.#parameters.write(state);
+    this.#program.refresh();
+  }
+
   async run(
     firstStep: number,
     learningRates: Float32Array,

@@ -1,7 +1,7 @@
 /** Reads and writes a model's parameters and their optimiser state in the kernels' memory. */
 import type { Parameters } from "../../model/layer";
 import { type Optimizer, stateOf } from "../../optimizers";
-import type { EngineSetup, EngineState } from "../engine";
+import type { EngineState } from "../engine";
 import type { Kernels } from "./exports";
 import type { StoredParameter } from "./memoryLayout";
 
@@ -17,7 +17,7 @@ export class ParameterMemory {
     this.#states = stateOf(optimizer).map(([state]) => state);
   }
 
-  write({ parameters, optimizerState }: Pick<EngineSetup, "parameters" | "optimizerState">): void {
+  write({ parameters, optimizerState }: EngineState): void {
     for (const parameter of this.#layout) {
       this.#write(parameter, 0, parameters);
       if (!parameter.trainable) continue;
@@ -46,10 +46,9 @@ export class ParameterMemory {
     const { length, together = 1, name } = parameter;
     const view = this.#view(parameter, which);
     const values = from?.get(name);
-    if (!values) return;
     for (let i = 0; i < length; i += together) {
       const at = parameter.place(i);
-      for (let k = 0; k < together; k++) view[at + k] = values[i + k] ?? 0;
+      for (let k = 0; k < together; k++) view[at + k] = values?.[i + k] ?? 0;
     }
   }
 

@@ -7,6 +7,6 @@ export interface Program {
   readonly train: Kernels["train"];
   /** Address for the minibatch that a caller chose. */
   readonly given: number;
-  /** Prepares the kernels. Call it once nothing more is allocated and the parameters are in memory. */
+  /** Prepares the kernels for the parameters in memory. Nothing may be allocated after the first call. */
   refresh(): void;
 }

@@ -35,9 +35,9 @@ export interface SharedParameter {
 /** An engine whose parameters others can use on the GPU, as tfjs does (worker/engines/tfjs/sharedTensors.ts). */
 export interface WebGPUEngine extends Engine {
   /**
-   * Returns where each parameter is. Only `run` changes them.
+   * Returns where each parameter is. Only `run` and `write` change them.
    *
-   * @param flush called before each `run`; submits the commands that read the parameters
+   * @param flush called before they do; submits the commands that read the parameters
    * @throws EngineLost if the device was lost
    */
   share(flush: () => void): SharedParameter[];
@@ -58,7 +58,7 @@ export async function createWebGPUEngine(
   if (typeof chain === "string") throw new MakemoreError("UNSUPPORTED", chain);
   const gpu = await openGPU();
   const { device } = gpu;
-  const { parameters, optimizer, optimizerState, stream, seed, batchSize } = setup;
+  const { optimizer, stream, seed, batchSize } = setup;
   const states = stateOf(optimizer).map(([state]) => state);
   const plan = planChain(chain, batchSize, states.length);
   const { tables, words, teacher } = uploadedExamples(windowExamples(setup.examples), chain.vocabularySize);
@@ -76,7 +76,7 @@ export async function createWebGPUEngine(
   try {
     const program = await inErrorScopes(device, async () => {
       memory.allocate();
-      memory.write(parameters, optimizerState);
+      memory.write(setup);
       memory.writeWhole(Buffers.stream, stream);
       memory.writeWhole(Buffers.examples, words);
       memory.writeWhole(Buffers.teacher, teacher);
@@ -187,6 +187,13 @@ class FusedEngine implements WebGPUEngine {
       this.#memory.stageState(encoder);
       this.#gpu.queue.submit([encoder.finish()]);
       return this.#memory.stagedState();
+    });
+  }
+
+  write(state: EngineState): Promise<void> {
+    return this.#guarded(async () => {
+      this.#flush();
+      this.#memory.write(state);
     });
   }
 

@@ -5,7 +5,6 @@
 import { MakemoreError } from "../../../src/errors";
 import { nextTask } from "../../../src/slices";
 import type { Parameters } from "../../model/layer";
-import type { OptimizerState } from "../../optimizers/optimizer";
 import type { EngineState } from "../engine";
 import { Buffers, NormRow, type Plan, vec4s } from "./plan";
 
@@ -88,8 +87,8 @@ export class Memory {
     return buffer;
   }
 
-  /** Writes values to their buffers. Parameters and states that are not passed keep their values. */
-  write(parameters: Parameters, optimizerState: OptimizerState | undefined): void {
+  /** Writes values to their buffers, and zeros for an absent optimiser state. */
+  write({ parameters, optimizerState }: EngineState): void {
     for (const [name, { value, states }] of this.places) {
       this.#upload(value, parameters.get(name));
       for (const [state, place] of states) this.#upload(place, optimizerState?.get(state)?.get(name));
@@ -97,7 +96,7 @@ export class Memory {
   }
 
   #upload(place: Place, values: Float32Array<ArrayBuffer> | undefined): void {
-    if (values) this.#device.queue.writeBuffer(this.buffer(place.buffer), place.at * 4, pad(place, values));
+    this.#device.queue.writeBuffer(this.buffer(place.buffer), place.at * 4, pad(place, values));
   }
 
   /** Fills a buffer from its beginning. */
@@ -274,9 +273,9 @@ function eachRow(place: Place, visit: (from: number, to: number) => void): void 
       visit((group * rows + row) * columns, (group * paddedRows + row) * paddedColumns);
 }
 
-function pad(place: Place, values: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+function pad(place: Place, values: Float32Array<ArrayBuffer> | undefined): Float32Array<ArrayBuffer> {
   const padded = new Float32Array(place.groups * place.paddedRows * place.paddedColumns);
-  eachRow(place, (from, to) => padded.set(values.subarray(from, from + place.columns), to));
+  if (values) eachRow(place, (from, to) => padded.set(values.subarray(from, from + place.columns), to));
   return padded;
 }
 
