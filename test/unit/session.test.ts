@@ -31,6 +31,17 @@ test("a file of 0.1.0 loads, and resumes with the losses of 0.1.0", async () => 
   for (const [i, loss] of losses.entries()) expect(loss).toBeCloseTo(saved.losses[i] ?? Number.NaN, 4);
 });
 
+test("the engine that auto measured trains with the same bits as one that is opened for the training", async () => {
+  const session = new Session();
+  const train = (id: number) =>
+    settled(session.train(id, { steps: 30, model, optimizer: "adamw" }, list(names), onEvents()));
+  // The second training finds the benchmarks of the first one.
+  const [first, second] = [await train(1), await train(2)];
+  expect(second.measured).toBe(first.measured);
+  expect(first.losses).toEqual(second.losses);
+  expect(first.model).toEqual(second.model);
+});
+
 test("a training that is stopped during setup ends at step 0; one stopped later ends there; resume goes on", async () => {
   const session = new Session();
   const first = session.train(1, { steps: 50, model }, list(names), onEvents());
