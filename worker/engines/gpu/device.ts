@@ -21,13 +21,16 @@ export interface OpenedGPU {
 /** After this many losses that we did not cause, `auto` skips the GPU. */
 const MOST_LOST = 2;
 
-declare global {
-  var makemoreWebGPU:
-    | { timesLost: number; opening?: Promise<OpenedGPU> | undefined; opened?: GPUDevice | undefined }
-    | undefined;
+/** What the files of this thread share. */
+interface ThreadGPU {
+  timesLost: number;
+  opening?: Promise<OpenedGPU> | undefined;
+  opened?: GPUDevice | undefined;
 }
-globalThis.makemoreWebGPU ??= { timesLost: 0 };
-const thread = globalThis.makemoreWebGPU;
+// Not `declare global`, which would become part of the package's types, where WebGPU's are not known.
+const shared: typeof globalThis & { makemoreWebGPU?: ThreadGPU } = globalThis;
+shared.makemoreWebGPU ??= { timesLost: 0 };
+const thread = shared.makemoreWebGPU;
 
 /**
  * Opens the device. Returns the same one until it is lost or closed.
