@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
-import type { EncodedWords, Outcome, ScoredWords } from "../../src/protocol";
+import { version } from "../../package.json";
+import type { AssetURLs } from "../../src/assetURLs";
+import type { EncodedWords, Outcome, ScoredWords, WorkerConfiguration } from "../../src/protocol";
 import { nextTask } from "../../src/slices";
 import type { Progress, TrainResult } from "../../src/types";
 import { loadONNXRuntime } from "../../worker/assets";
@@ -40,6 +42,24 @@ test("the engine that auto measured trains with the same bits as one that is ope
   expect(second.measured).toBe(first.measured);
   expect(first.losses).toEqual(second.losses);
   expect(first.model).toEqual(second.model);
+});
+
+test("a worker of another version, and a backend that does not exist, are refused", async () => {
+  const configuration = {
+    version,
+    options: {},
+    files: { worker: "https://example.com/worker.js" } as AssetURLs,
+    measurements: new Map(),
+    lockName: "test",
+  };
+  const configure = (change: Partial<WorkerConfiguration>) =>
+    settled(new Session().configure({ ...configuration, ...change }));
+  await expect(configure({ version: "0.0.9" })).rejects.toThrow(
+    /^LOAD_FAILED: The worker https:\/\/example.com\/worker.js .* version 0\.0\.9; serve the files of one version/,
+  );
+  await expect(configure({ options: { backend: "cuda" as never } })).rejects.toThrow(
+    /^INVALID_OPTION: new Makemore: backend is "cuda"/,
+  );
 });
 
 test("a training that is stopped during setup ends at step 0; one stopped later ends there; resume goes on", async () => {
