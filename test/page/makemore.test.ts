@@ -529,9 +529,15 @@ test("if Vite's optimizer moved the main file away from the worker, LOAD_FAILED 
   });
 });
 
-test("if the worker throws, every running call rejects with its message", async () => {
-  FakeWorker.api = { train: () => new Promise(() => {}), sample: () => new Promise(() => {}) };
+test("if the worker throws, every running call rejects with its message, and its model is gone", async () => {
+  FakeWorker.api = {
+    load: async () => ({ value: model }),
+    train: () => new Promise(() => {}),
+    sample: () => new Promise(() => {}),
+  };
   const mm = new Makemore();
+  await mm.load(new Uint8Array(1));
+  expect(mm.model).toEqual(model);
   const calls = Promise.allSettled([mm.train(["ab"]), mm.sample()]);
   await settle();
   lastWorker().fail("Uncaught RangeError: out of memory");
@@ -781,6 +787,23 @@ test("load copies the given bytes, so the caller keeps them", async () => {
       code: "INVALID_ONNX",
       message: expect.stringMatching(message),
     });
+  mm.dispose();
+});
+
+test("a load that is aborted while its file is read does not reach the worker", async () => {
+  const load = vi.fn(async () => ({ value: model }));
+  FakeWorker.api = { load };
+  const mm = new Makemore();
+  const controller = new AbortController();
+  const file = new Blob([]);
+  file.arrayBuffer = async () => {
+    controller.abort(new Error("never mind"));
+    return new ArrayBuffer(1);
+  };
+  await expect(mm.load(file, { signal: controller.signal })).rejects.toThrow("never mind");
+  await settle();
+  expect(load).not.toHaveBeenCalled();
+  expect(mm.model).toBeUndefined();
   mm.dispose();
 });
 
