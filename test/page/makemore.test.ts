@@ -168,6 +168,49 @@ test("if onProgress throws, training stops, and train rejects with the thrown er
   mm.dispose();
 });
 
+test("a word that is refused while the words are being sent rejects the call", async () => {
+  FakeWorker.api = { train: () => new Promise(() => {}) };
+  const mm = new Makemore();
+  function* slowly() {
+    for (let i = 0; i < 200; i++) {
+      // All words take longer than the slice of time that is read at once.
+      for (const end = performance.now() + 0.5; performance.now() < end; );
+      yield "ab";
+    }
+    yield 7;
+  }
+  await expect(mm.train(slowly() as Iterable<string>)).rejects.toMatchObject({
+    code: "INVALID_WORDS",
+    message: expect.stringContaining("word 200 is 7"),
+  });
+  mm.dispose();
+});
+
+test("a call that is aborted before the worker is ready is never sent", async () => {
+  const train = vi.fn(async () => ({ value: result }));
+  let isReady = () => {};
+  const ready = new Promise<void>((resolve) => {
+    isReady = resolve;
+  });
+  FakeWorker.api = {
+    configure: async () => {
+      await ready;
+      return { value: undefined };
+    },
+    train,
+    sample: sampling(["ok"]),
+  };
+  const mm = new Makemore();
+  const controller = new AbortController();
+  const training = mm.train(["ab"], { signal: controller.signal });
+  controller.abort(new Error("never mind"));
+  isReady();
+  await expect(training).rejects.toThrow("never mind");
+  expect(await mm.sample(1)).toEqual(["ok"]);
+  expect(train).not.toHaveBeenCalled();
+  mm.dispose();
+});
+
 test("a signal that is already aborted starts nothing", async () => {
   const mm = new Makemore();
   const reason = new Error("never mind");
@@ -610,8 +653,9 @@ test.each([
       end = () => resolve({ value });
     });
   const other = { ...model, step: 7, parameters: 123 };
+  let loaded: ModelInfo = model;
   FakeWorker.api = {
-    load: () => answer(other),
+    load: () => answer(loaded),
     train: () => answer({ ...result, model: other }),
     resume: () => answer({ ...result, model: other }),
     abort: async () => ({ value: other }),
@@ -621,6 +665,8 @@ test.each([
   await settle();
   end();
   await first;
+  expect(mm.model).toEqual(model);
+  loaded = other;
   const calling = call(mm);
   await settle();
   lastWorker().lose = "answer";
