@@ -168,6 +168,52 @@ test("if onProgress throws, training stops, and train rejects with the thrown er
   mm.dispose();
 });
 
+test("a progress that arrives after the result is ignored", async () => {
+  FakeWorker.api = {
+    train: async (_id, _options, _words, onEvent) => {
+      setTimeout(() => onEvent({ progress }), 5);
+      return { value: result };
+    },
+  };
+  const mm = new Makemore();
+  const onProgress = vi.fn();
+  await mm.train(["ab"], { onProgress });
+  await settle();
+  expect(onProgress).not.toHaveBeenCalled();
+  expect(mm.model).toEqual(result.model);
+  mm.dispose();
+});
+
+test("after an abort, onProgress is called no more", async () => {
+  FakeWorker.api = {
+    train: async (_id, _options, _words, onEvent) => {
+      onEvent({ progress });
+      await settle();
+      onEvent({ progress });
+      await settle();
+      return { value: result };
+    },
+  };
+  const mm = new Makemore();
+  const controller = new AbortController();
+  const onProgress = vi.fn(() => controller.abort(new Error("enough")));
+  await expect(mm.train(["ab"], { onProgress, signal: controller.signal })).rejects.toThrow("enough");
+  expect(onProgress).toHaveBeenCalledTimes(1);
+  mm.dispose();
+});
+
+test("a call leaves no listener on its signal", async () => {
+  FakeWorker.api = { sample: sampling(["ok"]) };
+  const { signal } = new AbortController();
+  const added = vi.spyOn(signal, "addEventListener");
+  const removed = vi.spyOn(signal, "removeEventListener");
+  const mm = new Makemore();
+  await mm.sample(1, { signal });
+  expect(added).toHaveBeenCalled();
+  expect(removed.mock.calls).toEqual(added.mock.calls);
+  mm.dispose();
+});
+
 test("a word that is refused while the words are being sent rejects the call", async () => {
   FakeWorker.api = { train: () => new Promise(() => {}) };
   const mm = new Makemore();
