@@ -152,16 +152,52 @@ test("an abort by the component's signal or by dispose is not an error", async (
   expect(open()).toBe(0);
 });
 
-test("open loads a saved model, and sets the error if it fails", async () => {
+test("open loads a saved model in place of the present one, and sets the error if it fails", async () => {
   await mount();
+  await act(() => hook.sample());
   expect(await act(() => hook.open("towns"))).toBe(true);
   expect(hook).toMatchObject({ status: "ready", model: { parameters: model.parameters } });
+  // The worker of the sample has ended.
+  expect(open()).toBe(1);
   expect(hook.makemore().model).toEqual(hook.model);
   FakeWorker.api.open = async () => ({ error: { code: "NOT_SAVED", message: "none" } });
   expect(await act(() => hook.open("villages"))).toBeUndefined();
   expect(hook).toMatchObject({ status: "ready", error: { code: "NOT_SAVED" } });
   await settle();
   expect(open()).toBe(1);
+  // The next call clears the error.
+  await act(() => hook.sample());
+  expect(hook.error).toBeUndefined();
+});
+
+test("a model that opens after the component is gone leaves no worker", async () => {
+  let answer = () => {};
+  FakeWorker.api.open = () =>
+    new Promise((resolve) => {
+      answer = () => resolve({ value: model });
+    });
+  await mount();
+  const opening = begin(() => hook.open("towns"));
+  await settle();
+  await act(() => root.unmount());
+  answer();
+  expect(await opening).toBeUndefined();
+  expect(open()).toBe(0);
+});
+
+test("the next training begins without the progress of the one before; its onProgress may reject", async () => {
+  await mount();
+  const first = begin(() => hook.train(["emma"]));
+  await until(() => expect(hook.progress).toEqual(progress));
+  finish();
+  await act(() => first);
+  rendered = [];
+  const onProgress = async () => {
+    throw new Error("by the page");
+  };
+  expect(await act(() => hook.train(["emma"], { onProgress }))).toBeUndefined();
+  expect(rendered[0]).toMatchObject({ status: "training", progress: undefined });
+  expect(hook.error).toEqual(new Error("by the page"));
 });
 
 test("on a server it renders without a model", () => {
