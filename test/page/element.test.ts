@@ -32,7 +32,7 @@ beforeEach(() => {
       const { text } = await receiveWords(words, new AbortController().signal);
       asked.push(["train", text, options]);
       onEvent({ model, measurements: new Map() });
-      onEvent({ progress: { ...progress, step: 1, steps: 2, samples: ["ab", "cd"] } });
+      onEvent({ progress: { ...progress, step: 1, steps: 3, samples: ["ab", "cd"] } });
       await gate;
       return { value: result };
     },
@@ -90,17 +90,20 @@ test("trains on its text, shows progress and words, and gives new words on a cli
   for (const name of ["progress", "words", "error"])
     element.addEventListener(name, (event) => events.push(event));
   add(element);
-  await vi.waitFor(() => expect(status(element)).toBe("Learning… 50 %"));
+  await vi.waitFor(() => expect(status(element)).toBe("Learning… 30 %"));
+  // A screen reader says the words only when they change no more.
+  expect(within(element, "list").getAttribute("aria-live")).toBe("off");
   expect(within(element, "status").getAttribute("role")).toBe("status");
   expect(shown(element)).toEqual(["ab", "cd"]);
   expect(button(element).hidden).toBe(true);
-  expect(within(element, "progress")).toMatchObject({ hidden: false, value: 1, max: 2 });
+  expect(within(element, "progress")).toMatchObject({ hidden: false, value: 1, max: 3 });
   expect(element.makemore?.model).toMatchObject({ parameters: model.parameters });
 
   finish();
   await vi.waitFor(() => expect(element.words).toEqual(["word1.0", "word1.1", "word1.2"]));
   expect(shown(element)).toEqual(element.words);
   expect(status(element)).toBe("");
+  expect(within(element, "list").getAttribute("aria-live")).toBe("polite");
   expect(button(element)).toMatchObject({ hidden: false, disabled: false });
   expect(button(element).textContent).toBe("New words");
   expect(asked).toEqual([
@@ -112,7 +115,7 @@ test("trains on its text, shows progress and words, and gives new words on a cli
     ["sample", 3, { temperature: 0.7, prefix: "wo", novel: false, unique: true }],
   ]);
   expect(events.map(({ type }) => type)).toEqual(["progress", "words"]);
-  expect(events[0]).toMatchObject({ loaded: 1, total: 2, detail: { loss: progress.loss } });
+  expect(events[0]).toMatchObject({ loaded: 1, total: 3, detail: { loss: progress.loss } });
   expect(events[1]).toMatchObject({ detail: element.words });
 
   button(element).click();
@@ -189,7 +192,7 @@ test("shows the words that sampling found before it failed, and why there are no
 test("a move does not restart it; removal ends it, and insertion starts it again", async () => {
   gate = new Promise(() => {});
   const element = add(words());
-  await vi.waitFor(() => expect(status(element)).toMatch(/50 %/));
+  await vi.waitFor(() => expect(status(element)).toMatch(/30 %/));
   const other = document.createElement("section");
   document.body.append(other);
   other.append(element);
@@ -217,13 +220,17 @@ test("changed attributes sample or train again, only once for several changes", 
   expect(kinds()).toEqual(["sample"]);
 
   asked = [];
-  element.setAttribute("steps", "5");
+  element.setAttribute("steps", "auto");
   element.setAttribute("recipe", "best");
   element.textContent = "ada\nalan";
   await vi.waitFor(() => expect(kinds()).toContain("sample"));
   await settle();
   expect(kinds()).toEqual(["train", "sample"]);
-  expect(asked[0]).toEqual(["train", "ada\nalan", expect.objectContaining({ steps: 5, recipe: "best" })]);
+  expect(asked[0]).toEqual([
+    "train",
+    "ada\nalan",
+    expect.objectContaining({ steps: "auto", recipe: "best" }),
+  ]);
   expect(open()).toBe(1);
 });
 
