@@ -389,7 +389,7 @@ export interface BackendMeasurement {
   backend: Backend;
   /** What the engine runs on: see `Progress.device`. */
   device: string;
-  /** Milliseconds per step: the median of a few steps that are thrown away. */
+  /** Milliseconds per step, over a few steps that are thrown away. */
   msPerStep?: number;
   /** Why the engine was not measured. */
   skipped?: string;
