@@ -137,9 +137,7 @@ export function buildDataset(lists: Lists, options: DatasetOptions): Dataset {
 /** Same as `buildDataset`, in slices, because a million words take seconds. */
 export function* datasetWork(lists: Lists, options: DatasetOptions): Work<Dataset> {
   let dropped = 0;
-  // Counts words and characters, because there may be many of either.
   let ticks = 0;
-  const isDue = () => (++ticks & (ITEMS - 1)) === 0;
   const characters = new Set<string>();
   const texts = typeof lists === "string" ? [["", lists] as const] : [...lists];
   const counts: number[] = [];
@@ -147,17 +145,17 @@ export function* datasetWork(lists: Lists, options: DatasetOptions): Work<Datase
     let count = 0;
     const droppedBefore = dropped;
     for (const word of eachWord(text)) {
-      if (isDue()) yield;
+      ticks += word.length + 1;
+      if (ticks >= ITEMS) {
+        ticks = 0;
+        yield;
+      }
       if (word === "") {
         dropped++;
         continue;
       }
       count++;
-      if (options.vocabulary) continue;
-      for (const character of word) {
-        characters.add(character);
-        if (isDue()) yield;
-      }
+      if (!options.vocabulary) addCharacters(word, characters);
     }
     // The empty rest after a last line break, and an empty text, do not count as dropped words.
     if (text === "" || endsLine(text)) dropped--;
@@ -231,28 +229,50 @@ export function* encodeText(
   { lenient = false, group }: { readonly lenient?: boolean; readonly group?: number | undefined } = {},
 ): Work<TokenStream> {
   let ticks = 0;
-  const isDue = () => (++ticks & (ITEMS - 1)) === 0;
   let stream: TokenStream = new (vocabulary.size > 256 ? Uint16Array : Uint8Array)(text.length + 2);
   let at = 1;
   for (const word of eachWord(text)) {
-    if (isDue()) yield;
+    ticks += word.length + 1;
+    if (ticks >= ITEMS) {
+      ticks = 0;
+      yield;
+    }
     if (word === "") continue;
     const start = at;
-    let isKnown = true;
     // NFC may have made the word longer than the text.
     if (at + word.length + 1 >= stream.length) stream = grown(stream, at + word.length + 2);
     if (group !== undefined) stream[at++] = group;
-    for (const character of word) {
-      const id = vocabulary.id(character);
-      if (id === undefined && !lenient) vocabulary.encode(word);
-      isKnown &&= id !== undefined;
-      stream[at++] = id ?? BOUNDARY;
-      if (isDue()) yield;
+    const end = writeWord(word, vocabulary, stream, at);
+    if (end === undefined) {
+      if (!lenient) vocabulary.encode(word);
+      at = start;
+    } else {
+      stream[end] = BOUNDARY;
+      at = end + 1;
     }
-    if (!isKnown) at = start;
-    else stream[at++] = BOUNDARY;
   }
   return stream.slice(0, at > 1 ? at : 0);
+}
+
+// Functions of their own, because browsers optimise a plain loop sooner than one in a generator.
+
+function addCharacters(word: string, characters: Set<string>): void {
+  for (const character of word) characters.add(character);
+}
+
+/** Writes the ids of a word to `stream` at `at`. Returns the end; undefined if a character is unknown. */
+function writeWord(
+  word: string,
+  vocabulary: Vocabulary,
+  stream: TokenStream,
+  at: number,
+): number | undefined {
+  for (const character of word) {
+    const id = vocabulary.id(character);
+    if (id === undefined) return undefined;
+    stream[at++] = id;
+  }
+  return at;
 }
 
 /** Encodes one or several lists as one stream. Words of a group get the group's token in front. */
