@@ -28,7 +28,7 @@ interface ThreadGPU {
   opened?: GPUDevice | undefined;
 }
 // Not `declare global`, which would become part of the package's types, where WebGPU's are not known.
-const shared: typeof globalThis & { makemoreWebGPU?: ThreadGPU } = globalThis;
+const shared: typeof globalThis & { makemoreWebGPU?: ThreadGPU | undefined } = globalThis;
 shared.makemoreWebGPU ??= { timesLost: 0 };
 const thread = shared.makemoreWebGPU;
 
