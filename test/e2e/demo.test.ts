@@ -154,11 +154,13 @@ async function trainToTheEnd(steps: number): Promise<void> {
   await eventually(() => text("#train-note")).toContain("Loss over all words");
 }
 
-/** The text of a file, cut into equal pieces. */
+/** The text of a page, cut into equal pieces, and before each summary, because a browser draws one of its own there. */
 function pieces(path: string, count: number): string[] {
   const all = readFileSync(path, "utf8");
   const length = Math.ceil(all.length / count);
-  return Array.from({ length: count }, (_, index) => all.slice(index * length, (index + 1) * length));
+  return Array.from({ length: count }, (_, index) =>
+    all.slice(index * length, (index + 1) * length).split(/(?=<summary>)/),
+  ).flat();
 }
 
 test.each([1280, 700, 375])(
