@@ -1,5 +1,6 @@
 /** The thread's GPU device, which the copies of worker/engines/gpu/device.ts in different chunks share. */
 import { afterEach, expect, test, vi } from "vitest";
+import { makemoreError } from "../makemoreError";
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -18,6 +19,16 @@ function stubGPU() {
   vi.stubGlobal("makemoreWebGPU", undefined);
   return { requestDevice, lose: (reason: string) => losses.at(-1)?.({ reason }) };
 }
+
+test("a browser that refuses an adapter is unsupported, in its own words, and is asked again the next time", async () => {
+  stubGPU();
+  const refused = new TypeError("no GPU process");
+  const requestAdapter = vi.spyOn(navigator.gpu, "requestAdapter").mockRejectedValueOnce(refused);
+  const { openGPU } = await copyOfDevice();
+  await expect(openGPU()).rejects.toEqual(makemoreError("UNSUPPORTED", /no GPU process.*wasm backend/));
+  expect((await openGPU()).name).toBe("some GPU");
+  expect(requestAdapter).toHaveBeenCalledTimes(2);
+});
 
 /** Loads another copy of the file, as another chunk has it. */
 async function copyOfDevice() {

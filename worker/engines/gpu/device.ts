@@ -60,7 +60,13 @@ export function isUnreliable(): boolean {
 }
 
 async function requestGPU(): Promise<OpenedGPU> {
-  const adapter = await requestAdapter();
+  const adapter = await requestAdapter().catch((cause) => {
+    throw new MakemoreError(
+      "UNSUPPORTED",
+      `This browser refuses a WebGPU adapter (${cause}); use the wasm backend.`,
+      { cause },
+    );
+  });
   if (!adapter)
     throw new MakemoreError(
       "UNSUPPORTED",
