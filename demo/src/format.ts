@@ -32,11 +32,16 @@ export function loss(nats: number): string {
   return Number.isFinite(nats) ? nats.toFixed(3) : "–";
 }
 
-/** "8 s", "3 min 20 s", "1 h 5 min". */
+/** Time left, rounded up: "8 s", "3 min 20 s", "1 h 5 min". */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return "–";
   const s = Math.ceil(seconds);
   if (s < 60) return `${s} s`;
   if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+}
+
+/** Time that something took: tenths below 10 s, otherwise as the time left. */
+export function took(seconds: number): string {
+  return seconds < 10 ? `${seconds.toFixed(1)} s` : duration(seconds);
 }

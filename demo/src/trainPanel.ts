@@ -23,7 +23,7 @@ import {
   reveal,
   withoutCall,
 } from "./dom";
-import { count, duration, loss, pace } from "./format";
+import { count, duration, loss, pace, took } from "./format";
 import { InsidePlots } from "./insidePlots";
 import { LIVE, LiveWords } from "./liveWords";
 import { clearRecipe, labelOf, optionsOf, resumedSteps } from "./recipes";
@@ -330,9 +330,9 @@ export class TrainPanel {
   #finished(result: TrainResult): void {
     this.#ended();
     this.#showMeasured(result.measured);
-    const took = `Done: ${count(result.losses.length)} steps in ${duration(result.seconds)} on ${result.backend} (${result.device}).`;
-    this.#note.textContent = [took, ...whatIsKept(result), ...result.notices].join(" ");
-    this.#live.textContent = took;
+    const done = `Done: ${count(result.losses.length)} steps in ${took(result.seconds)} on ${result.backend} (${result.device}).`;
+    this.#note.textContent = [done, ...whatIsKept(result), ...result.notices].join(" ");
+    this.#live.textContent = done;
   }
 
   /** The losses over all words, in the note of the training that has just ended and in its run. */
