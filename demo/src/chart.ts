@@ -263,7 +263,7 @@ export class Chart {
         Math.min(right, Math.max(bbox.left + gap, x(best.step))),
         isBelow ? y(best.loss) + 2 * gap : above,
       ] as const;
-      // On a ground of the page's colour, because the curves may pass behind it.
+      // Outlined in the page's colour, so that it is readable where a curve passes behind it.
       ctx.strokeStyle = this.#colors.paper;
       ctx.lineWidth = 4 * uPlot.pxRatio;
       ctx.lineJoin = "round";

@@ -41,7 +41,7 @@ export function duration(seconds: number): string {
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
 
-/** Time that something took: tenths below 10 s, otherwise as the time left. */
+/** Duration of something that has ended: "4.1 s", and from 10 s on as in `duration`. */
 export function took(seconds: number): string {
   return seconds < 10 ? `${seconds.toFixed(1)} s` : duration(seconds);
 }

@@ -184,7 +184,7 @@ export class SamplePanel {
     } catch (error) {
       this.#show(messageOf(error));
     }
-    // Its first words may be there already, or may have failed.
+    // Clear only our own message: the first words, or their failure, may have replaced it.
     if (this.#status.textContent === LOADING) this.#status.textContent = "";
     if (this.#writing !== writing) return;
     this.#writing = undefined;

@@ -382,7 +382,7 @@ export class WordsPanel {
         this.showError(
           `${plural(list.tooLong, "line")} of ${count(LONGEST)} characters or more; a word is shorter.`,
         );
-      // The library takes a text of one line for a mistake; the visitor was asked, or sees that it is one word.
+      // The library refuses a text of one line, but takes a list of one word.
       return asLines || size === 1 ? { ...list, given: linesOf(text) } : list;
     });
   }

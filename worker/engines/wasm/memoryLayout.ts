@@ -12,7 +12,7 @@ export interface StoredParameter {
   readonly padded: number;
   /** Index in memory of row-major element i. */
   place(i: number): number;
-  /** `place` keeps every block of so many elements together. Divides `length`. Default: 1. */
+  /** Number of consecutive elements that are consecutive in memory, too. Divides `length`. Default: 1. */
   readonly together?: number;
 }
 
